@@ -1,0 +1,7 @@
+//! Who travels where and when: the fleet's types, routes, vehicles, their stops, and the detectors and stops at the kerb.
+//!
+//! Plain checked values over a [`Network`](crate::city::network::Network); nothing here moves.
+
+pub mod model;
+
+pub use model::*;

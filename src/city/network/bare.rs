@@ -1,0 +1,94 @@
+//! A bare map: centre lines, lanes, priorities and which nodes have signals; everything a junction needs is built from it.
+//!
+//! The invented city is made in this form, and maps from the field arrive in it. Coordinates are metres east and north.
+
+use crate::primitives::{ClassSet, Distance, Point, Polyline, Speed};
+
+use super::model::{Network, Projection};
+use crate::primitives::text::Findings;
+
+/// How a node wants to be regulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareControl {
+    /// By the priorities of its roads: the builder decides between priority and right before left.
+    Automatic,
+    /// By a signal with a Webster plan.
+    Signal,
+    /// The right goes first.
+    RightBeforeLeft,
+    /// All stop.
+    AllwayStop,
+    /// A roundabout's node: the ring has the right of way.
+    Roundabout,
+}
+
+/// A node where roads meet or end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BareNode {
+    /// Its id, unique.
+    pub name: String,
+    /// Where it is [m].
+    pub position: Point,
+    /// How it wants to be regulated.
+    pub control: BareControl,
+}
+
+/// A lane of a bare road.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BareLane {
+    /// Width [m].
+    pub width: Distance,
+    /// Who may use it.
+    pub allowed: ClassSet,
+}
+
+/// A directed road; a two-way street is two of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BareRoad {
+    /// Its id, unique.
+    pub name: String,
+    /// The street's name.
+    pub street: Option<String>,
+    /// Node it begins at, by position in [`BareMap::nodes`].
+    pub from: usize,
+    /// Node it ends at.
+    pub to: usize,
+    /// The street's centre line in the direction of travel, from node to node. Lanes lie to its right; for a one-way street
+    /// (`centred`) they lie around it.
+    pub line: Polyline,
+    /// Whether the lanes lie around the line instead of to its right.
+    pub centred: bool,
+    /// Its lanes, from the kerb.
+    pub lanes: Vec<BareLane>,
+    /// Speed limit [m/s].
+    pub speed: Speed,
+    /// Importance: the higher has the right of way.
+    pub priority: i32,
+    /// Type name (`arterial`, `residential`).
+    pub road_type: Option<String>,
+}
+
+/// A bare map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BareMap {
+    /// Nodes.
+    pub nodes: Vec<BareNode>,
+    /// Directed roads.
+    pub roads: Vec<BareRoad>,
+    /// Forbidden turns: from road to road, by position in `roads`.
+    pub turn_bans: Vec<(usize, usize)>,
+    /// Whether one drives on the left.
+    pub left_hand: bool,
+    /// Place on earth.
+    pub projection: Projection,
+}
+
+impl BareMap {
+    /// Builds the network: junction shapes, internal lanes, allowed turns, right of way and signal plans.
+    ///
+    /// # Errors
+    /// Every problem of the map at once: unknown nodes, roads without lanes or length, two names alike.
+    pub fn build(&self) -> Result<Network, Findings> {
+        unimplemented!()
+    }
+}

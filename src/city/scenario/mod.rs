@@ -1,0 +1,1 @@
+//! What is asked of the city: a file turned into a checked value.

@@ -1,0 +1,16 @@
+//! Words everybody uses: quantities that cannot be mixed, dense typed ids, integer time, keyed randomness.
+//!
+//! The ground floor. It knows nothing of roads, vehicles, files or clocks.
+
+pub mod class;
+pub mod geometry;
+pub mod ids;
+pub mod quantity;
+pub mod random;
+pub mod text;
+pub mod time;
+
+pub use class::{ClassSet, VehicleClass};
+pub use geometry::{Point, Polyline};
+pub use quantity::{Acceleration, Distance, Flow, Speed};
+pub use time::{SimDuration, SimTime};

@@ -1,0 +1,166 @@
+//! Places in files and what is wrong there: the shape of every complaint about input.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A place in a file; lines and columns count from 1, and 0 means "the file as a whole".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<Path>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl Place {
+    /// The file as a whole.
+    pub fn file(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into().into(), line: 0, column: 0 }
+    }
+
+    /// A line and column of the same file.
+    #[must_use]
+    pub fn at(&self, line: u32, column: u32) -> Self {
+        Self { file: Arc::clone(&self.file), line, column }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One thing wrong with the input: where, what, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is.
+    pub place: Place,
+    /// What is wrong: lower case, no full stop, names the road or value.
+    pub message: String,
+    /// What to do, where there is a good suggestion.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a suggestion.
+    pub fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), help: None }
+    }
+
+    /// The same with a suggestion.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, " ({help})")?;
+        }
+        Ok(())
+    }
+}
+
+/// The most problems kept one by one; beyond it they are only counted.
+pub const PROBLEMS_MAX: usize = 100;
+
+/// Everything wrong with an input and everything in it that is not supported, gathered before anybody complains.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    problems: Vec<Problem>,
+    beyond_limit: usize,
+    unsupported: std::collections::BTreeMap<String, u64>,
+}
+
+impl Findings {
+    /// Notes something wrong.
+    pub fn problem(&mut self, problem: Problem) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else {
+            self.beyond_limit += 1;
+        }
+    }
+
+    /// Notes `count` more of something that is not supported and was left out, by name.
+    pub fn unsupported(&mut self, what: impl Into<String>, count: u64) {
+        *self.unsupported.entry(what.into()).or_default() += count;
+    }
+
+    /// Whether nothing is wrong; things left out do not count.
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The problems kept, in the order found.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How many problems came after the list was full.
+    pub fn beyond_limit(&self) -> usize {
+        self.beyond_limit
+    }
+
+    /// What was left out, by name, with how many of each.
+    pub fn left_out(&self) -> &std::collections::BTreeMap<String, u64> {
+        &self.unsupported
+    }
+
+    /// Adds everything another reading found.
+    pub fn absorb(&mut self, other: Self) {
+        for problem in other.problems {
+            self.problem(problem);
+        }
+        self.beyond_limit += other.beyond_limit;
+        for (what, count) in other.unsupported {
+            self.unsupported(what, count);
+        }
+    }
+}
+
+/// The candidate most like `word`, if one is like it at all; for "did you mean".
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggests_only_what_is_like_it() {
+        let roads = ["Church Lane", "Station Road", "High Street"];
+        assert_eq!(closest("Chruch Lane", roads), Some("Church Lane"));
+        assert_eq!(closest("zzz", roads), None);
+    }
+
+    #[test]
+    fn the_list_of_problems_has_a_limit_that_counts() {
+        let mut findings = Findings::default();
+        for n in 0..PROBLEMS_MAX + 3 {
+            findings.problem(Problem::new(Place::file("a.xml"), format!("{n}")));
+        }
+        assert_eq!((findings.problems().len(), findings.beyond_limit()), (PROBLEMS_MAX, 3));
+    }
+}

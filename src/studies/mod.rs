@@ -1,0 +1,4 @@
+//! What we learn from the city: one run with its manifest, and the report a planner looks at.
+
+pub mod experiment;
+pub mod report;
