@@ -94,8 +94,10 @@ pub enum DepartLane {
     Free,
     /// The free one among those the class may use.
     Allowed,
-    /// The one that lets the vehicle follow its route longest.
+    /// The freest of those that let the vehicle follow its route longest.
     Best,
+    /// One of those, by chance, the freer the likelier.
+    BestProbable,
 }
 
 /// Where on the lane a vehicle's front starts.
