@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::city::demand::Demand;
-use crate::city::demand::sumo::{ProgramChange, ReadSettings, read_demand};
+use crate::city::demand::sumo::{ProgramChange, ReadSettings, parse_depart_lane, parse_depart_speed, read_demand};
 use crate::city::network::Network;
 use crate::city::network::sumo::read_network;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
@@ -82,8 +82,7 @@ pub fn load(
         begin: options.settings.begin,
         end: options.settings.end,
         seed: options.settings.seed,
-        impatience_after: options.impatience_after,
-        ignore_route_errors: options.ignore_route_errors,
+        ..options.reading
     };
     let read = match read_demand(&demand_files, &network, &settings) {
         Ok((read, left_out)) => {
@@ -137,8 +136,7 @@ struct Options {
     routes: Vec<String>,
     additional: Vec<String>,
     settings: RunSettings,
-    impatience_after: SimDuration,
-    ignore_route_errors: bool,
+    reading: ReadSettings,
 }
 
 fn read_options(source: &Source, findings: &mut Findings) -> Options {
@@ -147,8 +145,7 @@ fn read_options(source: &Source, findings: &mut Findings) -> Options {
         routes: Vec::new(),
         additional: Vec::new(),
         settings: RunSettings::default(),
-        impatience_after: ReadSettings::default().impatience_after,
-        ignore_route_errors: false,
+        reading: ReadSettings::default(),
     };
     walk(source, findings, |item, findings| {
         let Item::Open(element) = item else { return true };
@@ -248,13 +245,21 @@ impl Options {
             "max-depart-delay" => settings.depart_delay_max = patience(element, value, findings, true),
             "time-to-impatience" => {
                 let span = patience(element, value, findings, false);
-                self.impatience_after = span.unwrap_or(SimTime::MAX - SimTime::ZERO);
+                self.reading.impatience_after = span.unwrap_or(SimTime::MAX - SimTime::ZERO);
             }
             "seed" => match value.trim().parse::<i64>() {
                 Ok(seed) => settings.seed = Seed(seed.cast_unsigned()),
                 Err(_) => findings.problem(element.problem(format!("the seed is not a whole number: '{value}'"))),
             },
-            "ignore-route-errors" => self.ignore_route_errors = parse_flag(value).unwrap_or(false),
+            "ignore-route-errors" => self.reading.ignore_route_errors = parse_flag(value).unwrap_or(false),
+            "default.departlane" => match parse_depart_lane(value) {
+                Some(lane) => self.reading.depart_lane = lane,
+                None => findings.problem(element.problem(format!("unknown lane to depart on: '{value}'"))),
+            },
+            "default.departspeed" => match parse_depart_speed(value) {
+                Some(speed) => self.reading.depart_speed = speed,
+                None => findings.problem(element.problem(format!("unknown speed to depart at: '{value}'"))),
+            },
             name if QUIET.contains(&name) || name.ends_with("-output") || name.contains("-output.") => {}
             name => {
                 // Switched off, or at SUMO's default.
@@ -271,10 +276,16 @@ impl Options {
 fn is_default(name: &str, value: &str) -> bool {
     let number = value.parse::<f64>().ok();
     match name {
-        "scale" | "default.action-step-length" => number == Some(1.0),
+        "scale" => number == Some(1.0),
+        "default.action-step-length" => number == Some(0.0),
         "collision.action" => value == "teleport",
         "collision.mingap-factor" => number == Some(-1.0),
         "weights.minor-penalty" => number == Some(1.5),
+        "weights.turnaround-penalty" => number == Some(5.0),
+        "weights.random-factor" => number == Some(1.0),
+        "default.carfollowmodel" | "carfollow.model" => value == "Krauss",
+        "default.emergencydecel" => value == "default",
+        "random-depart-offset" => number == Some(0.0),
         "device.rerouting.probability" => number == Some(0.0),
         _ => false,
     }
