@@ -5,7 +5,10 @@
 
 pub mod assembly;
 pub mod bare;
+pub mod invented;
+pub mod mapfile;
 pub mod model;
+pub mod places;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;
