@@ -5,7 +5,9 @@
 
 pub mod assembly;
 pub mod bare;
+mod junction_builder;
 pub mod model;
+pub mod webster;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;
