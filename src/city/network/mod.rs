@@ -5,6 +5,7 @@
 
 pub mod assembly;
 pub mod bare;
+pub mod check;
 mod junction_builder;
 pub mod model;
 pub mod webster;

@@ -68,10 +68,10 @@ pub fn all_red(path: Distance, speed: Speed) -> SimDuration {
 
 /// Gives a program the cycle and greens of least delay for the traffic given; yellow and red times stay.
 ///
-/// Stages are the phases with a green and without a yellow. A link that is green in several stages loads the first in which
+/// Stages are the phases without yellow in which somebody gets green who had none before. A link that is green in several stages loads the first in which
 /// it has priority, or else the first.
 pub fn retime(program: &mut SignalProgram, streams: &[Stream]) {
-    let stages: Vec<usize> = (0..program.phases.len()).filter(|&phase| is_stage(&program.phases[phase])).collect();
+    let stages: Vec<usize> = (0..program.phases.len()).filter(|&phase| is_stage(&program.phases, phase)).collect();
     if stages.is_empty() {
         return;
     }
@@ -106,14 +106,18 @@ pub fn streams(network: &Network, signal: SignalId, flow: impl Fn(LinkId) -> Flo
         .collect()
 }
 
-/// Whether a phase is a stage of its own rather than a passage between two.
-fn is_stage(phase: &Phase) -> bool {
-    let shows = |wanted: &[Aspect]| phase.aspects.iter().any(|aspect| wanted.contains(aspect));
-    shows(&[Aspect::GreenMajor, Aspect::GreenMinor])
-        && !shows(&[Aspect::YellowMajor, Aspect::YellowMinor, Aspect::RedYellow])
-        // A passage in which only those that stay green show it, and others have just turned red.
-        && phase.duration_max > SimDuration::ZERO
-        && !(phase.duration_min == phase.duration_max && phase.duration < SimDuration::seconds(GREEN_MIN_ACTUATED))
+/// Whether a phase is a stage of its own rather than a passage between two: somebody gets green, or priority, in it.
+fn is_stage(phases: &[Phase], index: usize) -> bool {
+    let (phase, before) = (&phases[index], &phases[(index + phases.len() - 1) % phases.len()]);
+    let passing = [Aspect::YellowMajor, Aspect::YellowMinor, Aspect::RedYellow];
+    let rank = |aspect: Option<&Aspect>| match aspect {
+        Some(Aspect::GreenMajor) => 2,
+        Some(Aspect::GreenMinor) => 1,
+        _ => 0,
+    };
+    let mut heads = phase.aspects.iter().enumerate();
+    !phase.aspects.iter().any(|aspect| passing.contains(aspect))
+        && heads.any(|(head, aspect)| rank(Some(aspect)) > rank(before.aspects.get(head)))
 }
 
 /// Largest ratio of flow to saturation flow among the lanes that each stage serves.
@@ -171,7 +175,9 @@ mod tests {
 
     #[test]
     fn the_cycle_keeps_its_bounds() {
-        for (ratios, lost, cycle) in [(&[0.05, 0.05][..], 8.0, 40.0), (&[0.6, 0.5], 10.0, 120.0), (&[0.0, 0.0], 8.0, 40.0)] {
+        for (ratios, lost, cycle) in
+            [(&[0.05, 0.05][..], 8.0, 40.0), (&[0.6, 0.5], 10.0, 120.0), (&[0.0, 0.0], 8.0, 40.0)]
+        {
             let total = greens(ratios, lost).iter().sum::<f64>() + lost;
             assert!((total - cycle).abs() <= 1.0, "{ratios:?} gives {total} s");
         }

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_quarter_turn_is_nearly_a_circle() {
-        let path = turning_path(Point::new(0.0, 0.0), Vector2::new(0.0, 1.0), Point::new(10.0, 10.0), Vector2::new(1.0, 0.0));
+        let path =
+            turning_path(Point::new(0.0, 0.0), Vector2::new(0.0, 1.0), Point::new(10.0, 10.0), Vector2::new(1.0, 0.0));
         let centre = Point::new(10.0, 0.0);
         for point in path.points() {
             assert!(((point - centre).norm() - 10.0).abs() < 0.01, "{point}");
@@ -189,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_part_keeps_what_lies_between() {
-        let line = Polyline::new([(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)].iter().map(|p| Point::new(p.0, p.1)).collect());
+        let line =
+            Polyline::new([(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)].iter().map(|p| Point::new(p.0, p.1)).collect());
         assert_eq!(part(&line, 4.0, 13.0).points().len(), 3);
         assert!((part(&line, 4.0, 13.0).length() - 9.0).abs() < 1e-9);
     }

@@ -9,11 +9,9 @@ use super::shape::RoadShape;
 use super::{JunctionPlan, Path};
 use crate::city::network::assembly::NetworkParts;
 use crate::city::network::bare::BareMap;
-use crate::city::network::model::{
-    Edge, EdgeKind, Junction, JunctionKind, Lane, Link, RightOfWay, Signal,
-};
-use crate::primitives::ids::{EdgeId, JunctionId, LaneId, SignalId};
-use crate::primitives::{ClassSet, Distance, Polyline};
+use crate::city::network::model::{Edge, EdgeKind, Junction, JunctionKind, Lane, Link, RightOfWay, Signal};
+use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId, SignalId};
+use crate::primitives::{ClassSet, Distance, Polyline, Speed};
 
 /// From how far away crossing traffic can be seen [m]; SUMO's default.
 const VISIBILITY: Distance = Distance::metres(4.5);
@@ -22,6 +20,8 @@ const VISIBILITY: Distance = Distance::metres(4.5);
 struct Gathering {
     parts: NetworkParts,
     links: Vec<Vec<Link>>,
+    /// For the lane up to a waiting place: the junction, and the links waited for by request index.
+    awaited: Vec<(LaneId, usize, Vec<usize>)>,
 }
 
 /// Writes everything down.
@@ -41,7 +41,7 @@ pub(super) fn gather(
         projection: map.projection.clone(),
         left_hand: map.left_hand,
     };
-    let mut gathering = Gathering { parts, links: Vec::new() };
+    let mut gathering = Gathering { parts, links: Vec::new(), awaited: Vec::new() };
     for (road, shape) in map.roads.iter().zip(roads) {
         let edge = EdgeId::new(gathering.parts.edges.len());
         let first = gathering.parts.lanes.len();
@@ -80,7 +80,7 @@ impl Gathering {
         edge: EdgeId,
         first: usize,
         (shape, length): (Polyline, Distance),
-        speed: crate::primitives::Speed,
+        speed: Speed,
         width: Distance,
         allowed: ClassSet,
     ) {
@@ -122,7 +122,7 @@ impl Gathering {
                 signal: signal.map(|signal| (signal, request)),
                 request: Some(request),
                 keep_clear: foes,
-                may_wait_inside: plan.waits_at[index].is_some(),
+                may_wait_inside: plan.waiting[index].is_some(),
                 visibility: VISIBILITY,
                 yields_to: Vec::new(),
             };
@@ -136,12 +136,13 @@ impl Gathering {
                 may_wait_inside: false,
                 ..entry.clone()
             };
-            if let Some(at) = plan.waits_at[index] {
+            if let Some(waiting) = &plan.waiting[index] {
                 let path = &plan.paths[index];
-                let rest = part(&path.line, at, path.line.length());
+                let rest = part(&path.line, waiting.at, path.line.length());
                 let name = format!(":{}_{seconds}", bare.name);
                 let second = self.internal_edge(junction, name, &[(index, rest)], &plan);
                 seconds += 1;
+                self.awaited.push((entries[index], node, waiting.oncoming.clone()));
                 self.links[entries[index].index()].push(inner(entries[index], Some(second), RightOfWay::Minor));
                 self.links[second.index()].push(inner(second, None, RightOfWay::Major));
             } else {
@@ -165,14 +166,14 @@ impl Gathering {
     /// Writes down the paths up to the waiting place or the end, one edge for each turn; gives the lane of each link.
     fn first_parts(&mut self, junction: JunctionId, node: &str, plan: &JunctionPlan) -> Vec<LaneId> {
         let mut entries = Vec::with_capacity(plan.connections.len());
-        let same_turn =
-            |a: &super::Connection, b: &super::Connection| a.from.0 == b.from.0 && a.to.0 == b.to.0;
+        let same_turn = |a: &super::Connection, b: &super::Connection| a.from.0 == b.from.0 && a.to.0 == b.to.0;
         for turn in plan.connections.chunk_by(same_turn) {
             let first = entries.len();
             let lines: Vec<(usize, Polyline)> = (first..first + turn.len())
                 .map(|index| {
                     let line = &plan.paths[index].line;
-                    let line = plan.waits_at[index].map_or_else(|| line.clone(), |at| part(line, 0.0, at));
+                    let line =
+                        plan.waiting[index].as_ref().map_or_else(|| line.clone(), |place| part(line, 0.0, place.at));
                     (index, line)
                 })
                 .collect();
@@ -219,6 +220,21 @@ impl Gathering {
             let first = LaneId::new(self.parts.links.len()).raw();
             self.parts.links.extend(links);
             lane.links = first..LaneId::new(self.parts.links.len()).raw();
+        }
+        // Inside the junction one waits for oncoming traffic only: the cross traffic has already been passed.
+        let mut entries = vec![Vec::new(); self.parts.requests.len()];
+        for (index, link) in self.parts.links.iter().enumerate() {
+            if let Some(request) = link.request {
+                entries[link.junction.index()].push((request, LinkId::new(index)));
+            }
+        }
+        for entries in &mut entries {
+            entries.sort_unstable();
+        }
+        for (lane, junction, awaited) in self.awaited {
+            for link in self.parts.lanes[lane.index()].link_ids() {
+                self.parts.links[link.index()].yields_to = awaited.iter().map(|&i| entries[junction][i].1).collect();
+            }
         }
         self.parts
     }

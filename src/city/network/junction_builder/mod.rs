@@ -46,10 +46,19 @@ struct JunctionPlan {
     outline: Vec<Point>,
     connections: Vec<Connection>,
     paths: Vec<Path>,
-    /// Where each connection waits inside the junction, if it does [m along its path].
-    waits_at: Vec<Option<f64>>,
+    /// Where each connection waits inside the junction, if it does.
+    waiting: Vec<Option<Waiting>>,
     requests: Vec<RequestRow>,
     program: Option<SignalProgram>,
+}
+
+/// A waiting place inside a junction.
+#[derive(Debug, Clone, PartialEq)]
+struct Waiting {
+    /// How far along the path it is [m].
+    at: f64,
+    /// The oncoming connections one waits for there.
+    oncoming: Vec<usize>,
 }
 
 /// The parts of the network of a right-hand map without faults.
@@ -86,10 +95,12 @@ fn plan(map: &BareMap, roads: &[RoadShape], node: usize, legs: &[Leg], first_lan
         if program.is_none() {
             kind = JunctionKind::Priority;
         }
-    } else if requests.iter().all(|row| !row.foes.contains(&true)) {
+    } else if kind == JunctionKind::RightBeforeLeft
+        && (legs.len() < 3 || requests.iter().all(|row| !row.foes.contains(&true)))
+    {
         kind = JunctionKind::Priority;
     }
-    let waits_at = (0..connections.len())
+    let waiting = (0..connections.len())
         .map(|link| {
             let own = &connections[link];
             let approach = &approaches[own.approach];
@@ -98,12 +109,14 @@ fn plan(map: &BareMap, roads: &[RoadShape], node: usize, legs: &[Leg], first_lan
                 return None;
             }
             let yielded = (0..connections.len()).filter(|&other| requests[link].response[other]);
-            let oncoming = yielded.filter(|&other| approaches[connections[other].approach].faces(approach));
-            paths::waiting_place(&paths[link], &oncoming.map(|other| &paths[other]).collect::<Vec<_>>())
+            let oncoming: Vec<usize> =
+                yielded.filter(|&other| approaches[connections[other].approach].faces(approach)).collect();
+            let foes: Vec<&Path> = oncoming.iter().map(|&other| &paths[other]).collect();
+            paths::waiting_place(&paths[link], &foes).map(|at| Waiting { at, oncoming })
         })
         .collect();
     let outline = shape::outline(legs, roads);
-    JunctionPlan { kind, outline, connections, paths, waits_at, requests, program }
+    JunctionPlan { kind, outline, connections, paths, waiting, requests, program }
 }
 
 fn flipped(point: Point) -> Point {

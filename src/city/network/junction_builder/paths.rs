@@ -13,11 +13,11 @@ const LATERAL_ACCELERATION: f64 = 5.5;
 /// Bends below this angle are driven without slowing down [rad]; SUMO's default for its minimum angle, 15°.
 const BEND_MIN: f64 = 0.26;
 /// Centre lines nearer than this share of the mean lane width belong to paths on which vehicles would touch.
-const TOUCH_SHARE: f64 = 0.65;
+const TOUCH_SHARE: f64 = 0.5;
 /// What a waiting vehicle keeps free before the path it yields to, beyond half its lane [m].
-const WAITING_MARGIN: f64 = 1.0;
+const WAITING_MARGIN: f64 = 0.3;
 /// A waiting place nearer to the stop line than this is none [m].
-const WAITING_MIN: f64 = 3.0;
+const WAITING_MIN: f64 = 2.0;
 
 /// A path across a junction.
 #[derive(Debug, Clone, PartialEq)]

@@ -57,7 +57,9 @@ pub(super) fn approaches(
         for (approach, on_ring) in approaches.iter_mut().zip(ring) {
             approach.major = on_ring;
         }
-    } else if !equal && matches!(control, BareControl::Automatic | BareControl::Roundabout) || control.is_signal() && !equal {
+    } else if !equal && matches!(control, BareControl::Automatic | BareControl::Roundabout)
+        || control.is_signal() && !equal
+    {
         let chosen = priority_road(&approaches, &priority);
         for (index, approach) in approaches.iter_mut().enumerate() {
             approach.major = chosen.contains(&index);
@@ -68,7 +70,11 @@ pub(super) fn approaches(
         BareControl::RightBeforeLeft => JunctionKind::RightBeforeLeft,
         BareControl::Signal | BareControl::ActuatedSignal => JunctionKind::TrafficLight,
         BareControl::Automatic | BareControl::Roundabout => {
-            if equal { JunctionKind::RightBeforeLeft } else { JunctionKind::Priority }
+            if equal {
+                JunctionKind::RightBeforeLeft
+            } else {
+                JunctionKind::Priority
+            }
         }
     };
     (approaches, kind)
@@ -163,7 +169,5 @@ fn who_yields(kind: JunctionKind, approaches: &[Approach], a: &Connection, b: &C
     let signalled = kind == JunctionKind::TrafficLight;
     let by_turn = if facing { more_left(0.35) } else { None };
     let first = if signalled { by_turn.or(by_rank) } else { by_rank.or(by_turn) };
-    first.unwrap_or_else(|| {
-        if from_a.heading.perp(&from_b.heading) > 0.0 { Yields::First } else { Yields::Second }
-    })
+    first.unwrap_or_else(|| if from_a.heading.perp(&from_b.heading) > 0.0 { Yields::First } else { Yields::Second })
 }

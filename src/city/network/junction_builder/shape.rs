@@ -93,7 +93,8 @@ pub(super) fn lay_out(map: &BareMap) -> (Vec<Vec<Leg>>, Vec<RoadShape>) {
         }
         legs.push(around);
     }
-    let shapes = map.roads.iter().zip(&lines).zip(cuts).map(|((road, line), cut)| road_shape(road, line, cut)).collect();
+    let shapes =
+        map.roads.iter().zip(&lines).zip(cuts).map(|((road, line), cut)| road_shape(road, line, cut)).collect();
     (legs, shapes)
 }
 
@@ -117,7 +118,9 @@ fn legs_of(map: &BareMap, lines: &[Polyline], incoming: &[usize], outgoing: &[us
     for &road in outgoing {
         let out = leg(road, false);
         let twin = legs.iter_mut().filter(|other| {
-            let Some(back) = other.incoming.filter(|&back| other.outgoing.is_none() && back != road) else { return false };
+            let Some(back) = other.incoming.filter(|&back| other.outgoing.is_none() && back != road) else {
+                return false;
+            };
             map.roads[back].from == map.roads[road].to
                 && !map.roads[back].centred
                 && !map.roads[road].centred
@@ -233,7 +236,7 @@ pub(super) fn outline(legs: &[Leg], roads: &[RoadShape]) -> Vec<Point> {
         points.extend([left, right]);
         let next = (index + 1) % legs.len();
         let angle = (-turning(legs[index].direction, legs[next].direction)).rem_euclid(2.0 * PI);
-        if index != next && angle < 2.8 {
+        if index != next && (angle - PI).abs() > 0.35 {
             let (end, inward, inward_end) = (gates[next].0, -legs[index].direction, -legs[next].direction);
             if let Some((a, b)) = rays_meet(right, inward, end, inward_end)
                 && (0.0..CUT_MAX).contains(&a)

@@ -48,7 +48,7 @@ pub(super) fn program(crossing: Crossing<'_>, first_lanes: &[usize], actuated: b
     let mut phases = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         let green = |aspect: &Option<Aspect>| aspect.unwrap_or(Aspect::Red);
-        // Longer than any passage until Webster has spoken.
+        // Any duration will do until Webster has spoken.
         phases.push(phase(SimDuration::seconds(20.0), stage.iter().map(green).collect()));
         crossing.passage(stage, &stages[(index + 1) % stages.len()], &mut phases);
     }
@@ -77,9 +77,7 @@ impl Crossing<'_> {
         let facing = self.approaches[a].faces(&self.approaches[b]);
         self.of_approach(a).all(|i| {
             self.of_approach(b).all(|j| {
-                let waits = |i: usize, j: usize| {
-                    self.requests[i].response[j] && self.connections[i].angle > LEFT_MIN
-                };
+                let waits = |i: usize, j: usize| self.requests[i].response[j] && self.connections[i].angle > LEFT_MIN;
                 !self.requests[i].foes[j] || (facing && (waits(i, j) || waits(j, i)))
             })
         })
@@ -115,7 +113,8 @@ impl Crossing<'_> {
         self.of_approach(approach)
             .filter(|&link| {
                 let lane = self.connections[link].from;
-                is_left(link) && self.of_approach(approach).all(|other| self.connections[other].from != lane || is_left(other))
+                is_left(link)
+                    && self.of_approach(approach).all(|other| self.connections[other].from != lane || is_left(other))
             })
             .collect()
     }

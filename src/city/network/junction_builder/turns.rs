@@ -109,7 +109,8 @@ fn continuation(map: &BareMap, source: usize, ways: &[Way]) -> Option<usize> {
         let less = map.roads[way.road].priority < map.roads[source].priority;
         way.angle.abs() + if less { LESS_IMPORTANT } else { 0.0 }
     };
-    let candidates = ways.iter().enumerate().filter(|(_, way)| way.turn != Turn::Back && way.angle.abs() < STRAIGHT_MAX);
+    let candidates =
+        ways.iter().enumerate().filter(|(_, way)| way.turn != Turn::Back && way.angle.abs() < STRAIGHT_MAX);
     candidates.min_by(|a, b| score(a.1).total_cmp(&score(b.1))).map(|(index, _)| index)
 }
 
@@ -318,9 +319,7 @@ fn special_lanes(
 /// Gives every way a lane that leads to it and every lane a way on, back where there is no other.
 fn forgotten_lanes(map: &BareMap, source: usize, ways: &[Way], pairs: &mut Vec<Pair>) {
     let road = &map.roads[source];
-    let usable = |way: usize, from: usize, to: usize| {
-        common(road, from, &map.roads[ways[way].road], to).any_on_road()
-    };
+    let usable = |way: usize, from: usize, to: usize| common(road, from, &map.roads[ways[way].road], to).any_on_road();
     let targets = |way: usize| 0..map.roads[ways[way].road].lanes.len();
     for way in 0..ways.len() {
         if ways[way].turn == Turn::Back || pairs.iter().any(|pair| pair.0 == way) {
