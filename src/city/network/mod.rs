@@ -5,10 +5,13 @@
 
 pub mod assembly;
 pub mod bare;
+pub mod check;
 pub mod invented;
+mod junction_builder;
 pub mod mapfile;
 pub mod model;
 pub mod places;
+pub mod webster;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;
