@@ -11,7 +11,10 @@ mod junction_builder;
 pub mod mapfile;
 pub mod model;
 pub mod places;
+pub mod projection;
+pub mod sumo;
 pub mod webster;
+pub(crate) mod xml;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;
