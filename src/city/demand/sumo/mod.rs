@@ -22,6 +22,7 @@ use crate::primitives::{SimDuration, SimTime};
 use super::model::Demand;
 use routes::Routes;
 use rows::Rows;
+pub(super) use types::default_kind;
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]
