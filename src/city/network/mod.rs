@@ -8,7 +8,10 @@ pub mod bare;
 pub mod check;
 mod junction_builder;
 pub mod model;
+pub mod projection;
+pub mod sumo;
 pub mod webster;
+pub(crate) mod xml;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;

@@ -1,1 +1,3 @@
 //! What is asked of the city: a file turned into a checked value.
+
+pub mod sumocfg;
