@@ -154,8 +154,8 @@ fn bezier(control: &[Point; 4], steps: u32) -> Polyline {
     let points = (0..=steps).map(|step| {
         let t = f64::from(step) / f64::from(steps);
         let s = 1.0 - t;
-        let [a, b, c, d] = control.map(|point| point.coords);
-        Point::from(a * (s * s * s) + b * (3.0 * s * s * t) + c * (3.0 * s * t * t) + d * (t * t * t))
+        let [start, first, second, end] = control.map(|point| point.coords);
+        Point::from(start * (s * s * s) + first * (3.0 * s * s * t) + second * (3.0 * s * t * t) + end * (t * t * t))
     });
     Polyline::new(points.collect())
 }

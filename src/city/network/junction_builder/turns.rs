@@ -325,13 +325,13 @@ fn forgotten_lanes(map: &BareMap, source: usize, ways: &[Way], pairs: &mut Vec<P
     let road = &map.roads[source];
     let usable = |way: usize, from: usize, to: usize| common(road, from, &map.roads[ways[way].road], to).any_on_road();
     let targets = |way: usize| 0..map.roads[ways[way].road].lanes.len();
-    for way in 0..ways.len() {
-        if ways[way].turn == Turn::Back || pairs.iter().any(|pair| pair.0 == way) {
+    for (way, onward) in ways.iter().enumerate() {
+        if onward.turn == Turn::Back || pairs.iter().any(|pair| pair.0 == way) {
             continue;
         }
         let all = (0..road.lanes.len()).flat_map(|from| targets(way).map(move |to| (from, to)));
         let mut fitting = all.filter(|&(from, to)| usable(way, from, to));
-        let chosen = if ways[way].angle < SLIGHT_MAX { fitting.next() } else { fitting.last() };
+        let chosen = if onward.angle < SLIGHT_MAX { fitting.next() } else { fitting.next_back() };
         pairs.extend(chosen.map(|(from, to)| (way, from, to)));
     }
     for from in 0..road.lanes.len() {
