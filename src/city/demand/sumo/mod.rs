@@ -24,6 +24,7 @@ use super::model::{Demand, DepartLane, DepartSpeed};
 pub(crate) use journey::{parse_depart_lane, parse_depart_speed};
 use routes::Routes;
 use rows::Rows;
+pub(super) use types::default_kind;
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]
