@@ -113,11 +113,11 @@ fn trip_times(duration: &Sample) -> io::Result<String> {
     else {
         return Ok(nothing("Trip times", "No trip was finished."));
     };
-    let width = round_step(most.max(60.0) / 60.0 / 24.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "about 24 classes")]
+    let width = round_step(most.max(60.0) / 60.0 / 30.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "about 30 classes")]
     let bins = (most.max(60.0) / 60.0 / width).ceil() as usize;
     let counts = Sample::new(duration.values().iter().map(|seconds| seconds / 60.0)).histogram(width, bins);
-    #[expect(clippy::cast_precision_loss, reason = "about 24 classes")]
+    #[expect(clippy::cast_precision_loss, reason = "about 30 classes")]
     let bars: Vec<_> = (0..bins).map(|i| (i as f64 * width, (i + 1) as f64 * width, f64::from(counts[i]))).collect();
     let highest = bars.iter().map(|bar| bar.2).fold(1.0, f64::max);
     let end = bars.last().map_or(1.0, |bar| bar.1);

@@ -29,7 +29,10 @@ pub(super) struct Flag {
 /// All flags of a run, in the order of the page.
 pub(super) fn flags(outcome: &Outcome) -> Vec<Flag> {
     let loaded = f64::from(outcome.loaded);
-    let share = |part: u32| format!("{} ({})", count(part), per_cent(f64::from(part), loaded));
+    let share = |part: u32| match part {
+        0 => "0".to_owned(),
+        part => format!("{} ({})", count(part), per_cent(f64::from(part), loaded)),
+    };
     let gave_up = outcome.loaded.saturating_sub(outcome.inserted).saturating_sub(outcome.waiting_to_enter);
     let laws = outcome.laws;
     let other_laws = [laws.conservation, laws.jump, laws.conflicting_greens, laws.departures];
@@ -130,7 +133,7 @@ pub(super) fn section(outcome: &Outcome) -> String {
         let _ = write!(
             html,
             "<li class=\"flag {class}\"><p class=\"state\"><span aria-hidden=\"true\" class=\"mark\">{mark}</span>{state}</p>\
-             <h3>{}: <span class=\"value\">{}</span></h3><p>{}</p></li>",
+             <h3>{} <span class=\"value\">{}</span></h3><p>{}</p></li>",
             flag.title, flag.value, flag.meaning
         );
     }
@@ -143,12 +146,14 @@ pub(super) fn verdict(outcome: &Outcome, trips: &TripGroup) -> String {
     if outcome.loaded == 0 {
         return "No vehicle was due in the period simulated.".to_owned();
     }
+    // A span of time is read as one thing and must not break across lines.
+    let unbroken = |seconds| span(seconds).replace(' ', "\u{a0}");
     let finished = format!("{} of {} finished", count(outcome.arrived), plural(outcome.loaded.into(), "trip", "trips"));
     match (trips.duration.mean(), trips.time_loss.mean()) {
         (Some(duration), Some(lost)) => format!(
             "{finished}; the mean trip took {}, of which {} was lost to traffic.",
-            span(duration),
-            span(lost.max(0.0))
+            unbroken(duration),
+            unbroken(lost.max(0.0))
         ),
         _ => format!("{finished}; there is no finished trip to measure."),
     }

@@ -148,14 +148,14 @@ fn html(
         number_plain(sheet.lane_width()),
     );
     html.push_str(&areas(&backdrop.areas, sheet));
-    html.push_str("<g id=\"roads\">");
+    html.push_str("<g id=\"chosen\"></g><g id=\"roads\">");
     let twins = drawing::twins(network);
     for (id, road) in roads {
         let class = if road.is_used() { format!("c{}", measure.class(road.delay())) } else { "unused".to_owned() };
         let lanes = network.edge(*id).lane_count().clamp(1, 6);
         let _ = write!(html, "<path class=\"w{lanes} {class}\" d=\"{}\"/>", road_line(network, *id, sheet, &twins));
     }
-    html.push_str("</g><g id=\"chosen\"></g>");
+    html.push_str("</g>");
     html.push_str(&places(backdrop, sheet));
     let bar = drawing::scale_bar(sheet);
     html.push_str(&bar);

@@ -83,13 +83,19 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") }
 }
 
-/// A share as per cent, one decimal below ten.
+/// A share as per cent, with a decimal where it is near nothing or near everything; "100 %" only where nothing is missing.
 pub(super) fn per_cent(part: f64, whole: f64) -> String {
     if whole <= 0.0 {
         return NO_FIGURE.to_owned();
     }
     let share = part / whole * 100.0;
-    format!("{} %", number(share, usize::from(share < 10.0 && share > 0.0)))
+    if share > 0.0 && share < 10.0 {
+        format!("{} %", number(share.max(0.1), 1))
+    } else if share > 90.0 && share < 100.0 {
+        format!("{} %", number(share.min(99.9), 1))
+    } else {
+        format!("{} %", number(share, 0))
+    }
 }
 
 /// A span of time in words, `6 min 12 s`, `1 h 04 min`; given in seconds.
@@ -159,8 +165,8 @@ mod tests {
         );
         assert_eq!(number(f64::NAN, 1), NO_FIGURE);
         assert_eq!(
-            (per_cent(1.0, 0.0), per_cent(2.0, 100.0), per_cent(50.0, 100.0)),
-            ("–".into(), "2.0 %".into(), "50 %".into())
+            (per_cent(1.0, 0.0), per_cent(2.0, 100.0), per_cent(9999.0, 10_000.0)),
+            ("–".into(), "2.0 %".into(), "99.9 %".into())
         );
         assert_eq!(
             (span(372.4), span(60.0), span(3840.0), span(9.0)),

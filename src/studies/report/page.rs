@@ -82,7 +82,10 @@ fn key_figures(outcome: &Outcome, trips: &TripGroups) -> String {
         ("Mean trip time", seconds(all.duration.mean())),
         ("95 in 100 trips within", seconds(all.duration.percentile(0.95))),
         ("Share of time lost", per_cent(lost, time)),
-        ("Mean speed", format!("{} km/h", number(driven / time * 3600.0, 1))),
+        (
+            "Mean speed",
+            if time > 0.0 { format!("{} km/h", number(driven / time * 3600.0, 1)) } else { NO_FIGURE.to_owned() },
+        ),
         ("Distance driven", format!("{} km", number(driven, 0))),
     ];
     let mut html = String::from("<section aria-label=\"Key figures\"><dl class=\"key-figures\">");

@@ -11,7 +11,7 @@ use crate::city::network::{Edge, Network};
 use crate::primitives::ids::EdgeId;
 use crate::simulation::outcome::{Outcome, RoadInterval};
 
-use super::markup::{NO_FIGURE, clock, count, escape, number};
+use super::markup::{clock, count, escape, number};
 
 /// One road over a stretch of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -147,7 +147,7 @@ pub(super) fn table(
     drawn: &dyn Fn(EdgeId) -> Option<usize>,
 ) -> String {
     let mut table = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"ranked\"><caption>{caption}</caption>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"ranked\"><caption><span>{caption}</span></caption>\
          <thead><tr><th scope=\"col\">Rank</th><th scope=\"col\">Road</th><th scope=\"col\">Time lost<br>[veh h]</th>\
          <th scope=\"col\">Delay<br>[s/veh]</th><th scope=\"col\">Waiting<br>[s/veh]</th><th scope=\"col\">Vehicles</th>\
          <th scope=\"col\">Flow<br>[veh/h]</th><th scope=\"col\">Speed<br>[km/h]</th><th scope=\"col\">Limit<br>[km/h]</th>\
@@ -175,7 +175,7 @@ pub(super) fn table(
         );
     }
     if roads.is_empty() {
-        let _ = write!(table, "<tr><td colspan=\"9\" class=\"none\">{NO_FIGURE} nobody drove on any road</td></tr>");
+        table.push_str("<tr><td colspan=\"9\" class=\"none\">nobody drove on any road</td></tr>");
     }
     table.push_str("</tbody></table></div>");
     table

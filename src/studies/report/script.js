@@ -56,14 +56,14 @@ function show(next) {
   const all = whole(), ratio = box.clientWidth / box.clientHeight || 1.5;
   const w = Math.min(Math.max(next.w, all.w / 60), all.w), h = w / ratio;
   const within = (at, size, low, length) => Math.min(Math.max(at, low - size * 0.3), low + length - size * 0.7);
-  view = { x: within(next.x, w, all.x, all.w), y: within(next.y, h, all.y, all.h), w, h };
-  if (w === all.w) { view.x = all.x; view.y = all.y; }
+  view = { x: within(next.x, w, all.x, all.w), y: within(next.y, h, all.y, all.h), w, h, all: w === all.w };
+  if (view.all) { view.x = all.x; view.y = all.y; }
   svg.setAttribute('viewBox', [view.x, view.y, view.w, view.h].map((n) => n.toFixed(1)).join(' '));
   const px = view.w / Math.max(box.clientWidth, 1), zoom = all.w / view.w;
   svg.style.setProperty('--px', px);
   // Lines grow more slowly than the map, down to the true width of a lane.
-  const fine = Math.max(data.lane / Math.pow(zoom, 0.35), 1.0 * px, Math.min(3.2 / data.unit, data.lane));
-  svg.style.setProperty('--lane', Math.min(fine, Math.max(data.lane, 1.0 * px)));
+  const fine = Math.max(data.lane / Math.pow(zoom, 0.35), 0.8 * px, Math.min(3.2 / data.unit, data.lane));
+  svg.style.setProperty('--lane', Math.min(fine, Math.max(data.lane, 0.8 * px)));
   scaleBar(px);
 }
 function scaleBar(px) {
@@ -80,11 +80,21 @@ function zoomAt(factor, fx, fy) {
   const w = view.w / factor, h = view.h / factor;
   show({ x: view.x + (view.w - w) * fx, y: view.y + (view.h - h) * fy, w, h });
 }
-new ResizeObserver(() => { show(view ? { ...view } : whole()); }).observe(box);
-show(whole());
+function fit() {
+  if (!view || view.all) { show(whole()); return; }
+  const h = view.w * box.clientHeight / Math.max(box.clientWidth, 1);
+  show({ x: view.x, y: view.y + (view.h - h) / 2, w: view.w, h });
+}
+new ResizeObserver(fit).observe(box);
+fit();
 
 // What a road's box tells.
 let chosen = -1;
+function halo(road) {
+  const path = paths[road].cloneNode();
+  path.setAttribute('class', paths[road].classList[0]);
+  return path;
+}
 function tell(road, x, y) {
   const f = frame(Number($('time').value)), [name, id, length, limit] = data.roads[road];
   const strong = Object.assign(document.createElement('strong'), { textContent: data.names[name] });
@@ -102,9 +112,7 @@ function tell(road, x, y) {
   tip.hidden = false;
   if (chosen !== road) {
     chosen = road;
-    const halo = document.createElementNS(svg.namespaceURI, 'path');
-    halo.setAttribute('d', paths[road].getAttribute('d'));
-    $('chosen').replaceChildren(halo);
+    $('chosen').replaceChildren(halo(road));
   }
   if (x === undefined) return;
   tip.style.left = Math.max(4, Math.min(x + 14, box.clientWidth - tip.offsetWidth - 6)) + 'px';
@@ -121,11 +129,7 @@ function visit(roads) {
   show({ x: (x + right) / 2 - w / 2, y: (y + bottom) / 2 - w / ratio / 2, w, h: w / ratio });
   const at = paths[roads[0]].getPointAtLength(paths[roads[0]].getTotalLength() / 2), px = view.w / box.clientWidth;
   tell(roads[0], (at.x - view.x) / px, (at.y - view.y) / px);
-  for (const road of roads.slice(1)) {
-    const halo = document.createElementNS(svg.namespaceURI, 'path');
-    halo.setAttribute('d', paths[road].getAttribute('d'));
-    $('chosen').append(halo);
-  }
+  $('chosen').append(...roads.slice(1).map(halo));
 }
 for (const button of document.querySelectorAll('.show')) {
   button.addEventListener('click', () => {
@@ -189,7 +193,11 @@ function lift(event) {
 }
 svg.addEventListener('pointerup', lift);
 svg.addEventListener('pointercancel', lift);
-svg.addEventListener('pointerleave', () => { armed = false; if (!fingers.size && document.activeElement !== svg) hush(); });
+svg.addEventListener('pointerleave', (event) => {
+  armed = false;
+  // A finger that is lifted leaves too, but its answer is still to be read.
+  if (event.pointerType === 'mouse' && !fingers.size && document.activeElement !== svg) hush();
+});
 // A wheel that is scrolling the page goes on doing so when the map passes under it.
 window.addEventListener('scroll', () => { armed = false; }, { passive: true });
 svg.addEventListener('wheel', (event) => {

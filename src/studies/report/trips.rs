@@ -86,7 +86,7 @@ impl TripGroups {
     pub(super) fn summary_table(&self) -> String {
         let mut table = String::from(
             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Summary of finished trips\"><table>\
-             <caption>All finished trips. Times in minutes and seconds.</caption><thead><tr><th scope=\"col\">Measure</th>\
+             <caption><span>All finished trips. Times in minutes and seconds.</span></caption><thead><tr><th scope=\"col\">Measure</th>\
              <th scope=\"col\">Mean</th><th scope=\"col\">p10</th><th scope=\"col\">p50 (median)</th>\
              <th scope=\"col\">p90</th><th scope=\"col\">p95</th><th scope=\"col\">Largest</th></tr></thead><tbody>",
         );
@@ -115,7 +115,7 @@ impl TripGroups {
     pub(super) fn class_table(&self) -> String {
         let mut table = String::from(
             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Trips by vehicle class\"><table class=\"by-class\">\
-             <caption>By vehicle class, finished trips. Times in minutes and seconds.</caption><thead><tr>\
+             <caption><span>By vehicle class, finished trips. Times in minutes and seconds.</span></caption><thead><tr>\
              <th scope=\"col\" rowspan=\"2\">Class</th><th scope=\"col\" rowspan=\"2\">Entered</th>\
              <th scope=\"col\" rowspan=\"2\">Finished</th><th scope=\"colgroup\" colspan=\"5\">Trip time</th>\
              <th scope=\"colgroup\" colspan=\"2\">Waiting</th><th scope=\"colgroup\" colspan=\"5\">Time loss</th>\

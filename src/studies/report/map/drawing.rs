@@ -25,6 +25,8 @@ pub(super) struct Sheet {
     unit: f64,
     /// Size [m].
     size: (f64, f64),
+    /// Width a lane is drawn at least [px]: thinner where there are many roads, or they would fill the sheet.
+    lane: f64,
 }
 
 impl Sheet {
@@ -44,8 +46,16 @@ impl Sheet {
         let margin = extent * 0.03;
         let size = ((high.0 - low.0).max(100.0) + 2.0 * margin, (high.1 - low.1).max(60.0) + 2.0 * margin);
         let size = (size.0.max(size.1 * 1.5), size.1.max(size.0 / 2.4));
+        #[expect(clippy::cast_precision_loss, reason = "a city has far fewer than 2^53 roads")]
+        let lane = 1.5 * (1200.0 / network.roads().count().max(1) as f64).sqrt();
         let middle = (f64::midpoint(low.0, high.0), f64::midpoint(low.1, high.1));
-        Self { west: middle.0 - size.0 / 2.0, north: middle.1 + size.1 / 2.0, unit: size.0.max(size.1) / UNITS, size }
+        Self {
+            west: middle.0 - size.0 / 2.0,
+            north: middle.1 + size.1 / 2.0,
+            unit: size.0.max(size.1) / UNITS,
+            size,
+            lane: lane.clamp(0.8, 1.5),
+        }
     }
 
     /// Width [units].
@@ -68,9 +78,9 @@ impl Sheet {
         self.size.0 / self.unit / PAGE_WIDTH
     }
 
-    /// How wide a lane is drawn [units]: to scale or 1.5 px, whichever is more.
+    /// How wide a lane is drawn [units]: to scale, or as wide as it must be to be seen.
     pub(super) fn lane_width(&self) -> f64 {
-        (3.2 / self.unit).max(1.5 * self.pixel())
+        (3.2 / self.unit).max(self.lane * self.pixel())
     }
 
     /// Where a point lies on the sheet; none for a point that is nowhere.
