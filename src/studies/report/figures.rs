@@ -3,6 +3,7 @@
 //! Each figure is drawn twice, for a wide and for a narrow page, and the style sheet shows one of them. Plotters draws in
 //! marker colours that are then replaced by the page's CSS variables, so that the same figure serves light, dark and print.
 
+use std::fmt::Write as _;
 use std::io;
 use std::ops::Range;
 
@@ -124,7 +125,7 @@ fn trip_times(duration: &Sample) -> io::Result<String> {
     let beyond = duration.values().iter().filter(|seconds| **seconds / 60.0 >= end).count();
     let mut note = format!("Number of finished trips by trip time [min], in classes of {} min.", decimals(width));
     if beyond > 0 {
-        note.push_str(&format!(" The last class also holds the {} longer ones.", count_of(beyond)));
+        let _ = write!(note, " The last class also holds the {} longer ones.", count_of(beyond));
     }
     let plot = Plot {
         x: 0.0..end,
@@ -231,11 +232,12 @@ fn figure(title: &str, note: &str, legend: &[&str], spoken: &str, plot: &Plot) -
     if !legend.is_empty() {
         html.push_str("<ul class=\"legend-lines\">");
         for (i, label) in legend.iter().enumerate() {
-            html.push_str(&format!(
+            let _ = write!(
+                html,
                 "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\"><line class=\"series-{}\" x1=\"0\" y1=\"4\" x2=\"28\" \
                  y2=\"4\"/></svg>{label}</li>",
                 i + 1
-            ));
+            );
         }
         html.push_str("</ul>");
     }
@@ -244,10 +246,11 @@ fn figure(title: &str, note: &str, legend: &[&str], spoken: &str, plot: &Plot) -
         let drawn = draw(plot, (width, height), ticks)?;
         let body = drawn.split_once('>').map_or("", |(_, body)| body);
         let body = REPLACED.iter().fold(body.to_owned(), |text, (marker, value)| text.replace(marker, value));
-        html.push_str(&format!(
+        let _ = write!(
+            html,
             "<svg class=\"{name}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">{body}",
             escape(spoken)
-        ));
+        );
     }
     html.push_str("</figure>");
     Ok(html)
@@ -353,7 +356,7 @@ fn thinned(city: &[CityInstant]) -> Vec<&CityInstant> {
     let stride = city.len().div_ceil(POINTS_MAX).max(1);
     let mut kept: Vec<&CityInstant> = city.iter().step_by(stride).collect();
     if let Some(last) = city.last()
-        && (city.len() - 1) % stride != 0
+        && !(city.len() - 1).is_multiple_of(stride)
     {
         kept.push(last);
     }

@@ -3,6 +3,14 @@
 //! Everything comes from keyed draws: the same town for the same size. Its figures are plausible, not consistent: roads and
 //! trips are drawn independently of each other.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "the town is small and its numbers are invented"
+)]
+
 use std::collections::BTreeMap;
 
 use crate::city::demand::{

@@ -147,7 +147,8 @@ fn html(
         number_plain(sheet.pixel()),
         number_plain(sheet.lane_width()),
     );
-    html.push_str(&areas(&backdrop.areas, sheet));
+    let (areas, area_names) = areas(&backdrop.areas, sheet);
+    html.push_str(&areas);
     html.push_str("<g id=\"chosen\"></g><g id=\"roads\">");
     let twins = drawing::twins(network);
     for (id, road) in roads {
@@ -156,6 +157,7 @@ fn html(
         let _ = write!(html, "<path class=\"w{lanes} {class}\" d=\"{}\"/>", road_line(network, *id, sheet, &twins));
     }
     html.push_str("</g>");
+    html.push_str(&area_names);
     html.push_str(&places(backdrop, sheet));
     let bar = drawing::scale_bar(sheet);
     html.push_str(&bar);
@@ -232,9 +234,10 @@ fn notes(network: &Network, outcome: &Outcome) -> String {
     html
 }
 
-fn areas(areas: &[Area], sheet: &Sheet) -> String {
+/// The areas, which lie under the roads, and their names, which stand above them.
+fn areas(areas: &[Area], sheet: &Sheet) -> (String, String) {
     let mut html = String::from("<g class=\"areas\">");
-    let mut labels = String::new();
+    let mut labels = String::from("<g class=\"area-names\">");
     for kind in [AreaKind::Quarter, AreaKind::Park, AreaKind::Water] {
         let class = match kind {
             AreaKind::Quarter => "quarter",
@@ -248,10 +251,9 @@ fn areas(areas: &[Area], sheet: &Sheet) -> String {
             }
         }
     }
-    html.push_str("</g><g class=\"area-names\">");
-    html.push_str(&labels);
     html.push_str("</g>");
-    html
+    labels.push_str("</g>");
+    (html, labels)
 }
 
 fn places(backdrop: &Backdrop, sheet: &Sheet) -> String {

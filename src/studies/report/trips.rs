@@ -91,7 +91,7 @@ impl TripGroups {
              <th scope=\"col\">p90</th><th scope=\"col\">p95</th><th scope=\"col\">Largest</th></tr></thead><tbody>",
         );
         let all = &self.all;
-        let rows: [(&str, &Sample, &dyn Fn(Option<f64>) -> String); 6] = [
+        let rows: [SummaryRow<'_>; 6] = [
             ("Trip time", &all.duration, &clock_span),
             ("of which waiting (at a standstill)", &all.waiting, &clock_span),
             ("of which lost to traffic (time loss)", &all.time_loss, &clock_span),
@@ -136,6 +136,9 @@ impl TripGroups {
         table
     }
 }
+
+/// A measure's name, its sample and how its figures are written.
+type SummaryRow<'a> = (&'static str, &'a Sample, &'static dyn Fn(Option<f64>) -> String);
 
 /// Columns of a measure: the mean where there is no percentile.
 const FIVE: [(&str, Option<f64>); 5] =
