@@ -4,6 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($('map-data').textContent);
 const svg = $('map-svg'), box = $('map'), tip = $('tip'), paths = Array.from($('roads').children);
+document.documentElement.classList.add('js');
 for (const part of document.querySelectorAll('.js-only')) part.hidden = false;
 
 // Figures of a stretch, unpacked when it is first asked for.
@@ -46,10 +47,12 @@ if (data.frames.length < 2) { $('time').disabled = true; $('whole').disabled = t
 
 // The view: what part of the sheet is shown; its shape follows the window.
 const sheet = svg.viewBox.baseVal, full = { w: sheet.width, h: sheet.height };
+const pins = Array.from(svg.querySelectorAll('.hospital,.station'), (sign) => sign.parentNode);
+const names = ['water', 'park', 'quarter'].flatMap((kind) => Array.from(svg.querySelectorAll('text.' + kind)));
 let view = null;
 function whole() {
   const ratio = box.clientWidth / box.clientHeight || 1.5;
-  const w = Math.max(full.w, full.h * ratio);
+  const w = Math.max(data.size[0], data.size[1] * ratio);
   return { x: (full.w - w) / 2, y: (full.h - w / ratio) / 2, w, h: w / ratio };
 }
 function show(next) {
@@ -65,6 +68,23 @@ function show(next) {
   const fine = Math.max(data.lane / Math.pow(zoom, 0.35), 0.8 * px, Math.min(3.2 / data.unit, data.lane));
   svg.style.setProperty('--lane', Math.min(fine, Math.max(data.lane, 0.8 * px)));
   scaleBar(px);
+  svg.classList.toggle('far', px * data.unit > 6);
+  for (const pin of pins) pin.style.setProperty('--px', px * (px * data.unit > 6 ? 0.75 : 1));
+  declutter(px);
+}
+// Names that would stand on a sign or on another name are left out; water and parks come before quarters.
+function declutter(px) {
+  const taken = pins.map((pin) => {
+    const at = pin.parentNode.transform.baseVal[0].matrix;
+    return [at.e / px - 8, at.f / px - 8, at.e / px + 8, at.f / px + 8];
+  });
+  for (const name of names) {
+    const x = name.getAttribute('x') / px, y = name.getAttribute('y') / px, half = name.textContent.length * 3.5 + 3;
+    const room = [x - half, y - 12, x + half, y + 5];
+    const free = taken.every((t) => t[2] < room[0] || t[0] > room[2] || t[3] < room[1] || t[1] > room[3]);
+    name.style.visibility = free ? '' : 'hidden';
+    if (free) taken.push(room);
+  }
 }
 function scaleBar(px) {
   const rough = 110 * px * data.unit, power = Math.pow(10, Math.floor(Math.log10(rough)));

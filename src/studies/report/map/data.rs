@@ -39,7 +39,12 @@ pub(super) fn json(network: &Network, outcome: &Outcome, sheet: &Sheet, drawn: &
     for (place, number) in names.values_mut().enumerate() {
         *number = place;
     }
-    let mut json = format!("{{\"unit\":{},\"lane\":{:.2},\"names\":[", sheet.unit(), sheet.lane_width());
+    let (width, height) = sheet.roads_size();
+    let mut json = format!(
+        "{{\"unit\":{},\"lane\":{:.2},\"size\":[{width},{height}],\"names\":[",
+        sheet.unit(),
+        sheet.lane_width()
+    );
     list(&mut json, names.keys().map(|name| json_text(name)));
     json.push_str("],\"roads\":[");
     list(

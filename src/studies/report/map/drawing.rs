@@ -25,6 +25,8 @@ pub(super) struct Sheet {
     unit: f64,
     /// Size [m].
     size: (f64, f64),
+    /// Extent of the roads with their margin [m]; the sheet is this, padded to a pleasant shape.
+    roads: (f64, f64),
     /// Width a lane is drawn at least [px]: thinner where there are many roads, or they would fill the sheet.
     lane: f64,
 }
@@ -44,8 +46,8 @@ impl Sheet {
         }
         let extent = (high.0 - low.0).max(high.1 - low.1).max(100.0);
         let margin = extent * 0.03;
-        let size = ((high.0 - low.0).max(100.0) + 2.0 * margin, (high.1 - low.1).max(60.0) + 2.0 * margin);
-        let size = (size.0.max(size.1 * 1.5), size.1.max(size.0 / 2.4));
+        let roads = ((high.0 - low.0).max(100.0) + 2.0 * margin, (high.1 - low.1).max(60.0) + 2.0 * margin);
+        let size = (roads.0.max(roads.1 * 1.5), roads.1.max(roads.0 / 2.4));
         #[expect(clippy::cast_precision_loss, reason = "a city has far fewer than 2^53 roads")]
         let lane = 1.5 * (1200.0 / network.roads().count().max(1) as f64).sqrt();
         let middle = (f64::midpoint(low.0, high.0), f64::midpoint(low.1, high.1));
@@ -54,6 +56,7 @@ impl Sheet {
             north: middle.1 + size.1 / 2.0,
             unit: size.0.max(size.1) / UNITS,
             size,
+            roads,
             lane: lane.clamp(0.8, 1.5),
         }
     }
@@ -66,6 +69,11 @@ impl Sheet {
     /// Height [units].
     pub(super) fn height(&self) -> i64 {
         whole(self.size.1 / self.unit)
+    }
+
+    /// Width and height of the part with roads, in the middle of the sheet [units].
+    pub(super) fn roads_size(&self) -> (i64, i64) {
+        (whole(self.roads.0 / self.unit), whole(self.roads.1 / self.unit))
     }
 
     /// Metres in a unit.
