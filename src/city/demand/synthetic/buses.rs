@@ -124,6 +124,7 @@ pub(super) fn run(lines: &[Line], spec: &SyntheticSpec, writer: &mut Writer) {
                 name: format!("bus-{}-{course:02}", line.name),
                 kind: writer.bus(),
                 route,
+                choice: RouteChoice::Fixed,
                 departure: Departure {
                     time,
                     lane: DepartLane::Best,
