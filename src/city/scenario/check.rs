@@ -368,7 +368,7 @@ impl Checker<'_> {
             let message = format!("edge data every {every} is not a whole number of road intervals of {road_interval}");
             self.wrong(spot, message, "change it or `road-interval`");
         }
-        let dir = key.dir.as_ref().map_or(Outputs::default().dir, |dir| PathBuf::from(dir.value.trim()));
+        let dir = key.dir.as_ref().map_or(Outputs::default().dir, |dir| Some(PathBuf::from(dir.value.trim())));
         let tripinfo = key.tripinfo.as_ref().map(|file| self.output(file, &mut taken));
         let summary = key.summary.as_ref().map(|file| self.output(file, &mut taken));
         let fcd = key.fcd.as_ref().map(|series| {

@@ -19,6 +19,7 @@ use std::path::Path;
 
 use serde_saphyr::options::DuplicateKeyPolicy;
 
+use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 
 pub use load::{InputFile, LoadedScenario, Overrides, load};
@@ -65,6 +66,22 @@ fn in_reading_order(findings: Findings) -> Findings {
     let mut ordered = Findings::default();
     problems.into_iter().for_each(|problem| ordered.problem(problem));
     ordered
+}
+
+/// A time of the command line: `HH:MM[:SS]`, or seconds after midnight.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn read_time(text: &str) -> Result<SimTime, String> {
+    let seconds = match text.trim().parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && (0.0..=1e9).contains(&seconds) => seconds,
+        Ok(_) => return Err("seconds after midnight are neither negative nor endless".to_owned()),
+        Err(_) => match units::read_clock(text) {
+            Ok((None, seconds)) => seconds,
+            _ => return Err("write it like 07:00, 07:00:30 or 25200 (seconds after midnight)".to_owned()),
+        },
+    };
+    Ok(SimTime::seconds(seconds))
 }
 
 fn text_of(path: &Path, place: &Place, findings: &mut Findings) -> Option<String> {

@@ -146,8 +146,8 @@ pub struct Series {
 /// What is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
-    /// Folder that takes `<scenario>/<run id>/`.
-    pub dir: PathBuf,
+    /// Folder that takes `<scenario>/<run id>/`; none leaves no folder.
+    pub dir: Option<PathBuf>,
     /// SUMO tripinfo.
     pub tripinfo: Option<PathBuf>,
     /// SUMO summary.
@@ -164,7 +164,7 @@ impl Default for Outputs {
     /// Tables and report only, in `outputs`, with roads in intervals of five minutes.
     fn default() -> Self {
         Self {
-            dir: PathBuf::from("outputs"),
+            dir: Some(PathBuf::from("outputs")),
             tripinfo: None,
             summary: None,
             fcd: None,
