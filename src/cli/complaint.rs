@@ -39,7 +39,8 @@ fn rendered(findings: &Findings, colour: bool) -> String {
         let line = lines.get(&(Arc::clone(&problem.place.file), problem.place.line));
         if handler.render_report(&mut text, &Complaint::of(problem, line)).is_err() {
             // Only a formatter that fails ends here; the plain form loses nothing.
-            text += &format!("{problem}\n");
+            text.push_str(&problem.to_string());
+            text.push('\n');
         }
     }
     let count = findings.problems().len() + findings.beyond_limit();
@@ -48,8 +49,7 @@ fn rendered(findings: &Findings, colour: bool) -> String {
         more => format!(" ({more} of them not shown)"),
     };
     let noun = if count == 1 { "problem" } else { "problems" };
-    text += &format!("{count} {noun}{more}; nothing was run and nothing was written");
-    text
+    text + &format!("{count} {noun}{more}; nothing was run and nothing was written")
 }
 
 /// The lines the problems are about; each file is read once, as far as needed.

@@ -211,13 +211,6 @@ fn table(summary: &Summary) -> String {
             summary.updates_per_cpu_second.map_or("-".to_owned(), |n| format!("{n:.0}")),
         ),
     ];
-    let mut text = String::new();
-    if summary.interrupted {
-        text.push_str("interrupted: these are partial results\n");
-    }
-    for (row, (what, value)) in rows.iter().enumerate() {
-        let end = if row + 1 < rows.len() { "\n" } else { "" };
-        text += &format!("{what:<32}{value:>12}{end}");
-    }
-    text
+    let head = if summary.interrupted { "interrupted: these are partial results\n" } else { "" };
+    head.to_owned() + &rows.map(|(what, value)| format!("{what:<32}{value:>12}")).join("\n")
 }

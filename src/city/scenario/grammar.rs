@@ -47,7 +47,7 @@ impl<'a> Grammar<'a> {
             return self.one_of(node, options, path);
         }
         if let Some(words) = rule.get("enum").and_then(Json::as_array) {
-            return self.word(node, words.iter().filter_map(Json::as_str).collect(), path);
+            return self.word(node, &words.iter().filter_map(Json::as_str).collect::<Vec<_>>(), path);
         }
         let kinds: Vec<&str> = match rule.get("type") {
             Some(Json::String(kind)) => vec![kind],
@@ -116,7 +116,7 @@ impl<'a> Grammar<'a> {
             })
             .collect();
         if !words.is_empty() {
-            return self.word(node, words, path);
+            return self.word(node, &words, path);
         }
         let variants: Vec<(&str, &Json)> = options
             .iter()
@@ -141,7 +141,7 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    fn word(&mut self, node: &Node, words: Vec<&str>, path: &str) {
+    fn word(&mut self, node: &Node, words: &[&str], path: &str) {
         let Value::Text(text) = &node.value else {
             return self.expected(node, path, &format!("one of {}", listed(words.iter().copied())), None);
         };

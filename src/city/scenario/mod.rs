@@ -64,7 +64,9 @@ fn in_reading_order(findings: Findings) -> Findings {
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     problems.dedup();
     let mut ordered = Findings::default();
-    problems.into_iter().for_each(|problem| ordered.problem(problem));
+    for problem in problems {
+        ordered.problem(problem);
+    }
     ordered
 }
 

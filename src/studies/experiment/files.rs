@@ -169,7 +169,7 @@ mod tests {
     fn a_disk_that_fills_up_is_named_with_its_file() {
         let full = Path::new("/dev/full");
         if full.exists() {
-            let error = write_file(full, |out| out.write_all(&[b'x'; 1 << 17])).expect_err("full");
+            let error = write_file(full, |out| out.write_all(&vec![b'x'; 1 << 17])).expect_err("full");
             assert_eq!(error.to_string(), "cannot write `/dev/full`: the disk is full");
         }
         let error = Draft::create(Path::new("/nowhere/at/all.xml")).expect_err("no folder");

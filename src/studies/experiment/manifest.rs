@@ -38,7 +38,7 @@ pub(super) struct Manifest<'a> {
     left_out: &'a std::collections::BTreeMap<String, u64>,
     validity: Vec<Flag>,
     results: &'a Summary,
-    cpu: Cpu,
+    user_cpu_s: Cpu,
     files: &'a [String],
 }
 
@@ -59,7 +59,7 @@ struct Input {
 /// A question that a run answers with yes before it is trusted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Flag {
-    flag: &'static str,
+    question: &'static str,
     ok: bool,
     count: u64,
 }
@@ -68,11 +68,11 @@ struct Flag {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub(super) struct Cpu {
     /// Reading files and making up travellers.
-    pub loading_s: Option<f64>,
+    pub loading: Option<f64>,
     /// The step loop, trajectories written on the way included.
-    pub simulating_s: Option<f64>,
+    pub simulating: Option<f64>,
     /// Tables and the report.
-    pub writing_s: Option<f64>,
+    pub writing: Option<f64>,
 }
 
 impl<'a> Manifest<'a> {
@@ -108,7 +108,7 @@ impl<'a> Manifest<'a> {
             left_out: &loaded.left_out,
             validity: validity(results),
             results,
-            cpu,
+            user_cpu_s: cpu,
             files,
         }
     }
@@ -125,7 +125,7 @@ fn validity(results: &Summary) -> Vec<Flag> {
         ("no vehicles overlapped", laws.overlap),
         ("every other law was kept", other_laws),
     ]
-    .map(|(flag, count)| Flag { flag, ok: count == 0, count })
+    .map(|(question, count)| Flag { question, ok: count == 0, count })
     .to_vec()
 }
 

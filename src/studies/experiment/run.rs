@@ -83,9 +83,9 @@ pub fn run(
     );
     if let Some(folder) = &destination.folder {
         let cpu = Cpu {
-            loading_s: program.loading_cpu_s,
-            simulating_s: spent(before, simulated),
-            writing_s: spent(simulated, user_cpu_seconds()),
+            loading: program.loading_cpu_s,
+            simulating: spent(before, simulated),
+            writing: spent(simulated, user_cpu_seconds()),
         };
         let mut names: Vec<String> =
             files.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string()).collect();

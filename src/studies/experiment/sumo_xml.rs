@@ -169,7 +169,7 @@ impl Trajectories {
                 escape(&kind.name),
                 Fixed(instant.speed),
                 Fixed(instant.position),
-                escape(&network.lane_name(instant.lane)),
+                escape(network.lane_name(instant.lane)),
             )?;
         }
         writeln!(out, "    </timestep>")
