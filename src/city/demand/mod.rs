@@ -3,5 +3,6 @@
 //! Plain checked values over a [`Network`](crate::city::network::Network); nothing here moves.
 
 pub mod model;
+pub mod sumo;
 
 pub use model::*;

@@ -3,6 +3,9 @@
 //! Derives what every source leaves implicit: incoming links, whom a link yields to, and where paths over a junction meet.
 
 use super::model::{Edge, Junction, Lane, Link, Network, Projection, Signal};
+use crate::primitives::ids::{EdgeId, LaneId, LinkId};
+
+mod conflicts;
 
 /// One row of a junction's right-of-way matrix; the columns are the junction's links by request index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,7 +19,7 @@ pub struct RequestRow {
 /// A network before its implicit parts are derived.
 ///
 /// Left empty by the source and filled by [`assemble`]: [`Lane::incoming`], [`Lane::conflicts`], [`Link::yields_to`],
-/// [`Junction::links`], [`Signal::links`].
+/// [`Junction::links`], [`Signal::links`]. Request indices of a junction's links count from 0 without a gap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkParts {
     /// Junctions.
@@ -37,7 +40,86 @@ pub struct NetworkParts {
     pub left_hand: bool,
 }
 
+/// The most internal lanes a path over a junction consists of; SUMO writes two.
+const PATH_LANES_MAX: usize = 8;
+
 /// Makes the network whole.
-pub fn assemble(_parts: NetworkParts) -> Network {
-    unimplemented!()
+///
+/// A [`Link::yields_to`] the source has filled for an inner link is kept: SUMO's files name whom a waiting place watches.
+pub fn assemble(mut parts: NetworkParts) -> Network {
+    link_up(&mut parts);
+    let paths = entry_paths(&parts);
+    order_yields(&mut parts, &paths);
+    conflicts::derive(&mut parts, &paths);
+    let edge_by_name = parts.edges.iter().enumerate().map(|(i, edge)| (edge.name.clone(), EdgeId::new(i))).collect();
+    Network {
+        junctions: parts.junctions,
+        edges: parts.edges,
+        lanes: parts.lanes,
+        links: parts.links,
+        signals: parts.signals,
+        projection: parts.projection,
+        left_hand: parts.left_hand,
+        edge_by_name,
+    }
+}
+
+/// Fills incoming links of lanes, entry links of junctions and links of signals.
+fn link_up(parts: &mut NetworkParts) {
+    let mut entries: Vec<Vec<(u32, LinkId)>> = vec![Vec::new(); parts.junctions.len()];
+    for (i, link) in parts.links.iter().enumerate() {
+        let id = LinkId::new(i);
+        parts.lanes[link.via.unwrap_or(link.to).index()].incoming.push(id);
+        if let Some(request) = link.request {
+            entries[link.junction.index()].push((request, id));
+        }
+        if let Some((signal, index)) = link.signal {
+            let heads = &mut parts.signals[signal.index()].links;
+            if heads.len() <= index as usize {
+                heads.resize(index as usize + 1, Vec::new());
+            }
+            heads[index as usize].push(id);
+        }
+    }
+    for (junction, mut entries) in parts.junctions.iter_mut().zip(entries) {
+        entries.sort_unstable();
+        junction.links = entries.into_iter().map(|(_, id)| id).collect();
+    }
+}
+
+/// For every link from a road over a junction: the internal lanes it leads along, in order; empty for all others.
+fn entry_paths(parts: &NetworkParts) -> Vec<Vec<LaneId>> {
+    let is_internal = |lane: LaneId| parts.edges[parts.lanes[lane.index()].edge.index()].is_internal();
+    let path = |entry: &Link| {
+        let mut path = Vec::new();
+        let mut next = entry.via;
+        while let Some(lane) = next {
+            if path.len() == PATH_LANES_MAX || path.contains(&lane) {
+                break;
+            }
+            path.push(lane);
+            next = parts.lanes[lane.index()].link_ids().find_map(|id| parts.links[id.index()].via);
+        }
+        path
+    };
+    parts.links.iter().map(|link| if is_internal(link.from) { Vec::new() } else { path(link) }).collect()
+}
+
+/// Fills whom every link yields to from the junctions' matrices.
+fn order_yields(parts: &mut NetworkParts, paths: &[Vec<LaneId>]) {
+    for (junction, rows) in parts.junctions.iter().zip(&parts.requests) {
+        for (row, &entry) in rows.iter().zip(&junction.links) {
+            let yields: Vec<LinkId> =
+                row.response.iter().zip(&junction.links).filter(|(yields, _)| **yields).map(|(_, id)| *id).collect();
+            for lane in &paths[entry.index()] {
+                for inner in parts.lanes[lane.index()].link_ids() {
+                    let inner = &mut parts.links[inner.index()];
+                    if inner.via.is_some() && inner.yields_to.is_empty() {
+                        inner.yields_to.clone_from(&yields);
+                    }
+                }
+            }
+            parts.links[entry.index()].yields_to = yields;
+        }
+    }
 }

@@ -6,6 +6,9 @@
 pub mod assembly;
 pub mod bare;
 pub mod model;
+pub mod projection;
+pub mod sumo;
+pub(crate) mod xml;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;

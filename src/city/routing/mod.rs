@@ -1,1 +1,9 @@
 //! The cheapest way under a cost.
+//!
+//! [`Router`] answers by A* over edges with the turns each vehicle class may make. Cost is free-flow travel time as SUMO
+//! counts it. Knows no traffic; whoever knows it passes a factor per edge.
+
+mod graph;
+mod search;
+
+pub use search::Router;

@@ -7,11 +7,13 @@ mod check;
 mod file;
 mod fleet;
 mod grammar;
+mod join;
 mod load;
 mod model;
 mod quantity;
 mod resolved;
 mod sources;
+pub mod sumocfg;
 mod tree;
 mod units;
 

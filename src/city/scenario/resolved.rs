@@ -2,9 +2,12 @@
 //!
 //! Numbers carry their unit in their name. Says nothing of results.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::simulation::settings::RunSettings;
 
 /// A scenario with every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,6 +85,26 @@ impl Resolved {
             road_interval_s: scenario.outputs.road_interval.as_seconds(),
             seed: scenario.seed.0,
             last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
+        }
+    }
+
+    /// A SUMO configuration; `files` are the configuration, the network, and then those of the demand.
+    pub(super) fn of_sumo(name: &str, files: &[PathBuf], settings: &RunSettings) -> Self {
+        let shown = |path: &PathBuf| path.display().to_string();
+        Self {
+            name: name.to_owned(),
+            question: None,
+            map: files.get(1).map(shown).unwrap_or_default(),
+            date: None,
+            start: settings.begin.to_string(),
+            warmup_s: 0.0,
+            run_s: settings.end.map(|end| (end - settings.begin).as_seconds()),
+            step_s: settings.step.as_seconds(),
+            demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
+            fleet: Vec::new(),
+            road_interval_s: settings.road_interval.as_seconds(),
+            seed: settings.seed.0,
+            last_resort_after_s: settings.last_resort_after.map(|after| after.as_seconds()),
         }
     }
 }

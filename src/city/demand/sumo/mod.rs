@@ -1,0 +1,127 @@
+//! SUMO's demand and additional files (`.rou.xml`, `.add.xml`, plain or gzip) as a [`Demand`].
+//!
+//! Reads in two rounds: `rows` gathers elements with their lines over all files, then types, routes, stops and vehicles are
+//! resolved against the network. What does not drive on roads is left out and counted. Runs nothing.
+
+mod flows;
+mod kerb;
+mod routes;
+mod rows;
+mod types;
+mod vehicles;
+
+use std::path::PathBuf;
+
+use crate::city::network::xml::Source;
+use crate::city::network::{Network, SignalProgram};
+use crate::city::routing::Router;
+use crate::primitives::random::Seed;
+use crate::primitives::text::{Findings, Place};
+use crate::primitives::{SimDuration, SimTime};
+
+use super::model::Demand;
+use routes::Routes;
+use rows::Rows;
+
+/// What reading demand depends on besides the files.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadSettings {
+    /// Vehicles that depart earlier are not due [s].
+    pub begin: SimTime,
+    /// Vehicles that depart at this instant or later are not due; none means all are [s].
+    pub end: Option<SimTime>,
+    /// Root of the draws: which type and route of a distribution a vehicle has, and when a random flow departs.
+    pub seed: Seed,
+    /// Time of waiting after which patience is gone [s]; SUMO's `time-to-impatience`.
+    pub impatience_after: SimDuration,
+    /// Whether vehicles without a sound route are left out and counted instead of being problems.
+    pub ignore_route_errors: bool,
+}
+
+impl Default for ReadSettings {
+    /// Everything is due; SUMO's defaults otherwise.
+    fn default() -> Self {
+        Self {
+            begin: SimTime::ZERO,
+            end: None,
+            seed: Seed(42),
+            impatience_after: SimDuration::seconds(180.0),
+            ignore_route_errors: false,
+        }
+    }
+}
+
+impl ReadSettings {
+    fn is_due(&self, time: SimTime) -> bool {
+        time >= self.begin && self.end.is_none_or(|end| time < end)
+    }
+}
+
+/// A signal program from an additional file: it takes the place of the one that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgramChange {
+    /// The signal's name.
+    pub signal: String,
+    /// Its new program.
+    pub program: SignalProgram,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// What demand and additional files hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SumoDemand {
+    /// Who travels, and what stands at the kerb.
+    pub demand: Demand,
+    /// Signal programs, in the order of the files.
+    pub programs: Vec<ProgramChange>,
+    /// Vehicles that depart before the begin or not before the end.
+    pub not_due: usize,
+}
+
+/// Reads demand and additional files over a network, in the order given; the findings say what was left out.
+///
+/// # Errors
+/// Every problem of all files at once: not readable, not XML, unknown names, routes that are not connected.
+pub fn read_demand(
+    files: &[PathBuf],
+    network: &Network,
+    settings: &ReadSettings,
+) -> Result<(SumoDemand, Findings), Findings> {
+    let mut findings = Findings::default();
+    let mut sources = Vec::new();
+    for file in files {
+        match Source::open(file) {
+            Ok(source) => sources.push(source),
+            Err(problem) => findings.problem(problem),
+        }
+    }
+    let demand = read_sources(&sources, network, settings, &mut findings);
+    if findings.is_ok() { Ok((demand, findings)) } else { Err(findings) }
+}
+
+pub(crate) fn read_sources(
+    sources: &[Source],
+    network: &Network,
+    settings: &ReadSettings,
+    findings: &mut Findings,
+) -> SumoDemand {
+    let mut rows = Rows::default();
+    for source in sources {
+        rows.gather(source, settings, findings);
+    }
+    let used = rows.vehicles.iter().map(|row| row.type_name.as_deref().unwrap_or(types::DEFAULT_TYPE)).collect();
+    rows.types.finish(&used, settings.impatience_after, findings);
+    let mut demand = Demand::default();
+    kerb::resolve(&rows, network, &mut demand, findings);
+    demand.kinds = rows.types.kinds();
+    let router = Router::new(network);
+    let mut routes = Routes::new(network, &router, &rows);
+    let (vehicles, not_due) = vehicles::resolve(&rows, &mut routes, &demand, settings, findings);
+    demand.vehicles = vehicles;
+    demand.routes = routes.into_routes();
+    SumoDemand { demand, programs: rows.programs, not_due }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,384 @@
+//! The elements of a network file as they stand there, each with its place.
+//!
+//! Resolves no names; only numbers and words are checked here.
+
+use std::borrow::Cow;
+
+use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::{ClassSet, Point, VehicleClass};
+
+use super::super::model::{Projection, RightOfWay, SignalProgram, Turn};
+use super::super::xml::{Element, Item, Source, walk};
+use super::parse_classes;
+use super::signals::ProgramReader;
+
+/// Width of a lane that gives none [m] (SUMO).
+const LANE_WIDTH: f64 = 3.2;
+/// From how far crossing traffic is seen where a connection does not say [m] (SUMO).
+const VISIBILITY: f64 = 4.5;
+/// Shortest lane [m]; shorter ones would stop the clockwork of moving from lane to lane.
+const LANE_LENGTH_MIN: f64 = 0.1;
+
+/// What an edge element is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Function {
+    Normal,
+    Internal,
+    Crossing,
+    WalkingArea,
+}
+
+#[derive(Debug)]
+pub(super) struct RawEdge<'s> {
+    pub(super) place: Place,
+    pub(super) name: Cow<'s, str>,
+    pub(super) function: Function,
+    pub(super) from: Option<Cow<'s, str>>,
+    pub(super) to: Option<Cow<'s, str>>,
+    pub(super) priority: i32,
+    pub(super) street: Option<Cow<'s, str>>,
+    pub(super) road_type: Option<Cow<'s, str>>,
+    pub(super) lanes: Vec<RawLane>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawLane {
+    pub(super) allowed: ClassSet,
+    pub(super) change_left: ClassSet,
+    pub(super) change_right: ClassSet,
+    pub(super) speed: f64,
+    pub(super) length: f64,
+    pub(super) width: f64,
+    pub(super) shape: Vec<Point>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawJunction<'s> {
+    pub(super) place: Place,
+    pub(super) name: Cow<'s, str>,
+    pub(super) kind: Cow<'s, str>,
+    pub(super) position: Point,
+    pub(super) shape: Vec<Point>,
+    pub(super) incoming: Cow<'s, str>,
+    pub(super) internal: Cow<'s, str>,
+    pub(super) requests: Vec<RawRequest>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawRequest {
+    pub(super) index: u32,
+    pub(super) response: Vec<bool>,
+    pub(super) foes: Vec<bool>,
+    pub(super) cont: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct RawConnection<'s> {
+    pub(super) place: Place,
+    pub(super) from: Cow<'s, str>,
+    pub(super) from_lane: u32,
+    pub(super) to: Cow<'s, str>,
+    pub(super) to_lane: u32,
+    pub(super) via: Option<Cow<'s, str>>,
+    pub(super) signal: Option<(Cow<'s, str>, u32)>,
+    pub(super) turn: Turn,
+    pub(super) right_of_way: RightOfWay,
+    pub(super) keep_clear: bool,
+    pub(super) visibility: f64,
+}
+
+/// A network file's elements.
+#[derive(Debug, Default)]
+pub(super) struct RawNetwork<'s> {
+    pub(super) edges: Vec<RawEdge<'s>>,
+    pub(super) junctions: Vec<RawJunction<'s>>,
+    pub(super) connections: Vec<RawConnection<'s>>,
+    pub(super) programs: Vec<(String, SignalProgram, Place)>,
+    pub(super) projection: Option<Projection>,
+    pub(super) left_hand: bool,
+}
+
+/// Gathers a file's elements.
+pub(super) fn gather<'s>(source: &'s Source, findings: &mut Findings) -> RawNetwork<'s> {
+    let mut raw = RawNetwork::default();
+    let mut program = ProgramReader::default();
+    walk(source, findings, |item, findings| {
+        match item {
+            Item::Open(element) => return raw.open(element, &mut program, findings),
+            Item::Close("tlLogic") => raw.programs.extend(program.finish(findings)),
+            Item::Close(_) => {}
+        }
+        true
+    });
+    raw
+}
+
+impl<'s> RawNetwork<'s> {
+    /// Takes in one element; says whether what lies in it is wanted.
+    fn open(&mut self, element: &Element<'s>, program: &mut ProgramReader, findings: &mut Findings) -> bool {
+        match element.name {
+            "net" if element.depth == 0 => {
+                self.left_hand = element.flag("lefthand", findings).unwrap_or(false);
+            }
+            _ if element.depth == 0 => {
+                let message = format!("the file is no SUMO network: it holds <{}> instead of <net>", element.name);
+                findings.problem(element.problem(message));
+                return false;
+            }
+            "edge" => self.edges.extend(read_edge(element, findings)),
+            "lane" => {
+                if let (Some(edge), Some(lane)) = (self.edges.last_mut(), read_lane(element, findings)) {
+                    edge.lanes.push(lane);
+                }
+            }
+            "junction" => self.junctions.extend(read_junction(element, findings)),
+            "request" => {
+                if let (Some(junction), Some(request)) = (self.junctions.last_mut(), read_request(element, findings)) {
+                    junction.requests.push(request);
+                }
+            }
+            "connection" => self.connections.extend(read_connection(element, findings)),
+            "location" => self.projection = Some(read_location(element, findings)),
+            "tlLogic" | "phase" | "param" => program.open(element, findings),
+            // They say again what requests say, or only describe types.
+            "type" | "prohibition" | "roundabout" => return false,
+            other => {
+                findings.unsupported(format!("<{other}> in the network"), 1);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn read_edge<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawEdge<'s>> {
+    let name = element.required("id", findings)?;
+    let function = match element.get("function") {
+        None | Some("normal" | "connector") => Function::Normal,
+        Some("internal") => Function::Internal,
+        Some("crossing") => Function::Crossing,
+        Some("walkingarea") => Function::WalkingArea,
+        Some(other) => {
+            findings.problem(element.problem(format!("edge '{name}' has an unknown function '{other}'")));
+            return None;
+        }
+    };
+    let priority = element.get("priority").map_or(Some(-1), |text| text.trim().parse().ok());
+    if priority.is_none() {
+        findings.problem(element.problem(format!("the priority of edge '{name}' is not a whole number")));
+    }
+    Some(RawEdge {
+        place: element.place(),
+        function,
+        from: element.text("from"),
+        to: element.text("to"),
+        priority: priority.unwrap_or(-1),
+        street: element.text("name").filter(|street| !street.trim().is_empty()),
+        road_type: element.text("type").filter(|kind| !kind.is_empty()),
+        lanes: Vec::new(),
+        name,
+    })
+}
+
+fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> {
+    let mut complaints = Vec::new();
+    let mut classes = |allow: &str, disallow: Option<&str>| {
+        let disallow = disallow.and_then(|name| element.get(name));
+        parse_classes(element.get(allow), disallow, |p| complaints.push(p), |message| element.problem(message))
+    };
+    let allowed = classes("allow", Some("disallow"));
+    let (change_left, change_right) = (classes("changeLeft", None), classes("changeRight", None));
+    complaints.into_iter().for_each(|problem| findings.problem(problem));
+    let name = element.get("id").unwrap_or("?");
+    let mut positive = |attribute: &str, default: Option<f64>| {
+        if element.get(attribute).is_none() {
+            if default.is_none() {
+                findings.problem(element.problem(format!("lane '{name}' has no {attribute}")));
+            }
+            return default;
+        }
+        let value = element.number(attribute, findings)?;
+        if value <= 0.0 {
+            findings.problem(element.problem(format!("the {attribute} of lane '{name}' is not positive: {value}")));
+        }
+        Some(value)
+    };
+    let (speed, length) = (positive("speed", None), positive("length", None));
+    let width = positive("width", Some(LANE_WIDTH));
+    let shape = read_shape(element, findings).unwrap_or_default();
+    if shape.is_empty() {
+        findings.problem(element.problem(format!("lane '{name}' has no shape")));
+        return None;
+    }
+    Some(RawLane {
+        allowed,
+        change_left,
+        change_right,
+        speed: speed?,
+        length: length?.max(LANE_LENGTH_MIN),
+        width: width?,
+        shape,
+    })
+}
+
+fn read_junction<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawJunction<'s>> {
+    let name = element.required("id", findings)?;
+    let (x, y) = (element.number("x", findings), element.number("y", findings));
+    Some(RawJunction {
+        place: element.place(),
+        name,
+        kind: element.text("type").unwrap_or(Cow::Borrowed("")),
+        position: Point::new(x.unwrap_or(0.0), y.unwrap_or(0.0)),
+        shape: read_shape(element, findings).unwrap_or_default(),
+        incoming: element.text("incLanes").unwrap_or_default(),
+        internal: element.text("intLanes").unwrap_or_default(),
+        requests: Vec::new(),
+    })
+}
+
+fn read_request(element: &Element<'_>, findings: &mut Findings) -> Option<RawRequest> {
+    let bits = |name: &str, findings: &mut Findings| {
+        let text = element.required(name, findings)?;
+        let row: Option<Vec<bool>> =
+            text.bytes().rev().map(|bit| matches!(bit, b'0' | b'1').then_some(bit == b'1')).collect();
+        if row.is_none() {
+            findings.problem(element.problem(format!("'{name}' of a right-of-way row is not made of 0 and 1")));
+        }
+        row
+    };
+    let (response, foes) = (bits("response", findings), bits("foes", findings));
+    Some(RawRequest {
+        index: element.whole("index", findings)?,
+        response: response?,
+        foes: foes?,
+        cont: element.flag("cont", findings).unwrap_or(false),
+    })
+}
+
+fn read_connection<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawConnection<'s>> {
+    const TURNS: [(&str, Turn); 10] = [
+        ("s", Turn::Straight),
+        ("r", Turn::Right),
+        ("R", Turn::SlightRight),
+        ("l", Turn::Left),
+        ("L", Turn::SlightLeft),
+        ("t", Turn::Back),
+        ("T", Turn::Back),
+        ("invalid", Turn::Straight),
+        ("none", Turn::Straight),
+        ("", Turn::Straight),
+    ];
+    const STATES: [(&str, RightOfWay); 11] = [
+        ("M", RightOfWay::Major),
+        ("m", RightOfWay::Minor),
+        ("=", RightOfWay::Equal),
+        ("s", RightOfWay::Stop),
+        ("w", RightOfWay::AllwayStop),
+        ("Z", RightOfWay::Zipper),
+        ("o", RightOfWay::Signal),
+        ("O", RightOfWay::Signal),
+        ("t", RightOfWay::Signal),
+        ("-", RightOfWay::DeadEnd),
+        ("", RightOfWay::Major),
+    ];
+    let (from, to) = (element.required("from", findings), element.required("to", findings));
+    let mut lane = |name: &str| {
+        element.required(name, findings)?;
+        element.whole(name, findings)
+    };
+    let (from_lane, to_lane) = (lane("fromLane"), lane("toLane"));
+    let signal = match element.text("tl").filter(|name| !name.is_empty()) {
+        // At a railway crossing the ways without a head of the signal have index -1.
+        Some(_) if element.get("linkIndex") == Some("-1") => None,
+        Some(name) if element.get("linkIndex").is_some() => Some((name, element.whole("linkIndex", findings)?)),
+        Some(name) => {
+            findings.problem(element.problem(format!("a connection under signal '{name}' has no linkIndex")));
+            None
+        }
+        None => None,
+    };
+    Some(RawConnection {
+        place: element.place(),
+        from: from?,
+        from_lane: from_lane?,
+        to: to?,
+        to_lane: to_lane?,
+        via: element.text("via").filter(|via| !via.is_empty()),
+        signal,
+        turn: element.word("dir", &TURNS, findings).unwrap_or(Turn::Straight),
+        right_of_way: element.word("state", &STATES, findings).unwrap_or(RightOfWay::Major),
+        keep_clear: element.flag("keepClear", findings).unwrap_or(true),
+        visibility: element.number("visibility", findings).unwrap_or(VISIBILITY),
+    })
+}
+
+/// The points of a `shape`; heights are left out.
+fn read_shape(element: &Element<'_>, findings: &mut Findings) -> Option<Vec<Point>> {
+    let text = element.get("shape")?;
+    let point = |word: &str| {
+        let mut numbers = word.split(',').map(str::parse::<f64>);
+        let (x, y) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        (x.is_finite() && y.is_finite()).then(|| Point::new(x, y))
+    };
+    let points: Option<Vec<Point>> = text.split_ascii_whitespace().map(point).collect();
+    if points.is_none() {
+        let name = element.get("id").unwrap_or("?");
+        findings.problem(element.problem(format!("the shape of '{name}' is not a list of points 'x,y'")));
+    }
+    points
+}
+
+fn read_location(element: &Element<'_>, findings: &mut Findings) -> Projection {
+    let parameters = element.get("projParameter").unwrap_or("!").trim();
+    let offset = element.get("netOffset").and_then(|text| {
+        let (x, y) = text.split_once(',')?;
+        Some((x.trim().parse::<f64>().ok()?, y.split(',').next()?.trim().parse::<f64>().ok()?))
+    });
+    if parameters == "!" || parameters.is_empty() {
+        return Projection::None;
+    }
+    let value = |key: &str| parameters.split_ascii_whitespace().find_map(|word| word.strip_prefix(key));
+    let zone = value("+zone=").and_then(|zone| zone.parse::<u8>().ok()).filter(|zone| (1..=60).contains(zone));
+    match (value("+proj="), zone, offset) {
+        (Some("utm"), Some(zone), Some(offset)) if offset.0.is_finite() && offset.1.is_finite() => {
+            let south = parameters.split_ascii_whitespace().any(|word| word == "+south");
+            Projection::Utm { zone, south, offset }
+        }
+        _ => {
+            findings.unsupported(format!("map projection '{parameters}'"), 1);
+            Projection::None
+        }
+    }
+}
+
+/// A problem at a place that speaks of a name that is not there, with the likeliest meant.
+pub(super) fn unknown<'a>(
+    place: &Place,
+    message: String,
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Problem {
+    super::suggest(Problem::new(place.clone(), message), word, names)
+}
+
+/// What an edge that is left out was for; none where vehicles use it.
+pub(super) fn left_out_as(edge: &RawEdge<'_>) -> Option<&'static str> {
+    match edge.function {
+        Function::Crossing => return Some("pedestrian crossings"),
+        Function::WalkingArea => return Some("walking areas"),
+        Function::Normal | Function::Internal => {}
+    }
+    if edge.lanes.iter().any(|lane| lane.allowed.any_on_road()) {
+        return None;
+    }
+    let on_foot = |class| edge.lanes.iter().any(|lane| lane.allowed.contains(class));
+    Some(if on_foot(VehicleClass::Pedestrian) || on_foot(VehicleClass::Wheelchair) {
+        "footways"
+    } else if edge.lanes.iter().all(|lane| lane.allowed.is_empty()) {
+        "edges closed to everybody"
+    } else if on_foot(VehicleClass::Ship) {
+        "waterways"
+    } else {
+        "railways"
+    })
+}

@@ -1,0 +1,1 @@
+//! What would be wrong in the real city if networks were read otherwise.
