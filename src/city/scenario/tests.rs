@@ -173,10 +173,10 @@ fn rules_between_keys_are_held() {
 fn damaged_files_never_bring_the_program_down() {
     let place = Place::file("a.yaml");
     let problems = |text: &str| parse(text, &place, &mut Findings::default());
-    for end in (0..GOOD.len()).step_by(2) {
+    for end in (0..GOOD.len()).step_by(7) {
         let _ = problems(&GOOD[..end]);
     }
-    for (at, _) in GOOD.char_indices().step_by(7) {
+    for (at, _) in GOOD.char_indices().step_by(19) {
         for wrong in ["\"", "{", "\t", ":", "-", "9", "&a ", "*a "] {
             let mut text = GOOD.to_owned();
             text.replace_range(at..=at, wrong);
