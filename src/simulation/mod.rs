@@ -1,54 +1,196 @@
-//! The city alive.
+//! The city alive: actors under one contract, moved by the road they are on.
+//!
+//! [`City`] is the facade: assemble it from a city on paper, advance it step by step, and take what it leaves. Reads no wall
+//! clock, opens no file, and does not know who watches.
 
+mod actors;
+mod assemble;
+pub mod kernel;
+mod laws;
 pub mod outcome;
 pub mod settings;
+mod step;
+mod traffic;
+mod trips;
 
 use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
 
 use crate::city::demand::Demand;
 use crate::city::network::Network;
 use crate::primitives::SimTime;
-
+use crate::primitives::ids::{LaneId, VehicleId};
+use actors::Percept;
 use outcome::{CityInstant, Outcome, VehicleInstant};
 use settings::RunSettings;
+use step::{Books, Clockwork, Gate};
+use traffic::following::HALTING;
 
 /// The running city: advances one step at a time.
-#[derive(Debug)]
-pub struct City;
+pub struct City {
+    world: World,
+    schedule: Schedule,
+    settings: RunSettings,
+}
+
+impl std::fmt::Debug for City {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("City").field("time", &self.time()).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
 
 impl City {
     /// Brings a city on paper to life.
-    pub fn assemble(_network: Arc<Network>, _demand: Arc<Demand>, _settings: RunSettings) -> Self {
-        unimplemented!()
+    pub fn assemble(network: &Arc<Network>, demand: &Arc<Demand>, settings: RunSettings) -> Self {
+        let world = assemble::world(network, Arc::clone(demand), &settings);
+        Self { world, schedule: step::schedule(), settings }
     }
 
     /// The instant the next step begins.
     pub fn time(&self) -> SimTime {
-        unimplemented!()
+        self.world.resource::<Percept>().now
     }
 
     /// Whether the run is over: its end is reached, or nobody is left.
     pub fn is_over(&self) -> bool {
-        unimplemented!()
+        if let Some(end) = self.settings.end
+            && self.time() >= end
+        {
+            return true;
+        }
+        let gate = self.world.resource::<Gate>();
+        let books = self.world.resource::<Books>();
+        self.settings.end.is_none()
+            && gate.next >= gate.departures.len()
+            && gate.queues.waiting() == 0
+            && books.running == 0
     }
 
     /// Advances one step.
     pub fn step(&mut self) {
-        unimplemented!()
+        self.schedule.run(&mut self.world);
     }
 
     /// The city as it is now.
     pub fn instant(&self) -> CityInstant {
-        unimplemented!()
+        let (gate, books) = (self.world.resource::<Gate>(), self.world.resource::<Books>());
+        let road = &self.world.resource::<Percept>().road;
+        let (mut halting, mut stopped, mut speeds, mut relative) = (0_u32, 0_u32, 0.0, 0.0);
+        for &lane in &road.active {
+            for body in &road.lanes[lane as usize] {
+                speeds += body.speed;
+                relative += body.speed / road.wished_speed(body, lane).max(1e-9);
+                if body.is_standing() {
+                    stopped += 1;
+                } else if body.speed <= HALTING {
+                    halting += 1;
+                }
+            }
+        }
+        let running = f64::from(books.running.max(1));
+        CityInstant {
+            time: self.time(),
+            loaded: u32::try_from(gate.due).unwrap_or(u32::MAX),
+            inserted: books.entered,
+            running: books.running,
+            waiting_to_enter: u32::try_from(gate.queues.waiting()).unwrap_or(u32::MAX),
+            arrived: u32::try_from(books.trips.arrived()).unwrap_or(u32::MAX),
+            halting,
+            stopped,
+            speed_mean: speeds / running,
+            speed_relative_mean: relative / running,
+            travel_time_mean: books.trips.duration_mean(),
+            depart_delay_mean: books.trips.delay_mean(),
+            last_resort_moves: books.last_resort_moves,
+        }
     }
 
     /// Every vehicle on the road now, by lane and then from the lane's start.
     pub fn vehicles(&self) -> Vec<VehicleInstant> {
-        unimplemented!()
+        let road = &self.world.resource::<Percept>().road;
+        let mut vehicles = Vec::new();
+        for &lane in &road.active {
+            vehicles.extend(road.lanes[lane as usize].iter().map(|body| VehicleInstant {
+                vehicle: VehicleId::new(body.id as usize),
+                lane: LaneId::new(lane as usize),
+                position: body.pos,
+                speed: body.speed,
+            }));
+        }
+        vehicles
+    }
+
+    /// A hash of everything that moves: bodies, heads and queues. Two runs with the same hash are in the same state.
+    pub fn state_hash(&self) -> String {
+        let percept = self.world.resource::<Percept>();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&percept.now.as_milliseconds().to_le_bytes());
+        for &lane in &percept.road.active {
+            hasher.update(&lane.to_le_bytes());
+            for body in &percept.road.lanes[lane as usize] {
+                hash_body(&mut hasher, body);
+            }
+        }
+        for state in percept.road.heads.states() {
+            hasher.update(&[*state as u8]);
+        }
+        let gate = self.world.resource::<Gate>();
+        for body in &gate.lifted {
+            hash_body(&mut hasher, body);
+        }
+        for vehicle in gate.queues.iter() {
+            hasher.update(&vehicle.to_le_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
     }
 
     /// Ends the run and hands out what it leaves.
-    pub fn finish(self, _interrupted: bool) -> Outcome {
-        unimplemented!()
+    pub fn finish(mut self, interrupted: bool) -> Outcome {
+        let state_hash = self.state_hash();
+        let end = self.time();
+        let instant = self.instant();
+        let steps = self.world.resource::<Clockwork>().number;
+        let books = self.world.remove_resource::<Books>().expect("the books are there from assembly on");
+        let gate = self.world.resource::<Gate>();
+        let road = &self.world.resource::<Percept>().road;
+        let mut unfinished: Vec<_> =
+            road.active.iter().flat_map(|&lane| road.lanes[lane as usize].iter().map(move |b| (b, lane))).collect();
+        unfinished.extend(
+            gate.lifted
+                .iter()
+                .map(|b| (b, road.facts.edges[road.guides.edges(b.itinerary)[b.leg as usize] as usize].0)),
+        );
+        let laws = books.laws.counts();
+        Outcome {
+            trips: books.trips.finish(&unfinished, end),
+            roads: books.meter.finish(),
+            city: Vec::new(),
+            begin: self.settings.begin,
+            end,
+            steps,
+            updates: books.updates,
+            loaded: instant.loaded,
+            inserted: instant.inserted,
+            arrived: instant.arrived,
+            running: instant.running,
+            waiting_to_enter: instant.waiting_to_enter,
+            waiting_to_enter_max: gate.waiting_max,
+            last_resort_moves: books.last_resort_moves,
+            emergency_brakings: books.emergency_brakings,
+            laws,
+            interrupted,
+            state_hash,
+        }
+    }
+}
+
+fn hash_body(hasher: &mut blake3::Hasher, body: &traffic::body::Body) {
+    for number in [body.id, body.itinerary, body.leg, body.next_stop] {
+        hasher.update(&number.to_le_bytes());
+    }
+    for number in [body.pos, body.speed, body.waiting, body.time_loss, body.travelled, body.speed_gain, body.keep_right]
+    {
+        hasher.update(&number.to_le_bytes());
     }
 }

@@ -1,0 +1,391 @@
+//! One step of the city, phase by phase.
+//!
+//! mail and timers -> actors decide -> actions -> plan -> announce -> decide and move -> exchange -> last resort -> lane changes
+//! -> counting -> insertion -> laws. Each phase is a system of one schedule, run in this order on one thread; plan and movement
+//! spread over lanes inside their phase.
+
+use bevy_ecs::prelude::*;
+use rayon::prelude::*;
+
+use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post};
+use super::kernel::ActorId;
+use super::laws::{Census, Laws};
+use super::traffic::approach::Approach;
+use super::traffic::body::{Body, Halt};
+use super::traffic::crossing::{Arrived, Moved, exchange};
+use super::traffic::drive::{LaneStep, Step, drive};
+use super::traffic::facts::NONE;
+use super::traffic::insertion::Queues;
+use super::traffic::lane_change::{Jams, change_lanes};
+use super::traffic::last_resort;
+use super::traffic::meter::Meter;
+use super::traffic::plan::{PlanItem, plan};
+use super::traffic::road::Road;
+use super::trips::{Entry, Trips};
+use crate::city::demand::{Demand, Departure};
+use crate::primitives::random::Seed;
+use crate::primitives::{SimDuration, SimTime};
+
+/// How the run is made; fixed at the beginning.
+#[derive(Resource, Debug)]
+pub(crate) struct Clockwork {
+    pub step: SimDuration,
+    pub number: u64,
+    pub seed: Seed,
+    pub last_resort_after: Option<f64>,
+    pub depart_delay_max: Option<SimDuration>,
+    /// Threads for the phases that spread over lanes; none means this one.
+    pub pool: Option<rayon::ThreadPool>,
+}
+
+/// Those who are not on the road: due later, waiting for room, lifted.
+#[derive(Resource, Debug)]
+pub(crate) struct Gate {
+    pub demand: std::sync::Arc<Demand>,
+    pub departures: Vec<Departure>,
+    /// The next vehicle whose departure is not due yet.
+    pub next: usize,
+    pub queues: Queues,
+    pub speed_factors: Vec<f64>,
+    pub lifted: Vec<Body>,
+    pub given_up: u32,
+    pub waiting_max: u32,
+    pub due: u64,
+}
+
+/// What is counted.
+#[derive(Resource, Debug)]
+pub(crate) struct Books {
+    pub trips: Trips,
+    pub meter: Meter,
+    pub laws: Laws,
+    pub entered: u32,
+    pub updates: u64,
+    pub last_resort_moves: u32,
+    pub emergency_brakings: u32,
+    pub running: u32,
+}
+
+/// Buffers that are kept from step to step.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct Workbench {
+    plans: Vec<LanePlan>,
+    arrived: Vec<Arrived>,
+    moved: Vec<Moved>,
+    jams: Jams,
+}
+
+/// The plans of one lane's drivers, hindmost first.
+#[derive(Debug, Default)]
+struct LanePlan {
+    items: Vec<PlanItem>,
+    /// Where each driver's items begin and end.
+    ranges: Vec<(u32, u32)>,
+}
+
+/// The schedule of a step.
+pub(crate) fn schedule() -> Schedule {
+    let mut schedule = Schedule::default();
+    schedule.set_executor(bevy_ecs::schedule::SingleThreadedExecutor::new());
+    schedule.add_systems(
+        (
+            actors::deliver_mail,
+            actors::wake,
+            actors::signal::perceive,
+            actors::signal::think,
+            actors::vehicle::read_mail,
+            actors::vehicle::drive_on,
+            carry_out_actions,
+            move_bodies,
+            take_arrivals,
+            use_last_resort,
+            swap_lanes,
+            count_roads,
+            let_in,
+            check_laws,
+        )
+            .chain(),
+    );
+    schedule
+}
+
+fn carry_out_actions(mut actions: ResMut<'_, Actions>, mut percept: ResMut<'_, Percept>, mut books: ResMut<'_, Books>) {
+    let road = &mut percept.road;
+    for action in actions.0.drain(..) {
+        match action {
+            Action::Show { heads } => {
+                for &(link, aspect) in &heads {
+                    road.heads.show(link, aspect);
+                }
+                let links: Vec<u32> = heads.iter().map(|h| h.0).collect();
+                books.laws.check_greens(road, &links);
+            }
+            Action::DriveOn { vehicle } => {
+                let stops = road.guides.stops(vehicle).len();
+                let standing = road.active.iter().find_map(|&lane| {
+                    road.lanes[lane as usize].iter().position(|b| b.id == vehicle).map(|slot| (lane, slot))
+                });
+                if let Some((lane, slot)) = standing {
+                    let body = &mut road.lanes[lane as usize][slot];
+                    body.next_stop += 1;
+                    body.halt = if body.next_stop as usize >= stops { Halt::None } else { Halt::Ahead };
+                }
+            }
+        }
+    }
+}
+
+/// Plan, announce, decide and move.
+fn move_bodies(
+    clockwork: Res<'_, Clockwork>,
+    mut percept: ResMut<'_, Percept>,
+    mut bench: ResMut<'_, Workbench>,
+    mut books: ResMut<'_, Books>,
+    mut post: ResMut<'_, Post>,
+) {
+    let now = percept.now;
+    let step = Step { now: now.as_seconds(), number: clockwork.number, seed: clockwork.seed };
+    let road = &mut percept.road;
+    let lanes = road.active.len();
+    let bench = &mut *bench;
+    if bench.plans.len() < lanes {
+        bench.plans.resize_with(lanes, LanePlan::default);
+    }
+    let plans = &mut bench.plans[..lanes];
+    let pool = clockwork.pool.as_ref();
+    {
+        let road: &Road = road;
+        spread(pool, plans, |k, lane_plan| plan_lane(road, road.active[k], step.now, lane_plan));
+    }
+    announce(road, plans);
+    let mut work: Vec<(u32, Vec<Body>, LaneStep)> = road
+        .active
+        .iter()
+        .map(|&lane| (lane, std::mem::take(&mut road.lanes[lane as usize]), LaneStep::default()))
+        .collect();
+    {
+        let (road, plans): (&Road, &[LanePlan]) = (road, plans);
+        spread(pool, &mut work, |k, (lane, bodies, tally)| {
+            for (body, &(from, to)) in bodies.iter_mut().zip(&plans[k].ranges) {
+                drive(road, *lane, body, &plans[k].items[from as usize..to as usize], &step, tally);
+            }
+        });
+    }
+    for (lane, bodies, tally) in work {
+        books.updates += bodies.len() as u64;
+        books.emergency_brakings += tally.emergency_brakings;
+        books.laws.add_jumps(tally.jumps);
+        if tally.stops_reached > 0 {
+            tell_stopped(&bodies, now, clockwork.step, &mut post);
+        }
+        road.lanes[lane as usize] = bodies;
+    }
+    bench.arrived.clear();
+    bench.moved.clear();
+    exchange(road, step.now, &mut bench.arrived, &mut bench.moved);
+    road.refresh_active();
+    road.refresh_tails();
+}
+
+/// Runs `work` on every item, over the threads of the pool if there is one.
+fn spread<T: Send>(pool: Option<&rayon::ThreadPool>, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    match pool {
+        Some(pool) => {
+            pool.install(|| items.par_iter_mut().with_min_len(16).enumerate().for_each(|(k, item)| work(k, item)));
+        }
+        None => items.iter_mut().enumerate().for_each(|(k, item)| work(k, item)),
+    }
+}
+
+fn plan_lane(road: &Road, lane: u32, now: f64, out: &mut LanePlan) {
+    out.items.clear();
+    out.ranges.clear();
+    let bodies = &road.lanes[lane as usize];
+    let mut ahead: f64 = bodies.iter().map(|b| road.kind(b).room()).sum();
+    for (slot, body) in bodies.iter().enumerate() {
+        ahead -= road.kind(body).room();
+        let from = out.items.len();
+        plan(road, lane, slot, ahead, now, &mut out.items);
+        out.ranges.push((index(from), index(out.items.len())));
+    }
+}
+
+fn index(n: usize) -> u32 {
+    u32::try_from(n).expect("a lane's plans number fewer than 2^32")
+}
+
+/// Tells every link who is coming.
+fn announce(road: &mut Road, plans: &[LanePlan]) {
+    road.approaches.clear();
+    for (k, lane_plan) in plans.iter().enumerate() {
+        let lane = road.active[k];
+        for (slot, &(from, to)) in lane_plan.ranges.iter().enumerate() {
+            let body = &road.lanes[lane as usize][slot];
+            let kind = &road.kinds[body.kind as usize];
+            for item in lane_plan.items[from as usize..to as usize].iter().filter(|i| i.link != NONE) {
+                let approach = Approach {
+                    vehicle: body.id,
+                    arrival: item.arrival,
+                    leave: item.leave(road.facts.link(item.link), kind.length),
+                    arrival_speed: item.arrival_speed,
+                    leave_speed: item.leave_speed,
+                    arrival_speed_braking: item.arrival_speed_braking,
+                    distance: item.distance,
+                    speed: body.speed,
+                    decel: kind.decel,
+                    waiting: body.waiting,
+                    will_pass: item.ask,
+                };
+                road.approaches.announce(item.link, approach);
+            }
+        }
+    }
+}
+
+/// Tells the actors whose bodies have come to stand at a planned stop in this step.
+fn tell_stopped(bodies: &[Body], now: SimTime, step: SimDuration, post: &mut Post) {
+    for body in bodies.iter().filter(|b| b.is_standing() && b.stop_time <= 0.0) {
+        let (road, to) = (ActorId::new(actors::ROAD, 0), ActorId::new(actors::VEHICLES, body.id));
+        post.0.post(road, to, Notice::ReachedStop { at: now + step });
+    }
+}
+
+fn take_arrivals(
+    mut percept: ResMut<'_, Percept>,
+    mut bench: ResMut<'_, Workbench>,
+    mut books: ResMut<'_, Books>,
+    mut directory: ResMut<'_, Directory>,
+    mut commands: Commands<'_, '_>,
+) {
+    let now = percept.now;
+    let road = &mut percept.road;
+    let books = &mut *books;
+    for Arrived { body, lane } in bench.arrived.drain(..) {
+        let end = road.arrival_position[body.id as usize].min(road.facts.lane(lane).length);
+        books.trips.arrive(&body, lane, end, body.pos - end, now);
+        books.meter.row(now)[road.facts.lane(lane).edge as usize].arrived += 1;
+        if let Some(entity) = directory.0.remove(&ActorId::new(actors::VEHICLES, body.id)) {
+            commands.entity(entity).despawn();
+        }
+    }
+    let row = books.meter.row(now);
+    for moved in bench.moved.drain(..) {
+        row[moved.from_edge as usize].left += 1;
+        row[moved.to_edge as usize].entered += 1;
+    }
+}
+
+fn use_last_resort(
+    clockwork: Res<'_, Clockwork>,
+    mut percept: ResMut<'_, Percept>,
+    mut gate: ResMut<'_, Gate>,
+    mut books: ResMut<'_, Books>,
+) {
+    let Some(after) = clockwork.last_resort_after else { return };
+    let road = &mut percept.road;
+    let newly = last_resort::lift(road, after);
+    for body in &newly {
+        books.last_resort_moves += 1;
+        books.trips.moved_as_last_resort(body.id);
+    }
+    if newly.is_empty() && gate.lifted.is_empty() {
+        return;
+    }
+    gate.lifted.extend(newly);
+    for body in std::mem::take(&mut gate.lifted) {
+        if let Some(body) = last_resort::put_down(road, body) {
+            gate.lifted.push(body);
+        }
+    }
+    road.refresh_active();
+    road.refresh_tails();
+}
+
+fn swap_lanes(mut percept: ResMut<'_, Percept>, mut bench: ResMut<'_, Workbench>) {
+    let road = &mut percept.road;
+    change_lanes(road, &mut bench.jams);
+    road.refresh_active();
+    road.refresh_tails();
+}
+
+fn count_roads(percept: Res<'_, Percept>, mut books: ResMut<'_, Books>) {
+    books.meter.sample(&percept.road, percept.now);
+}
+
+/// Vehicles whose departure is due join the queue of their edge, and enter where there is room.
+fn let_in(
+    clockwork: Res<'_, Clockwork>,
+    mut percept: ResMut<'_, Percept>,
+    mut gate: ResMut<'_, Gate>,
+    mut books: ResMut<'_, Books>,
+    mut directory: ResMut<'_, Directory>,
+    mut commands: Commands<'_, '_>,
+) {
+    let now = percept.now;
+    let (gate, books, road) = (&mut *gate, &mut *books, &mut percept.road);
+    while gate.departures.get(gate.next).is_some_and(|d| d.time <= now) {
+        let vehicle = index(gate.next);
+        let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
+        gate.queues.push(edge, vehicle);
+        gate.next += 1;
+        gate.due += 1;
+    }
+    if let Some(longest) = clockwork.depart_delay_max {
+        let departures = &gate.departures;
+        let gone = gate.queues.give_up(|v| now - departures[v as usize].time > longest);
+        gate.given_up += index(gone.len());
+    }
+    let (demand, factors) = (&gate.demand, &gate.speed_factors);
+    let entered = gate.queues.admit(road, &gate.departures, clockwork.seed, clockwork.number, |road, vehicle| {
+        let row = &demand.vehicles[vehicle as usize];
+        let mut body = Body::new(vehicle, row.kind.raw(), road.guides.of_vehicle(vehicle), factors[vehicle as usize]);
+        body.halt = if road.guides.stops(vehicle).is_empty() { Halt::None } else { Halt::Ahead };
+        body
+    });
+    for one in entered {
+        let delay = now - gate.departures[one.vehicle as usize].time;
+        let entry = Entry {
+            depart: now,
+            delay: SimDuration::milliseconds(delay.as_milliseconds().max(0)),
+            lane: one.lane,
+            position: one.pos,
+            speed: one.speed,
+            moves: 0,
+        };
+        books.trips.enter(one.vehicle, entry);
+        books.entered += 1;
+        books.meter.row(now)[road.facts.lane(one.lane).edge as usize].departed += 1;
+        let actor = ActorId::new(actors::VEHICLES, one.vehicle);
+        let stops = demand.vehicles[one.vehicle as usize].stops.clone();
+        let itinerary = actors::vehicle::Itinerary { stops, next: 0, leaves_at: None };
+        let entity = commands.spawn((Identity(actor), Mailbox::default(), itinerary)).id();
+        directory.0.insert(actor, entity);
+    }
+    gate.waiting_max = gate.waiting_max.max(index(gate.queues.waiting()));
+    road.refresh_active();
+    road.refresh_tails();
+}
+
+fn check_laws(
+    mut clockwork: ResMut<'_, Clockwork>,
+    mut percept: ResMut<'_, Percept>,
+    gate: Res<'_, Gate>,
+    mut books: ResMut<'_, Books>,
+) {
+    let running: usize = percept.road.active.iter().map(|&l| percept.road.lanes[l as usize].len()).sum();
+    let running = running + gate.lifted.len();
+    books.running = index(running);
+    let census = Census {
+        due: gate.due,
+        entered: u64::from(books.entered),
+        arrived: books.trips.arrived() as u64,
+        running: running as u64,
+        waiting: gate.queues.waiting() as u64,
+        given_up: u64::from(gate.given_up),
+    };
+    books.laws.check_census(&census);
+    books.laws.check_overlap(&percept.road);
+    clockwork.number += 1;
+    let step = clockwork.step;
+    percept.now += step;
+}

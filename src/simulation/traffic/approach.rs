@@ -1,0 +1,194 @@
+//! Who is about to pass which link and when, and whether a link is open to a driver who must yield.
+//!
+//! Every driver announces the links ahead with times of arrival and leaving; the table is filled after planning and read when
+//! decisions are made, so everybody decides on the same announcements. The rule for a conflict follows SUMO's link model
+//! (Krajzewicz, Erdmann 2013, "Road intersection model in SUMO"): a gap is accepted if the two occupations of the conflict area
+//! are a look-ahead apart, or, when merging, if the one behind can adapt.
+
+use super::body::KindFacts;
+use super::facts::RoadFacts;
+use super::heads::{Heads, LinkState};
+
+/// Least time between a driver and the one it yields to [s].
+const TIME_GAP: f64 = 1.0;
+/// The same where lanes zip: who is within it has to be talked to [s].
+const TIME_GAP_ZIPPER: f64 = 16.0;
+
+/// An announcement: a vehicle will reach a link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Approach {
+    /// Who.
+    pub vehicle: u32,
+    /// When it will reach the link [s].
+    pub arrival: f64,
+    /// When its back will have left the junction path [s].
+    pub leave: f64,
+    /// Speed at the link [m/s].
+    pub arrival_speed: f64,
+    /// Speed when leaving the path [m/s].
+    pub leave_speed: f64,
+    /// Speed at the link if it started to brake now [m/s].
+    pub arrival_speed_braking: f64,
+    /// How far it still is [m].
+    pub distance: f64,
+    /// Speed now [m/s].
+    pub speed: f64,
+    /// How hard it can brake comfortably [m/s²].
+    pub decel: f64,
+    /// How long it has been waiting [s].
+    pub waiting: f64,
+    /// Whether it means to pass.
+    pub will_pass: bool,
+}
+
+/// The announcements at every link.
+#[derive(Debug)]
+pub(crate) struct Approaches {
+    by_link: Vec<Vec<Approach>>,
+    touched: Vec<u32>,
+}
+
+impl Approaches {
+    pub(crate) fn new(links: usize) -> Self {
+        Self { by_link: vec![Vec::new(); links], touched: Vec::new() }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        for link in self.touched.drain(..) {
+            self.by_link[link as usize].clear();
+        }
+    }
+
+    /// Takes an announcement.
+    pub(crate) fn announce(&mut self, link: u32, approach: Approach) {
+        let list = &mut self.by_link[link as usize];
+        if list.is_empty() {
+            self.touched.push(link);
+        }
+        list.push(approach);
+    }
+
+    /// Everybody who announced themselves at a link.
+    #[inline]
+    pub(crate) fn at(&self, link: u32) -> &[Approach] {
+        &self.by_link[link as usize]
+    }
+
+    /// Whether a vehicle means to pass a link; none where it has not announced itself.
+    pub(crate) fn will_pass(&self, link: u32, vehicle: u32) -> Option<bool> {
+        self.at(link).iter().find(|a| a.vehicle == vehicle).map(|a| a.will_pass)
+    }
+}
+
+/// Who asks to pass a link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub vehicle: u32,
+    pub link: u32,
+    pub arrival: f64,
+    pub arrival_speed: f64,
+    pub leave_speed: f64,
+    pub waiting: f64,
+    pub impatience: f64,
+    pub kind: &'a KindFacts,
+    /// The present step [s].
+    pub now: f64,
+    pub dt: f64,
+}
+
+/// When the back of a vehicle has left the path behind a link [s].
+pub(crate) fn leave_time(arrival: f64, arrival_speed: f64, leave_speed: f64, path: f64, vehicle_length: f64) -> f64 {
+    arrival + (path + vehicle_length) / (0.5 * (arrival_speed + leave_speed)).max(0.001)
+}
+
+/// Whether the driver may pass.
+pub(crate) fn is_open(facts: &RoadFacts, heads: &Heads, approaches: &Approaches, ask: &Request<'_>) -> bool {
+    let state = heads.state(ask.link);
+    if state.is_red() {
+        return false;
+    }
+    let link = facts.link(ask.link);
+    if link.may_wait_inside {
+        return true;
+    }
+    let entry_state = heads.state(link.entry);
+    let inner = link.from_internal && link.entry != ask.link;
+    if state.has_priority() || (inner && entry_state.has_priority()) {
+        return true;
+    }
+    if matches!(state, LinkState::Stop | LinkState::AllwayStop) && ask.waiting <= 0.0 {
+        return false;
+    }
+    let leave = leave_time(ask.arrival, ask.arrival_speed, ask.leave_speed, link.length, ask.kind.length);
+    let entered_on_red = inner && entry_state.is_red();
+    facts.yields(link).iter().all(|&foe_link| {
+        let merges = facts.link(foe_link).to == link.to;
+        approaches.at(foe_link).iter().all(|foe| {
+            foe.vehicle == ask.vehicle
+                || (entered_on_red && foe.speed <= super::following::HALTING)
+                || !is_blocked_by(ask, leave, foe, merges, state)
+        })
+    })
+}
+
+/// Whether one announced vehicle blocks the driver.
+fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merges: bool, state: LinkState) -> bool {
+    if !foe.will_pass {
+        return false;
+    }
+    if state == LinkState::AllwayStop
+        && (ask.waiting > foe.waiting || (ask.waiting == foe.waiting && ask.arrival < foe.arrival))
+    {
+        return false;
+    }
+    let mut foe_arrival = foe.arrival;
+    let mut foe_braking = foe.arrival_speed_braking;
+    if ask.impatience > 0.0 && ask.arrival < foe.arrival {
+        // An impatient driver counts on the other one to brake.
+        let (late, speed) = arrival_when_braking(ask, foe);
+        foe_braking = speed.unwrap_or(foe_braking);
+        foe_arrival = (1.0 - ask.impatience) * foe.arrival + ask.impatience * late;
+    }
+    let gap = if state == LinkState::Zipper { TIME_GAP_ZIPPER } else { TIME_GAP };
+    if foe.leave < ask.arrival {
+        // The driver would follow.
+        merges
+            && (ask.arrival - foe.leave < gap
+                || unsafe_merge(foe.leave_speed, ask.arrival_speed, foe.decel, ask.kind.decel))
+    } else if foe_arrival > leave + gap {
+        // The driver would lead.
+        merges && unsafe_merge(ask.leave_speed, foe_braking, ask.kind.decel, foe.decel)
+    } else {
+        true
+    }
+}
+
+/// Whether the follower could only just or not at all stop behind the leader's standstill, starting from the same place.
+fn unsafe_merge(leader_speed: f64, follower_speed: f64, leader_decel: f64, follower_decel: f64) -> bool {
+    let leader_way = leader_speed * leader_speed / (2.0 * leader_decel);
+    let follower_way = follower_speed * follower_speed / (2.0 * follower_decel);
+    follower_way >= leader_way
+}
+
+/// When the other one arrives, and how fast, if it brakes from the driver's arrival on, by as much of its comfortable
+/// deceleration as the driver is impatient [s], [m/s].
+fn arrival_when_braking(ask: &Request<'_>, foe: &Approach) -> (f64, Option<f64>) {
+    let step = |t: f64| (t / ask.dt).floor();
+    if step(ask.arrival) == step(foe.arrival) {
+        return (foe.arrival, None);
+    }
+    let braking = foe.decel * ask.impatience;
+    let time = foe.arrival - ask.arrival;
+    let lost = time * braking;
+    let speed = foe.distance / (foe.arrival - ask.now + ask.dt).max(0.001);
+    let left = foe.distance - speed * (ask.arrival - ask.now);
+    if 0.5 * speed * speed / braking <= left {
+        // It can stop altogether: as good as half a minute later.
+        return (foe.arrival + 30.0, Some(0.0));
+    }
+    let saved = time * lost / 2.0;
+    let root = (4.0 * (speed - lost) * (speed - lost) - 8.0 * braking * saved).max(0.0).sqrt();
+    let extra = (speed - lost - 0.5 * root) / braking;
+    (foe.arrival + extra.max(0.0), Some((speed - (time + extra) * braking).max(0.0)))
+}

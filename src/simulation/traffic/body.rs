@@ -1,0 +1,185 @@
+//! A vehicle's body: what the road moves, and the constants of its type.
+
+use crate::city::demand::{CarFollowing, VehicleKind};
+use crate::primitives::VehicleClass;
+
+use super::facts::NONE;
+
+/// The most lanes behind its front that a vehicle's tail can reach over; a longer tail is forgotten beyond that.
+pub(crate) const TRAIL_MAX: usize = 8;
+
+/// Constants of a vehicle type, unwrapped for the inner loops.
+#[derive(Debug, Clone)]
+pub(crate) struct KindFacts {
+    pub class: VehicleClass,
+    pub length: f64,
+    pub gap_min: f64,
+    pub speed_max: f64,
+    pub accel: f64,
+    pub decel: f64,
+    pub decel_emergency: f64,
+    pub tau: f64,
+    pub following: CarFollowing,
+    /// Waiting time after which all patience is gone [s].
+    pub impatience_after: f64,
+    pub lc_strategic: f64,
+    pub lc_cooperative: f64,
+    pub lc_speed_gain: f64,
+    pub lc_keep_right: f64,
+    pub lc_assertive: f64,
+}
+
+impl KindFacts {
+    pub(crate) fn new(kind: &VehicleKind) -> Self {
+        Self {
+            class: kind.class,
+            length: kind.length.as_metres(),
+            gap_min: kind.gap_min.as_metres(),
+            speed_max: kind.speed_max.as_metres_per_second(),
+            accel: kind.acceleration.as_metres_per_second_squared(),
+            decel: kind.deceleration.as_metres_per_second_squared(),
+            decel_emergency: kind.deceleration_emergency.max(kind.deceleration).as_metres_per_second_squared(),
+            tau: kind.headway.as_seconds(),
+            following: kind.following,
+            impatience_after: kind.impatience_after.as_seconds(),
+            lc_strategic: kind.lane_changing.strategic,
+            lc_cooperative: kind.lane_changing.cooperative,
+            lc_speed_gain: kind.lane_changing.speed_gain,
+            lc_keep_right: kind.lane_changing.keep_right,
+            lc_assertive: kind.lane_changing.assertive.max(0.01),
+        }
+    }
+
+    /// Length with the gap kept in front [m].
+    pub(crate) fn room(&self) -> f64 {
+        self.length + self.gap_min
+    }
+}
+
+/// A vehicle on the road.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    /// Front, from the start of its lane [m].
+    pub pos: f64,
+    /// Speed [m/s].
+    pub speed: f64,
+    /// Who: the row of the demand.
+    pub id: u32,
+    pub kind: u32,
+    /// Which guide it follows, see [`super::guide`].
+    pub itinerary: u32,
+    /// The edge of its route it is on, or has just left while on a junction.
+    pub leg: u32,
+    /// Wished speed over the limit.
+    pub speed_factor: f64,
+    /// How long it has been standing without a break [s]; planned stops do not count.
+    pub waiting: f64,
+    /// Standing time over the trip [s].
+    pub waiting_total: f64,
+    /// Time lost over the trip [s].
+    pub time_loss: f64,
+    /// Distance driven [m].
+    pub travelled: f64,
+    /// Time spent at planned stops [s].
+    pub stop_time: f64,
+    /// When it entered the junction it is on; infinite elsewhere [s].
+    pub entered_junction: f64,
+    /// The same, never renewed while it waits inside [s].
+    pub entered_first: f64,
+    /// When it passed the last point where it had to yield; infinite before [s].
+    pub entered_conflict: f64,
+    /// Lane-changing mood: what faster lanes would have gained lately.
+    pub speed_gain: f64,
+    /// Lane-changing mood: how long the kerb side has been free.
+    pub keep_right: f64,
+    /// Upper bound on the next speed that a lane change asks for [m/s].
+    pub lc_speed_max: f64,
+    /// How much further the look-ahead for route lanes currently reaches [m/s].
+    pub look_ahead_speed: f64,
+    /// Halts so far.
+    pub waiting_count: u32,
+    /// Index of its next planned stop among its stops.
+    pub next_stop: u32,
+    /// What it is doing about its next stop.
+    pub halt: Halt,
+    /// On which side somebody would like it to go (lane steps: -1 right, 1 left), or 0.
+    pub lc_asked: i8,
+    /// Whether it is blocked from a lane its route needs.
+    pub lc_blocked: bool,
+    /// Whether it decided to wait before the next link.
+    pub waits_at_link: bool,
+    /// How many lanes behind the front its tail has to be looked for on.
+    pub trail_len: u8,
+    /// Those lanes, nearest first.
+    pub trail: [u32; TRAIL_MAX],
+    /// When it entered its lane's edge [s]; for the road table.
+    pub steps_on_road: u32,
+}
+
+/// What a body is doing about planned stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// None is left.
+    None,
+    /// Driving towards the next.
+    Ahead,
+    /// Standing at it until the actor lets go.
+    Standing,
+}
+
+impl Body {
+    /// A body that has not moved yet.
+    pub(crate) fn new(id: u32, kind: u32, itinerary: u32, speed_factor: f64) -> Self {
+        Self {
+            pos: 0.0,
+            speed: 0.0,
+            id,
+            kind,
+            itinerary,
+            leg: 0,
+            speed_factor,
+            waiting: 0.0,
+            waiting_total: 0.0,
+            time_loss: 0.0,
+            travelled: 0.0,
+            stop_time: 0.0,
+            entered_junction: f64::INFINITY,
+            entered_first: f64::INFINITY,
+            entered_conflict: f64::INFINITY,
+            speed_gain: 0.0,
+            keep_right: 0.0,
+            lc_speed_max: f64::INFINITY,
+            look_ahead_speed: 0.0,
+            waiting_count: 0,
+            next_stop: 0,
+            halt: Halt::None,
+            lc_asked: 0,
+            lc_blocked: false,
+            waits_at_link: false,
+            trail_len: 0,
+            trail: [NONE; TRAIL_MAX],
+            steps_on_road: 0,
+        }
+    }
+
+    /// Lanes its tail may still be on, nearest first.
+    pub(crate) fn trail(&self) -> &[u32] {
+        &self.trail[..usize::from(self.trail_len)]
+    }
+
+    /// Remembers the lane just left.
+    pub(crate) fn push_trail(&mut self, lane: u32) {
+        self.trail.copy_within(0..TRAIL_MAX - 1, 1);
+        self.trail[0] = lane;
+        self.trail_len = (self.trail_len + 1).min(TRAIL_MAX as u8);
+    }
+
+    pub(crate) fn is_standing(&self) -> bool {
+        self.halt == Halt::Standing
+    }
+
+    /// How impatient the driver is, 0 to 1.
+    pub(crate) fn impatience(&self, kind: &KindFacts) -> f64 {
+        (self.waiting / kind.impatience_after).clamp(0.0, 1.0)
+    }
+}

@@ -1,0 +1,104 @@
+//! Crossings: bodies whose front has passed the end of their lane move on to the next, in lane order.
+
+use super::body::Body;
+use super::facts::{LinkFacts, NONE};
+use super::road::Road;
+
+/// A body that left the road at its destination.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub body: Body,
+    pub lane: u32,
+}
+
+/// A body that moved from one road (or junction path) to another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    pub from_edge: u32,
+    pub to_edge: u32,
+}
+
+/// Moves every body that has passed its lane's end; hands out arrivals and crossings in lane order.
+pub(crate) fn exchange(road: &mut Road, now: f64, arrived: &mut Vec<Arrived>, moved: &mut Vec<Moved>) {
+    let mut landed: Vec<(u32, Body)> = Vec::new();
+    for k in 0..road.active.len() {
+        let lane = road.active[k];
+        while let Some(front) = road.lanes[lane as usize].last() {
+            if has_arrived(road, front, lane) {
+                if let Some(body) = road.lanes[lane as usize].pop() {
+                    arrived.push(Arrived { body, lane });
+                }
+                continue;
+            }
+            if front.pos < road.facts.lane(lane).length {
+                break;
+            }
+            let Some(mut body) = road.lanes[lane as usize].pop() else { break };
+            match pass(road, lane, &mut body, now, moved) {
+                Some(target) => landed.push((target, body)),
+                None => arrived.push(Arrived { body, lane }),
+            }
+        }
+    }
+    for (lane, body) in landed {
+        road.insert(lane, body);
+    }
+}
+
+/// Whether a body is past its destination.
+fn has_arrived(road: &Road, body: &Body, lane: u32) -> bool {
+    let facts = road.facts.lane(lane);
+    if facts.internal || (body.leg as usize) + 1 < road.guides.edges(body.itinerary).len() {
+        return false;
+    }
+    body.pos >= road.arrival_position[body.id as usize].min(facts.length) && (body.halt == super::body::Halt::None)
+}
+
+/// Carries a body over as many lane ends as it has passed; none where its route is over.
+fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved>) -> Option<u32> {
+    let mut lane = from;
+    while body.pos >= road.facts.lane(lane).length {
+        let facts = road.facts.lane(lane);
+        let id =
+            if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, body.leg, facts.index).link };
+        if id == NONE {
+            // The look-ahead stops a body before a lane that leads nowhere; rounding may put it on the very end.
+            body.pos = facts.length - 1e-9;
+            return Some(lane);
+        }
+        let link = road.facts.link(id);
+        body.pos -= facts.length;
+        body.push_trail(lane);
+        stamp(road, link, body, now);
+        if link.via == NONE {
+            body.leg += 1;
+        }
+        lane = link.after;
+        let to_edge = road.facts.lane(lane).edge;
+        moved.push(Moved { from_edge: facts.edge, to_edge });
+        if has_arrived(road, body, lane) {
+            body.pos = body.pos.min(road.facts.lane(lane).length);
+            return Some(lane);
+        }
+    }
+    Some(lane)
+}
+
+/// Notes when a body enters a junction, passes its last point of yielding, and leaves.
+fn stamp(road: &Road, link: &LinkFacts, body: &mut Body, now: f64) {
+    if link.via == NONE {
+        body.entered_junction = f64::INFINITY;
+        body.entered_first = f64::INFINITY;
+        body.entered_conflict = f64::INFINITY;
+        return;
+    }
+    if !link.from_internal {
+        body.entered_junction = now;
+        body.entered_first = now;
+    }
+    if !link.may_wait_inside {
+        body.entered_conflict = now;
+        body.entered_junction = now;
+    }
+    let _ = road;
+}

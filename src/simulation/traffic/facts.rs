@@ -1,0 +1,281 @@
+//! The road network flattened for the inner loops: one small record per lane, link and conflict.
+//!
+//! Built once from [`Network`]; afterwards no inner loop touches a name, a shape or a nested vector.
+
+use crate::city::network::{Network, RightOfWay, Turn};
+use crate::primitives::ClassSet;
+
+/// "No such lane or link".
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// A lane.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneFacts {
+    /// Length [m].
+    pub length: f64,
+    /// Speed limit [m/s].
+    pub speed: f64,
+    /// Its edge.
+    pub edge: u32,
+    /// Its place on the edge, 0 at the kerb.
+    pub index: u32,
+    /// Whether it crosses a junction.
+    pub internal: bool,
+    /// The junction it crosses, or [`NONE`] on a road.
+    pub junction: u32,
+    /// First link at its end.
+    pub first_link: u32,
+    /// How many links it has.
+    pub link_count: u32,
+    /// For an internal lane, the link by which its path enters the junction; else [`NONE`].
+    pub entry: u32,
+    /// For an internal lane, the lane of the road its path comes from; else [`NONE`].
+    pub origin: u32,
+    /// The lane just before an internal lane (road lane or first part); else [`NONE`].
+    pub before: u32,
+    /// Its conflicts: first and one past the last in [`RoadFacts::conflicts`].
+    pub conflicts: (u32, u32),
+    /// Who may use it.
+    pub allowed: ClassSet,
+    /// Neighbour to the left, or [`NONE`].
+    pub left: u32,
+    /// Neighbour to the right, or [`NONE`].
+    pub right: u32,
+    /// Lanes right before it (internal lanes where there are some): first and one past the last in [`RoadFacts::feeders`].
+    pub feeders: (u32, u32),
+    /// Who may leave it to the left.
+    pub change_left: ClassSet,
+    /// Who may leave it to the right.
+    pub change_right: ClassSet,
+}
+
+/// A link.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a link, read in the innermost loop")]
+pub(crate) struct LinkFacts {
+    /// The lane it begins at.
+    pub from: u32,
+    /// The lane right after it: internal lane or road lane.
+    pub after: u32,
+    /// The road lane on the far side.
+    pub to: u32,
+    /// Its internal lane, or [`NONE`].
+    pub via: u32,
+    /// Length of that internal lane [m], 0 without one.
+    pub length: f64,
+    /// The junction it crosses.
+    pub junction: u32,
+    /// The link by which its path enters the junction; itself for an entry.
+    pub entry: u32,
+    /// Links it yields to: first and one past the last in [`RoadFacts::yields`].
+    pub yields: (u32, u32),
+    /// From how far away crossing traffic is seen [m].
+    pub visibility: f64,
+    /// Right of way without a signal.
+    pub right_of_way: RightOfWay,
+    /// Whether it begins on an internal lane.
+    pub from_internal: bool,
+    /// Whether a vehicle may enter and wait inside.
+    pub may_wait_inside: bool,
+    /// Whether the junction must be kept clear and somebody would be blocked otherwise.
+    pub keep_clear: bool,
+    /// Whether it goes straight on.
+    pub straight: bool,
+}
+
+/// A meeting of two paths over a junction; see [`crate::city::network::Conflict`].
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a conflict, read in the innermost loop")]
+pub(crate) struct ConflictFacts {
+    /// The other internal lane.
+    pub foe_lane: u32,
+    /// The link by which the other path enters the junction.
+    pub foe_entry: u32,
+    /// Where this path enters the conflict area, from the lane's start [m].
+    pub start: f64,
+    /// Where the other path enters it, from its lane's start [m].
+    pub foe_start: f64,
+    /// Length of the area along this path; zero where paths merge or part [m].
+    pub size: f64,
+    /// Length of the area along the other path [m].
+    pub foe_size: f64,
+    /// Both end on the same lane.
+    pub merges: bool,
+    /// Both begin on the same lane.
+    pub diverges: bool,
+    /// This path yields to the other.
+    pub yields: bool,
+    /// The other path yields to this one.
+    pub foe_yields: bool,
+}
+
+/// The network as the inner loops see it.
+#[derive(Debug)]
+pub(crate) struct RoadFacts {
+    pub lanes: Vec<LaneFacts>,
+    pub links: Vec<LinkFacts>,
+    pub conflicts: Vec<ConflictFacts>,
+    pub yields: Vec<u32>,
+    pub feeders: Vec<u32>,
+    /// First lane and number of lanes of each edge.
+    pub edges: Vec<(u32, u32)>,
+}
+
+impl RoadFacts {
+    /// Flattens a network.
+    pub(crate) fn new(network: &Network) -> Self {
+        let mut facts = Self {
+            lanes: Vec::with_capacity(network.lanes.len()),
+            links: Vec::with_capacity(network.links.len()),
+            conflicts: Vec::new(),
+            yields: Vec::new(),
+            feeders: Vec::new(),
+            edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
+        };
+        for link in &network.links {
+            facts.push_link(network, link);
+        }
+        for lane in &network.lanes {
+            facts.push_lane(network, lane);
+        }
+        facts.trace_paths();
+        facts.list_feeders();
+        facts
+    }
+
+    fn push_link(&mut self, network: &Network, link: &crate::city::network::Link) {
+        let first = self.yields.len();
+        self.yields.extend(link.yields_to.iter().map(|l| l.raw()));
+        let after = link.via.unwrap_or(link.to);
+        let from_internal = network.edge_of(link.from).is_internal();
+        let foes = link.via.is_some_and(|via| !network.lane(via).conflicts.is_empty());
+        self.links.push(LinkFacts {
+            from: link.from.raw(),
+            after: after.raw(),
+            to: link.to.raw(),
+            via: link.via.map_or(NONE, |via| via.raw()),
+            length: link.via.map_or(0.0, |via| network.lane(via).length.as_metres()),
+            junction: link.junction.raw(),
+            entry: NONE,
+            yields: (count(first), count(self.yields.len())),
+            visibility: link.visibility.as_metres(),
+            right_of_way: link.right_of_way,
+            from_internal,
+            may_wait_inside: link.may_wait_inside,
+            keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
+            straight: link.turn == Turn::Straight,
+        });
+    }
+
+    fn push_lane(&mut self, network: &Network, lane: &crate::city::network::Lane) {
+        let edge = network.edge(lane.edge);
+        let first = self.conflicts.len();
+        self.conflicts.extend(lane.conflicts.iter().map(|c| {
+            let (size, foe_size) = (c.size.as_metres(), c.foe_size.as_metres());
+            ConflictFacts {
+                foe_lane: c.foe_lane.raw(),
+                foe_entry: c.foe_entry.raw(),
+                start: c.at.as_metres() - 0.5 * size,
+                foe_start: c.foe_at.as_metres() - 0.5 * foe_size,
+                size,
+                foe_size,
+                merges: c.merges,
+                diverges: c.diverges,
+                yields: c.yields,
+                foe_yields: c.foe_yields,
+            }
+        }));
+        let own = edge.lanes.start + lane.index;
+        self.lanes.push(LaneFacts {
+            length: lane.length.as_metres(),
+            speed: lane.speed.as_metres_per_second(),
+            edge: lane.edge.raw(),
+            index: lane.index,
+            internal: edge.is_internal(),
+            junction: if edge.is_internal() { edge.from.raw() } else { NONE },
+            first_link: lane.links.start,
+            link_count: lane.links.end - lane.links.start,
+            entry: NONE,
+            origin: NONE,
+            before: NONE,
+            conflicts: (count(first), count(self.conflicts.len())),
+            allowed: lane.allowed,
+            left: if own + 1 < edge.lanes.end && !edge.is_internal() { own + 1 } else { NONE },
+            right: if own > edge.lanes.start && !edge.is_internal() { own - 1 } else { NONE },
+            feeders: (0, 0),
+            change_left: lane.change_left,
+            change_right: lane.change_right,
+        });
+    }
+
+    /// Finds, for every lane and link inside a junction, where its path came in.
+    fn trace_paths(&mut self) {
+        let mut entering = vec![NONE; self.lanes.len()];
+        for (i, link) in self.links.iter().enumerate() {
+            if link.via != NONE {
+                entering[link.via as usize] = count(i);
+            }
+        }
+        for i in 0..self.links.len() {
+            let mut entry = i;
+            // A path has at most a few internal lanes; the bound stops a malformed file from looping for ever.
+            for _ in 0..8 {
+                let from = self.links[entry].from as usize;
+                if !self.lanes[from].internal {
+                    break;
+                }
+                if entering[from] == NONE {
+                    break;
+                }
+                entry = entering[from] as usize;
+            }
+            self.links[i].entry = count(entry);
+            if self.links[i].via != NONE {
+                let lane = self.links[i].via as usize;
+                self.lanes[lane].entry = count(entry);
+                self.lanes[lane].origin = self.links[entry].from;
+                self.lanes[lane].before = self.links[i].from;
+            }
+        }
+    }
+
+    fn list_feeders(&mut self) {
+        let mut by_lane: Vec<Vec<u32>> = vec![Vec::new(); self.lanes.len()];
+        for link in &self.links {
+            by_lane[link.after as usize].push(link.from);
+        }
+        for (lane, mut feeders) in self.lanes.iter_mut().zip(by_lane) {
+            feeders.sort_unstable();
+            let first = count(self.feeders.len());
+            self.feeders.append(&mut feeders);
+            lane.feeders = (first, count(self.feeders.len()));
+        }
+    }
+
+    /// Lanes right before a lane.
+    pub(crate) fn feeders(&self, lane: u32) -> &[u32] {
+        let (first, end) = self.lane(lane).feeders;
+        &self.feeders[first as usize..end as usize]
+    }
+
+    pub(crate) fn lane(&self, lane: u32) -> &LaneFacts {
+        &self.lanes[lane as usize]
+    }
+
+    pub(crate) fn link(&self, link: u32) -> &LinkFacts {
+        &self.links[link as usize]
+    }
+
+    pub(crate) fn yields(&self, link: &LinkFacts) -> &[u32] {
+        &self.yields[link.yields.0 as usize..link.yields.1 as usize]
+    }
+
+    pub(crate) fn conflicts(&self, lane: &LaneFacts) -> &[ConflictFacts] {
+        &self.conflicts[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
+    }
+}
+
+/// A column's position as the 32 bits the inner loops use.
+pub(crate) fn count(position: usize) -> u32 {
+    u32::try_from(position).expect("a column of the city holds fewer than 2^32 elements")
+}

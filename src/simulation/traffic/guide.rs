@@ -1,0 +1,201 @@
+//! Guides: for every lane along a route, which link continues it and which lane is best.
+//!
+//! Vehicles with the same route, class and planned stops share one guide, worked out backwards from the route's end: a lane
+//! is worth the distance it can be followed without changing lanes, and the offset points to the nearest best lane. (SUMO
+//! computes the same table per vehicle, `MSVehicle::updateBestLanes`.)
+
+use std::collections::BTreeMap;
+
+use crate::city::demand::{Demand, Vehicle};
+use crate::primitives::VehicleClass;
+
+use super::facts::{NONE, RoadFacts, count};
+
+/// What a guide says about one lane of one edge of the route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GuideRow {
+    /// How far the route can be followed from this lane's start without changing lanes [m].
+    pub length: f64,
+    /// The link to take at its end, or [`NONE`] where the route cannot be continued from here.
+    pub link: u32,
+    /// Lanes to the nearest best lane: positive to the left, zero on a best lane.
+    pub offset: i32,
+    /// Whether a vehicle of the class may be here at all.
+    pub allowed: bool,
+}
+
+/// A planned stop as the guide sees it.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(crate) struct StopFacts {
+    /// Which edge of the route it is on.
+    pub leg: u32,
+    /// Its lane.
+    pub lane: u32,
+    /// Where the front stands [m].
+    pub position: f64,
+}
+
+/// One shared guide.
+#[derive(Debug)]
+struct Itinerary {
+    /// Edges of the route.
+    edges: Vec<u32>,
+    /// First row of each leg in the table.
+    rows: Vec<u32>,
+}
+
+/// All guides.
+#[derive(Debug)]
+pub(crate) struct Guides {
+    itineraries: Vec<Itinerary>,
+    rows: Vec<GuideRow>,
+    /// Stops of each vehicle: first and one past the last in `stops`.
+    stop_ranges: Vec<(u32, u32)>,
+    stops: Vec<StopFacts>,
+    /// The guide of each vehicle.
+    of_vehicle: Vec<u32>,
+}
+
+type Key = (u32, VehicleClass, Vec<(u32, u32)>);
+
+impl Guides {
+    /// Works out the guides of everybody in the demand.
+    pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
+        let mut guides = Self {
+            itineraries: Vec::new(),
+            rows: Vec::new(),
+            stop_ranges: Vec::with_capacity(demand.vehicles.len()),
+            stops: Vec::new(),
+            of_vehicle: Vec::with_capacity(demand.vehicles.len()),
+        };
+        let mut known: BTreeMap<Key, u32> = BTreeMap::new();
+        for vehicle in &demand.vehicles {
+            let class = demand.kind(vehicle.kind).class;
+            let route: Vec<u32> = demand.route(vehicle.route).edges.iter().map(|e| e.raw()).collect();
+            let first = guides.stops.len();
+            guides.push_stops(facts, vehicle, &route);
+            let stops = &guides.stops[first..];
+            let key = (vehicle.route.raw(), class, stops.iter().map(|s| (s.leg, s.lane)).collect());
+            let stops: Vec<StopFacts> = stops.to_vec();
+            guides.stop_ranges.push((count(first), count(guides.stops.len())));
+            let id = *known.entry(key).or_insert_with(|| guides.build(facts, route, class, &stops));
+            guides.of_vehicle.push(id);
+        }
+        guides
+    }
+
+    /// Finds on which leg of the route each stop lies; a stop that the rest of the route does not reach is left out (the
+    /// importer has complained about it).
+    fn push_stops(&mut self, facts: &RoadFacts, vehicle: &Vehicle, route: &[u32]) {
+        let mut leg = 0;
+        let mut last = f64::NEG_INFINITY;
+        for stop in &vehicle.stops {
+            let lane = stop.lane.raw();
+            let position = stop.position.as_metres().min(facts.lane(lane).length);
+            let edge = facts.lane(lane).edge;
+            let from = if route.get(leg) == Some(&edge) && position < last { leg + 1 } else { leg };
+            let Some(found) = (from..route.len()).find(|&i| route[i] == edge) else { continue };
+            leg = found;
+            last = position;
+            self.stops.push(StopFacts { leg: count(found), lane, position });
+        }
+    }
+
+    fn build(&mut self, facts: &RoadFacts, edges: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
+        let mut legs: Vec<Vec<GuideRow>> = Vec::with_capacity(edges.len());
+        // What each lane of the leg behind is worth to the leg before it, given the stops.
+        let mut worth: Vec<(f64, i32)> = Vec::new();
+        for (leg, &edge) in edges.iter().enumerate().rev() {
+            let (first, lanes) = facts.edges[edge as usize];
+            let last_leg = leg + 1 == edges.len();
+            let mut rows: Vec<GuideRow> = (first..first + lanes)
+                .map(|lane| row(facts, lane, class, last_leg, edges.get(leg + 1).copied(), &worth))
+                .collect();
+            set_offsets(&mut rows, last_leg);
+            worth = rows.iter().map(|r| if r.allowed { (r.length, r.offset) } else { (0.0, 99) }).collect();
+            if let Some(stop) = stops.iter().rfind(|s| s.leg as usize == leg) {
+                for (index, value) in worth.iter_mut().enumerate() {
+                    let steps = index as i32 - (stop.lane - first) as i32;
+                    if steps != 0 {
+                        // Only the stop's own lane serves it: others are worth the way to the stop.
+                        *value = (value.0.min(stop.position), -steps);
+                    }
+                }
+            }
+            legs.push(rows);
+        }
+        let mut starts = Vec::with_capacity(edges.len());
+        for rows in legs.into_iter().rev() {
+            starts.push(count(self.rows.len()));
+            self.rows.extend(rows);
+        }
+        self.itineraries.push(Itinerary { edges, rows: starts });
+        count(self.itineraries.len() - 1)
+    }
+
+    /// The guide a vehicle follows.
+    pub(crate) fn of_vehicle(&self, vehicle: u32) -> u32 {
+        self.of_vehicle[vehicle as usize]
+    }
+
+    /// What the guide says about lane `index` of leg `leg`.
+    #[inline]
+    pub(crate) fn row(&self, itinerary: u32, leg: u32, index: u32) -> &GuideRow {
+        &self.rows[(self.itineraries[itinerary as usize].rows[leg as usize] + index) as usize]
+    }
+
+    /// Edges of the route.
+    pub(crate) fn edges(&self, itinerary: u32) -> &[u32] {
+        &self.itineraries[itinerary as usize].edges
+    }
+
+    /// Planned stops of a vehicle, in order.
+    pub(crate) fn stops(&self, vehicle: u32) -> &[StopFacts] {
+        let (first, end) = self.stop_ranges[vehicle as usize];
+        &self.stops[first as usize..end as usize]
+    }
+}
+
+fn row(
+    facts: &RoadFacts,
+    lane: u32,
+    class: VehicleClass,
+    last_leg: bool,
+    next_edge: Option<u32>,
+    worth: &[(f64, i32)],
+) -> GuideRow {
+    let here = facts.lane(lane);
+    let allowed = here.allowed.contains(class);
+    let mut best: Option<(f64, i32, u32)> = None;
+    for link in here.first_link..here.first_link + here.link_count {
+        let to = facts.link(link).to;
+        let via_allowed = facts.link(link).via == NONE || facts.lane(facts.link(link).via).allowed.contains(class);
+        if Some(facts.lane(to).edge) != next_edge || !facts.lane(to).allowed.contains(class) || !via_allowed {
+            continue;
+        }
+        let (length, offset) = worth[facts.lane(to).index as usize];
+        let better = best.is_none_or(|(l, o, _)| length > l || (length == l && offset.abs() < o.abs()));
+        if better {
+            best = Some((length, offset, link));
+        }
+    }
+    match best {
+        Some((length, _, link)) => GuideRow { length: here.length + length, link, offset: 0, allowed },
+        None if last_leg => GuideRow { length: here.length, link: NONE, offset: 0, allowed },
+        None => GuideRow { length: here.length, link: NONE, offset: 0, allowed },
+    }
+}
+
+/// Points every lane that is not best to the nearest best one.
+fn set_offsets(rows: &mut [GuideRow], last_leg: bool) {
+    let usable = |r: &GuideRow| r.allowed && (last_leg || r.link != NONE);
+    let best = rows.iter().filter(|r| usable(r)).map(|r| r.length).fold(f64::NEG_INFINITY, f64::max);
+    let is_best: Vec<bool> = rows.iter().map(|r| usable(r) && r.length >= best).collect();
+    for i in 0..rows.len() {
+        if is_best[i] {
+            continue;
+        }
+        let nearest = (0..is_best.len()).filter(|&j| is_best[j]).min_by_key(|&j| j.abs_diff(i));
+        rows[i].offset = nearest.map_or(0, |j| j as i32 - i as i32);
+    }
+}

@@ -1,0 +1,303 @@
+//! Insertion: vehicles enter the road in the order of their departure, edge by edge, when there is room.
+//!
+//! Each edge has a queue by (departure, row). The first in a queue that finds no room holds the others back; nobody is dropped,
+//! and the backlog is reported.
+
+use std::collections::VecDeque;
+
+use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
+use crate::primitives::random::{Purpose, Seed};
+
+use super::body::{Body, KindFacts};
+use super::facts::NONE;
+use super::road::Road;
+
+/// Kept from the very start of a lane when a vehicle starts with its back there [m].
+const BASE_EPS: f64 = 0.1;
+/// A lane that can be followed this far counts as good as any for starting on [m].
+const BEST_LANE_FAR: f64 = 3000.0;
+/// How often a place drawn by chance is tried before the vehicle waits another step.
+const RANDOM_TRIES: u64 = 10;
+
+/// Who waits for room, per edge.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    by_edge: Vec<VecDeque<u32>>,
+    waiting: usize,
+    /// Edges with somebody waiting, ascending.
+    busy: std::collections::BTreeSet<u32>,
+}
+
+/// A vehicle that has entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entered {
+    pub vehicle: u32,
+    pub lane: u32,
+    pub pos: f64,
+    pub speed: f64,
+}
+
+impl Queues {
+    pub(crate) fn new(edges: usize) -> Self {
+        Self { by_edge: vec![VecDeque::new(); edges], waiting: 0, busy: std::collections::BTreeSet::new() }
+    }
+
+    /// Puts a vehicle whose departure is due at the end of its edge's queue.
+    pub(crate) fn push(&mut self, edge: u32, vehicle: u32) {
+        self.by_edge[edge as usize].push_back(vehicle);
+        self.busy.insert(edge);
+        self.waiting += 1;
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Everybody who waits, by edge and then in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.busy.iter().flat_map(|&edge| self.by_edge[edge as usize].iter().copied())
+    }
+
+    /// Drops from the heads of the queues whoever has given up; hands them out.
+    pub(crate) fn give_up(&mut self, mut has_given_up: impl FnMut(u32) -> bool) -> Vec<u32> {
+        let mut gone = Vec::new();
+        for &edge in &self.busy {
+            self.by_edge[edge as usize].retain(|&vehicle| {
+                let leaves = has_given_up(vehicle);
+                if leaves {
+                    gone.push(vehicle);
+                }
+                !leaves
+            });
+        }
+        self.waiting -= gone.len();
+        self.busy.retain(|&edge| !self.by_edge[edge as usize].is_empty());
+        gone
+    }
+
+    /// Lets in whoever finds room; `body_of` makes the body of a vehicle.
+    pub(crate) fn admit(
+        &mut self,
+        road: &mut Road,
+        departures: &[Departure],
+        seed: Seed,
+        step: u64,
+        mut body_of: impl FnMut(&Road, u32) -> Body,
+    ) -> Vec<Entered> {
+        let mut entered = Vec::new();
+        let busy: Vec<u32> = self.busy.iter().copied().collect();
+        for edge in busy {
+            let queue = &mut self.by_edge[edge as usize];
+            while let Some(&vehicle) = queue.front() {
+                let mut body = body_of(road, vehicle);
+                let departure = &departures[vehicle as usize];
+                let Some(lane) = enter(road, edge, &mut body, departure, seed, step) else { break };
+                entered.push(Entered { vehicle, lane, pos: body.pos, speed: body.speed });
+                road.insert(lane, body);
+                queue.pop_front();
+                self.waiting -= 1;
+            }
+            if queue.is_empty() {
+                self.busy.remove(&edge);
+            }
+        }
+        entered
+    }
+}
+
+/// Finds lane, place and speed for a body; none where there is no room.
+fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: Seed, step: u64) -> Option<u32> {
+    let lane = choose_lane(road, edge, body, departure.lane, seed)?;
+    let kind = road.kind(body);
+    let length = road.facts.lane(lane).length;
+    let wished = road.wished_speed(body, lane);
+    let (speed, fixed) = match departure.speed {
+        DepartSpeed::At(speed) => (speed.as_metres_per_second().min(wished.max(kind.speed_max)), true),
+        DepartSpeed::Random => (seed.stream(Purpose::DepartSpeed, u64::from(body.id), 0).unit() * wished, false),
+        DepartSpeed::Max | DepartSpeed::Desired => (wished, departure.speed == DepartSpeed::Desired),
+        DepartSpeed::SpeedLimit => (road.facts.lane(lane).speed.min(kind.speed_max), true),
+        DepartSpeed::Last => (road.rear(lane).map_or(wished, |r| r.speed.min(wished)), false),
+        DepartSpeed::Average => {
+            let bodies = &road.lanes[lane as usize];
+            let sum: f64 = bodies.iter().map(|b| b.speed).sum();
+            (if bodies.is_empty() { wished } else { (sum / bodies.len() as f64).min(wished) }, false)
+        }
+    };
+    let base = (kind.length + BASE_EPS).min(length);
+    let mut places: Vec<f64> = Vec::new();
+    match departure.position {
+        DepartPosition::At(p) => {
+            let p = p.as_metres();
+            places.push(if p < 0.0 { (length + p).max(0.0) } else { p.min(length) });
+        }
+        DepartPosition::Base => places.push(base),
+        DepartPosition::Random => {
+            let draw = seed.stream(Purpose::DepartPosition, u64::from(body.id), 0).unit();
+            places.push(base + draw * (length - base).max(0.0));
+        }
+        DepartPosition::RandomFree => {
+            let mut rng = seed.stream(Purpose::DepartPosition, u64::from(body.id), step);
+            places.extend((0..RANDOM_TRIES).map(|_| base + rng.unit() * (length - base).max(0.0)));
+            places.extend(free_places(road, lane, kind, base, length));
+        }
+        DepartPosition::Free => places.extend(free_places(road, lane, kind, base, length)),
+        DepartPosition::Last => {
+            let last = road.rear(lane).map_or(length, |r| r.back - kind.gap_min - EPS_LAST);
+            if last < 0.0 {
+                return None;
+            }
+            places.push(last.clamp(base.min(last.max(0.0)), length));
+        }
+    }
+    for pos in places {
+        if let Some(speed) = fits(road, lane, body, pos, speed, fixed) {
+            body.pos = pos;
+            body.speed = speed;
+            return Some(lane);
+        }
+    }
+    None
+}
+
+/// Kept from the vehicle ahead when starting right behind it [m].
+const EPS_LAST: f64 = 0.1;
+
+/// Places where a vehicle would just fit behind each vehicle of the lane, and at its end.
+fn free_places(road: &Road, lane: u32, kind: &KindFacts, base: f64, length: f64) -> Vec<f64> {
+    let bodies = &road.lanes[lane as usize];
+    let mut places: Vec<f64> =
+        bodies.iter().map(|b| b.pos - road.kind(b).length - kind.gap_min - EPS_LAST).filter(|&p| p >= base).collect();
+    places.push(length);
+    places
+}
+
+fn choose_lane(road: &Road, edge: u32, body: &Body, wanted: DepartLane, seed: Seed) -> Option<u32> {
+    let (first, lanes) = road.facts.edges[edge as usize];
+    let class = road.kind(body).class;
+    let allowed = |lane: u32| road.facts.lane(lane).allowed.contains(class);
+    let all = || (first..first + lanes).filter(|&l| allowed(l));
+    let row = |lane: u32| road.guides.row(body.itinerary, 0, lane - first);
+    match wanted {
+        DepartLane::Index(i) => Some(first + i.min(lanes - 1)).filter(|&l| allowed(l)).or_else(|| all().next()),
+        DepartLane::First => all().next(),
+        DepartLane::Random => {
+            let lanes: Vec<u32> = all().collect();
+            (!lanes.is_empty())
+                .then(|| lanes[seed.stream(Purpose::DepartLane, u64::from(body.id), 0).below(lanes.len())])
+        }
+        DepartLane::Free => freest(road, all()),
+        DepartLane::Allowed => freest(road, all().filter(|&l| row(l).offset == 0)).or_else(|| freest(road, all())),
+        DepartLane::Best => {
+            let best = all().map(|l| row(l).length).fold(0.0, f64::max).min(BEST_LANE_FAR);
+            freest(road, all().filter(|&l| row(l).length >= best && row(l).offset == 0))
+                .or_else(|| freest(road, all().filter(|&l| row(l).length >= best)))
+        }
+    }
+}
+
+/// The lane whose last vehicle is farthest from the start; the lower of two alike.
+fn freest(road: &Road, lanes: impl Iterator<Item = u32>) -> Option<u32> {
+    let free = |lane: u32| road.rear(lane).map_or(f64::INFINITY, |r| r.back);
+    let mut best: Option<(f64, u32)> = None;
+    for lane in lanes {
+        if best.is_none_or(|(space, _)| free(lane) > space) {
+            best = Some((free(lane), lane));
+        }
+    }
+    best.map(|(_, lane)| lane)
+}
+
+/// The speed at which a body may start at a place; none where it would be unsafe.
+pub(crate) fn fits(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64, fixed: bool) -> Option<f64> {
+    let kind = road.kind(body);
+    let facts = road.facts.lane(lane);
+    let dt = road.dt;
+    let mut safe = speed;
+    // Ahead on the lane, or the rear of the lanes the route leads to.
+    let bodies = &road.lanes[lane as usize];
+    let slot = bodies.partition_point(|b| b.pos < pos);
+    if let Some(leader) = bodies.get(slot) {
+        let leader_kind = road.kind(leader);
+        let gap = leader.pos - leader_kind.length - pos - kind.gap_min;
+        if gap < 0.0 {
+            return None;
+        }
+        safe = safe.min(kind.follow_speed_safe(gap, leader.speed, leader_kind.decel, dt));
+    } else if let Some(tail) = road.tails[lane as usize].iter().min_by(|a, b| a.back.total_cmp(&b.back)) {
+        let gap = tail.back - pos - kind.gap_min;
+        if gap < 0.0 {
+            return None;
+        }
+        safe = safe.min(kind.follow_speed_safe(gap, tail.speed, road.kinds[tail.kind as usize].decel, dt));
+    } else {
+        safe = safe.min(speed_beyond(road, lane, body, facts.length - pos, speed));
+    }
+    if fixed && safe < speed {
+        return None;
+    }
+    let safe = safe.max(0.0);
+    // Behind: whoever follows must be able to react.
+    let back = pos - kind.length;
+    if let Some(follower) = slot.checked_sub(1).map(|i| &bodies[i]) {
+        let follower_kind = road.kind(follower);
+        let gap = back - follower.pos - follower_kind.gap_min;
+        if gap < follower_kind.secure_gap(follower.speed, safe, kind.decel, dt) {
+            return None;
+        }
+    } else if !upstream_is_safe(road, lane, back, safe, kind) {
+        return None;
+    }
+    Some(safe)
+}
+
+/// The safe speed given what lies beyond the lane's end [m/s].
+fn speed_beyond(road: &Road, lane: u32, body: &Body, to_end: f64, speed: f64) -> f64 {
+    let kind = road.kind(body);
+    if speed <= 0.0 {
+        return 0.0;
+    }
+    let index = road.facts.lane(lane).index;
+    let row = road.guides.row(body.itinerary, body.leg, index);
+    let stop = super::following::stop_speed_max(to_end, kind.decel, kind.tau, road.dt);
+    if row.link == NONE {
+        let last = body.leg as usize + 1 >= road.guides.edges(body.itinerary).len();
+        return if last { speed } else { stop };
+    }
+    let link = road.facts.link(row.link);
+    if !road.heads.state(row.link).has_priority() {
+        return stop;
+    }
+    let mut seen = to_end;
+    for next in [link.after, link.to] {
+        if let Some(rear) = road.rear(next) {
+            let gap = seen + rear.back - kind.gap_min;
+            return if gap < 0.0 { stop } else { kind.follow_speed_safe(gap, rear.speed, rear.decel, road.dt) };
+        }
+        if link.via == NONE {
+            break;
+        }
+        seen += link.length;
+    }
+    speed
+}
+
+/// Whether the front vehicles of the lanes behind can react to a vehicle appearing.
+fn upstream_is_safe(road: &Road, lane: u32, back: f64, speed: f64, kind: &KindFacts) -> bool {
+    let reacts = |behind: u32, distance: f64| {
+        road.lanes[behind as usize].last().is_none_or(|follower| {
+            let follower_kind = road.kind(follower);
+            let gap = distance + road.facts.lane(behind).length - follower.pos - follower_kind.gap_min;
+            gap >= follower_kind.secure_gap(follower.speed, speed, kind.decel, road.dt)
+        })
+    };
+    road.facts.feeders(lane).iter().all(|&near| {
+        let near_facts = road.facts.lane(near);
+        reacts(near, back)
+            && (!near_facts.internal
+                || road.facts.feeders(near).iter().all(|&far| {
+                    // A vehicle before a junction that it may still have to wait at has not committed itself.
+                    road.lanes[far as usize].last().is_none_or(|b| b.waits_at_link || b.speed < 1.0)
+                        || reacts(far, back + near_facts.length)
+                }))
+    })
+}

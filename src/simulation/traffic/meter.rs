@@ -1,0 +1,58 @@
+//! Counting what happens on the roads, per interval.
+
+use crate::primitives::{SimDuration, SimTime};
+use crate::simulation::outcome::{RoadInterval, RoadTable};
+
+use super::following::HALTING;
+use super::road::Road;
+
+/// The table of the roads while it is being filled.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    table: RoadTable,
+    edges: usize,
+}
+
+impl Meter {
+    pub(crate) fn new(edges: usize, begin: SimTime, interval: SimDuration) -> Self {
+        Self { table: RoadTable { interval, begin, intervals: Vec::new() }, edges }
+    }
+
+    /// The row of the interval that an instant lies in.
+    pub(crate) fn row(&mut self, now: SimTime) -> &mut [RoadInterval] {
+        let since = (now - self.table.begin).as_milliseconds().max(0);
+        let index = usize::try_from(since / self.table.interval.as_milliseconds().max(1)).unwrap_or(0);
+        while self.table.intervals.len() <= index {
+            self.table.intervals.push(vec![RoadInterval::default(); self.edges]);
+        }
+        &mut self.table.intervals[index]
+    }
+
+    /// Adds one step of everybody on the road.
+    pub(crate) fn sample(&mut self, road: &Road, now: SimTime) {
+        let dt = road.dt;
+        let row = self.row(now);
+        for &lane in &road.active {
+            let bodies = &road.lanes[lane as usize];
+            let cell = &mut row[road.facts.lane(lane).edge as usize];
+            for body in bodies {
+                let wished = road.wished_speed(body, lane);
+                cell.sampled_seconds += dt;
+                cell.travelled += body.speed * dt;
+                if body.is_standing() {
+                    continue;
+                }
+                if body.speed <= HALTING {
+                    cell.waiting_seconds += dt;
+                }
+                if wished > 0.0 {
+                    cell.time_loss += dt * (wished - body.speed).max(0.0) / wished;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> RoadTable {
+        self.table
+    }
+}

@@ -1,0 +1,381 @@
+//! The look-ahead: what a driver would do at every link within braking distance, before knowing who yields to whom.
+//!
+//! Walks along the lanes of the guide and keeps two speeds for each link: the one with which the link may be passed and the
+//! one with which the vehicle would wait before it. Reads the road as it was at the beginning of the step; writes nothing, so
+//! that all drivers can plan at once. (The structure of SUMO's `planMove`, Krajzewicz et al. 2012, section 4.)
+
+use super::approach::leave_time;
+use super::body::{Body, Halt, KindFacts};
+use super::facts::{LinkFacts, NONE};
+use super::following::stop_speed_max;
+use super::following::{EPS, HALTING, arrival_speed_braking, arrival_time_min, brake_gap, free_speed, speed_after};
+use super::heads::LinkState;
+use super::road::{Rear, Road};
+
+/// How far before a stop line a driver who will get priority anyway stops [m].
+const STOP_LINE_GAP: f64 = 1.0;
+/// Least distance to any point to stop at [m].
+const POSITION_EPS: f64 = 0.1;
+/// At or above this a speed counts as driving on through a link [m/s].
+const SPEED_EPS: f64 = 0.1 * EPS;
+/// Deceleration a driver accepts at least to stop at yellow [m/s²] (SUMO's `tls.yellow.min-decel`).
+const YELLOW_DECEL_MIN: f64 = 3.0;
+/// A vehicle that has been standing inside a junction for longer than this no longer holds back requests behind it [s].
+const BLOCKAGE_TIME: f64 = 5.0;
+/// How many vehicle lengths of free road behind a junction are looked at to decide whether it can be left.
+const ROOM_LOOK_AHEAD: f64 = 5.0;
+/// The most links one driver looks over; beyond, the last item stops the look-ahead (a bound, not a behaviour).
+const ITEMS_MAX: usize = 64;
+
+/// What a driver means to do at one point ahead: a link, or (without one) the end of the look-ahead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlanItem {
+    /// The link, or [`NONE`].
+    pub link: u32,
+    /// Whether the driver asks to pass.
+    pub ask: bool,
+    /// Speed for this step if the link may be passed [m/s].
+    pub speed_pass: f64,
+    /// Speed for this step if it must wait before it [m/s].
+    pub speed_wait: f64,
+    /// When it would arrive [s].
+    pub arrival: f64,
+    /// How fast [m/s].
+    pub arrival_speed: f64,
+    /// How fast if it started to brake now [m/s].
+    pub arrival_speed_braking: f64,
+    /// How far away the link is [m].
+    pub distance: f64,
+    /// Speed at the end of the path behind the link [m/s].
+    pub leave_speed: f64,
+    /// Free road behind the link [m]; filled by [`super::keep_clear`].
+    pub room: f64,
+}
+
+impl PlanItem {
+    fn end(speed: f64, distance: f64) -> Self {
+        Self {
+            link: NONE,
+            ask: false,
+            speed_pass: speed,
+            speed_wait: speed,
+            arrival: 0.0,
+            arrival_speed: 0.0,
+            arrival_speed_braking: 0.0,
+            distance,
+            leave_speed: 0.0,
+            room: 0.0,
+        }
+    }
+
+    /// Lowers the speed at which the path behind the link is left.
+    fn limit_leave_speed(&mut self, speed: f64) {
+        if self.link != NONE {
+            self.leave_speed = self.leave_speed.min(speed.max(0.0));
+        }
+    }
+
+    /// When the vehicle's back leaves the path [s].
+    pub(crate) fn leave(&self, link: &LinkFacts, vehicle_length: f64) -> f64 {
+        leave_time(self.arrival, self.arrival_speed, self.leave_speed, link.length, vehicle_length)
+    }
+}
+
+/// The look-ahead of one driver while it is being made.
+pub(crate) struct Look<'a> {
+    pub road: &'a Road,
+    pub body: &'a Body,
+    pub kind: &'a KindFacts,
+    /// The lane the front is on.
+    pub lane: u32,
+    /// The present step [s].
+    pub now: f64,
+    /// Speed with which everything so far can be passed [m/s].
+    pub v: f64,
+    /// An upper bound of the speed at the next link [m/s].
+    pub v_link: f64,
+    /// Distance to the end of the lane looked at [m].
+    pub seen: f64,
+    /// First item of this driver in `items`.
+    pub first: usize,
+}
+
+impl Look<'_> {
+    /// Takes a leader into account that is `gap` ahead (the minimum gap already taken off).
+    fn follow(&mut self, rear: &Rear, gap: f64, on_route: bool, lane: u32, items: &mut [PlanItem]) {
+        let (road, kind, dt) = (self.road, self.kind, self.road.dt);
+        let safe = if on_route {
+            kind.follow_speed(self.body.speed, gap, rear.speed, rear.decel, dt)
+        } else {
+            // Its tail reaches into another approach: stay off the conflict area before the lane.
+            let mut before = self.seen - road.facts.lane(lane).length - POSITION_EPS;
+            if let Some(last) = items.last()
+                && road.facts.link(last.link).from_internal
+            {
+                before -= road.facts.lane(road.facts.link(last.link).from).length;
+            }
+            kind.stop_speed(self.body.speed, before, dt)
+        };
+        if let Some(last) = items.last_mut() {
+            let later = kind.follow_speed(last.leave_speed.max(0.0), gap, rear.speed, rear.decel, dt);
+            last.limit_leave_speed(later);
+        }
+        self.v = self.v.min(safe);
+        self.v_link = self.v_link.min(safe);
+    }
+
+    /// Bounds both speeds.
+    pub(crate) fn limit(&mut self, speed: f64, last: Option<&mut PlanItem>) {
+        if let Some(last) = last {
+            last.limit_leave_speed(speed);
+        }
+        self.v = self.v.min(speed);
+        self.v_link = self.v_link.min(speed);
+    }
+}
+
+/// Plans one driver's step; appends its items. `ahead` is the road that the vehicles ahead on the lane take up [m].
+pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, now: f64, items: &mut Vec<PlanItem>) {
+    let body = &road.lanes[lane as usize][slot];
+    let kind = road.kind(body);
+    let dt = road.dt;
+    let facts = road.facts.lane(lane);
+    let max_speed = kind.speed_next_max(body.speed, dt);
+    let wished = road.wished_speed(body, lane);
+    let comfortable_min = (body.speed - kind.decel * dt).max(0.0);
+    // A driver above the limit slows down comfortably, not at once.
+    let v = kind.free_road_speed(body.speed, wished, dt).min(max_speed).max(comfortable_min.min(max_speed));
+    let seen = facts.length - body.pos;
+    let mut look = Look {
+        road,
+        body,
+        kind,
+        lane,
+        now,
+        v,
+        v_link: speed_after(seen, v, kind.accel).min(wished),
+        seen,
+        first: items.len(),
+    };
+    if body.is_standing() {
+        // A planned stop: nothing is asked of any link.
+        items.push(PlanItem::end(0.0, 0.0));
+        return;
+    }
+    if let Some(leader) = road.leader_on_lane(lane, slot) {
+        let gap = leader.back - body.pos - kind.gap_min;
+        look.follow(&leader, gap, true, lane, &mut []);
+    }
+    walk(&mut look, max_speed * dt + brake_gap(max_speed, kind.decel, kind.tau, dt), items);
+    super::keep_clear::apply(&look, ahead, items);
+}
+
+/// Walks from lane to lane until the look-ahead distance is covered or something stops it.
+fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) {
+    let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
+    let mut lane = look.lane;
+    let mut leg = body.leg;
+    let mut slowed_for_minor = false;
+    let mut passed_road = false;
+    let (mut seen_roads, mut seen_internal) = (0.0, if road.facts.lane(lane).internal { look.seen } else { 0.0 });
+    let comfortable_min = (body.speed - kind.decel * dt).max(0.0);
+    loop {
+        let facts = road.facts.lane(lane);
+        if stop_ahead(look, lane, leg, items) || arrival_ahead(look, lane, leg, items) {
+            return;
+        }
+        let next =
+            if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, leg, facts.index).link };
+        if next == NONE || items.len() - look.first >= ITEMS_MAX {
+            // The route needs another lane: stop before this one ends.
+            let speed = kind.stop_speed(body.speed, look.seen - EPS, dt);
+            look.limit(speed, items[look.first..].last_mut());
+            items.push(PlanItem::end(look.v, look.seen));
+            return;
+        }
+        let link = road.facts.link(next);
+        if !approach_link(look, next, link, &mut slowed_for_minor, items) {
+            return;
+        }
+        if link.via == NONE {
+            passed_road = true;
+        }
+        let asks = items.last().is_some_and(|i| i.ask);
+        let room_seen = seen_roads > (kind.length * ROOM_LOOK_AHEAD).max(kind.length + seen_internal);
+        if (!asks || look.v <= 0.0 || look.seen > distance) && passed_road && room_seen {
+            return;
+        }
+        lane = link.after;
+        if link.via == NONE {
+            leg += 1;
+        }
+        let after = road.facts.lane(lane);
+        let limit = road.wished_speed(body, lane);
+        let speed = free_speed(look.seen, limit, kind.decel, dt).max(comfortable_min);
+        look.v = look.v.min(speed);
+        if after.internal {
+            seen_internal += after.length;
+        } else {
+            seen_roads += after.length;
+        }
+        look.seen += after.length;
+        look.v_link = speed_after(after.length, look.v, kind.accel).min(limit);
+        if let Some(rear) = road.rear(lane)
+            && rear.id != body.id
+        {
+            let gap = rear.back + look.seen - after.length - kind.gap_min;
+            let on_route = gap >= 0.0 || is_on_route(look, &rear, lane, items);
+            look.follow(&rear, gap, on_route, lane, &mut items[look.first..]);
+        }
+    }
+}
+
+/// Whether a vehicle's back lies on the lanes the driver itself will come along.
+fn is_on_route(look: &Look<'_>, rear: &Rear, lane: u32, items: &[PlanItem]) -> bool {
+    rear.back_lane == lane
+        || rear.back_lane == look.lane
+        || items[look.first..].iter().any(|item| look.road.facts.link(item.link).after == rear.back_lane)
+}
+
+/// Slows down for a planned stop on this lane; true where the look-ahead ends there.
+fn stop_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanItem>) -> bool {
+    let (road, body, kind) = (look.road, look.body, look.kind);
+    if body.halt != Halt::Ahead || road.facts.lane(lane).internal {
+        return false;
+    }
+    let stops = road.guides.stops(body.id);
+    let Some(stop) = stops.get(body.next_stop as usize) else { return false };
+    if stop.leg != leg {
+        return false;
+    }
+    let to_end = if stop.lane == lane {
+        stop.position - road.facts.lane(lane).length + EPS
+    } else {
+        // Not yet on the stop's lane: do not drive past its place.
+        stop.position - road.facts.lane(lane).length - kind.length
+    };
+    let distance = look.seen + to_end;
+    if stop.lane != lane && distance < 0.0 && look.lane == lane {
+        // Too late to change: serve it from here rather than block the road for ever.
+        return false;
+    }
+    let speed = kind.stop_speed(body.speed, distance.max(0.0), road.dt);
+    look.limit(speed, items[look.first..].last_mut());
+    items.push(PlanItem::end(look.v, distance));
+    true
+}
+
+/// Slows down as the destination asks on the last lane; true where the look-ahead ends there.
+fn arrival_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanItem>) -> bool {
+    let (road, body, kind) = (look.road, look.body, look.kind);
+    let facts = road.facts.lane(lane);
+    if facts.internal || leg as usize + 1 < road.guides.edges(body.itinerary).len() {
+        return false;
+    }
+    let wanted = road.arrival_speed[body.id as usize];
+    let speed = if wanted.is_nan() { road.wished_speed(body, lane) } else { wanted };
+    let position = road.arrival_position[body.id as usize].min(facts.length);
+    let distance = look.seen + position - facts.length - speed * road.dt;
+    let approach = free_speed(distance.max(0.0), speed, kind.decel, road.dt).max(EPS);
+    look.limit(approach, items[look.first..].last_mut());
+    items.push(PlanItem::end(look.v, look.seen));
+    true
+}
+
+/// Works out the item of one link; false where the look-ahead ends there (a light that can be waited for).
+fn approach_link(
+    look: &mut Look<'_>,
+    id: u32,
+    link: &LinkFacts,
+    slowed_for_minor: &mut bool,
+    items: &mut Vec<PlanItem>,
+) -> bool {
+    let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
+    let state = road.heads.state(id);
+    let stops_traffic = state.is_red() || state.is_yellow();
+    let decel = if stops_traffic { YELLOW_DECEL_MIN.min(kind.decel_emergency).max(kind.decel) } else { kind.decel };
+    let brake = brake_gap(body.speed, decel, 0.0, dt);
+    let can_brake = look.seen >= brake;
+    let leaving = link.from_internal && items.len() == look.first;
+    let aborted = *slowed_for_minor && !link.from_internal;
+    let mut ask = (look.v > SPEED_EPS && !aborted) || leaving;
+    let stop_dist = stop_distance(look.seen, brake, state, link);
+    let mut wait = look.v.min(kind.stop_speed_at(body.speed, stop_dist, decel, dt));
+    if stops_traffic && can_brake {
+        if link.from_internal {
+            super::junction_leader::check(look, link, &mut wait, &mut ask, items);
+        }
+        let arrival = look.now + arrival_time_min(look.seen, look.v, look.v_link, kind.accel, kind.decel);
+        items.push(PlanItem {
+            link: id,
+            ask: false,
+            speed_pass: look.v,
+            speed_wait: wait,
+            arrival,
+            arrival_speed: wait,
+            arrival_speed_braking: 0.0,
+            distance: look.seen,
+            leave_speed: 0.0,
+            room: 0.0,
+        });
+        return false;
+    }
+    if link.from_internal {
+        super::junction_leader::check(look, link, &mut wait, &mut ask, items);
+    }
+    if let Some(last) = items[look.first..].last_mut() {
+        last.limit_leave_speed(road.wished_speed(body, link.from));
+    }
+    let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
+    let could_brake_for_minor = !state.has_priority() && brake < look.seen && !entry_priority;
+    let mut arrival_speed = look.v_link;
+    if could_brake_for_minor && look.seen > link.visibility {
+        // Slow enough at the point of sight to be able to stop, then on again.
+        let at_sight = stop_speed_max(link.visibility, kind.decel, 0.0, dt);
+        arrival_speed = arrival_speed.min(speed_after(link.visibility, at_sight, kind.accel));
+        *slowed_for_minor = true;
+    }
+    let arrival = look.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);
+    let braking = if look.seen < brake_gap(look.v, kind.decel, kind.tau, dt) {
+        arrival_speed_braking(look.seen, look.v, kind).min(arrival_speed)
+    } else {
+        0.0
+    };
+    let leave_speed = road
+        .wished_speed(body, link.after)
+        .min(speed_after(link.length, arrival_speed, kind.accel).min(kind.speed_max));
+    items.push(PlanItem {
+        link: id,
+        ask,
+        speed_pass: look.v,
+        speed_wait: wait,
+        arrival,
+        arrival_speed,
+        arrival_speed_braking: braking,
+        distance: look.seen,
+        leave_speed,
+        room: 0.0,
+    });
+    true
+}
+
+/// How far the driver may drive when it has to wait before a link [m].
+fn stop_distance(seen: f64, brake: f64, state: LinkState, link: &LinkFacts) -> f64 {
+    let mut offset = if state.is_red() || state.is_yellow() {
+        STOP_LINE_GAP
+    } else if state.has_priority() {
+        STOP_LINE_GAP.min(link.visibility - POSITION_EPS)
+    } else {
+        // As near as it gets, so that the way across is short once there is a gap.
+        0.0
+    };
+    if seen >= brake {
+        offset = offset.min(seen - brake);
+    }
+    (seen - offset.max(POSITION_EPS)).max(0.0)
+}
+
+/// Whether a foe that stands inside the junction holds back requests behind it.
+pub(crate) fn blocks_requests(speed_next: f64, foe_waiting: f64, foe_standing: bool, same_origin: bool) -> bool {
+    speed_next < HALTING && (same_origin || foe_standing || foe_waiting > BLOCKAGE_TIME)
+}

@@ -1,0 +1,226 @@
+//! Where the bodies are: every lane's vehicles in driving order, the tails that reach back over lanes, and the rear ends
+//! that followers from upstream see.
+
+use crate::city::demand::{Demand, Vehicle};
+
+use super::approach::Approaches;
+use super::body::{Body, KindFacts};
+use super::facts::{NONE, RoadFacts, count};
+use super::guide::Guides;
+use super::heads::Heads;
+
+/// The tail of a vehicle whose front is on a lane farther on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    /// Who.
+    pub id: u32,
+    /// The lane its front is on.
+    pub front_lane: u32,
+    /// Where its back is on this lane [m]; negative where it reaches back farther.
+    pub back: f64,
+    /// Its speed [m/s].
+    pub speed: f64,
+    /// Its type.
+    pub kind: u32,
+    /// Since when it is standing [s of waiting].
+    pub waiting: f64,
+    /// Whether it stands at a planned stop.
+    pub standing: bool,
+    pub entered_junction: f64,
+    pub entered_first: f64,
+    pub entered_conflict: f64,
+}
+
+/// The hindmost vehicle end on a lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rear {
+    /// Who.
+    pub id: u32,
+    /// Where its back is, from the lane's start [m]; negative where it reaches back onto the lane before.
+    pub back: f64,
+    /// The lane its back is on.
+    pub back_lane: u32,
+    /// Its speed [m/s].
+    pub speed: f64,
+    /// How hard it may brake [m/s²].
+    pub decel: f64,
+}
+
+/// All bodies on the road and what they show each other.
+#[derive(Debug)]
+pub(crate) struct Road {
+    pub facts: RoadFacts,
+    pub kinds: Vec<KindFacts>,
+    pub guides: Guides,
+    pub heads: Heads,
+    pub approaches: Approaches,
+    /// Vehicles of each lane, hindmost first.
+    pub lanes: Vec<Vec<Body>>,
+    /// Tails on each lane.
+    pub tails: Vec<Vec<Tail>>,
+    /// Lanes with tails, to clear them cheaply.
+    tailed: Vec<u32>,
+    /// Lanes with vehicles, ascending.
+    pub active: Vec<u32>,
+    occupied: Vec<u64>,
+    /// Where each vehicle arrives on its last edge [m]; infinite for the lane's end.
+    pub arrival_position: Vec<f64>,
+    /// How fast each vehicle must arrive [m/s]; NaN for "as it comes".
+    pub arrival_speed: Vec<f64>,
+    /// Length of a step [s].
+    pub dt: f64,
+}
+
+impl Road {
+    /// An empty road.
+    pub(crate) fn new(facts: RoadFacts, guides: Guides, heads: Heads, demand: &Demand, dt: f64) -> Self {
+        let lanes = facts.lanes.len();
+        let links = facts.links.len();
+        let of = |f: fn(&Vehicle) -> f64| demand.vehicles.iter().map(f).collect::<Vec<_>>();
+        Self {
+            kinds: demand.kinds.iter().map(KindFacts::new).collect(),
+            guides,
+            heads,
+            approaches: Approaches::new(links),
+            lanes: vec![Vec::new(); lanes],
+            tails: vec![Vec::new(); lanes],
+            tailed: Vec::new(),
+            active: Vec::new(),
+            occupied: vec![0; lanes.div_ceil(64)],
+            arrival_position: of(|v| v.arrival_position.map_or(f64::INFINITY, |p| p.as_metres())),
+            arrival_speed: of(|v| match v.arrival_speed {
+                crate::city::demand::ArrivalSpeed::Current => f64::NAN,
+                crate::city::demand::ArrivalSpeed::At(speed) => speed.as_metres_per_second(),
+            }),
+            facts,
+            dt,
+        }
+    }
+
+    /// The constants of a vehicle's type.
+    #[inline]
+    pub(crate) fn kind(&self, body: &Body) -> &KindFacts {
+        &self.kinds[body.kind as usize]
+    }
+
+    /// The driver's wished speed on a lane [m/s].
+    #[inline]
+    pub(crate) fn wished_speed(&self, body: &Body, lane: u32) -> f64 {
+        (self.facts.lane(lane).speed * body.speed_factor).min(self.kind(body).speed_max)
+    }
+
+    /// Puts a body on a lane at its position.
+    pub(crate) fn insert(&mut self, lane: u32, body: Body) {
+        let bodies = &mut self.lanes[lane as usize];
+        let at = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
+        bodies.insert(at, body);
+        self.occupied[lane as usize / 64] |= 1 << (lane % 64);
+    }
+
+    /// Lists the lanes with vehicles, ascending.
+    pub(crate) fn refresh_active(&mut self) {
+        self.active.clear();
+        for (word, bits) in self.occupied.iter_mut().enumerate() {
+            let mut left = *bits;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let lane = count(word * 64) + bit;
+                if self.lanes[lane as usize].is_empty() {
+                    *bits &= !(1 << bit);
+                } else {
+                    self.active.push(lane);
+                }
+            }
+        }
+    }
+
+    /// Looks anew for tails that reach back over lane ends.
+    pub(crate) fn refresh_tails(&mut self) {
+        for lane in self.tailed.drain(..) {
+            self.tails[lane as usize].clear();
+        }
+        for &lane in &self.active {
+            for body in &self.lanes[lane as usize] {
+                let length = self.kinds[body.kind as usize].length;
+                if body.pos >= length {
+                    break;
+                }
+                let mut back = body.pos - length;
+                for &behind in body.trail() {
+                    back += self.facts.lane(behind).length;
+                    let tails = &mut self.tails[behind as usize];
+                    if tails.is_empty() {
+                        self.tailed.push(behind);
+                    }
+                    tails.push(Tail {
+                        id: body.id,
+                        front_lane: lane,
+                        back,
+                        speed: body.speed,
+                        kind: body.kind,
+                        waiting: body.waiting,
+                        standing: body.is_standing(),
+                        entered_junction: body.entered_junction,
+                        entered_first: body.entered_first,
+                        entered_conflict: body.entered_conflict,
+                    });
+                    if back >= 0.0 {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The hindmost vehicle end on a lane, as seen from upstream.
+    pub(crate) fn rear(&self, lane: u32) -> Option<Rear> {
+        let mut rear = self.lanes[lane as usize].first().map(|body| {
+            let kind = self.kind(body);
+            let back = body.pos - kind.length;
+            Rear { id: body.id, back, back_lane: self.back_lane(body, lane), speed: body.speed, decel: kind.decel }
+        });
+        for tail in &self.tails[lane as usize] {
+            if rear.is_none_or(|r| tail.back < r.back) {
+                let back_lane = if tail.back >= 0.0 { lane } else { NONE };
+                let decel = self.kinds[tail.kind as usize].decel;
+                rear = Some(Rear { id: tail.id, back: tail.back, back_lane, speed: tail.speed, decel });
+            }
+        }
+        rear
+    }
+
+    /// The lane a body's back is on.
+    fn back_lane(&self, body: &Body, lane: u32) -> u32 {
+        let mut back = body.pos - self.kind(body).length;
+        if back >= 0.0 {
+            return lane;
+        }
+        for &behind in body.trail() {
+            back += self.facts.lane(behind).length;
+            if back >= 0.0 {
+                return behind;
+            }
+        }
+        body.trail().last().copied().unwrap_or(lane)
+    }
+
+    /// The end ahead of the vehicle at `slot` of a lane, on the same lane: the next body or a tail.
+    pub(crate) fn leader_on_lane(&self, lane: u32, slot: usize) -> Option<Rear> {
+        let bodies = &self.lanes[lane as usize];
+        if let Some(ahead) = bodies.get(slot + 1) {
+            let kind = self.kind(ahead);
+            let back = ahead.pos - kind.length;
+            return Some(Rear { id: ahead.id, back, back_lane: lane, speed: ahead.speed, decel: kind.decel });
+        }
+        let own = bodies[slot].id;
+        let mut leader: Option<Rear> = None;
+        for tail in self.tails[lane as usize].iter().filter(|t| t.id != own) {
+            if leader.is_none_or(|l| tail.back < l.back) {
+                let decel = self.kinds[tail.kind as usize].decel;
+                leader = Some(Rear { id: tail.id, back: tail.back, back_lane: lane, speed: tail.speed, decel });
+            }
+        }
+        leader
+    }
+}
