@@ -11,7 +11,6 @@ use crate::simulation::settings::RunSettings;
 
 /// A scenario with every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub struct Resolved {
     /// Its name.
     pub name: String,
@@ -48,10 +47,9 @@ pub struct Resolved {
 
 /// A source of travellers with every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum ResolvedSource {
     /// Trips made up from the map.
-    #[serde(rename_all = "kebab-case")]
     Synthetic {
         /// Vehicles over warm-up and run, buses not counted.
         vehicles: u32,

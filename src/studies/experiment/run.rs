@@ -15,6 +15,9 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::Outcome;
 
+/// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
+const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
+
 /// What is written, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Destination {
@@ -108,23 +111,27 @@ fn simulate(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, WriteError> {
     let settings = loaded.settings;
-    let mut city = City::assemble(loaded.network.clone(), loaded.demand.clone(), settings);
+    let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
+    let mut instants = vec![city.instant()];
     let mut stopped = false;
     while !city.is_over() && !stopped {
-        // Results carry the instant at which their step began, as SUMO's do.
+        // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
         let time = city.time();
         city.step();
         drafts.step(time, &city)?;
-        // The counts cost a walk over the vehicles; a look every simulated ten seconds is enough for the eye.
-        if time.as_milliseconds() % 10_000 == 0 {
+        stopped = interrupted();
+        let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;
+        if sample || stopped || city.is_over() {
             let now = city.instant();
             let (running, arrived) = (now.running, now.arrived);
-            progress(Progress { time, begin: settings.begin, end: settings.end, running, arrived });
+            progress(Progress { time: now.time, begin: settings.begin, end: settings.end, running, arrived });
+            instants.push(now);
         }
-        stopped = interrupted();
     }
     let cut_short = stopped && !city.is_over();
-    Ok(city.finish(cut_short))
+    let mut outcome = city.finish(cut_short);
+    outcome.city = instants;
+    Ok(outcome)
 }
 
 /// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
