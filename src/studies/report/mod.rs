@@ -1,6 +1,6 @@
 //! Tables, figures and pages: what a planner opens after a run.
 //!
-//! [`write`] makes one page of HTML that needs no network and no other file, and the same bytes for the same run. It adds up
+//! [`write()`] makes one page of HTML that needs no network and no other file, and the same bytes for the same run. It adds up
 //! and ranks what the simulation measured, and measures nothing itself.
 
 use std::io::{self, Write};
