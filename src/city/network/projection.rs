@@ -86,19 +86,38 @@ fn geographic_tangent(conformal: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Reference coordinates computed with PROJ 9 (`cs2cs EPSG:326xx EPSG:4326`).
+    /// Zone, hemisphere, easting, northing [m]; longitude, latitude [°] as PROJ has them.
+    const CASES: [(u8, bool, f64, f64, f64, f64); 8] = [
+        (32, false, 500_000.0, 110.530_046, 9.0, 0.001),
+        (32, false, 537_297.702_861, 5_316_421.166_736, 9.5, 48.0),
+        (32, false, 339_256.778_978, 6_677_216.248_767, 6.1, 60.2),
+        (32, false, 708_212.981_472, 6_021_624.495_501, 12.2, 54.3),
+        (56, true, 333_510.650_081, 6_250_800.241_184, 151.2, -33.87),
+        (56, true, 500_000.0, 6_958_183.183_930, 153.0, -27.5),
+        (31, false, 437_705.163_926, 8_715_662.751_266, 0.2, 78.5),
+        (31, false, 832_851.662_216, 55_340.879_473, 5.99, 0.5),
+    ];
+
     #[test]
     fn utm_agrees_with_the_surveyors() {
         for (zone, south, east, north, longitude, latitude) in CASES {
             let projection = Projection::Utm { zone, south, offset: (-300_000.0, -5_000_000.0) };
-            let (lon, lat) =
-                projection.to_lon_lat(Point::new(east - 300_000.0, north - 5_000_000.0)).expect("it is on earth");
+            let point = Point::new(east - 300_000.0, north - 5_000_000.0);
+            let (lon, lat) = projection.to_lon_lat(point).expect("it is on earth");
+            // A hundred-millionth of a degree is a millimetre.
             assert!(
-                (lon - longitude).abs() < 1e-8 && (lat - latitude).abs() < 1e-8,
-                "{lon} {lat}, {longitude} {latitude}"
+                (lon - longitude).abs() < 2e-8 && (lat - latitude).abs() < 2e-8,
+                "{lon} {lat} for {longitude} {latitude}"
             );
         }
     }
 
-    const CASES: [(u8, bool, f64, f64, f64, f64); 0] = [];
+    #[test]
+    fn a_drawing_has_no_place_on_earth() {
+        assert_eq!(Projection::None.to_lon_lat(Point::origin()), None);
+        let sea = Projection::Equirectangular { origin: (3.0, 60.0) };
+        let (lon, lat) = sea.to_lon_lat(Point::new(1000.0, 1000.0)).expect("it is on earth");
+        // A kilometre is 0.00898° on the sphere, and twice that in longitude at 60° north.
+        assert!((lat - 60.008_983).abs() < 1e-5 && (lon - 3.017_966).abs() < 1e-5, "{lon} {lat}");
+    }
 }

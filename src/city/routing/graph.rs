@@ -2,12 +2,14 @@
 //!
 //! Nodes are edges because a turn's cost and permission depend on the edge one comes from.
 
-use crate::city::network::{Link, Network, RightOfWay};
-use crate::primitives::ids::{EdgeId, LaneId};
+use crate::city::network::{Link, Network, RightOfWay, Turn as Way};
+use crate::primitives::ids::EdgeId;
 use crate::primitives::{ClassSet, Point, Speed, VehicleClass};
 
 /// Extra time for a turn that yields without a signal [s]: SUMO's `weights.minor-penalty`.
 const MINOR_PENALTY: f64 = 1.5;
+/// Extra time for turning round [s]: SUMO's `weights.turnaround-penalty`.
+const TURNAROUND_PENALTY: f64 = 5.0;
 /// The most internal lanes a path over a junction consists of; SUMO writes two.
 const PATH_LANES_MAX: usize = 8;
 
@@ -147,10 +149,14 @@ fn turn(network: &Network, link: &Link) -> Turn {
     let (from, to) = (network.lane(link.from), network.lane(link.to));
     let mut allowed = from.allowed.intersection(to.allowed);
     let mut paths = [(0.0, Speed::metres_per_second(1.0).as_metres_per_second()); 2];
-    let mut next: Option<LaneId> = link.via;
+    let mut penalty = if link.turn == Way::Back && link.via.is_some() { TURNAROUND_PENALTY } else { 0.0 };
+    let mut entering = link;
     for step in 0..PATH_LANES_MAX {
-        let Some(id) = next else { break };
+        let Some(id) = entering.via else { break };
         let lane = network.lane(id);
+        if yields(entering) {
+            penalty += MINOR_PENALTY;
+        }
         allowed = allowed.intersection(lane.allowed);
         let (length, speed) = (lane.length.as_metres(), lane.speed.as_metres_per_second());
         let slot = &mut paths[step.min(1)];
@@ -161,10 +167,15 @@ fn turn(network: &Network, link: &Link) -> Turn {
         } else {
             *slot = (length, speed);
         }
-        next = lane.link_ids().find_map(|id| network.link(id).via);
+        let Some(inner) = lane.link_ids().next() else { break };
+        entering = network.link(inner);
     }
-    let yields =
-        matches!(link.right_of_way, RightOfWay::Minor | RightOfWay::Equal | RightOfWay::Stop | RightOfWay::AllwayStop);
-    let penalty = if link.via.is_some() && link.signal.is_none() && yields { MINOR_PENALTY } else { 0.0 };
     Turn { to: network.lane(link.to).edge, allowed, paths, penalty }
+}
+
+/// Whether one yields without a signal; leaving a waiting place inside a junction counts again, also under a signal.
+fn yields(link: &Link) -> bool {
+    let minor =
+        matches!(link.right_of_way, RightOfWay::Minor | RightOfWay::Equal | RightOfWay::Stop | RightOfWay::AllwayStop);
+    minor && link.signal.is_none()
 }

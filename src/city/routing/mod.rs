@@ -7,3 +7,6 @@ mod graph;
 mod search;
 
 pub use search::Router;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::city::demand::Demand;
-use crate::city::demand::sumo::{ProgramChange, ReadSettings, read_demand};
+use crate::city::demand::sumo::{ProgramChange, ReadSettings, parse_depart_lane, parse_depart_speed, read_demand};
 use crate::city::network::Network;
 use crate::city::network::sumo::read_network;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
@@ -82,8 +82,7 @@ pub fn load(
         begin: options.settings.begin,
         end: options.settings.end,
         seed: options.settings.seed,
-        impatience_after: options.impatience_after,
-        ignore_route_errors: options.ignore_route_errors,
+        ..options.reading
     };
     let read = match read_demand(&demand_files, &network, &settings) {
         Ok((read, left_out)) => {
@@ -137,8 +136,7 @@ struct Options {
     routes: Vec<String>,
     additional: Vec<String>,
     settings: RunSettings,
-    impatience_after: SimDuration,
-    ignore_route_errors: bool,
+    reading: ReadSettings,
 }
 
 fn read_options(source: &Source, findings: &mut Findings) -> Options {
@@ -147,8 +145,7 @@ fn read_options(source: &Source, findings: &mut Findings) -> Options {
         routes: Vec::new(),
         additional: Vec::new(),
         settings: RunSettings::default(),
-        impatience_after: ReadSettings::default().impatience_after,
-        ignore_route_errors: false,
+        reading: ReadSettings::default(),
     };
     walk(source, findings, |item, findings| {
         let Item::Open(element) = item else { return true };
@@ -248,13 +245,21 @@ impl Options {
             "max-depart-delay" => settings.depart_delay_max = patience(element, value, findings, true),
             "time-to-impatience" => {
                 let span = patience(element, value, findings, false);
-                self.impatience_after = span.unwrap_or(SimTime::MAX - SimTime::ZERO);
+                self.reading.impatience_after = span.unwrap_or(SimTime::MAX - SimTime::ZERO);
             }
             "seed" => match value.trim().parse::<i64>() {
                 Ok(seed) => settings.seed = Seed(seed.cast_unsigned()),
                 Err(_) => findings.problem(element.problem(format!("the seed is not a whole number: '{value}'"))),
             },
-            "ignore-route-errors" => self.ignore_route_errors = parse_flag(value).unwrap_or(false),
+            "ignore-route-errors" => self.reading.ignore_route_errors = parse_flag(value).unwrap_or(false),
+            "default.departlane" => match parse_depart_lane(value) {
+                Some(lane) => self.reading.depart_lane = lane,
+                None => findings.problem(element.problem(format!("unknown lane to depart on: '{value}'"))),
+            },
+            "default.departspeed" => match parse_depart_speed(value) {
+                Some(speed) => self.reading.depart_speed = speed,
+                None => findings.problem(element.problem(format!("unknown speed to depart at: '{value}'"))),
+            },
             name if QUIET.contains(&name) || name.ends_with("-output") || name.contains("-output.") => {}
             name => {
                 // Switched off, or at SUMO's default.
@@ -271,10 +276,16 @@ impl Options {
 fn is_default(name: &str, value: &str) -> bool {
     let number = value.parse::<f64>().ok();
     match name {
-        "scale" | "default.action-step-length" => number == Some(1.0),
+        "scale" => number == Some(1.0),
+        "default.action-step-length" => number == Some(0.0),
         "collision.action" => value == "teleport",
         "collision.mingap-factor" => number == Some(-1.0),
         "weights.minor-penalty" => number == Some(1.5),
+        "weights.turnaround-penalty" => number == Some(5.0),
+        "weights.random-factor" => number == Some(1.0),
+        "default.carfollowmodel" | "carfollow.model" => value == "Krauss",
+        "default.emergencydecel" => value == "default",
+        "random-depart-offset" => number == Some(0.0),
         "device.rerouting.probability" => number == Some(0.0),
         _ => false,
     }
@@ -297,4 +308,94 @@ fn time(element: &Element<'_>, value: &str, findings: &mut Findings) -> Option<S
 fn patience(element: &Element<'_>, value: &str, findings: &mut Findings, zero: bool) -> Option<SimDuration> {
     let span = time(element, value, findings)? - SimTime::ZERO;
     (span > SimDuration::ZERO || (zero && span == SimDuration::ZERO)).then_some(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::city::network::sumo::tests::signalled;
+
+    const ROUTES: &str = r#"<routes><trip id="t" depart="10" from="wc" to="ce"/></routes>"#;
+
+    /// A folder with a configuration whose options are given, and the files it names.
+    fn folder(options: &str, routes: &str) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(signalled().as_bytes()).expect("memory has room");
+        fs::write(folder.path().join("t.net.xml.gz"), packer.finish().expect("memory has room"))
+            .expect("it can be written");
+        write("t.rou.xml", routes);
+        let night = r#"<additional><tlLogic id="C" programID="night" offset="0"><phase duration="9" state="GrrrGG"/></tlLogic></additional>"#;
+        write("night.add.xml", night);
+        let text = format!("<configuration><input><net-file value=\"t.net.xml.gz\"/>{options}</configuration>");
+        write("t.sumocfg", &text);
+        let path = folder.path().join("t.sumocfg");
+        (folder, path)
+    }
+
+    #[test]
+    fn a_configuration_leads_to_everything_a_run_needs() {
+        let options = r#"<route-files value="t.rou.xml"/><additional-files value="night.add.xml, "/></input>
+            <time><begin value="0"/><end value="01:00:00"/><step-length value="0.5"/></time><processing><time-to-teleport value="-1"/><max-depart-delay value="0"/><lateral-resolution value="0.8"/><collision.action value="teleport"/></processing>
+            <random_number><seed value="7"/></random_number><output><tripinfo-output value="out.xml"/></output><gui_only><gui-settings-file value="none.xml"/></gui_only>"#;
+        let (_folder, path) = folder(options, ROUTES);
+        let loaded = load(&path, None, None, None).expect("it loads");
+        let settings = loaded.settings;
+        assert_eq!((settings.end, settings.step), (Some(SimTime::seconds(3600.0)), SimDuration::seconds(0.5)));
+        assert_eq!((settings.seed, settings.last_resort_after), (Seed(7), None));
+        assert_eq!(settings.depart_delay_max, Some(SimDuration::ZERO));
+        assert_eq!(loaded.network.signals[0].programs.last().map(|program| program.name.as_str()), Some("night"));
+        assert_eq!(loaded.demand.vehicles.len(), 1);
+        let names: Vec<_> = loaded.files.iter().map(|file| file.file_name().and_then(|name| name.to_str())).collect();
+        assert_eq!(names, [Some("t.sumocfg"), Some("t.net.xml.gz"), Some("night.add.xml"), Some("t.rou.xml")]);
+        let left_out: Vec<&String> = loaded.findings.left_out().keys().collect();
+        assert_eq!(left_out, ["option lateral-resolution=\"0.8\""]);
+    }
+
+    #[test]
+    fn the_caller_has_the_last_word() {
+        let (_folder, path) =
+            folder(r#"<route-files value="t.rou.xml"/></input><time><end value="5"/></time>"#, ROUTES);
+        let loaded =
+            load(&path, Some(Seed(9)), Some(SimTime::seconds(2.0)), Some(SimTime::seconds(60.0))).expect("it loads");
+        assert_eq!((loaded.settings.seed, loaded.settings.begin), (Seed(9), SimTime::seconds(2.0)));
+        assert_eq!((loaded.demand.vehicles.len(), loaded.not_due), (1, 0));
+        assert_eq!(
+            load(&path, None, None, None).expect("it loads").not_due,
+            1,
+            "the file's own end comes before the trip"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_file() {
+        for (options, routes, words) in [
+            (r#"<route-files value="no.rou.xml"/></input>"#, ROUTES, "no.rou.xml: cannot open the file"),
+            (r#"<route-files value="t.rou.xml"/></input>"#, "<routes><trip", "t.rou.xml:1:9: not well-formed XML"),
+            (r#"</input><time><begin value="x"/></time>"#, ROUTES, "t.sumocfg:1:"),
+            (r#"</input><time><begin value="9"/><end value="9"/></time>"#, ROUTES, "the run ends before it begins"),
+            (
+                r#"<additional-files value="t.rou.xml"/></input><random_number><seed value="x"/></random_number>"#,
+                ROUTES,
+                "the seed is not a whole number",
+            ),
+        ] {
+            let (_folder, path) = folder(options, routes);
+            let findings = load(&path, None, None, None).expect_err(words);
+            assert!(
+                findings.problems().iter().any(|problem| problem.to_string().contains(words)),
+                "{words}: {:?}",
+                findings.problems()
+            );
+        }
+        let (folder, _) = folder("</input>", ROUTES);
+        let findings = load(&folder.path().join("t.rou.xml"), None, None, None).expect_err("it is no configuration");
+        assert!(findings.problems()[0].message.contains("is no configuration"));
+    }
 }

@@ -19,9 +19,10 @@ use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place};
 use crate::primitives::{SimDuration, SimTime};
 
-use super::model::Demand;
+use super::model::{Demand, DepartLane, DepartSpeed};
 use routes::Routes;
 use rows::Rows;
+pub(crate) use rows::{parse_depart_lane, parse_depart_speed};
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,18 +35,25 @@ pub struct ReadSettings {
     pub seed: Seed,
     /// Time of waiting after which patience is gone [s]; SUMO's `time-to-impatience`.
     pub impatience_after: SimDuration,
+    /// Which lane a vehicle starts on that does not say so.
+    pub depart_lane: DepartLane,
+    /// How fast a vehicle starts that does not say so.
+    pub depart_speed: DepartSpeed,
     /// Whether vehicles without a sound route are left out and counted instead of being problems.
     pub ignore_route_errors: bool,
 }
 
 impl Default for ReadSettings {
-    /// Everything is due; SUMO's defaults otherwise.
+    /// Everything is due; otherwise the defaults of SUMO 1.28, which since then starts vehicles on the best lane at the speed
+    /// of the traffic around them.
     fn default() -> Self {
         Self {
             begin: SimTime::ZERO,
             end: None,
             seed: Seed(42),
             impatience_after: SimDuration::seconds(180.0),
+            depart_lane: DepartLane::Best,
+            depart_speed: DepartSpeed::Average,
             ignore_route_errors: false,
         }
     }

@@ -306,7 +306,7 @@ impl Rows {
                 return false;
             }
         }
-        let (lane, position, speed) = read_start(element, findings);
+        let (lane, position, speed) = read_start(element, settings, findings);
         self.open_vehicle = Some(RawVehicle {
             place: element.place(),
             order,
@@ -371,15 +371,11 @@ fn read_way(element: &Element<'_>) -> RawWay {
     }
 }
 
-fn read_start(element: &Element<'_>, findings: &mut Findings) -> (DepartLane, DepartPosition, DepartSpeed) {
-    const LANES: [(&str, DepartLane); 6] = [
-        ("first", DepartLane::First),
-        ("random", DepartLane::Random),
-        ("free", DepartLane::Free),
-        ("allowed", DepartLane::Allowed),
-        ("best", DepartLane::Best),
-        ("best_prob", DepartLane::Best),
-    ];
+fn read_start(
+    element: &Element<'_>,
+    settings: &ReadSettings,
+    findings: &mut Findings,
+) -> (DepartLane, DepartPosition, DepartSpeed) {
     const POSITIONS: [(&str, DepartPosition); 5] = [
         ("base", DepartPosition::Base),
         ("random", DepartPosition::Random),
@@ -387,33 +383,26 @@ fn read_start(element: &Element<'_>, findings: &mut Findings) -> (DepartLane, De
         ("free", DepartPosition::Free),
         ("last", DepartPosition::Last),
     ];
-    const SPEEDS: [(&str, DepartSpeed); 6] = [
-        ("random", DepartSpeed::Random),
-        ("max", DepartSpeed::Max),
-        ("desired", DepartSpeed::Desired),
-        ("speedLimit", DepartSpeed::SpeedLimit),
-        ("last", DepartSpeed::Last),
-        ("avg", DepartSpeed::Average),
-    ];
-    let numeric = |name: &str| element.get(name).is_some_and(|text| text.trim().parse::<f64>().is_ok());
-    let lane = if numeric("departLane") {
-        element.whole("departLane", findings).map(DepartLane::Index)
-    } else {
-        element.word("departLane", &LANES, findings)
+    let mut word = |name: &str, known: bool| {
+        let text = element.get(name).unwrap_or("");
+        if !known && !text.is_empty() {
+            let message = format!("'{name}' of <{}> has an unknown value: '{text}'", element.name);
+            findings.problem(element.problem(message));
+        }
     };
-    let position = if numeric("departPos") {
-        element.number("departPos", findings).map(|at| DepartPosition::At(Distance::metres(at)))
-    } else if let Some(word @ ("stop" | "splitFront" | "speedAware")) = element.get("departPos") {
-        findings.unsupported(format!("departPos=\"{word}\" (base used)"), 1);
-        None
-    } else {
-        element.word("departPos", &POSITIONS, findings)
-    };
-    let speed = if numeric("departSpeed") {
-        let speed = element.number("departSpeed", findings);
-        speed.map(|speed| DepartSpeed::At(Speed::metres_per_second(speed.max(0.0))))
-    } else {
-        element.word("departSpeed", &SPEEDS, findings)
+    let lane = element.get("departLane").and_then(parse_depart_lane);
+    word("departLane", lane.is_some());
+    let speed = element.get("departSpeed").and_then(parse_depart_speed);
+    word("departSpeed", speed.is_some());
+    let position = match element.get("departPos") {
+        Some(text) if text.trim().parse::<f64>().is_ok() => {
+            element.number("departPos", findings).map(|at| DepartPosition::At(Distance::metres(at)))
+        }
+        Some(word @ ("stop" | "splitFront" | "speedAware")) => {
+            findings.unsupported(format!("departPos=\"{word}\" (base used)"), 1);
+            None
+        }
+        _ => element.word("departPos", &POSITIONS, findings),
     };
     for (attribute, default) in
         [("departEdge", "0"), ("arrivalEdge", "-1"), ("arrivalLane", "current"), ("speedFactor", "")]
@@ -423,10 +412,39 @@ fn read_start(element: &Element<'_>, findings: &mut Findings) -> (DepartLane, De
         }
     }
     (
-        lane.unwrap_or(DepartLane::First),
+        lane.unwrap_or(settings.depart_lane),
         position.unwrap_or(DepartPosition::Base),
-        speed.unwrap_or(DepartSpeed::At(Speed::ZERO)),
+        speed.unwrap_or(settings.depart_speed),
     )
+}
+
+/// A lane to depart on, by index or by SUMO's word for a choice.
+pub(crate) fn parse_depart_lane(text: &str) -> Option<DepartLane> {
+    Some(match text.trim() {
+        "first" => DepartLane::First,
+        "random" => DepartLane::Random,
+        "free" => DepartLane::Free,
+        "allowed" => DepartLane::Allowed,
+        // SUMO draws among equally good lanes with best_prob; here they are told apart by their space.
+        "best" | "best_prob" => DepartLane::Best,
+        index => DepartLane::Index(index.parse().ok()?),
+    })
+}
+
+/// A speed to depart at, in m/s or by SUMO's word for a choice.
+pub(crate) fn parse_depart_speed(text: &str) -> Option<DepartSpeed> {
+    Some(match text.trim() {
+        "random" => DepartSpeed::Random,
+        "max" => DepartSpeed::Max,
+        "desired" => DepartSpeed::Desired,
+        "speedLimit" => DepartSpeed::SpeedLimit,
+        "last" => DepartSpeed::Last,
+        "avg" => DepartSpeed::Average,
+        number => {
+            let speed: f64 = number.parse().ok()?;
+            (speed.is_finite() && speed >= 0.0).then(|| DepartSpeed::At(Speed::metres_per_second(speed)))?
+        }
+    })
 }
 
 fn read_arrival(element: &Element<'_>, findings: &mut Findings) -> RawArrival {

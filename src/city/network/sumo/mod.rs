@@ -76,4 +76,4 @@ pub(crate) fn parse_classes(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
