@@ -23,6 +23,7 @@ use super::model::{Demand, DepartLane, DepartSpeed};
 use routes::Routes;
 use rows::Rows;
 pub(crate) use rows::{parse_depart_lane, parse_depart_speed};
+pub(super) use types::default_kind;
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]

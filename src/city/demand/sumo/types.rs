@@ -183,7 +183,7 @@ fn class_defaults(class: VehicleClass) -> ClassDefaults {
 }
 
 /// A type with nothing but its class's defaults.
-fn default_kind(name: &str, class: VehicleClass, patience: SimDuration) -> VehicleKind {
+pub(in crate::city::demand) fn default_kind(name: &str, class: VehicleClass, patience: SimDuration) -> VehicleKind {
     let defaults = class_defaults(class);
     let acceleration = Acceleration::metres_per_second_squared;
     VehicleKind {
