@@ -63,6 +63,8 @@ pub(crate) struct Body {
     pub pos: f64,
     /// Speed [m/s].
     pub speed: f64,
+    /// Acceleration in the last step [m/s²].
+    pub accel: f64,
     /// Who: the row of the demand.
     pub id: u32,
     pub kind: u32,
@@ -133,6 +135,7 @@ impl Body {
         Self {
             pos: 0.0,
             speed: 0.0,
+            accel: 0.0,
             id,
             kind,
             itinerary,

@@ -47,6 +47,7 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     let dt = road.dt;
     if body.is_standing() {
         body.speed = 0.0;
+        body.accel = 0.0;
         body.stop_time += dt;
         return;
     }
@@ -93,6 +94,7 @@ fn advance(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, dt: 
     let moved = next * dt;
     body.pos += moved;
     body.travelled += moved;
+    body.accel = (next - body.speed) / dt;
     body.speed = next;
     body.steps_on_road += 1;
     if next <= HALTING {

@@ -107,7 +107,7 @@ impl Queues {
 
 /// Finds lane, place and speed for a body; none where there is no room.
 fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: Seed, step: u64) -> Option<u32> {
-    let lane = choose_lane(road, edge, body, departure.lane, seed)?;
+    let lane = choose_lane(road, edge, body, departure.lane, seed, step)?;
     let kind = road.kind(body);
     let length = road.facts.lane(lane).length;
     let wished = road.wished_speed(body, lane);
@@ -120,7 +120,8 @@ fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: S
         DepartSpeed::Average => {
             let bodies = &road.lanes[lane as usize];
             let sum: f64 = bodies.iter().map(|b| b.speed).sum();
-            (if bodies.is_empty() { wished } else { (sum / bodies.len() as f64).min(wished) }, false)
+            let mean = if bodies.is_empty() { road.facts.lane(lane).speed } else { sum / bodies.len() as f64 };
+            (mean.min(wished), false)
         }
     };
     let base = (kind.length + BASE_EPS).min(length);
@@ -171,7 +172,7 @@ fn free_places(road: &Road, lane: u32, kind: &KindFacts, base: f64, length: f64)
     places
 }
 
-fn choose_lane(road: &Road, edge: u32, body: &Body, wanted: DepartLane, seed: Seed) -> Option<u32> {
+fn choose_lane(road: &Road, edge: u32, body: &Body, wanted: DepartLane, seed: Seed, step: u64) -> Option<u32> {
     let (first, lanes) = road.facts.edges[edge as usize];
     let class = road.kind(body).class;
     let allowed = |lane: u32| road.facts.lane(lane).allowed.contains(class);
@@ -192,7 +193,26 @@ fn choose_lane(road: &Road, edge: u32, body: &Body, wanted: DepartLane, seed: Se
             freest(road, all().filter(|&l| row(l).length >= best && row(l).offset == 0))
                 .or_else(|| freest(road, all().filter(|&l| row(l).length >= best)))
         }
+        DepartLane::BestProbable => {
+            let best = all().map(|l| row(l).length).fold(0.0, f64::max).min(BEST_LANE_FAR);
+            let lanes: Vec<u32> = all().filter(|&l| row(l).length >= best).collect();
+            by_free_space(road, &lanes, seed.stream(Purpose::DepartLane, u64::from(body.id), step).unit())
+        }
     }
+}
+
+/// A lane by chance: `draw` in [0, 1) falls on it in proportion to the free road at its start.
+fn by_free_space(road: &Road, lanes: &[u32], draw: f64) -> Option<u32> {
+    let free = |&lane: &u32| road.rear(lane).map_or(road.facts.lane(lane).length, |r| r.back.max(0.0)) + 0.1;
+    let total: f64 = lanes.iter().map(free).sum();
+    let mut left = draw * total;
+    for lane in lanes {
+        left -= free(lane);
+        if left < 0.0 {
+            return Some(*lane);
+        }
+    }
+    lanes.last().copied()
 }
 
 /// The lane whose last vehicle is farthest from the start; the lower of two alike.

@@ -17,8 +17,16 @@ pub(super) struct Other {
     pub speed: f64,
     /// Type.
     pub kind: u32,
-    /// Driver.
-    pub id: u32,
+    /// Acceleration in the last step [m/s²].
+    pub accel: f64,
+    /// Whether it stands at a planned stop.
+    pub standing: bool,
+}
+
+impl Other {
+    pub(super) fn body(body: &Body, slot: Option<usize>, gap: f64) -> Self {
+        Self { slot, gap, speed: body.speed, kind: body.kind, accel: body.accel, standing: body.is_standing() }
+    }
 }
 
 /// The gap beside a driver.
@@ -49,14 +57,14 @@ impl Gap {
         let slot = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
         let lead = bodies.get(slot).map(|b| {
             let gap = b.pos - road.kind(b).length - body.pos - kind.gap_min;
-            Other { slot: Some(slot), gap, speed: b.speed, kind: b.kind, id: b.id }
+            Other::body(b, Some(slot), gap)
         });
         let lead = lead.or_else(|| lead_beyond(road, body, lane));
         let back = body.pos - kind.length;
         let follow = slot.checked_sub(1).map(|i| {
             let b = &bodies[i];
             let gap = back - b.pos - road.kind(b).gap_min;
-            Other { slot: Some(i), gap, speed: b.speed, kind: b.kind, id: b.id }
+            Other::body(b, Some(i), gap)
         });
         let follow = follow.or_else(|| follow_upstream(road, lane, back));
         Self { lead, follow }
@@ -91,7 +99,7 @@ pub(super) fn lead_beyond(road: &Road, body: &Body, lane: u32) -> Option<Other> 
         road.tails[lane as usize].iter().filter(|t| t.id != body.id).min_by(|a, b| a.back.total_cmp(&b.back))
     {
         let gap = tail.back - body.pos - kind.gap_min;
-        return Some(Other { slot: None, gap, speed: tail.speed, kind: tail.kind, id: tail.id });
+        return Some(Other { slot: None, gap, speed: tail.speed, kind: tail.kind, accel: 0.0, standing: tail.standing });
     }
     let mut seen = facts.length - body.pos;
     let (mut leg, mut lane) = (body.leg, lane);
@@ -109,7 +117,7 @@ pub(super) fn lead_beyond(road: &Road, body: &Body, lane: u32) -> Option<Other> 
         }
         if let Some(b) = road.lanes[lane as usize].first().filter(|b| b.id != body.id) {
             let gap = seen + b.pos - road.kind(b).length - kind.gap_min;
-            return Some(Other { slot: None, gap, speed: b.speed, kind: b.kind, id: b.id });
+            return Some(Other::body(b, None, gap));
         }
         seen += road.facts.lane(lane).length;
     }
@@ -124,7 +132,7 @@ fn follow_upstream(road: &Road, lane: u32, back: f64) -> Option<Other> {
             let kind = road.kind(b);
             let gap = distance + road.facts.lane(behind).length - b.pos - kind.gap_min;
             if !b.waits_at_link && nearest.is_none_or(|n| gap < n.gap) {
-                nearest = Some(Other { slot: None, gap, speed: b.speed, kind: b.kind, id: b.id });
+                nearest = Some(Other::body(b, None, gap));
             }
         }
     };

@@ -153,6 +153,7 @@ fn carry_out(road: &mut Road, from: u32, slot: usize, to: u32, mut body: Body) {
     body.pos = body.pos.min(road.facts.lane(to).length);
     body.speed_gain = 0.0;
     body.keep_right = 0.0;
+    body.look_ahead_speed = 0.0;
     body.lc_blocked = false;
     if body.pos >= road.kind(&body).length {
         body.trail_len = 0;

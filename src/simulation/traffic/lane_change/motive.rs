@@ -2,7 +2,7 @@
 
 use crate::simulation::traffic::body::Body;
 use crate::simulation::traffic::facts::NONE;
-use crate::simulation::traffic::following::{EPS, stop_speed_max};
+use crate::simulation::traffic::following::{EPS, brake_gap, stop_speed_max};
 use crate::simulation::traffic::guide::GuideRow;
 use crate::simulation::traffic::road::Road;
 
@@ -11,6 +11,12 @@ use super::{Motive, Side, stop_on_leg};
 
 /// How many seconds ahead a driver plans changes for the route [s].
 const LOOK_FORWARD: f64 = 10.0;
+/// The same to the left, where faster lanes make changing harder [s].
+const LOOK_FORWARD_LEFT: f64 = 20.0;
+/// A standing vehicle is passed when it is nearer than this [m].
+const STANDING_SEEN: f64 = 100.0;
+/// A lane that leads elsewhere within this distance is a turn lane, not one to overtake on [m].
+const TURN_LANE: f64 = 200.0;
 /// How slowly the planning speed follows the driven one (0 at once, 1 never).
 const LOOK_AHEAD_MEMORY: f64 = 0.9;
 /// Relative gains are not counted against speeds below this [m/s].
@@ -75,6 +81,8 @@ pub(super) struct View<'a> {
     pub offset: i32,
     /// How far the present lane can be used, from the front [m].
     pub usable: f64,
+    /// Distance to a planned stop on this leg; minus infinity without one [m].
+    to_stop: f64,
     here: GuideRow,
     there: GuideRow,
 }
@@ -101,69 +109,95 @@ impl<'a> View<'a> {
                 }
             }
         }
+        let to_stop = stop_on_leg(road, body).map_or(f64::NEG_INFINITY, |(_, position)| position - body.pos);
         let gap = Gap::beside(road, body, to);
-        Self { road, jams, lane, slot, to, side, gap, offset: here.offset, usable: here.length - body.pos, here, there }
+        let usable = here.length - body.pos;
+        Self { road, jams, lane, slot, to, side, gap, offset: here.offset, usable, to_stop, here, there }
     }
 
     /// Weighs the motives; moods build up in `mood`.
     pub(super) fn motive(&self, mood: &mut Body, asked: i8) -> Motive {
-        let (road, kind) = (self.road, self.road.kind(mood));
+        let (road, kind, dt) = (self.road, self.road.kind(mood), self.road.dt);
         let step = self.side.step();
-        let towards_best = self.offset * step > 0;
+        // Between two lanes that are equally good, either direction leads to a best lane.
+        let both_best = self.offset == 0 && self.there.offset == 0 && self.there.allowed;
+        let towards_best = both_best || self.offset * step > 0;
         if mood.speed > mood.look_ahead_speed {
             mood.look_ahead_speed = mood.speed;
-        } else if self.side == Side::Right || road.facts.lane(self.lane).right == NONE {
-            mood.look_ahead_speed = LOOK_AHEAD_MEMORY * mood.look_ahead_speed + (1.0 - LOOK_AHEAD_MEMORY) * mood.speed;
+        } else {
+            let memory = 1.0 - (1.0 - LOOK_AHEAD_MEMORY) * dt;
+            mood.look_ahead_speed = memory * mood.look_ahead_speed + (1.0 - memory) * mood.speed;
         }
-        let look_ahead = mood.look_ahead_speed * LOOK_FORWARD * kind.lc_strategic + 2.0 * kind.room();
-        let jam = self.jams.along(road, mood, self.lane).max(self.jams.along(road, mood, self.to));
-        let usable = (self.usable - jam).max(0.0);
+        let far = if self.side == Side::Left { LOOK_FORWARD_LEFT } else { LOOK_FORWARD };
+        let leader = self.leader_here(mood);
+        let mut look_ahead = mood.look_ahead_speed * far * kind.lc_strategic + 2.0 * kind.room();
+        let standing = leader.filter(|l| l.standing);
+        if let Some(lead) = standing.filter(|l| self.offset == 0 && l.gap < self.usable) {
+            look_ahead = 0.5 * (kind.room() + road.kinds[lead.kind as usize].room() + lead.gap);
+        }
+        let (jam_here, jam_there) = (self.jams.along(road, mood, self.lane), self.jams.along(road, mood, self.to));
+        let best_jam = if towards_best && self.offset.abs() <= 1 { jam_there } else { jam_here };
+        let usable = (self.usable - best_jam).max(self.to_stop);
         let lanes_to_go = f64::from(self.offset.abs().max(1));
-        if towards_best && usable / lanes_to_go < look_ahead {
+        if towards_best && !both_best && usable / lanes_to_go < look_ahead {
             return Motive::Urgent;
-        }
-        let there_left = (self.there.length - mood.pos - jam).max(0.0);
-        if !towards_best && self.there.offset != 0 {
-            // Away from where the route needs the vehicle: only with room to come back.
-            let back = f64::from(self.there.offset.abs() + 1);
-            if (self.offset != 0 && there_left / back < look_ahead)
-                || (self.offset == 0 && there_left < 2.0 * look_ahead)
-            {
-                return Motive::Forbidden;
-            }
         }
         if !self.there.allowed {
             return Motive::Forbidden;
         }
-        if asked != 0
-            && (towards_best || there_left > 2.0 * look_ahead || self.there.offset == 0)
-            && i32::from(asked) == step
-        {
-            return Motive::Cooperative;
-        }
-        let tactical = self.tactical(mood, there_left);
-        if tactical == Motive::None && towards_best {
-            let agrees = match self.side {
-                Side::Right => mood.speed_gain < 0.0,
-                Side::Left => mood.speed_gain > 0.0,
-            };
-            if agrees {
-                return Motive::Early;
+        if let Some(lead) = standing.filter(|l| l.gap < STANDING_SEEN) {
+            // Do not get stuck behind somebody who stands, if there is room to pass it and come back.
+            let pass = lead.gap + kind.length + road.kinds[lead.kind as usize].room();
+            let room = self.there.length.min(self.here.length) - mood.pos;
+            if room > pass && self.gap.lead.is_none_or(|l| !l.standing || l.gap > pass) {
+                return Motive::Urgent;
             }
         }
-        tactical
+        let there_left = (self.there.length - mood.pos - jam_here.max(jam_there)).max(0.0);
+        let offset = if both_best { 1 } else { self.offset.abs() };
+        let no_way_back = !towards_best && there_left / f64::from(offset + 2) < look_ahead;
+        let must_stay = self.offset == 0 && !both_best && 2.0 * there_left < look_ahead;
+        let leads_elsewhere = self.offset == 0
+            && !both_best
+            && standing.is_none()
+            && self.there.link == NONE
+            && road.facts.lane(self.to).link_count > 0
+            && self.there.length < TURN_LANE;
+        if no_way_back || must_stay || leads_elsewhere {
+            return Motive::Forbidden;
+        }
+        let (here, there) = self.future_speeds(mood, leader);
+        if i32::from(asked) == step && self.is_convenient(mood, here, there) {
+            return Motive::Cooperative;
+        }
+        self.tactical(mood, here, there, towards_best && !both_best)
     }
 
-    /// Speed and the duty to keep right.
-    fn tactical(&self, mood: &mut Body, there_left: f64) -> Motive {
-        let (road, kind, dt) = (self.road, self.road.kind(mood), self.road.dt);
-        let wished = road.wished_speed(mood, self.lane).max(road.wished_speed(mood, self.to));
-        let here_lead = self.leader_here(mood);
-        let here = self.future_speed(mood, here_lead, self.here.length - mood.pos, road.wished_speed(mood, self.lane));
+    /// Whether helping somebody by going to this side costs little.
+    fn is_convenient(&self, mood: &Body, here: f64, there: f64) -> bool {
+        let kind = self.road.kind(mood);
+        let reluctance = match self.side {
+            Side::Right => mood.speed_gain / GAIN_RIGHT,
+            Side::Left => -mood.speed_gain / GAIN_LEFT,
+        };
+        (here / there.max(EPS) - 1.0).max(reluctance).min(1.0) <= kind.lc_cooperative
+    }
+
+    /// The speeds to expect on this lane and on the other [m/s].
+    fn future_speeds(&self, mood: &Body, leader: Option<Other>) -> (f64, f64) {
+        let road = self.road;
+        let accelerating = leader.is_some_and(|l| l.accel > 0.0) || self.gap.lead.is_some_and(|l| l.accel > 0.0);
+        let here = self.future_speed(mood, leader, self.here.length, road.wished_speed(mood, self.lane), accelerating);
         let there =
-            self.future_speed(mood, self.gap.lead, self.there.length - mood.pos, road.wished_speed(mood, self.to));
+            self.future_speed(mood, self.gap.lead, self.there.length, road.wished_speed(mood, self.to), accelerating);
+        (here, there)
+    }
+
+    /// Speed, the duty to keep right, and an early change for the route that costs nothing.
+    fn tactical(&self, mood: &mut Body, here: f64, there: f64, towards_best: bool) -> Motive {
+        let (kind, dt) = (self.road.kind(mood), self.road.dt);
         let gain = (there - here) / there.max(GAIN_SPEED_MIN);
-        let remain = there_left / mood.speed.max(0.1) > GAIN_REMAIN || self.there.offset == 0;
+        let remain = self.there.length / mood.speed.max(0.1) > GAIN_REMAIN;
         match self.side {
             Side::Right => {
                 if here - KEEP_RIGHT_SLACK > there {
@@ -171,8 +205,10 @@ impl<'a> View<'a> {
                         mood.speed_gain *= libm::pow(0.5, dt);
                     }
                 } else {
-                    mood.speed_gain -= dt * gain;
-                    self.long_for_kerb(mood, wished, there_left);
+                    if mood.speed_gain < 0.0 || gain > 0.0 {
+                        mood.speed_gain -= dt * gain;
+                    }
+                    self.long_for_kerb(mood);
                     if mood.keep_right * kind.lc_keep_right < -GAIN_RIGHT {
                         return Motive::KeepRight;
                     }
@@ -198,16 +234,17 @@ impl<'a> View<'a> {
                 }
             }
         }
-        Motive::None
+        let agrees = if self.side == Side::Right { mood.speed_gain < 0.0 } else { mood.speed_gain > 0.0 };
+        if towards_best && gain >= 0.0 && agrees { Motive::Early } else { Motive::None }
     }
 
     /// Builds up the wish to return to the kerb side while it is free.
-    fn long_for_kerb(&self, mood: &mut Body, wished: f64, there_left: f64) {
+    fn long_for_kerb(&self, mood: &mut Body) {
         let (road, kind, dt) = (self.road, self.road.kind(mood), self.road.dt);
-        let limit = road.facts.lane(self.lane).speed.max(EPS);
-        let acceptance = 7.0 * (wished / limit) * mood.speed.max(1.0);
-        let mut free = (wished * acceptance).min(there_left).max(0.0);
-        let mut seconds = acceptance.min(free / wished.max(EPS));
+        let wished = road.wished_speed(mood, self.lane).max(EPS);
+        let acceptance = 7.0 * (wished / road.facts.lane(self.lane).speed.max(EPS)) * mood.speed.max(1.0);
+        let mut free = (self.there.length - brake_gap(wished, kind.decel, kind.tau, dt)).max(0.0);
+        let mut seconds = acceptance.min(free / wished);
         if let Some(lead) = self.gap.lead
             && lead.speed < wished
         {
@@ -225,19 +262,23 @@ impl<'a> View<'a> {
         match bodies.get(self.slot + 1) {
             Some(b) => {
                 let gap = b.pos - self.road.kind(b).length - mood.pos - kind.gap_min;
-                Some(Other { slot: Some(self.slot + 1), gap, speed: b.speed, kind: b.kind, id: b.id })
+                Some(Other::body(b, Some(self.slot + 1), gap))
             }
             None => lead_beyond(self.road, mood, self.lane),
         }
     }
 
     /// The speed to expect on a lane behind its leader, or before its end [m/s].
-    fn future_speed(&self, mood: &Body, lead: Option<Other>, distance: f64, wished: f64) -> f64 {
+    fn future_speed(&self, mood: &Body, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
         let (road, kind) = (self.road, self.road.kind(mood));
         let safe = match lead {
-            Some(lead) => kind.follow_speed_safe(lead.gap, lead.speed, road.kinds[lead.kind as usize].decel, road.dt),
-            None => stop_speed_max(distance, kind.decel, kind.tau, road.dt),
+            Some(lead) => {
+                kind.follow_speed_safe(lead.gap, lead.speed, road.kinds[lead.kind as usize].decel, road.dt)
+            }
+            None => stop_speed_max(dist, kind.decel, kind.tau, road.dt),
         };
-        safe.min(wished)
+        // While leaders are still accelerating, only the next second can be compared.
+        let reachable = if accelerating { mood.speed + kind.accel } else { f64::INFINITY };
+        safe.min(reachable).min(wished)
     }
 }
