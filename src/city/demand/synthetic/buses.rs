@@ -10,7 +10,7 @@ use crate::primitives::{Distance, SimDuration, Speed, VehicleClass};
 
 use super::super::fleet::city_bus;
 use super::super::model::{
-    ArrivalSpeed, BusStop, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, Stop, Vehicle,
+    ArrivalSpeed, BusStop, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, RouteChoice, Stop, Vehicle,
 };
 use super::gravity::find_edge;
 use super::{SyntheticSpec, Writer};

@@ -1,0 +1,147 @@
+//! Roads and travellers from the sources a scenario names: maps, SUMO files, and trips made up from homes and jobs.
+//!
+//! Only joins what the readers and the synthesiser bring. Knows no output.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::join::join;
+use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
+use super::sumocfg::apply_programs;
+use crate::city::demand::Demand;
+use crate::city::demand::sumo::{ReadSettings, read_demand};
+use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
+use crate::city::network::Network;
+use crate::city::network::mapfile::{self, MapFile};
+use crate::city::network::places::Places;
+use crate::city::network::sumo::read_network;
+use crate::city::routing::Router;
+use crate::primitives::text::{Findings, Place, Problem};
+
+/// Roads and what else their file knows.
+#[derive(Debug)]
+pub(super) struct Roads {
+    /// The roads.
+    pub network: Network,
+    /// Places of a map of this program.
+    pub places: Option<Places>,
+    /// Files read.
+    pub files: Vec<PathBuf>,
+    /// What was left out; no problems.
+    pub left_out: Findings,
+}
+
+/// Travellers of all sources together.
+#[derive(Debug)]
+pub(super) struct Travellers {
+    /// The travellers.
+    pub demand: Demand,
+    /// Files read.
+    pub files: Vec<PathBuf>,
+    /// What was left out; no problems.
+    pub left_out: Findings,
+}
+
+/// Reads the roads.
+pub(super) fn roads(map: &MapSource) -> Result<Roads, Findings> {
+    match map {
+        MapSource::SumoNet(file) => {
+            let (network, left_out) = read_network(&file.path)?;
+            Ok(Roads { network, places: None, files: vec![file.path.clone()], left_out })
+        }
+        MapSource::City(file) => city(file),
+    }
+}
+
+/// Reads a map of this program and builds its junctions.
+fn city(file: &NamedFile) -> Result<Roads, Findings> {
+    let text = std::fs::read_to_string(&file.path).map_err(|error| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(Place::file(file.path.clone()), format!("cannot be read: {error}")));
+        findings
+    })?;
+    let MapFile { map, places, .. } = mapfile::parse(&file.path, &text)?;
+    let network = map.build()?;
+    Ok(Roads { network, places: Some(places), files: vec![file.path.clone()], left_out: Findings::default() })
+}
+
+/// Reads and makes up the travellers; signal programs of additional files go into the roads.
+pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> {
+    let mut travellers = sumo(scenario, roads)?;
+    for source in &scenario.demand {
+        let DemandSource::Synthetic(synthetic) = source else { continue };
+        let (made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        travellers.left_out.absorb(left_out);
+        refuse_same_names(&travellers.demand, &made, synthetic)?;
+        travellers.demand = join(travellers.demand, made);
+    }
+    Ok(travellers)
+}
+
+/// All SUMO files of all sources are read together, additional files first, as SUMO does: routes may name what stands in any.
+fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> {
+    let mut files = Vec::new();
+    for source in &scenario.demand {
+        if let DemandSource::SumoAdditional(named) = source {
+            files.extend(named.iter().map(|file| file.path.clone()));
+        }
+    }
+    for source in &scenario.demand {
+        if let DemandSource::SumoRoutes(named) = source {
+            files.extend(named.iter().map(|file| file.path.clone()));
+        }
+    }
+    if files.is_empty() {
+        return Ok(Travellers { demand: Demand::default(), files, left_out: Findings::default() });
+    }
+    let settings = ReadSettings {
+        begin: scenario.begin(),
+        end: Some(scenario.end()),
+        seed: scenario.seed,
+        ..ReadSettings::default()
+    };
+    let (read, mut left_out) = read_demand(&files, &roads.network, &settings)?;
+    apply_programs(read.programs, &mut roads.network, &mut left_out);
+    if left_out.is_ok() { Ok(Travellers { demand: read.demand, files, left_out }) } else { Err(left_out) }
+}
+
+fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Result<(), Findings> {
+    let names: BTreeSet<&str> = there.vehicles.iter().map(|vehicle| vehicle.name.as_str()).collect();
+    let Some(twice) = made.vehicles.iter().find(|vehicle| names.contains(vehicle.name.as_str())) else { return Ok(()) };
+    let message = format!("synthetic demand and another source both have a vehicle `{}`", twice.name);
+    let mut findings = Findings::default();
+    findings.problem(
+        Problem::new(synthetic.place.clone(), message)
+            .help("keep one synthetic source, or rename the vehicles of the file"),
+    );
+    Err(findings)
+}
+
+/// Makes up travellers from the map's homes and jobs.
+fn synthetic_demand(scenario: &Scenario, wanted: &Synthetic, roads: &Roads) -> Result<(Demand, Findings), Findings> {
+    let Some(places) = &roads.places else {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(wanted.place.clone(), "the map has no homes and jobs to make trips from"));
+        return Err(findings);
+    };
+    // More trips through the city leave fewer within, into and out of it, in the same proportions as ever.
+    let usual = SyntheticSpec::default();
+    let kept = (1.0 - wanted.through_traffic) / (1.0 - usual.through);
+    let spec = SyntheticSpec {
+        begin: scenario.begin(),
+        duration: scenario.warmup + scenario.run,
+        volume: Volume::PerHour(wanted.flow),
+        profile: match wanted.profile {
+            Profile::MorningPeak => synthetic::Profile::weekday(),
+            Profile::Flat => synthetic::Profile::flat(),
+        },
+        inbound: usual.inbound * kept,
+        outbound: usual.outbound * kept,
+        through: wanted.through_traffic,
+        fleet: super::fleet::mix(&scenario.fleet),
+        buses: wanted.buses,
+        seed: scenario.seed,
+        ..usual
+    };
+    synthesize(&roads.network, &Router::new(&roads.network), places, &spec)
+}
