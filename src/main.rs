@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: hands over to the front door.
+
+fn main() -> std::process::ExitCode {
+    citytwin::cli::main()
+}

@@ -12,14 +12,23 @@ use crate::primitives::text::Findings;
 pub enum BareControl {
     /// By the priorities of its roads: the builder decides between priority and right before left.
     Automatic,
-    /// By a signal with a Webster plan.
+    /// By a signal with a Webster plan that runs by the clock.
     Signal,
+    /// By a signal whose greens end early or late with the traffic on its detectors.
+    ActuatedSignal,
     /// The right goes first.
     RightBeforeLeft,
     /// All stop.
     AllwayStop,
     /// A roundabout's node: the ring has the right of way.
     Roundabout,
+}
+
+impl BareControl {
+    /// Whether a signal regulates the node.
+    pub const fn is_signal(self) -> bool {
+        matches!(self, Self::Signal | Self::ActuatedSignal)
+    }
 }
 
 /// A node where roads meet or end.
@@ -89,6 +98,6 @@ impl BareMap {
     /// # Errors
     /// Every problem of the map at once: unknown nodes, roads without lanes or length, two names alike.
     pub fn build(&self) -> Result<Network, Findings> {
-        unimplemented!()
+        super::junction_builder::build(self)
     }
 }

@@ -5,9 +5,15 @@
 
 pub mod assembly;
 pub mod bare;
+pub mod check;
+pub mod invented;
+mod junction_builder;
+pub mod mapfile;
 pub mod model;
+pub mod places;
 pub mod projection;
 pub mod sumo;
+pub mod webster;
 pub(crate) mod xml;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};

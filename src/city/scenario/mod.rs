@@ -1,3 +1,133 @@
-//! What is asked of the city: a file turned into a checked value.
+//! What is asked of the city: a file turned into a checked value, and that into roads, travellers and settings.
+//!
+//! Reading goes file → tree with places → grammar → types → [`Scenario`] → [`LoadedScenario`], and every stage gathers all its
+//! problems before it gives up. Runs nothing and writes nothing.
 
+mod check;
+mod file;
+mod fleet;
+mod grammar;
+mod join;
+mod load;
+mod model;
+mod quantity;
+mod resolved;
+mod sources;
 pub mod sumocfg;
+mod tree;
+mod units;
+
+use std::path::Path;
+
+use serde_saphyr::options::DuplicateKeyPolicy;
+
+use crate::primitives::SimTime;
+use crate::primitives::text::{Findings, Place, Problem};
+
+pub use load::{InputFile, LoadedScenario, Overrides, load};
+pub use model::{
+    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
+};
+pub use resolved::Resolved;
+
+/// The largest scenario file read [bytes].
+const FILE_MAX: u64 = 1 << 20;
+
+/// A name fit for a folder: letters and digits, everything else a hyphen.
+pub fn folder_name(name: &str) -> String {
+    check::folder_name(name)
+}
+
+/// Reads and checks a scenario file; the files it names are only looked for.
+///
+/// # Errors
+/// Everything wrong with it at once.
+pub fn read(path: &Path) -> Result<Scenario, Findings> {
+    let mut findings = Findings::default();
+    let place = Place::file(path);
+    let scenario = text_of(path, &place, &mut findings).and_then(|text| parse(&text, &place, &mut findings));
+    match scenario {
+        Some(scenario) if findings.is_ok() => Ok(scenario),
+        _ => Err(in_reading_order(findings)),
+    }
+}
+
+/// The grammar of scenario files as a JSON Schema (2020-12).
+pub fn schema() -> serde_json::Value {
+    file::schema().to_value()
+}
+
+/// The problems as one meets them going down the file, each once: the grammar and the rules may both stumble over a value.
+fn in_reading_order(findings: Findings) -> Findings {
+    if findings.beyond_limit() > 0 {
+        return findings;
+    }
+    let mut problems = findings.problems().to_vec();
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    problems.dedup();
+    let mut ordered = Findings::default();
+    for problem in problems {
+        ordered.problem(problem);
+    }
+    ordered
+}
+
+/// A time of the command line: `HH:MM[:SS]`, or seconds after midnight.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn read_time(text: &str) -> Result<SimTime, String> {
+    let seconds = match text.trim().parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && (0.0..=1e9).contains(&seconds) => seconds,
+        Ok(_) => return Err("seconds after midnight are neither negative nor endless".to_owned()),
+        Err(_) => match units::read_clock(text) {
+            Ok((None, seconds)) => seconds,
+            _ => return Err("write it like 07:00, 07:00:30 or 25200 (seconds after midnight)".to_owned()),
+        },
+    };
+    Ok(SimTime::seconds(seconds))
+}
+
+fn text_of(path: &Path, place: &Place, findings: &mut Findings) -> Option<String> {
+    let mut refuse = |message: String| findings.problem(Problem::new(place.clone(), message));
+    match std::fs::metadata(path) {
+        Err(error) => refuse(format!("cannot be read: {}", plain(&error))),
+        Ok(about) if !about.is_file() => refuse("is not a file".to_owned()),
+        Ok(about) if about.len() > FILE_MAX => refuse("is larger than 1 MiB, which no scenario is".to_owned()),
+        Ok(_) => match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => return Some(text),
+            Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
+            Err(error) => refuse(format!("cannot be read: {}", plain(&error))),
+        },
+    }
+    None
+}
+
+/// An I/O error in lower case and without its number.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// From text to a checked scenario.
+fn parse(text: &str, place: &Place, findings: &mut Findings) -> Option<Scenario> {
+    let root = tree::read(text, place, findings)?;
+    grammar::check(&root, &schema(), place, findings);
+    // A key given twice keeps its first value here, so that the rules can still be checked; it is a problem already.
+    match serde_saphyr::from_str_with_options::<file::ScenarioFile>(text, tree::options(DuplicateKeyPolicy::FirstWins))
+    {
+        Ok(file) => Some(check::check(file, place, findings)),
+        Err(error) => {
+            if findings.is_ok() {
+                findings.problem(tree::problem(&error, place));
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,20 @@
-//! One run: load, simulate, write.
+//! One run of a scenario: the step loop, and the files it leaves.
+//!
+//! Every file is written under a temporary name and renamed when complete, so that neither a crash nor a full disk leaves half
+//! of one. Measures what the simulation hands out; changes nothing in it.
+
+mod files;
+mod manifest;
+mod measured;
+mod run;
+mod summary;
+mod sumo_xml;
+mod tables;
+
+pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
+pub use manifest::{Program, run_id, user_cpu_seconds};
+pub use run::{Destination, Finished, Progress, run};
+pub use summary::Summary;
+
+#[cfg(test)]
+mod tests;

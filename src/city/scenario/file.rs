@@ -1,0 +1,173 @@
+//! The keys of a scenario file, as types: the one place that says what may be written.
+//!
+//! The JSON Schema and the grammar check are derived from these types, doc comments included. Sources and maps are externally
+//! tagged (`- synthetic: {...}`), because other taggings lose the line and column of what is inside. Knows no rules between keys.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::quantity::{At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenShare, WrittenSpeed};
+
+/// A scenario: what is asked of which city, when, and with which travellers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "citytwin scenario")]
+pub(super) struct ScenarioFile {
+    /// Version of this file's grammar: 1.
+    pub citytwin: At<u32>,
+    /// Name of the scenario; its results are kept under it.
+    pub name: At<String>,
+    /// The question the scenario asks, in one sentence.
+    pub question: Option<At<String>>,
+    /// The city's roads.
+    pub map: At<MapKey>,
+    /// When, and how finely.
+    pub time: At<TimeKey>,
+    /// Who travels; several sources add up.
+    pub demand: At<Vec<At<SourceKey>>>,
+    /// What the vehicles and their drivers are like.
+    pub fleet: Option<At<FleetKey>>,
+    /// What is written besides the tables and the report.
+    pub outputs: Option<At<OutputsKey>>,
+    /// Root of every draw; the same seed gives the same run. 42 unless given.
+    pub seed: Option<At<u64>>,
+    /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.
+    pub last_resort_after: Option<At<WrittenDuration>>,
+}
+
+/// Where the roads come from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) enum MapKey {
+    /// A map of this program: its `map.json` or the folder that holds it, relative to the scenario file.
+    City(At<String>),
+    /// A SUMO network (`.net.xml`, also gzipped), relative to the scenario file.
+    SumoNet(At<String>),
+}
+
+/// When the run takes place.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TimeKey {
+    /// Clock time from which the city is measured.
+    pub start: At<WrittenClock>,
+    /// Time simulated before `start` to fill the roads; it is left out of the results.
+    pub warmup: Option<At<WrittenDuration>>,
+    /// How long the city is measured.
+    pub run: At<WrittenDuration>,
+    /// Length of a step, 0.1 s to 1 s. 1 s unless given.
+    pub step: Option<At<WrittenDuration>>,
+}
+
+/// A source of travellers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) enum SourceKey {
+    /// Trips made up from the map's homes and jobs; needs a map of this program.
+    Synthetic(SyntheticKey),
+    /// SUMO route files (`.rou.xml`).
+    SumoRoutes(FilesKey),
+    /// SUMO additional files (`.add.xml`): bus stops, detectors, vehicle types, routes.
+    SumoAdditional(FilesKey),
+}
+
+/// Files of a source.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct FilesKey {
+    /// Their paths, relative to the scenario file.
+    pub files: At<Vec<At<String>>>,
+}
+
+/// Travellers made up from the map.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SyntheticKey {
+    /// Vehicles that depart during `run`, buses not counted. Give this or `flow`.
+    pub vehicles: Option<At<u32>>,
+    /// Vehicles that depart per hour, buses not counted. Give this or `vehicles`.
+    pub flow: Option<At<WrittenFlow>>,
+    /// How departures spread over time. `flat` unless given.
+    pub profile: Option<At<ProfileKey>>,
+    /// Share of trips that begin and end at the map's border. 15 % unless given.
+    pub through_traffic: Option<At<WrittenShare>>,
+    /// Whether the map's bus lines run. They do unless it says `false`.
+    pub buses: Option<At<bool>>,
+    /// Factor on the number of vehicles. 1 unless given.
+    pub scale: Option<At<f64>>,
+}
+
+/// How departures spread over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ProfileKey {
+    /// Rising to a peak and falling again.
+    MorningPeak,
+    /// Evenly.
+    Flat,
+}
+
+/// What the vehicles and their drivers are like.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct FleetKey {
+    /// Car-following model of every vehicle, imported ones too.
+    pub car_following: Option<At<FollowingKey>>,
+    /// Time headway every driver keeps.
+    pub headway: Option<At<WrittenDuration>>,
+    /// Empty space every driver keeps to the leader when standing.
+    pub gap: Option<At<WrittenDistance>>,
+    /// Top speed of every vehicle; slower ones stay slower.
+    pub speed_max: Option<At<WrittenSpeed>>,
+    /// Standard deviation of drivers' wished speeds around the limit, as a share of it.
+    pub speed_deviation: Option<At<WrittenShare>>,
+    /// Share of trucks among synthetic vehicles.
+    pub trucks: Option<At<WrittenShare>>,
+    /// Share of delivery vans among synthetic vehicles.
+    pub vans: Option<At<WrittenShare>>,
+    /// Share of motorcycles among synthetic vehicles.
+    pub motorcycles: Option<At<WrittenShare>>,
+}
+
+/// A car-following model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FollowingKey {
+    /// Krauss (1998), as SUMO has it.
+    Krauss,
+    /// The Intelligent Driver Model (Treiber, Hennecke, Helbing 2000).
+    Idm,
+}
+
+/// What is written besides the tables and the report.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct OutputsKey {
+    /// Folder that takes `<scenario>/<run id>/`, relative to where the program is started. `outputs` unless given.
+    pub dir: Option<At<String>>,
+    /// SUMO tripinfo file in the run's folder.
+    pub tripinfo: Option<At<String>>,
+    /// SUMO summary file in the run's folder.
+    pub summary: Option<At<String>>,
+    /// SUMO trajectories (FCD).
+    pub fcd: Option<At<SeriesKey>>,
+    /// SUMO edge data.
+    pub edgedata: Option<At<SeriesKey>>,
+    /// Length of an interval of the road table. 5 min unless given.
+    pub road_interval: Option<At<WrittenDuration>>,
+}
+
+/// A file written in intervals.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SeriesKey {
+    /// File in the run's folder.
+    pub file: At<String>,
+    /// How often. Every step for trajectories and every road interval for edge data unless given.
+    pub every: Option<At<WrittenDuration>>,
+}
+
+/// The grammar as a JSON Schema (2020-12).
+pub(super) fn schema() -> schemars::Schema {
+    schemars::schema_for!(ScenarioFile)
+}

@@ -1,0 +1,174 @@
+//! From a checked scenario to a city that can be brought to life: roads, travellers, settings, and the hashes of every file read.
+//!
+//! Reads files, the last place that does before a run. Knows no results and no clock on the wall.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::model::{Outputs, Scenario};
+use super::resolved::Resolved;
+use super::{sources, sumocfg};
+use crate::city::demand::Demand;
+use crate::city::network::Network;
+use crate::primitives::SimTime;
+use crate::primitives::random::Seed;
+use crate::primitives::text::{Findings, Place, Problem};
+use crate::simulation::settings::RunSettings;
+
+/// What the command line says instead of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Overrides {
+    /// Root of every draw.
+    pub seed: Option<Seed>,
+    /// Threads to use, at least 1.
+    pub threads: Option<usize>,
+    /// From when the city is measured [s].
+    pub begin: Option<SimTime>,
+    /// When the run ends [s].
+    pub end: Option<SimTime>,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// BLAKE3 of its bytes, hexadecimal.
+    pub blake3: String,
+}
+
+/// A city ready to be brought to life.
+#[derive(Debug, Clone)]
+pub struct LoadedScenario {
+    /// Name of the scenario.
+    pub name: String,
+    /// The question it asks.
+    pub question: Option<String>,
+    /// The roads.
+    pub network: Arc<Network>,
+    /// Who travels.
+    pub demand: Arc<Demand>,
+    /// How the run is to be made.
+    pub settings: RunSettings,
+    /// From when results count; later than the run's beginning when there is a warm-up [s].
+    pub measured_from: SimTime,
+    /// What is written.
+    pub outputs: Outputs,
+    /// The scenario with every default filled in.
+    pub resolved: Resolved,
+    /// Every file read, the scenario first.
+    pub files: Vec<InputFile>,
+    /// What the files contain and this program leaves out, by name with how many.
+    pub left_out: BTreeMap<String, u64>,
+}
+
+/// Loads a scenario: a `.yaml` file of this program or a `.sumocfg` of SUMO.
+///
+/// # Errors
+/// Everything wrong with the scenario, or else everything wrong with the files it names, at once.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => from_yaml(path, overrides),
+        Some("sumocfg") => from_sumocfg(path, overrides),
+        _ => {
+            let problem = Problem::new(Place::file(path), "is neither a scenario nor a SUMO configuration");
+            Err(just(problem.help("scenarios end in `.yaml`, SUMO configurations in `.sumocfg`")))
+        }
+    }
+}
+
+fn just(problem: Problem) -> Findings {
+    let mut findings = Findings::default();
+    findings.problem(problem);
+    findings
+}
+
+fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
+    let mut scenario = super::read(path)?;
+    override_times(&mut scenario, overrides)?;
+    scenario.seed = overrides.seed.unwrap_or(scenario.seed);
+    let mut roads = sources::roads(&scenario.map)?;
+    let mut travellers = sources::travellers(&scenario, &mut roads)?;
+    super::fleet::apply(&scenario.fleet, &mut travellers.demand);
+    let settings = RunSettings {
+        begin: scenario.begin(),
+        end: Some(scenario.end()),
+        step: scenario.step,
+        seed: scenario.seed,
+        threads: overrides.threads.unwrap_or(1).max(1),
+        road_interval: scenario.outputs.road_interval,
+        last_resort_after: Some(scenario.last_resort_after),
+        depart_delay_max: None,
+    };
+    let read = std::iter::once(path.to_owned()).chain(roads.files).chain(travellers.files);
+    let mut left_out = roads.left_out;
+    left_out.absorb(travellers.left_out);
+    Ok(LoadedScenario {
+        resolved: Resolved::of(&scenario),
+        name: scenario.name,
+        question: scenario.question,
+        network: Arc::new(roads.network),
+        demand: Arc::new(travellers.demand),
+        settings,
+        measured_from: scenario.start,
+        outputs: scenario.outputs,
+        files: hashed(read)?,
+        left_out: left_out.left_out().clone(),
+    })
+}
+
+/// Lays the command line's begin and end over the scenario's.
+fn override_times(scenario: &mut Scenario, overrides: &Overrides) -> Result<(), Findings> {
+    let refuse = |message: String| Err(just(Problem::new(Place::file("command line"), message)));
+    let end = overrides.end.unwrap_or_else(|| overrides.begin.unwrap_or(scenario.start) + scenario.run);
+    scenario.start = overrides.begin.unwrap_or(scenario.start);
+    if end <= scenario.start {
+        return refuse(format!("the run would end at {end}, before it begins at {}", scenario.start));
+    }
+    scenario.run = end - scenario.start;
+    if scenario.begin() < SimTime::ZERO {
+        return refuse("the warm-up would begin before midnight".to_owned());
+    }
+    if scenario.run.as_milliseconds() % scenario.step.as_milliseconds() != 0 {
+        return refuse(format!("a run of {} is not a whole number of steps of {}", scenario.run, scenario.step));
+    }
+    Ok(())
+}
+
+/// The files with their hashes, each once, in the order of reading.
+fn hashed(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<InputFile>, Findings> {
+    let mut files: Vec<InputFile> = Vec::new();
+    for path in paths {
+        if files.iter().any(|file| file.path == path) {
+            continue;
+        }
+        let mut hasher = blake3::Hasher::new();
+        let bytes = std::fs::File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
+        if let Err(error) = bytes {
+            return Err(just(Problem::new(Place::file(path), format!("cannot be read: {error}"))));
+        }
+        files.push(InputFile { path, blake3: hasher.finalize().to_hex().to_string() });
+    }
+    Ok(files)
+}
+
+/// A SUMO configuration: measured from its beginning, and nothing written unless asked for.
+fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
+    let sumo = sumocfg::load(path, overrides.seed, overrides.begin, overrides.end)?;
+    let settings = RunSettings { threads: overrides.threads.unwrap_or(1).max(1), ..sumo.settings };
+    let name = path.file_stem().map_or_else(|| "sumo".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let outputs = Outputs { dir: None, road_interval: settings.road_interval, ..Outputs::default() };
+    Ok(LoadedScenario {
+        resolved: Resolved::of_sumo(&name, &sumo.files, &settings),
+        name,
+        question: None,
+        network: Arc::new(sumo.network),
+        demand: Arc::new(sumo.demand),
+        settings,
+        measured_from: settings.begin,
+        outputs,
+        files: hashed(sumo.files.into_iter())?,
+        left_out: sumo.findings.left_out().clone(),
+    })
+}

@@ -1,0 +1,149 @@
+//! A scenario with every default filled in, in the form a manifest keeps: what exactly was run.
+//!
+//! Numbers carry their unit in their name. Says nothing of results.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::simulation::settings::RunSettings;
+
+/// A scenario with every default filled in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resolved {
+    /// Its name.
+    pub name: String,
+    /// The question it asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The file of the roads.
+    pub map: String,
+    /// The day, if one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Clock time from which the city is measured.
+    pub start: String,
+    /// Time simulated before that [s].
+    pub warmup_s: f64,
+    /// How long it is measured [s]; none means until everybody has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_s: Option<f64>,
+    /// Length of a step [s].
+    pub step_s: f64,
+    /// Who travels.
+    pub demand: Vec<ResolvedSource>,
+    /// Changes to the fleet, in words; empty where types are as they come.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fleet: Vec<String>,
+    /// Length of an interval of the road table [s].
+    pub road_interval_s: f64,
+    /// Root of every draw.
+    pub seed: u64,
+    /// How long a vehicle may be stuck before it is moved [s]; none means for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_resort_after_s: Option<f64>,
+}
+
+/// A source of travellers with every default filled in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolvedSource {
+    /// Trips made up from the map.
+    Synthetic {
+        /// Vehicles over warm-up and run, buses not counted.
+        vehicles: u32,
+        /// How departures spread over time.
+        profile: &'static str,
+        /// Share of trips through the city, 0 to 1.
+        through_traffic: f64,
+        /// Whether bus lines run.
+        buses: bool,
+    },
+    /// Files of SUMO.
+    Sumo(Vec<String>),
+}
+
+impl Resolved {
+    /// The whole scenario.
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        Self {
+            name: scenario.name.clone(),
+            question: scenario.question.clone(),
+            map: match &scenario.map {
+                MapSource::City(file) | MapSource::SumoNet(file) => file.path.display().to_string(),
+            },
+            date: scenario.date.clone(),
+            start: scenario.start.to_string(),
+            warmup_s: scenario.warmup.as_seconds(),
+            run_s: Some(scenario.run.as_seconds()),
+            step_s: scenario.step.as_seconds(),
+            demand: scenario.demand.iter().map(source).collect(),
+            fleet: fleet(&scenario.fleet),
+            road_interval_s: scenario.outputs.road_interval.as_seconds(),
+            seed: scenario.seed.0,
+            last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
+        }
+    }
+
+    /// A SUMO configuration; `files` are the configuration, the network, and then those of the demand.
+    pub(super) fn of_sumo(name: &str, files: &[PathBuf], settings: &RunSettings) -> Self {
+        let shown = |path: &PathBuf| path.display().to_string();
+        Self {
+            name: name.to_owned(),
+            question: None,
+            map: files.get(1).map(shown).unwrap_or_default(),
+            date: None,
+            start: settings.begin.to_string(),
+            warmup_s: 0.0,
+            run_s: settings.end.map(|end| (end - settings.begin).as_seconds()),
+            step_s: settings.step.as_seconds(),
+            demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
+            fleet: Vec::new(),
+            road_interval_s: settings.road_interval.as_seconds(),
+            seed: settings.seed.0,
+            last_resort_after_s: settings.last_resort_after.map(|after| after.as_seconds()),
+        }
+    }
+}
+
+fn source(source: &DemandSource) -> ResolvedSource {
+    match source {
+        DemandSource::Synthetic(synthetic) => ResolvedSource::Synthetic {
+            vehicles: synthetic.vehicles,
+            profile: match synthetic.profile {
+                Profile::MorningPeak => "morning-peak",
+                Profile::Flat => "flat",
+            },
+            through_traffic: synthetic.through_traffic,
+            buses: synthetic.buses,
+        },
+        DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => {
+            ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())
+        }
+    }
+}
+
+fn fleet(fleet: &Fleet) -> Vec<String> {
+    let mut wishes = Vec::new();
+    if let Some(model) = fleet.following {
+        let name = match model {
+            FollowingModel::Krauss => "krauss",
+            FollowingModel::Idm => "idm",
+        };
+        wishes.push(format!("car-following: {name}"));
+    }
+    let mut wish = |name: &str, text: Option<String>| wishes.extend(text.map(|text| format!("{name}: {text}")));
+    wish("headway", fleet.headway.map(|headway| headway.to_string()));
+    wish("gap", fleet.gap.map(|gap| gap.to_string()));
+    wish("speed-max", fleet.speed_max.map(|speed| format!("{} km/h", speed.as_kilometres_per_hour())));
+    for (name, share) in [
+        ("speed-deviation", fleet.speed_deviation),
+        ("trucks", fleet.trucks),
+        ("vans", fleet.vans),
+        ("motorcycles", fleet.motorcycles),
+    ] {
+        wish(name, share.map(|share| format!("{} %", share * 100.0)));
+    }
+    wishes
+}

@@ -1,0 +1,222 @@
+//! What a planner reads when a scenario file is wrong: exact messages, lines, columns and help.
+
+use std::path::Path;
+
+use super::*;
+
+/// A folder with the files a scenario may name.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("town")).expect("a folder");
+    for name in ["town/map.json", "roads.net.xml", "cars.rou.xml"] {
+        std::fs::write(folder.path().join(name), "{}").expect("a file");
+    }
+    folder
+}
+
+/// The problems of a scenario, with the folder's name taken out.
+fn problems(text: &str) -> Vec<String> {
+    let folder = folder();
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, text).expect("a file");
+    match read(&path) {
+        Ok(_) => Vec::new(),
+        Err(findings) => {
+            let prefix = format!("{}/", folder.path().display());
+            findings.problems().iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+        }
+    }
+}
+
+const GOOD: &str = "citytwin: 1
+name: Morning hour
+question: How long does the mean trip take?
+map: { city: town }
+time: { start: 2026-03-10T07:00, warmup: 10 min, run: 1 h, step: 0.5 s }
+demand:
+  - synthetic: { vehicles: 3500, profile: morning-peak, through-traffic: 20 %, buses: true, scale: 2 }
+  - sumo-routes: { files: [cars.rou.xml] }
+fleet: { car-following: idm, headway: 1.2 s, gap: 2 m, speed-max: 130 km/h, trucks: 5 %, speed-deviation: 12 % }
+outputs:
+  tripinfo: tripinfo.xml
+  fcd: { file: fcd.xml, every: 1 s }
+  edgedata: { file: edges.xml, every: 10 min }
+  road-interval: 5 min
+seed: 7
+last-resort-after: 200 s
+";
+
+#[test]
+fn a_full_scenario_means_what_it_says() {
+    assert_eq!(problems(GOOD), Vec::<String>::new());
+    let folder = folder();
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, GOOD).expect("a file");
+    let scenario = read(&path).expect("a scenario");
+    assert_eq!(scenario.begin().to_string(), "06:50:00");
+    assert_eq!(scenario.end().to_string(), "08:00:00");
+    assert_eq!(scenario.date.as_deref(), Some("2026-03-10"));
+    assert_eq!(scenario.step.as_milliseconds(), 500);
+    let DemandSource::Synthetic(synthetic) = &scenario.demand[0] else { panic!("synthetic first") };
+    // 3,500 in the hour, as many per hour in the ten minutes before, and twice as many for `scale`.
+    assert_eq!((synthetic.vehicles, synthetic.profile), (8167, Profile::MorningPeak));
+    assert!((synthetic.through_traffic - 0.2).abs() < 1e-12);
+    assert!((scenario.fleet.speed_max.expect("given").as_kilometres_per_hour() - 130.0).abs() < 1e-9);
+    assert_eq!(scenario.outputs.edgedata.as_ref().map(|s| s.every.as_seconds()), Some(600.0));
+    assert_eq!((scenario.seed.0, scenario.last_resort_after.as_seconds()), (7, 200.0));
+    assert_eq!(
+        scenario.map,
+        MapSource::City(NamedFile { path: folder.path().join("town/map.json"), place: Place::file(path).at(4, 14) })
+    );
+}
+
+#[test]
+fn every_mistake_is_named_at_its_place_in_one_go() {
+    let text = "citytwin: 2
+name: ''
+map: { city: twon }
+tiem: { start: 07:00 }
+time: { start: 7 am, run: 30, step: 2 s }
+demand:
+  - sythetic: { vehicles: 3500 }
+  - synthetic: { vehicles: many, profile: morning, through-traffic: 15 }
+  - sumo-routes: { file: cars.rou.xml }
+seed: -1
+";
+    let expected: &[&str] = &[
+        "a.yaml:4:1: unknown key `tiem` in the file (did you mean `time`?)",
+        "a.yaml:5:16: `7 am` is not a clock time (write it like `07:00`, `07:00:30` or `2026-03-10T07:00`)",
+        "a.yaml:5:27: `30` has no unit, so it is not a duration (write the unit, for example `30 s`)",
+        "a.yaml:7:5: unknown key `sythetic` in an entry of `demand` (did you mean `synthetic`?)",
+        "a.yaml:8:28: `vehicles` should be a whole number, not the text `many`",
+        "a.yaml:8:43: `profile` cannot be `morning` (did you mean `morning-peak`?)",
+        "a.yaml:8:69: `15` has no unit, so it is not a share (write the unit, for example `15 %`)",
+        "a.yaml:9:18: `files` is missing in `sumo-routes` (`files`: Their paths, relative to the scenario file.)",
+        "a.yaml:9:20: unknown key `file` in `sumo-routes` (did you mean `files`?)",
+        "a.yaml:10:7: `seed` cannot be -1 (from 0 to 18446744073709551615)",
+    ];
+    assert_eq!(problems(text), expected);
+}
+
+#[test]
+fn wrong_values_are_named_all_at_once() {
+    let text = "citytwin: 2
+name: ' '
+map: { city: twon }
+time: { start: 7 am, run: 30, step: 2 s, warmup: 1 h }
+demand:
+  - synthetic: { vehicles: 3500, through-traffic: 150 %, scale: -1 }
+  - sumo-routes: { files: [car.rou.xml] }
+fleet: { headway: 20 s, gap: 1 km, trucks: 60 %, vans: 60 % }
+outputs: { tripinfo: ../a.xml, summary: trips.csv, fcd: { file: a.xml, every: 1.5 s } }
+last-resort-after: 5 mins
+";
+    let expected: &[&str] = &[
+        "a.yaml:1:11: this program reads version 1 of the grammar, not 2 (write `citytwin: 1`)",
+        "a.yaml:2:7: the scenario's name is empty (give it a name; its results are kept under it)",
+        "a.yaml:3:14: there is no file `twon` (did you mean `town`? Paths are relative to the scenario file)",
+        "a.yaml:4:16: `7 am` is not a clock time (write it like `07:00`, `07:00:30` or `2026-03-10T07:00`)",
+        "a.yaml:4:27: `30` has no unit, so it is not a duration (write the unit, for example `30 s`)",
+        "a.yaml:4:37: a step cannot be 2 s long (from 0.1 s to 1 s, and a whole number of steps in a second: 0.1 s, 0.2 s, 0.25 s, 0.5 s or 1 s)",
+        "a.yaml:6:51: `through-traffic` is a share of all (from 0 % to 100 %)",
+        "a.yaml:6:65: `scale` cannot be -1 (a factor from 0 to 100)",
+        "a.yaml:7:28: there is no file `car.rou.xml` (did you mean `cars.rou.xml`? Paths are relative to the scenario file)",
+        "a.yaml:8:19: `headway` cannot be 20.0 s (from 0.1 s to 10 s)",
+        "a.yaml:8:30: `gap` cannot be 1000.0 m (from 0.1 m to 20 m)",
+        "a.yaml:8:56: the fleet's shares add up to 120 % (at most 100 %; cars are the rest)",
+        "a.yaml:9:22: `../a.xml` is not a file in the run's folder (write a plain name such as `tripinfo.xml`; `dir` or `--out` says where)",
+        "a.yaml:9:41: `trips.csv` is written by another output (give it another name)",
+        "a.yaml:9:79: `every` of 1.5 s is not a whole number of steps of 1 s (change it or `step`)",
+        "a.yaml:10:20: unknown unit `mins` in `5 mins` (did you mean `min`? Units of a duration are `s`, `min`, `h`, `ms`, `d`)",
+    ];
+    assert_eq!(problems(text), expected);
+}
+
+#[test]
+fn rules_between_keys_are_held() {
+    let cases = [
+        (
+            "map: { sumo-net: roads.net.xml }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - synthetic: { vehicles: 5 }",
+            "a.yaml:5:5: a SUMO network has no homes and jobs to make trips from (use `sumo-routes`, or a `city` map)",
+        ),
+        (
+            "map: { sumo-net: roads.net.xml }\ntime: { start: 07:00, run: 1 h }\ndemand: []",
+            "a.yaml:4:9: nobody travels (name at least one source under `demand`)",
+        ),
+        (
+            "map: { sumo-net: roads.net.xml, city: town }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - sumo-routes: { files: [cars.rou.xml] }",
+            "a.yaml:2:6: `map` should be exactly one of `city`, `sumo-net`, not 2",
+        ),
+        (
+            "map: { city: town }\ntime: { start: 07:00, run: 90.5 s }\ndemand:\n  - synthetic: { vehicles: 5 }",
+            "a.yaml:3:28: `run` of 90.5 s is not a whole number of steps of 1 s (change it or `step`)",
+        ),
+        (
+            "map: { city: town }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - synthetic: { vehicles: 5, flow: 3 veh/h }",
+            "a.yaml:5:37: `vehicles` and `flow` are both given (keep one of the two)",
+        ),
+        (
+            "map: { city: town }\ntime: { start: 07:00, run: 1 h }\nseed: 4\nseed: 5\ndemand:\n  - synthetic: { vehicles: 5 }",
+            "a.yaml:5:1: the key `seed` is given twice (keep one of the two)",
+        ),
+        (
+            "map: { city: town }\ntime: { start: 07:00, run: 1 h }\ndemand: everybody",
+            "a.yaml:4:9: `demand` should be a list, not the text `everybody` (begin each entry with `- `)",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(problems(&format!("citytwin: 1\n{text}\nname: a\n")), [expected]);
+    }
+}
+
+#[test]
+fn damaged_files_never_bring_the_program_down() {
+    let place = Place::file("a.yaml");
+    let problems = |text: &str| parse(text, &place, &mut Findings::default());
+    for end in (0..GOOD.len()).step_by(7) {
+        let _ = problems(&GOOD[..end]);
+    }
+    for (at, _) in GOOD.char_indices().step_by(19) {
+        for wrong in ["\"", "{", "\t", ":", "-", "9", "&a ", "*a "] {
+            let mut text = GOOD.to_owned();
+            text.replace_range(at..=at, wrong);
+            let _ = problems(&text);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_problem_not_a_crash() {
+    let findings = read(Path::new("/nowhere/a.yaml")).expect_err("missing");
+    assert_eq!(findings.problems()[0].to_string(), "/nowhere/a.yaml: cannot be read: there is no such file");
+}
+
+#[test]
+fn the_schema_knows_every_key_and_refuses_the_rest() {
+    let schema = schema();
+    assert_eq!(schema["additionalProperties"], false);
+    for key in
+        ["citytwin", "name", "question", "map", "time", "demand", "fleet", "outputs", "seed", "last-resort-after"]
+    {
+        assert!(schema["properties"][key].is_object(), "{key}");
+        let about = schema["properties"][key]["description"].as_str();
+        assert!(about.is_some(), "`{key}` is explained: {}", schema["properties"][key]);
+    }
+    let mut references = Vec::new();
+    collect_references(&schema, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        assert!(schema.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            into.extend(map.get("$ref").and_then(|r| r.as_str()).map(str::to_owned));
+            map.values().for_each(|value| collect_references(value, into));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| collect_references(value, into)),
+        _ => {}
+    }
+}

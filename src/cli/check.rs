@@ -1,0 +1,87 @@
+//! `citytwin check`: everything wrong with a scenario, without running it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::complaint;
+use crate::city::scenario::{self, Overrides};
+use crate::primitives::text::Findings;
+
+/// What `check` is told.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Scenario (.yaml) or SUMO configuration (.sumocfg)
+    file: PathBuf,
+    /// Print the findings as a JSON list on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// One finding, as files have it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Finding {
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+/// Checks a scenario; 2 when something is wrong with it.
+pub(super) fn check(arguments: &Arguments) -> ExitCode {
+    let (findings, code) = match scenario::load(&arguments.file, &Overrides::default()) {
+        Ok(loaded) => {
+            let (vehicles, roads) = (loaded.demand.vehicles.len(), loaded.network.roads().count());
+            super::tell(&format!(
+                "{}: {vehicles} vehicles on {roads} roads; nothing is wrong",
+                arguments.file.display()
+            ));
+            complaint::tell_left_out(&loaded.left_out);
+            let left_out = loaded.left_out.iter().map(|(what, count)| left_out(what, *count)).collect();
+            (left_out, ExitCode::SUCCESS)
+        }
+        Err(findings) => {
+            if !arguments.json {
+                complaint::tell(&findings);
+            }
+            (listed(&findings), ExitCode::from(super::INVALID))
+        }
+    };
+    if arguments.json { super::print(&super::json(&findings), code) } else { code }
+}
+
+fn listed(findings: &Findings) -> Vec<Finding> {
+    let known = |number: u32| (number > 0).then_some(number);
+    let mut list: Vec<Finding> = findings
+        .problems()
+        .iter()
+        .map(|problem| Finding {
+            severity: "error",
+            file: Some(problem.place.file.display().to_string()),
+            line: known(problem.place.line),
+            column: known(problem.place.column),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        })
+        .collect();
+    if findings.beyond_limit() > 0 {
+        let message = format!("{} more problems are not listed", findings.beyond_limit());
+        list.push(Finding { severity: "error", file: None, line: None, column: None, message, help: None });
+    }
+    list.extend(findings.left_out().iter().map(|(what, count)| left_out(what, *count)));
+    list
+}
+
+fn left_out(what: &str, count: u64) -> Finding {
+    let message = format!("left out: {count} {what}");
+    Finding { severity: "left-out", file: None, line: None, column: None, message, help: None }
+}

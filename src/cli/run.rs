@@ -1,0 +1,216 @@
+//! `citytwin run`: runs a scenario or a SUMO configuration and writes what it leaves.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::complaint;
+use crate::city::scenario::{self, LoadedScenario, Overrides};
+use crate::primitives::SimTime;
+use crate::primitives::random::Seed;
+use crate::studies::experiment::{
+    self, Destination, Finished, Program, Progress, Summary, WriteError, run_folder, run_id, user_cpu_seconds,
+};
+
+/// What `run` is told.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Scenario (.yaml) or SUMO configuration (.sumocfg)
+    file: PathBuf,
+    /// Root of every draw, instead of the file's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Threads to use; the result does not depend on it [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// When to begin, HH:MM[:SS] or seconds, instead of the file's
+    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
+    begin: Option<SimTime>,
+    /// When to end, HH:MM[:SS] or seconds, instead of the file's
+    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
+    end: Option<SimTime>,
+    /// Folder for the run's files, instead of outputs/<scenario>/<run id>
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the summary as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+    /// Write SUMO tripinfo to this file
+    #[arg(long, value_name = "FILE")]
+    tripinfo: Option<PathBuf>,
+    /// Write a SUMO summary to this file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    /// Write SUMO trajectories (FCD) to this file
+    #[arg(long, value_name = "FILE")]
+    fcd: Option<PathBuf>,
+    /// Write SUMO edge data to this file
+    #[arg(long, value_name = "FILE")]
+    edgedata: Option<PathBuf>,
+    /// Write no report page
+    #[arg(long)]
+    no_report: bool,
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    if let Err(error) = listen(&interrupted) {
+        super::tell(&format!("error: cannot listen for interrupts: {error}"));
+        return ExitCode::from(super::FAILED);
+    }
+    let began = SystemTime::now();
+    let loaded = match scenario::load(&arguments.file, &overrides(arguments)) {
+        Ok(loaded) => loaded,
+        Err(findings) => {
+            complaint::tell(&findings);
+            return ExitCode::from(super::INVALID);
+        }
+    };
+    complaint::tell_left_out(&loaded.left_out);
+    if interrupted.load(Ordering::SeqCst) {
+        super::tell("interrupted before the run began; nothing was written");
+        return ExitCode::from(super::INTERRUPTED);
+    }
+    let program = Program { command: std::env::args().collect(), began, loading_cpu_s: user_cpu_seconds() };
+    match simulate(arguments, &loaded, &program, &interrupted) {
+        Ok((finished, destination)) => tell_results(arguments, &finished, &destination),
+        Err(error) => {
+            super::tell(&format!("error: {error}"));
+            ExitCode::from(super::FAILED)
+        }
+    }
+}
+
+fn overrides(arguments: &Arguments) -> Overrides {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    Overrides {
+        seed: arguments.seed.map(Seed),
+        threads: Some(arguments.threads.map_or_else(all, usize::from)),
+        begin: arguments.begin,
+        end: arguments.end,
+    }
+}
+
+/// The first interrupt lets the step under way finish; the second ends the program at once.
+fn listen(interrupted: &Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
+    let interrupted = Arc::clone(interrupted);
+    ctrlc::set_handler(move || {
+        if interrupted.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(super::INTERRUPTED));
+        }
+    })
+}
+
+fn simulate(
+    arguments: &Arguments,
+    loaded: &LoadedScenario,
+    program: &Program,
+    interrupted: &AtomicBool,
+) -> Result<(Finished, Destination), WriteError> {
+    let destination = destination(arguments, loaded, program)?;
+    let bar = progress_bar(loaded);
+    let mut show = |progress: Progress| {
+        let since = (progress.time - progress.begin).as_milliseconds();
+        bar.set_position(u64::try_from(since).unwrap_or(0));
+        bar.set_message(format!("{}  {} on the road, {} arrived", progress.time, progress.running, progress.arrived));
+    };
+    let stop = || interrupted.load(Ordering::SeqCst);
+    let finished = experiment::run(loaded, &destination, program, &stop, &mut show);
+    bar.finish_and_clear();
+    Ok((finished?, destination))
+}
+
+/// Where files go: flags first, then the scenario's wishes in the run's folder.
+fn destination(arguments: &Arguments, loaded: &LoadedScenario, program: &Program) -> Result<Destination, WriteError> {
+    let outputs = &loaded.outputs;
+    let folder = match (&arguments.out, &outputs.dir) {
+        (Some(folder), _) => Some(experiment::make_folder(folder)?),
+        (None, Some(dir)) => {
+            let parent = dir.join(scenario::folder_name(&loaded.name));
+            Some(run_folder(&parent, &run_id(program.began, loaded.settings.seed.0))?)
+        }
+        (None, None) => None,
+    };
+    let inside = |file: &PathBuf| folder.as_ref().map(|folder| folder.join(file));
+    let single = |flag: &Option<PathBuf>, file: Option<&PathBuf>| flag.clone().or_else(|| file.and_then(inside));
+    let fcd = outputs.fcd.as_ref();
+    let edgedata = outputs.edgedata.as_ref();
+    let fcd_every = fcd.map_or(loaded.settings.step, |series| series.every);
+    let edgedata_every = edgedata.map_or(loaded.settings.road_interval, |series| series.every);
+    Ok(Destination {
+        tripinfo: single(&arguments.tripinfo, outputs.tripinfo.as_ref()),
+        summary: single(&arguments.summary, outputs.summary.as_ref()),
+        fcd: single(&arguments.fcd, fcd.map(|series| &series.file)).map(|file| (file, fcd_every)),
+        edgedata: single(&arguments.edgedata, edgedata.map(|series| &series.file)).map(|file| (file, edgedata_every)),
+        report: !arguments.no_report,
+        folder,
+    })
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress_bar(loaded: &LoadedScenario) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let Some(end) = loaded.settings.end else { return ProgressBar::new_spinner() };
+    let length = (end - loaded.settings.begin).as_milliseconds();
+    let bar = ProgressBar::new(u64::try_from(length).unwrap_or(0));
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The summary of a run and where its files are.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    folder: Option<String>,
+}
+
+fn tell_results(arguments: &Arguments, finished: &Finished, destination: &Destination) -> ExitCode {
+    let summary = &finished.summary;
+    let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
+    super::tell(&table(summary));
+    let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());
+    if arguments.json {
+        return super::print(&super::json(&Told { summary, folder }), code);
+    }
+    match folder {
+        Some(folder) => super::print(&folder, code),
+        None => code,
+    }
+}
+
+/// The short table.
+fn table(summary: &Summary) -> String {
+    let count = |n: u32| n.to_string();
+    let mean = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1} s"));
+    let rows = [
+        ("vehicles loaded", count(summary.loaded)),
+        ("  inserted", count(summary.inserted)),
+        ("  arrived", count(summary.arrived)),
+        ("  on the road at the end", count(summary.running)),
+        ("  waiting to enter at the end", count(summary.waiting_to_enter)),
+        ("mean duration of a trip", mean(summary.duration_mean_s)),
+        ("  of which waiting", mean(summary.waiting_time_mean_s)),
+        ("  time loss", mean(summary.time_loss_mean_s)),
+        ("last-resort moves", count(summary.last_resort_moves)),
+        ("overlaps", summary.laws.overlap.to_string()),
+        (
+            "vehicle updates per CPU second",
+            summary.updates_per_cpu_second.map_or("-".to_owned(), |n| format!("{n:.0}")),
+        ),
+    ];
+    let head = if summary.interrupted { "interrupted: these are partial results\n" } else { "" };
+    head.to_owned() + &rows.map(|(what, value)| format!("{what:<32}{value:>12}")).join("\n")
+}

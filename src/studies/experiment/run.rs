@@ -1,0 +1,230 @@
+//! One run: brings a loaded scenario to life, steps it to its end, and writes what is asked for.
+//!
+//! Steps are watched, never influenced. When somebody interrupts, the step under way is finished and everything is written
+//! as a partial result.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{Draft, WriteError, write_file};
+use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
+use super::summary::Summary;
+use super::sumo_xml::{self, Trajectories};
+use super::{measured, tables};
+use crate::city::scenario::LoadedScenario;
+use crate::primitives::{SimDuration, SimTime};
+use crate::simulation::City;
+use crate::simulation::outcome::Outcome;
+
+/// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
+const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
+
+/// What is written, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Destination {
+    /// Folder for tables, report and manifest; none writes none of them.
+    pub folder: Option<PathBuf>,
+    /// Whether the folder gets a report page.
+    pub report: bool,
+    /// SUMO tripinfo.
+    pub tripinfo: Option<PathBuf>,
+    /// SUMO summary.
+    pub summary: Option<PathBuf>,
+    /// SUMO trajectories, and how often.
+    pub fcd: Option<(PathBuf, SimDuration)>,
+    /// SUMO edge data, and how often.
+    pub edgedata: Option<(PathBuf, SimDuration)>,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The instant reached [s].
+    pub time: SimTime,
+    /// When the run began [s].
+    pub begin: SimTime,
+    /// When it ends, if that is known [s].
+    pub end: Option<SimTime>,
+    /// Vehicles on the road.
+    pub running: u32,
+    /// Vehicles arrived so far.
+    pub arrived: u32,
+}
+
+/// A finished run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// What it left, the warm-up cut off.
+    pub outcome: Outcome,
+    /// The few numbers one looks at first.
+    pub summary: Summary,
+}
+
+/// Runs a scenario and writes its files; `interrupted` is asked after every step.
+///
+/// # Errors
+/// When a file cannot be written; files already complete stay.
+pub fn run(
+    loaded: &LoadedScenario,
+    destination: &Destination,
+    program: &Program,
+    interrupted: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Finished, WriteError> {
+    // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
+    let mut drafts = Drafts::begin(loaded, destination)?;
+    let before = user_cpu_seconds();
+    let outcome = simulate(loaded, &mut drafts, interrupted, progress)?;
+    let simulated = user_cpu_seconds();
+    let outcome = measured::from(outcome, loaded.measured_from);
+    let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
+    let summary = Summary::of(&outcome, spent(before, simulated));
+    drafts.end(&outcome)?;
+    let mut files = write_folder(loaded, destination, &outcome)?;
+    let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
+    files.extend(
+        [destination.tripinfo.as_ref(), destination.summary.as_ref()].into_iter().chain(series).flatten().cloned(),
+    );
+    if let Some(folder) = &destination.folder {
+        let cpu = Cpu {
+            loading: program.loading_cpu_s,
+            simulating: spent(before, simulated),
+            writing: spent(simulated, user_cpu_seconds()),
+        };
+        let mut names: Vec<String> =
+            files.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string()).collect();
+        names.sort();
+        let span = (outcome.begin.to_string(), outcome.end.to_string());
+        let manifest = Manifest::of(loaded, program, &summary, span, cpu, &names);
+        // Last of all, so that a folder with a manifest is a whole run.
+        write_file(&folder.join("manifest.json"), |out| {
+            serde_json::to_writer_pretty(&mut *out, &manifest)?;
+            writeln!(out)
+        })?;
+    }
+    Ok(Finished { outcome, summary })
+}
+
+fn simulate(
+    loaded: &LoadedScenario,
+    drafts: &mut Drafts<'_>,
+    interrupted: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome, WriteError> {
+    let settings = loaded.settings;
+    let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
+    let mut instants = vec![city.instant()];
+    let mut stopped = false;
+    while !city.is_over() && !stopped {
+        // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
+        let time = city.time();
+        city.step();
+        drafts.step(time, &city)?;
+        stopped = interrupted();
+        let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;
+        if sample || stopped || city.is_over() {
+            let now = city.instant();
+            let (running, arrived) = (now.running, now.arrived);
+            progress(Progress { time: now.time, begin: settings.begin, end: settings.end, running, arrived });
+            instants.push(now);
+        }
+    }
+    let cut_short = stopped && !city.is_over();
+    let mut outcome = city.finish(cut_short);
+    outcome.city = instants;
+    Ok(outcome)
+}
+
+/// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
+struct Drafts<'a> {
+    loaded: &'a LoadedScenario,
+    tripinfo: Option<Draft>,
+    edgedata: Option<(Draft, SimDuration)>,
+    summary: Option<Draft>,
+    fcd: Option<(Draft, Trajectories, SimDuration)>,
+}
+
+impl<'a> Drafts<'a> {
+    fn begin(loaded: &'a LoadedScenario, destination: &Destination) -> Result<Self, WriteError> {
+        let mut summary = None;
+        if let Some(path) = &destination.summary {
+            let mut draft = Draft::create(path)?;
+            draft.add(|out| sumo_xml::summary_head(out))?;
+            summary = Some(draft);
+        }
+        let mut fcd = None;
+        if let Some((path, every)) = &destination.fcd {
+            let mut draft = Draft::create(path)?;
+            let mut trajectories = None;
+            draft.add(|out| Trajectories::begin(out, &loaded.demand).map(|begun| trajectories = Some(begun)))?;
+            fcd = trajectories.map(|trajectories| (draft, trajectories, *every));
+        }
+        let tripinfo = destination.tripinfo.as_deref().map(Draft::create).transpose()?;
+        let edgedata = match &destination.edgedata {
+            Some((path, every)) => Some((Draft::create(path)?, *every)),
+            None => None,
+        };
+        Ok(Self { loaded, tripinfo, edgedata, summary, fcd })
+    }
+
+    fn step(&mut self, time: SimTime, city: &City) -> Result<(), WriteError> {
+        let since = time - self.loaded.measured_from;
+        if since < SimDuration::ZERO {
+            return Ok(());
+        }
+        if let Some(draft) = &mut self.summary {
+            let instant = city.instant();
+            draft.add(|out| sumo_xml::summary_step(out, time, &instant))?;
+        }
+        if let Some((draft, trajectories, every)) = &mut self.fcd
+            && since.as_milliseconds() % every.as_milliseconds().max(1) == 0
+        {
+            let (network, demand) = (&self.loaded.network, &self.loaded.demand);
+            draft.add(|out| trajectories.step(out, time, city.vehicles(), network, demand))?;
+        }
+        Ok(())
+    }
+
+    fn end(self, outcome: &Outcome) -> Result<(), WriteError> {
+        let (network, demand) = (&self.loaded.network, &self.loaded.demand);
+        if let Some(mut draft) = self.tripinfo {
+            draft.add(|out| sumo_xml::tripinfo(out, &outcome.trips, network, demand))?;
+            draft.finish()?;
+        }
+        if let Some((mut draft, every)) = self.edgedata {
+            draft.add(|out| sumo_xml::edgedata(out, outcome, every, network))?;
+            draft.finish()?;
+        }
+        if let Some(mut draft) = self.summary {
+            draft.add(|out| sumo_xml::summary_tail(out))?;
+            draft.finish()?;
+        }
+        if let Some((mut draft, ..)) = self.fcd {
+            draft.add(|out| Trajectories::end(out))?;
+            draft.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes tables and report; the files written.
+fn write_folder(
+    loaded: &LoadedScenario,
+    destination: &Destination,
+    outcome: &Outcome,
+) -> Result<Vec<PathBuf>, WriteError> {
+    let Some(folder) = &destination.folder else { return Ok(Vec::new()) };
+    let (network, demand) = (&*loaded.network, &*loaded.demand);
+    let mut files = vec![folder.join("trips.csv"), folder.join("roads.csv")];
+    write_file(&files[0], |out| tables::trips(out, &outcome.trips, network, demand))?;
+    write_file(&files[1], |out| tables::roads(out, outcome, network))?;
+    if destination.report {
+        let path = folder.join("report.html");
+        write_report(&path, loaded, outcome)?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+fn write_report(_path: &Path, _loaded: &LoadedScenario, _outcome: &Outcome) -> Result<(), WriteError> {
+    Ok(())
+}
