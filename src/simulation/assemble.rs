@@ -9,16 +9,18 @@ use super::actors::{self, Actions, Directory, Identity, Mailbox, Percept, Post, 
 use super::kernel::ActorId;
 use super::laws::Laws;
 use super::settings::RunSettings;
-use super::step::{Books, Clockwork, Gate, Workbench};
+use super::step::{Books, Clockwork, Gate, Wayfinding, Workbench};
 use super::traffic::facts::RoadFacts;
 use super::traffic::guide::Guides;
 use super::traffic::heads::Heads;
 use super::traffic::insertion::Queues;
 use super::traffic::meter::Meter;
 use super::traffic::road::Road;
+use super::traffic::travel_time::TravelTimes;
 use super::trips::Trips;
-use crate::city::demand::{Demand, SpeedFactor};
+use crate::city::demand::{Demand, RouteChoice, SpeedFactor};
 use crate::city::network::Network;
+use crate::city::routing::Router;
 use crate::primitives::random::{Purpose, Seed};
 
 /// How often a factor outside its bounds is drawn again before it is simply cut off.
@@ -55,6 +57,11 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         emergency_brakings: 0,
         running: 0,
     });
+    let chooses = demand.vehicles.iter().any(|v| matches!(v.choice, RouteChoice::FastestAtDeparture { .. }));
+    if chooses {
+        let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
+        world.insert_resource(Wayfinding { router: Router::new(network), times });
+    }
     let first = demand.vehicles.partition_point(|v| v.departure.time < settings.begin);
     world.insert_resource(Gate {
         departures: demand.vehicles.iter().map(|v| v.departure).collect(),

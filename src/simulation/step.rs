@@ -21,8 +21,10 @@ use super::traffic::last_resort;
 use super::traffic::meter::Meter;
 use super::traffic::plan::{PlanItem, plan};
 use super::traffic::road::Road;
+use super::traffic::travel_time::TravelTimes;
 use super::trips::{Entry, Trips};
-use crate::city::demand::{Demand, Departure};
+use crate::city::demand::{Demand, Departure, RouteChoice};
+use crate::city::routing::Router;
 use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
 
@@ -51,6 +53,15 @@ pub(crate) struct Gate {
     pub given_up: u32,
     pub waiting_max: u32,
     pub due: u64,
+}
+
+/// What drivers who choose their way at departure know.
+#[derive(Resource, Debug)]
+pub(crate) struct Wayfinding {
+    /// The router over the network.
+    pub router: Router,
+    /// Travel times now.
+    pub times: TravelTimes,
 }
 
 /// What is counted.
@@ -101,6 +112,7 @@ pub(crate) fn schedule() -> Schedule {
             use_last_resort,
             swap_lanes,
             count_roads,
+            choose_ways,
             let_in,
             check_laws,
         )
@@ -312,7 +324,49 @@ fn count_roads(percept: Res<'_, Percept>, mut books: ResMut<'_, Books>) {
     books.meter.sample(&percept.road, percept.now);
 }
 
-/// Vehicles whose departure is due join the queue of their edge, and enter where there is room.
+/// Vehicles whose departure is due join the queue of their edge; those who choose their way do so now.
+fn choose_ways(
+    wayfinding: Option<ResMut<'_, Wayfinding>>,
+    mut percept: ResMut<'_, Percept>,
+    mut gate: ResMut<'_, Gate>,
+) {
+    let now = percept.now;
+    let (gate, road) = (&mut *gate, &mut percept.road);
+    let mut wayfinding = wayfinding;
+    if let Some(ways) = &mut wayfinding {
+        ways.times.sample(road);
+    }
+    while gate.departures.get(gate.next).is_some_and(|d| d.time <= now) {
+        let vehicle = index(gate.next);
+        if let Some(ways) = &wayfinding {
+            choose_way(ways, road, gate, vehicle);
+        }
+        let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
+        gate.queues.push(edge, vehicle);
+        gate.next += 1;
+        gate.due += 1;
+    }
+}
+
+/// Puts a vehicle on the fastest way by the present travel times, if it is free to choose.
+fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+    let row = &gate.demand.vehicles[vehicle as usize];
+    let RouteChoice::FastestAtDeparture { via } = &row.choice else { return };
+    if !row.stops.is_empty() {
+        return;
+    }
+    let kind = gate.demand.kind(row.kind);
+    let edges = &gate.demand.route(row.route).edges;
+    let (from, to) = (edges[0], edges[edges.len() - 1]);
+    let speed = kind.speed_max;
+    let factor = |edge: crate::primitives::ids::EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second());
+    if let Some(way) = ways.router.shortest_via_by(from, via, to, kind.class, speed, factor) {
+        let way = way.iter().map(|e| e.raw()).collect();
+        road.guides.reroute(&road.facts, vehicle, way, kind.class);
+    }
+}
+
+/// Whoever waits enters where there is room.
 fn let_in(
     clockwork: Res<'_, Clockwork>,
     mut percept: ResMut<'_, Percept>,
@@ -323,13 +377,6 @@ fn let_in(
 ) {
     let now = percept.now;
     let (gate, books, road) = (&mut *gate, &mut *books, &mut percept.road);
-    while gate.departures.get(gate.next).is_some_and(|d| d.time <= now) {
-        let vehicle = index(gate.next);
-        let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
-        gate.queues.push(edge, vehicle);
-        gate.next += 1;
-        gate.due += 1;
-    }
     if let Some(longest) = clockwork.depart_delay_max {
         let departures = &gate.departures;
         let gone = gate.queues.give_up(|v| now - departures[v as usize].time > longest);

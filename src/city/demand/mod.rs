@@ -2,7 +2,9 @@
 //!
 //! Plain checked values over a [`Network`](crate::city::network::Network); nothing here moves.
 
+pub mod fleet;
 pub mod model;
 pub mod sumo;
+pub mod synthetic;
 
 pub use model::*;

@@ -177,6 +177,18 @@ pub enum ArrivalSpeed {
     At(Speed),
 }
 
+/// How binding a vehicle's route is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteChoice {
+    /// It drives the route it was given.
+    Fixed,
+    /// It takes the fastest way by the travel times at its departure, past these roads in order.
+    FastestAtDeparture {
+        /// Roads to pass.
+        via: Vec<EdgeId>,
+    },
+}
+
 /// A vehicle of the demand: one row, one actor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vehicle {
@@ -184,8 +196,10 @@ pub struct Vehicle {
     pub name: String,
     /// Its type.
     pub kind: KindId,
-    /// Its route.
+    /// Its route; where it chooses at departure, the one over empty roads.
     pub route: RouteId,
+    /// How binding that route is.
+    pub choice: RouteChoice,
     /// How it enters.
     pub departure: Departure,
     /// Where on its last edge it arrives [m] from the lane's start; none means the end.

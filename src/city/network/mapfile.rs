@@ -35,7 +35,7 @@ pub fn write(file: &MapFile) -> String {
     let MapFile { name, map, places } = file;
     let mut text = String::from("{\n");
     let mut field = |key: &str, value: &str| {
-        let _ = write!(text, "\"{key}\": {value},\n");
+        let _ = writeln!(text, "\"{key}\": {value},");
     };
     field("format", "\"citytwin map\"");
     field("version", &VERSION.to_string());

@@ -96,7 +96,7 @@ impl Graph {
                         graph.add_turn(turn(network, network.link(id)), first);
                     }
                 }
-                graph.turns[first..].sort_by(|a, b| a.to.cmp(&b.to));
+                graph.turns[first..].sort_by_key(|turn| turn.to);
             }
             graph.speed_limit_max = speeds.iter().fold(graph.speed_limit_max, |max, (speed, _)| max.max(*speed));
             let end = lanes().next().and_then(|lane| lane.shape.points().last().copied());

@@ -98,6 +98,26 @@ impl Router {
         self.search(wish, sound, |_| 0.0)
     }
 
+    /// The same past `via` in the order given; none where one of its legs has no way.
+    pub fn shortest_via_by(
+        &self,
+        from: EdgeId,
+        via: &[EdgeId],
+        to: EdgeId,
+        class: VehicleClass,
+        speed_max: Speed,
+        factor: impl Fn(EdgeId) -> f64,
+    ) -> Option<Vec<EdgeId>> {
+        let mut way = vec![from];
+        let mut here = from;
+        for &next in via.iter().chain(std::iter::once(&to)) {
+            let leg = self.shortest_by(here, next, class, speed_max, &factor)?;
+            way.extend_from_slice(&leg[1..]);
+            here = next;
+        }
+        Some(way)
+    }
+
     /// The way that passes `via` in the order given; none where one of its legs has none.
     pub fn shortest_via(
         &self,

@@ -170,6 +170,7 @@ fn is_quiet_section(name: &str) -> bool {
 }
 
 /// Options outside those sections that only write, draw or choose between ways to the same result.
+#[rustfmt::skip]
 const QUIET: &[&str] = &[
     "gui-settings-file",
     "start",
@@ -276,17 +277,14 @@ impl Options {
 fn is_default(name: &str, value: &str) -> bool {
     let number = value.parse::<f64>().ok();
     match name {
-        "scale" => number == Some(1.0),
-        "default.action-step-length" => number == Some(0.0),
+        "scale" | "weights.random-factor" => number == Some(1.0),
+        "default.action-step-length" | "random-depart-offset" | "device.rerouting.probability" => number == Some(0.0),
         "collision.action" => value == "teleport",
         "collision.mingap-factor" => number == Some(-1.0),
         "weights.minor-penalty" => number == Some(1.5),
         "weights.turnaround-penalty" => number == Some(5.0),
-        "weights.random-factor" => number == Some(1.0),
         "default.carfollowmodel" | "carfollow.model" => value == "Krauss",
         "default.emergencydecel" => value == "default",
-        "random-depart-offset" => number == Some(0.0),
-        "device.rerouting.probability" => number == Some(0.0),
         _ => false,
     }
 }

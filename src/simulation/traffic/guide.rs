@@ -54,9 +54,12 @@ pub(crate) struct Guides {
     stops: Vec<StopFacts>,
     /// The guide of each vehicle.
     of_vehicle: Vec<u32>,
+    /// Guides by what they depend on.
+    known: BTreeMap<Key, u32>,
 }
 
-type Key = (u32, VehicleClass, Vec<(u32, u32)>);
+/// Edges of the route, class, and leg and lane of each stop.
+type Key = (Vec<u32>, VehicleClass, Vec<(u32, u32)>);
 
 impl Guides {
     /// Works out the guides of everybody in the demand.
@@ -67,21 +70,43 @@ impl Guides {
             stop_ranges: Vec::with_capacity(demand.vehicles.len()),
             stops: Vec::new(),
             of_vehicle: Vec::with_capacity(demand.vehicles.len()),
+            known: BTreeMap::new(),
         };
-        let mut known: BTreeMap<Key, u32> = BTreeMap::new();
         for vehicle in &demand.vehicles {
             let class = demand.kind(vehicle.kind).class;
             let route: Vec<u32> = demand.route(vehicle.route).edges.iter().map(|e| e.raw()).collect();
             let first = guides.stops.len();
             guides.push_stops(facts, vehicle, &route);
             let stops = &guides.stops[first..];
-            let key = (vehicle.route.raw(), class, stops.iter().map(|s| (s.leg, s.lane)).collect());
             let stops: Vec<StopFacts> = stops.to_vec();
             guides.stop_ranges.push((count(first), count(guides.stops.len())));
-            let id = *known.entry(key).or_insert_with(|| guides.build(facts, route, class, &stops));
+            let id = guides.find_or_build(facts, route, class, &stops);
             guides.of_vehicle.push(id);
         }
         guides
+    }
+
+    /// The guide for a route, made if it is new.
+    fn find_or_build(
+        &mut self,
+        facts: &RoadFacts,
+        route: Vec<u32>,
+        class: VehicleClass,
+        stops: &[StopFacts],
+    ) -> u32 {
+        let key = (route, class, stops.iter().map(|s| (s.leg, s.lane)).collect());
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let id = self.build(facts, key.0.clone(), class, stops);
+        self.known.insert(key, id);
+        id
+    }
+
+    /// Gives a vehicle without stops another route before it enters.
+    pub(crate) fn reroute(&mut self, facts: &RoadFacts, vehicle: u32, route: Vec<u32>, class: VehicleClass) {
+        let id = self.find_or_build(facts, route, class, &[]);
+        self.of_vehicle[vehicle as usize] = id;
     }
 
     /// Finds on which leg of the route each stop lies; a stop that the rest of the route does not reach is left out (the

@@ -22,3 +22,4 @@ pub(crate) mod last_resort;
 pub(crate) mod meter;
 pub(crate) mod plan;
 pub(crate) mod road;
+pub(crate) mod travel_time;

@@ -4,6 +4,7 @@
 //! resolved against the network. What does not drive on roads is left out and counted. Runs nothing.
 
 mod flows;
+mod journey;
 mod kerb;
 mod routes;
 mod rows;
@@ -20,9 +21,10 @@ use crate::primitives::text::{Findings, Place};
 use crate::primitives::{SimDuration, SimTime};
 
 use super::model::{Demand, DepartLane, DepartSpeed};
+pub(crate) use journey::{parse_depart_lane, parse_depart_speed};
 use routes::Routes;
 use rows::Rows;
-pub(crate) use rows::{parse_depart_lane, parse_depart_speed};
+pub(super) use types::default_kind;
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::city::network::Network;
 use crate::city::network::xml::suggest;
 use crate::city::routing::Router;
+use crate::primitives::VehicleClass;
 use crate::primitives::ids::{EdgeId, RouteId};
 use crate::primitives::random::{Purpose, Seed};
 use crate::primitives::text::{Place, Problem};
@@ -15,7 +16,7 @@ use super::super::model::{Route, VehicleKind};
 use super::rows::{ChoiceMember, RawRoute, RawVehicle, RawWay, Rows};
 
 /// A way a trip asks for: class, top speed in bits, and the edges it must pass.
-type Asked = (crate::primitives::VehicleClass, u64, Vec<EdgeId>);
+type Asked = (VehicleClass, u64, Vec<EdgeId>);
 
 /// Why a vehicle has no route.
 #[derive(Debug, Clone)]
@@ -34,9 +35,9 @@ pub(super) struct Routes<'r> {
     network: &'r Network,
     router: &'r Router,
     rows: &'r Rows,
-    routes: Vec<Route>,
+    distinct: Vec<Route>,
     by_edges: BTreeMap<Vec<EdgeId>, RouteId>,
-    by_row: BTreeMap<(usize, crate::primitives::VehicleClass), Option<RouteId>>,
+    by_row: BTreeMap<(usize, VehicleClass), Option<RouteId>>,
     by_trip: BTreeMap<Asked, Option<RouteId>>,
 }
 
@@ -46,7 +47,7 @@ impl<'r> Routes<'r> {
             network,
             router,
             rows,
-            routes: Vec::new(),
+            distinct: Vec::new(),
             by_edges: BTreeMap::new(),
             by_row: BTreeMap::new(),
             by_trip: BTreeMap::new(),
@@ -58,11 +59,11 @@ impl<'r> Routes<'r> {
     }
 
     pub(super) fn edges(&self, id: RouteId) -> &[EdgeId] {
-        &self.routes[id.index()].edges
+        &self.distinct[id.index()].edges
     }
 
     pub(super) fn into_routes(self) -> Vec<Route> {
-        self.routes
+        self.distinct
     }
 
     /// The route of the `number`th vehicle of a row.
@@ -167,17 +168,16 @@ impl<'r> Routes<'r> {
         let passed: Result<Vec<EdgeId>, Problem> = names.map(|name| self.find_edge(name, &raw.place, &who)).collect();
         let passed = passed.map_err(Unsound::New)?;
         let asked = (kind.class, kind.speed_max.as_metres_per_second().to_bits(), passed);
-        let found = match self.by_trip.get(&asked) {
-            Some(known) => *known,
-            None => {
-                let (class, _, passed) = &asked;
-                let last = passed.len() - 1;
-                let via = passed.get(1..last).unwrap_or_default();
-                let way = self.router.shortest_via(passed[0], via, passed[last], *class, kind.speed_max);
-                let id = way.map(|edges| self.intern(edges));
-                self.by_trip.insert(asked, id);
-                id
-            }
+        let found = if let Some(known) = self.by_trip.get(&asked) {
+            *known
+        } else {
+            let (class, _, passed) = &asked;
+            let last = passed.len() - 1;
+            let via = passed.get(1..last).unwrap_or_default();
+            let way = self.router.shortest_via(passed[0], via, passed[last], *class, kind.speed_max);
+            let id = way.map(|edges| self.intern(edges));
+            self.by_trip.insert(asked, id);
+            id
         };
         found.ok_or_else(|| {
             let over = if via.is_empty() { String::new() } else { format!(" over '{}'", via.join("', '")) };
@@ -190,9 +190,9 @@ impl<'r> Routes<'r> {
         if let Some(&known) = self.by_edges.get(&edges) {
             return known;
         }
-        let id = RouteId::new(self.routes.len());
+        let id = RouteId::new(self.distinct.len());
         self.by_edges.insert(edges.clone(), id);
-        self.routes.push(Route { edges });
+        self.distinct.push(Route { edges });
         id
     }
 }

@@ -107,12 +107,11 @@ impl Types {
             let problem = |message: String| Problem::new(distribution.place.clone(), message);
             let mut choice = Vec::new();
             for (member, weight) in &distribution.members {
-                match self.meanings.get(member) {
-                    Some(Meaning::Kind(id)) => choice.push((*id, weight.unwrap_or(self.weights[id.index()]))),
-                    _ => {
-                        let message = format!("distribution '{}' has an unknown type '{member}'", distribution.name);
-                        findings.problem(suggest(problem(message), member, self.meanings.keys().map(String::as_str)));
-                    }
+                if let Some(Meaning::Kind(id)) = self.meanings.get(member) {
+                    choice.push((*id, weight.unwrap_or(self.weights[id.index()])));
+                } else {
+                    let message = format!("distribution '{}' has an unknown type '{member}'", distribution.name);
+                    findings.problem(suggest(problem(message), member, self.meanings.keys().map(String::as_str)));
                 }
             }
             if !choice.iter().any(|(_, weight)| *weight > 0.0) && !distribution.members.is_empty() {
@@ -183,7 +182,7 @@ fn class_defaults(class: VehicleClass) -> ClassDefaults {
 }
 
 /// A type with nothing but its class's defaults.
-fn default_kind(name: &str, class: VehicleClass, patience: SimDuration) -> VehicleKind {
+pub(in crate::city::demand) fn default_kind(name: &str, class: VehicleClass, patience: SimDuration) -> VehicleKind {
     let defaults = class_defaults(class);
     let acceleration = Acceleration::metres_per_second_squared;
     VehicleKind {
@@ -211,6 +210,7 @@ fn default_kind(name: &str, class: VehicleClass, patience: SimDuration) -> Vehic
 }
 
 /// What only draws, counts emissions, or matters for riders and for moving within a lane.
+#[rustfmt::skip]
 const QUIET: &[&str] = &[
     "id",
     "vClass",
@@ -342,13 +342,11 @@ impl Numbers<'_, '_, '_> {
             kind.speed_max = Speed::metres_per_second(wish.min(limit));
         }
         if let Some(text) = self.element.get("speedFactor") {
-            match speed_factor(text, kind.speed_factor) {
-                Some(factor) => kind.speed_factor = factor,
-                None => {
-                    let message =
-                        format!("'speedFactor' is neither a number nor normc(mean,deviation,min,max): '{text}'");
-                    self.findings.problem(self.element.problem(message));
-                }
+            if let Some(factor) = speed_factor(text, kind.speed_factor) {
+                kind.speed_factor = factor;
+            } else {
+                let message = format!("'speedFactor' is neither a number nor normc(mean,deviation,min,max): '{text}'");
+                self.findings.problem(self.element.problem(message));
             }
         }
         if let Some(deviation) = self.positive("speedDev", true) {
@@ -377,9 +375,8 @@ impl Numbers<'_, '_, '_> {
             self.findings.problem(self.element.problem(format!("'sigma' lies between 0 and 1, not at {sigma}")));
         }
         kind.following = match self.element.get("carFollowModel") {
-            Some("IDM") => CarFollowing::Idm { exponent },
+            Some("IDM" | "carFollowing-IDM") => CarFollowing::Idm { exponent },
             None | Some("Krauss" | "carFollowing-Krauss") => CarFollowing::Krauss { sigma },
-            Some("carFollowing-IDM") => CarFollowing::Idm { exponent },
             Some(other @ ("EIDM" | "IDMM" | "ACC" | "CACC")) => {
                 self.findings.unsupported(format!("car-following model {other} (IDM used)"), 1);
                 CarFollowing::Idm { exponent }
@@ -417,11 +414,8 @@ impl Numbers<'_, '_, '_> {
         match self.element.get("impatience") {
             None => {}
             Some("off") => kind.impatience_after = NEVER,
-            Some(_) => {
-                if self.element.number("impatience", self.findings).is_some_and(|base| base != 0.0) {
-                    self.findings.unsupported("'impatience' of vehicle types other than 0 and off", 1);
-                }
-            }
+            Some(_) if self.element.number("impatience", self.findings) == Some(0.0) => {}
+            Some(_) => self.findings.unsupported("'impatience' of vehicle types other than 0 and off", 1),
         }
     }
 }

@@ -8,11 +8,11 @@ use crate::primitives::random::Purpose;
 use crate::primitives::text::{Findings, Problem};
 use crate::primitives::{Distance, SimDuration, SimTime};
 
-use super::super::model::{Demand, DepartLane, Departure, Stop, Vehicle};
+use super::super::model::{Demand, DepartLane, Departure, RouteChoice, Stop, Vehicle};
 use super::ReadSettings;
 use super::kerb::suggest_lane;
 use super::routes::{Routes, Unsound, draw_weighted};
-use super::rows::{RawArrival, RawDepart, RawStop, RawVehicle, Rows, StopIndex};
+use super::rows::{RawArrival, RawDepart, RawStop, RawVehicle, RawWay, Rows, StopIndex};
 use super::types::{DEFAULT_TYPE, Meaning};
 
 /// Least length of a place to stop [m]: twice SUMO's `POSITION_EPS`.
@@ -77,6 +77,16 @@ impl Reader<'_> {
                 // The others of a flow would only say the same again.
                 return;
             }
+        }
+    }
+
+    /// Rows that name only their ends leave the way to the traffic at departure, as SUMO's trips do.
+    fn choice(&self, raw: &RawVehicle, routes: &Routes<'_>) -> RouteChoice {
+        match &raw.way {
+            RawWay::Ends { via, .. } => RouteChoice::FastestAtDeparture {
+                via: via.iter().filter_map(|name| routes.network().find_edge(name)).collect(),
+            },
+            _ => RouteChoice::Fixed,
         }
     }
 
@@ -146,6 +156,7 @@ impl Reader<'_> {
             name,
             kind,
             route,
+            choice: self.choice(raw, routes),
             departure: Departure { time, lane: raw.lane, position: raw.position, speed: raw.speed },
             arrival_position: match raw.arrival {
                 RawArrival::End => None,

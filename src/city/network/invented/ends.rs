@@ -82,7 +82,7 @@ fn first_hit(graph: &Graph, own: usize, from: Point, to: Point) -> Option<(f64, 
             continue;
         }
         for pair in link.line.windows(2) {
-            if let Some((t, _)) = segment_crossing(from, to, pair[0], pair[1])
+            if let Some((t, _)) = segment_crossing((from, to), (pair[0], pair[1]))
                 && nearest.is_none_or(|(least, _)| t < least)
             {
                 nearest = Some((t, i));

@@ -1,7 +1,7 @@
 //! The grain of the city: which way streets want to run at every place.
 //!
 //! A sum of tensors that fade with distance, as Chen, Esch, Wonka, Müller, Zhang (2008, "Interactive procedural street
-//! modeling", ACM Trans. Graph. 27(3), section 5) build it: every quarter has its own grid, the old town runs around and
+//! modeling", ACM Trans. Graph. 27(3)) build it: every quarter has its own grid, the old town runs around and
 //! towards its square, and streets near the water follow it. A tensor is kept as the doubled angle's cosine and sine, so
 //! that a street has no preferred end.
 

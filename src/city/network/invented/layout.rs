@@ -202,7 +202,7 @@ fn leaving_circle(line: &[Point], centre: Point) -> (f64, Point) {
             // The radius grows along the segment; bisect it.
             let (mut low, mut high) = (0.0, 1.0);
             for _ in 0..40 {
-                let middle = (low + high) / 2.0;
+                let middle = f64::midpoint(low, high);
                 let inside = apart(pair[0] + (pair[1] - pair[0]) * middle, centre) < ROUNDABOUT_RADIUS;
                 (low, high) = if inside { (middle, high) } else { (low, middle) };
             }
@@ -215,7 +215,7 @@ fn leaving_circle(line: &[Point], centre: Point) -> (f64, Point) {
 
 /// Whether a link crosses the river.
 pub(super) fn is_bridge(plan: &Plan, link: &Link) -> bool {
-    link.line.windows(2).any(|a| plan.river.windows(2).any(|b| segment_crossing(a[0], a[1], b[0], b[1]).is_some()))
+    link.line.windows(2).any(|a| plan.river.windows(2).any(|b| segment_crossing((a[0], a[1]), (b[0], b[1])).is_some()))
 }
 
 /// The nodes where main roads leave the map.

@@ -92,15 +92,24 @@ fn distance_to_segment(a: Point, b: Point, point: Point) -> f64 {
     (x * x + y * y).sqrt()
 }
 
-/// Where two segments cross, as fractions of each.
-pub(super) fn segment_crossing(a: Point, b: Point, c: Point, d: Point) -> Option<(f64, f64)> {
-    let ((rx, ry), (sx, sy), (ox, oy)) = ((b.x - a.x, b.y - a.y), (d.x - c.x, d.y - c.y), (c.x - a.x, c.y - a.y));
-    let denominator = rx * sy - ry * sx;
+/// Where two segments, each given by its ends, cross, as fractions of each.
+pub(super) fn segment_crossing(first: (Point, Point), second: (Point, Point)) -> Option<(f64, f64)> {
+    let (r, s) = (difference(first), difference(second));
+    let offset = difference((first.0, second.0));
+    let denominator = cross(r, s);
     if denominator.abs() < 1e-12 {
         return None;
     }
-    let (t, u) = ((ox * sy - oy * sx) / denominator, (ox * ry - oy * rx) / denominator);
+    let (t, u) = (cross(offset, s) / denominator, cross(offset, r) / denominator);
     ((0.0..=1.0).contains(&t) && (0.0..=1.0).contains(&u)).then_some((t, u))
+}
+
+fn difference((from, to): (Point, Point)) -> (f64, f64) {
+    (to.x - from.x, to.y - from.y)
+}
+
+fn cross(a: (f64, f64), b: (f64, f64)) -> f64 {
+    a.0 * b.1 - a.1 * b.0
 }
 
 /// Every crossing of two chains: offset along the first, along the second [m], and the place.
@@ -115,7 +124,7 @@ pub(super) fn crossings(first: &[Point], second: &[Point]) -> Vec<(f64, f64, Poi
         let mut along_other = 0.0;
         for b in second.windows(2) {
             let step_other = (b[1] - b[0]).norm();
-            if let Some((s, t)) = segment_crossing(a[0], a[1], b[0], b[1]) {
+            if let Some((s, t)) = segment_crossing((a[0], a[1]), (b[0], b[1])) {
                 found.push((along + s * step, along_other + t * step_other, a[0] + (a[1] - a[0]) * s));
             }
             along_other += step_other;
@@ -134,8 +143,8 @@ pub(super) fn bounding_box(line: &[Point]) -> (Point, Point) {
 }
 
 /// Whether two boxes, given by their corners, have a point in common.
-pub(super) fn boxes_touch((a, b): (Point, Point), (c, d): (Point, Point)) -> bool {
-    a.x <= d.x && c.x <= b.x && a.y <= d.y && c.y <= b.y
+pub(super) fn boxes_touch((a, b): (Point, Point), other: (Point, Point)) -> bool {
+    a.x <= other.1.x && other.0.x <= b.x && a.y <= other.1.y && other.0.y <= b.y
 }
 
 /// A smooth curve through the corners given: Chaikin's corner cutting (1974), `rounds` times; the ends stay.

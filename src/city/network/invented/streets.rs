@@ -118,7 +118,7 @@ impl Grower<'_> {
     fn beyond_bypass(&self, at: Point) -> bool {
         let bypass = &self.plan.streets[0].line;
         (at - Point::origin()).norm() > self.plan.size.built() * 0.8
-            && bypass.windows(2).any(|pair| segment_crossing(Point::origin(), at, pair[0], pair[1]).is_some())
+            && bypass.windows(2).any(|pair| segment_crossing((Point::origin(), at), (pair[0], pair[1])).is_some())
     }
 
     fn cells_near(&self, at: Point, distance: f64) -> impl Iterator<Item = &(Point, Vector)> {
@@ -187,7 +187,7 @@ impl Grower<'_> {
             .iter()
             .filter(|street| street.rank != Rank::Trunk)
             .flat_map(|street| street.line.windows(2))
-            .filter_map(|pair| segment_crossing(from, to, pair[0], pair[1]).map(|(t, _)| t))
+            .filter_map(|pair| segment_crossing((from, to), (pair[0], pair[1])).map(|(t, _)| t))
             .fold(f64::INFINITY, f64::min);
         if !nearest.is_finite() {
             return None;

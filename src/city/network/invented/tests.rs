@@ -99,7 +99,7 @@ fn junctions_have_room() {
         let streets = streets(&city.map);
         complaints
             .extend(streets.iter().filter(|s| length(&s.2) < 25.0).map(|s| format!("a street of {} m", length(&s.2))));
-        for node in 0..nodes.len() {
+        for (node, junction) in nodes.iter().enumerate() {
             let out = |line: &[Point]| unit(point_at(line, 16.0) - line[0]);
             let mut legs = Vec::new();
             for (from, to, line) in &streets {
@@ -112,7 +112,7 @@ fn junctions_have_room() {
             }
             for (i, a) in legs.iter().enumerate() {
                 for b in legs[i + 1..].iter().filter(|b| angle_between(*a, **b) < 25.0_f64.to_radians()) {
-                    complaints.push(format!("{} has legs {a} and {b}", nodes[node].name));
+                    complaints.push(format!("{} has legs {a} and {b}", junction.name));
                 }
             }
         }

@@ -46,6 +46,7 @@ impl Projection {
 pub(super) enum Control {
     Automatic,
     Signal,
+    ActuatedSignal,
     RightBeforeLeft,
     AllwayStop,
     Roundabout,
@@ -74,6 +75,7 @@ impl Node {
         let control = match node.control {
             BareControl::Automatic => Control::Automatic,
             BareControl::Signal => Control::Signal,
+            BareControl::ActuatedSignal => Control::ActuatedSignal,
             BareControl::RightBeforeLeft => Control::RightBeforeLeft,
             BareControl::AllwayStop => Control::AllwayStop,
             BareControl::Roundabout => Control::Roundabout,
@@ -102,7 +104,7 @@ pub(super) struct Road {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub street: Option<String>,
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub road_type: Option<String>,
+    pub kind: Option<String>,
     pub limit_kmh: f64,
     pub priority: i32,
     /// Whether the lanes lie around the line, as on one-way streets.
@@ -127,7 +129,7 @@ impl Road {
             from: map.nodes[road.from].name.clone(),
             to: map.nodes[road.to].name.clone(),
             street: road.street.clone(),
-            road_type: road.road_type.clone(),
+            kind: road.road_type.clone(),
             limit_kmh: hundredths(road.speed.as_kilometres_per_hour()),
             priority: road.priority,
             centred: road.centred,

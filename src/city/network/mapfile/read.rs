@@ -245,7 +245,7 @@ impl Reader<'_> {
             lanes,
             speed: Speed::kilometres_per_hour(road.limit_kmh),
             priority: road.priority,
-            road_type: road.road_type,
+            road_type: road.kind,
         })
     }
 
@@ -315,6 +315,7 @@ fn bare_node(node: dto::Node) -> BareNode {
     let control = match node.control {
         dto::Control::Automatic => BareControl::Automatic,
         dto::Control::Signal => BareControl::Signal,
+        dto::Control::ActuatedSignal => BareControl::ActuatedSignal,
         dto::Control::RightBeforeLeft => BareControl::RightBeforeLeft,
         dto::Control::AllwayStop => BareControl::AllwayStop,
         dto::Control::Roundabout => BareControl::Roundabout,

@@ -32,7 +32,7 @@ pub(super) fn build(raw: &RawNetwork<'_>, findings: &mut Findings) -> NetworkPar
         edges: columns.edges,
         lanes: columns.lanes,
         links: columns.links,
-        signals: signals.signals,
+        signals: signals.all,
         projection: raw.projection.clone().unwrap_or(Projection::None),
         left_hand: raw.left_hand,
     }
@@ -218,14 +218,14 @@ impl Columns {
         let to = resolve(&raw.to, raw.to_lane, "leads to");
         let via = match raw.via.as_deref() {
             None => None,
-            Some(name) => match split_lane(name) {
-                Some((edge, index)) => Some(resolve(edge, index, "leads over")?),
-                None => {
+            Some(name) => {
+                let Some((edge, index)) = split_lane(name) else {
                     let message = format!("a connection leads over '{name}', which is no lane's name");
                     findings.problem(Problem::new(raw.place.clone(), message));
-                    None
-                }
-            },
+                    return None;
+                };
+                Some(resolve(edge, index, "leads over")?)
+            }
         };
         let (from, to) = (from?, to?);
         let signal = raw.signal.as_ref().and_then(|(name, index)| signals.head(name, *index, raw, findings));
@@ -262,7 +262,7 @@ fn internal_junction(name: &str, junctions: &BTreeMap<&str, JunctionId>) -> Opti
 
 /// Signals by name, and the names that govern railways.
 struct Signals {
-    signals: Vec<Signal>,
+    all: Vec<Signal>,
     by_name: BTreeMap<String, SignalId>,
     of_railways: BTreeSet<String>,
 }
@@ -282,7 +282,7 @@ impl Signals {
             }
             return None;
         };
-        let heads = self.signals[id.index()].programs.iter().map(|program| program.phases[0].aspects.len()).min();
+        let heads = self.all[id.index()].programs.iter().map(|program| program.phases[0].aspects.len()).min();
         if heads.is_some_and(|heads| index as usize >= heads) {
             let message = format!("a connection obeys head {index} of signal '{name}', whose phases are shorter");
             findings.problem(Problem::new(raw.place.clone(), message));
@@ -313,7 +313,7 @@ fn gather_signals(raw: &RawNetwork<'_>, findings: &mut Findings) -> Signals {
         .filter(|junction| matches!(junction.kind.as_ref(), "rail_signal" | "rail_crossing"))
         .map(|junction| junction.name.to_string())
         .collect();
-    Signals { signals, by_name, of_railways }
+    Signals { all: signals, by_name, of_railways }
 }
 
 /// Connections by the lane they begin on, in the order of the file.

@@ -57,13 +57,14 @@ pub(crate) fn parse_classes(
                 "all" => set = ClassSet::ALL,
                 // Spelled out by old networks; both stand for what every lane is used for anyway.
                 "none" | "ignoring" => {}
-                _ => match VehicleClass::from_name(word) {
-                    Some(class) => set = set.union(ClassSet::of(&[class])),
-                    None => {
+                _ => {
+                    if let Some(class) = VehicleClass::from_name(word) {
+                        set = set.union(ClassSet::of(&[class]));
+                    } else {
                         let names = VehicleClass::ALL.iter().map(|class| class.name());
                         complain(suggest(place(format!("unknown vehicle class '{word}'")), word, names));
                     }
-                },
+                }
             }
         }
         set

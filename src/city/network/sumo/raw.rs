@@ -188,7 +188,9 @@ fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> 
     };
     let allowed = classes("allow", Some("disallow"));
     let (change_left, change_right) = (classes("changeLeft", None), classes("changeRight", None));
-    complaints.into_iter().for_each(|problem| findings.problem(problem));
+    for problem in complaints {
+        findings.problem(problem);
+    }
     let name = element.get("id").unwrap_or("?");
     let mut positive = |attribute: &str, default: Option<f64>| {
         if element.get(attribute).is_none() {
