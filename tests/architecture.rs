@@ -113,7 +113,7 @@ const OWED: &[(&str, &str, &str)] = &[
 /// A crate, or a part of std, and the rooms whose code may name it; tests are free.
 const FENCES: &[(&str, &[&str])] = &[
     ("bevy_ecs", &["simulation", "simulation/actors"]),
-    ("rayon", &["simulation", "simulation/traffic"]),
+    ("rayon", &["city/demand", "simulation", "simulation/traffic"]),
     ("petgraph", &["city/network", "city/routing"]),
     ("quick_xml", &["city/network", "studies/experiment"]),
     ("flate2", &["city/network"]),
