@@ -92,3 +92,157 @@ fn help_version_and_schema_are_data() {
     let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).expect("JSON");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
+
+/// A street of two roads, in SUMO's form: `a ──west──> b ──east──> c`.
+const NET: &str = r#"<net version="1.20">
+    <location netOffset="0.00,0.00" convBoundary="0.00,0.00,400.00,0.00" origBoundary="0,0,0,0" projParameter="!"/>
+    <edge id=":b_0" function="internal">
+        <lane id=":b_0_0" index="0" speed="13.89" length="10.00" shape="195.00,-1.60 205.00,-1.60"/>
+    </edge>
+    <edge id="west" from="a" to="b" priority="1">
+        <lane id="west_0" index="0" speed="13.89" length="195.00" shape="0.00,-1.60 195.00,-1.60"/>
+    </edge>
+    <edge id="east" from="b" to="c" priority="1">
+        <lane id="east_0" index="0" speed="13.89" length="195.00" shape="205.00,-1.60 400.00,-1.60"/>
+    </edge>
+    <junction id="a" type="dead_end" x="0.00" y="0.00" incLanes="" intLanes="" shape="0.00,0.00 0.00,-3.20"/>
+    <junction id="b" type="priority" x="200.00" y="0.00" incLanes="west_0" intLanes=":b_0_0" shape="195.00,0.00 195.00,-3.20 205.00,-3.20">
+        <request index="0" response="0" foes="0" cont="0"/>
+    </junction>
+    <junction id="c" type="dead_end" x="400.00" y="0.00" incLanes="east_0" intLanes="" shape="400.00,-3.20 400.00,0.00"/>
+    <connection from="west" to="east" fromLane="0" toLane="0" via=":b_0_0" dir="s" state="M"/>
+    <connection from=":b_0" to="east" fromLane="0" toLane="0" dir="s" state="M"/>
+</net>
+"#;
+
+const CARS: &str = r#"<routes>
+    <route id="through" edges="west east"/>
+    <vehicle id="one" route="through" depart="0"/>
+    <vehicle id="two" route="through" depart="3"/>
+    <vehicle id="late" route="through" depart="290"/>
+</routes>
+"#;
+
+const CONFIGURATION: &str = r#"<configuration>
+    <input><net-file value="street.net.xml"/><route-files value="cars.rou.xml"/></input>
+    <time><begin value="0"/><end value="300"/></time>
+</configuration>
+"#;
+
+const SCENARIO: &str = "citytwin: 1
+name: The street
+question: Does anybody get through?
+map: { sumo-net: street.net.xml }
+time: { start: 00:00, run: 5 min }
+demand:
+  - sumo-routes: { files: [cars.rou.xml] }
+outputs: { dir: results, tripinfo: tripinfo.xml, fcd: { file: fcd.xml, every: 10 s }, edgedata: { file: edges.xml }, road-interval: 1 min }
+";
+
+fn street() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files =
+        [("street.net.xml", NET), ("cars.rou.xml", CARS), ("a.sumocfg", CONFIGURATION), ("street.yaml", SCENARIO)];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn a_scenario_leaves_a_whole_folder_and_tells_where() {
+    let folder = street();
+    let output = citytwin(folder.path(), &["run", "street.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let place = text(&output.stdout);
+    assert!(place.starts_with("results/the-street/") && place.ends_with("-s42\n"), "{place}");
+    let run = folder.path().join(place.trim_end());
+    let files = ["edges.xml", "fcd.xml", "manifest.json", "report.html", "roads.csv", "trips.csv", "tripinfo.xml"];
+    let mut expected: Vec<String> = files.iter().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(names(&run), expected, "and no unfinished file among them");
+    let manifest: serde_json::Value = serde_json::from_str(&read(&run, "manifest.json")).expect("JSON");
+    let results = &manifest["results"];
+    assert_eq!((&results["loaded"], &results["arrived"], &results["running"]), (&3.into(), &2.into(), &1.into()));
+    assert_eq!(manifest["inputs"].as_array().map(Vec::len), Some(3), "scenario, network and routes are hashed");
+    assert_eq!(manifest["scenario"]["question"], "Does anybody get through?");
+    assert_eq!(manifest["files"].as_array().map(Vec::len), Some(files.len() - 1), "all but itself");
+    assert_eq!(read(&run, "trips.csv").lines().count(), 1 + 3);
+    assert_eq!(read(&run, "tripinfo.xml").matches("<tripinfo ").count(), 2, "finished trips only, as SUMO has it");
+    assert_eq!(read(&run, "fcd.xml").matches("<timestep ").count(), 30);
+    assert_eq!(read(&run, "edges.xml").matches("<interval ").count(), 5);
+    assert!(read(&run, "report.html").contains("Does anybody get through?"));
+}
+
+#[test]
+fn a_configuration_writes_only_what_is_asked_for() {
+    let folder = street();
+    let before = names(folder.path());
+    let output = citytwin(folder.path(), &["run", "a.sumocfg", "--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), &summary["arrived"]), (Some(0), &2.into()));
+    assert_eq!(names(folder.path()), before, "nothing is written beside a configuration");
+    let words = ["run", "a.sumocfg", "--out", "out", "--summary", "s.xml", "--end", "00:01", "--no-report"];
+    let output = citytwin(folder.path(), &words);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "out\n".to_owned()));
+    assert_eq!(names(&folder.path().join("out")), ["manifest.json", "roads.csv", "trips.csv"]);
+    assert_eq!(read(folder.path(), "s.xml").matches("<step ").count(), 60);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_city_whatever_the_threads() {
+    let folder = street();
+    for (name, threads) in [("one", "1"), ("four", "4")] {
+        let output =
+            citytwin(folder.path(), &["run", "street.yaml", "--out", name, "--threads", threads, "--seed", "7"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    for file in ["trips.csv", "roads.csv", "tripinfo.xml", "fcd.xml", "edges.xml"] {
+        let [one, four] = ["one", "four"].map(|run| read(&folder.path().join(run), file));
+        assert_eq!(one, four, "{file}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_failure_that_names_the_file() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let folder = street();
+    let before = names(folder.path());
+    for flag in ["--tripinfo", "--summary", "--fcd", "--edgedata"] {
+        let output = citytwin(folder.path(), &["run", "a.sumocfg", flag, "/dev/full"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{flag}: {told}");
+        assert!(told.contains("cannot write `/dev/full`: the disk is full"), "{flag}: {told}");
+    }
+    let output = citytwin(folder.path(), &["run", "a.sumocfg", "--fcd", "missing/fcd.xml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("missing/fcd.xml"));
+    assert_eq!(names(folder.path()), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_finishes_the_step_and_keeps_what_there_is() {
+    let folder = street();
+    let words = ["run", "a.sumocfg", "--end", "5000000", "--summary", "s.xml", "--out", "out"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
+    let mut child = command.args(words).current_dir(folder.path()).spawn().expect("the program starts");
+    // Its unfinished summary shows that the run has begun; a program that ends before that fails below.
+    while !names(folder.path()).iter().any(|name| name.ends_with(".part")) {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before it was interrupted");
+        std::thread::yield_now();
+    }
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(told.success());
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let manifest: serde_json::Value = serde_json::from_str(&read(folder.path(), "out/manifest.json")).expect("JSON");
+    assert_eq!(manifest["results"]["interrupted"], true);
+    assert!(read(folder.path(), "s.xml").ends_with("</summary>\n"), "what is there is whole");
+    assert!(!names(folder.path()).iter().any(|name| name.ends_with(".part")));
+}

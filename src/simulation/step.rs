@@ -183,12 +183,12 @@ fn move_bodies(
             }
         });
     }
-    for (lane, bodies, tally) in work {
+    for (lane, mut bodies, tally) in work {
         books.updates += bodies.len() as u64;
         books.emergency_brakings += tally.emergency_brakings;
         books.laws.add_jumps(tally.jumps);
         if tally.stops_reached > 0 {
-            tell_stopped(&bodies, now, clockwork.step, &mut post);
+            tell_stopped(&mut bodies, now, clockwork.step, &mut post);
         }
         road.lanes[lane as usize] = bodies;
     }
@@ -255,8 +255,9 @@ fn announce(road: &mut Road, plans: &[LanePlan]) {
 }
 
 /// Tells the actors whose bodies have come to stand at a planned stop in this step.
-fn tell_stopped(bodies: &[Body], now: SimTime, step: SimDuration, post: &mut Post) {
-    for body in bodies.iter().filter(|b| b.is_standing() && b.stop_time <= 0.0) {
+fn tell_stopped(bodies: &mut [Body], now: SimTime, step: SimDuration, post: &mut Post) {
+    for body in bodies.iter_mut().filter(|b| b.halt == Halt::Reached) {
+        body.halt = Halt::Standing;
         let (road, to) = (ActorId::new(actors::ROAD, 0), ActorId::new(actors::VEHICLES, body.id));
         post.0.post(road, to, Notice::ReachedStop { at: now + step });
     }

@@ -148,7 +148,8 @@ impl Check<'_> {
             }
             let mut via = link.via;
             let mut steps = 0;
-            while let Some(lane) = via {
+            // Files have paths that nobody drives on; they may lead nowhere.
+            while let Some(lane) = via.filter(|&lane| network.lane(lane).allowed.any_on_road()) {
                 let onward = network.lane(lane).link_ids().find(|&next| network.link(next).to == link.to);
                 steps += 1;
                 let Some(next) = onward.filter(|_| network.edge_of(lane).is_internal() && steps < 8) else {

@@ -16,12 +16,12 @@ use super::tree::Spot;
 use super::units::Unreadable;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
-use crate::primitives::{SimDuration, SimTime};
+use crate::primitives::{Flow, SimDuration, SimTime};
 
 /// The longest run [s]: a week.
 const RUN_MAX: SimDuration = SimDuration::milliseconds(7 * 24 * 3_600_000);
 /// The most vehicles a synthetic source may ask for.
-const VEHICLES_MAX: f64 = 5_000_000.0;
+const VEHICLES_MAX: f64 = 2_000_000.0;
 /// Files of a run's folder that an output cannot replace.
 const RESERVED: [&str; 4] = ["manifest.json", "trips.csv", "roads.csv", "report.html"];
 
@@ -212,18 +212,18 @@ impl Checker<'_> {
         };
         let through_traffic = self.share(key.through_traffic.as_ref(), "`through-traffic`").unwrap_or(0.15);
         let buses = key.buses.as_ref().is_none_or(|buses| buses.value);
-        let vehicles = self.synthetic_vehicles(key, &place, warmup, run)?;
-        Some(Synthetic { place, vehicles, profile, through_traffic, buses })
+        let flow = self.synthetic_flow(key, &place, warmup, run)?;
+        Some(Synthetic { place, flow, profile, through_traffic, buses })
     }
 
-    /// How many vehicles a synthetic source asks for over warm-up and run.
-    fn synthetic_vehicles(
+    /// How much traffic a synthetic source asks for, scaled.
+    fn synthetic_flow(
         &mut self,
         key: &SyntheticKey,
         place: &Place,
         warmup: SimDuration,
         run: SimDuration,
-    ) -> Option<u32> {
+    ) -> Option<Flow> {
         let scale = key.scale.as_ref().map_or(1.0, |scale| scale.value);
         if let Some(key) = &key.scale
             && !(0.0..=100.0).contains(&scale)
@@ -232,17 +232,10 @@ impl Checker<'_> {
             return None;
         }
         let spot = Spot { line: place.line, column: place.column };
-        // Both are thought of over the measured run; the warm-up gets as many per hour on top.
-        let per_second = match (&key.vehicles, &key.flow) {
-            (Some(vehicles), None) => f64::from(vehicles.value) / run.as_seconds(),
-            (None, Some(flow)) => {
-                let per_hour = self.read(flow.spot, flow.value.read())?.as_vehicles_per_hour();
-                if per_hour < 0.0 {
-                    self.wrong(flow.spot, "a flow cannot be negative", "write it like `3500 veh/h`");
-                    return None;
-                }
-                per_hour / 3600.0
-            }
+        // A number of vehicles is meant for the measured run; the warm-up gets as many per hour.
+        let flow = match (&key.vehicles, &key.flow) {
+            (Some(vehicles), None) => Flow::vehicles_per_hour(f64::from(vehicles.value) / run.as_seconds() * 3600.0),
+            (None, Some(flow)) => self.read(flow.spot, flow.value.read())?,
             (Some(_), Some(flow)) => {
                 self.wrong(flow.spot, "`vehicles` and `flow` are both given", "keep one of the two");
                 return None;
@@ -252,14 +245,13 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let vehicles = (per_second * (warmup + run).as_seconds() * scale).round();
+        let flow = flow * scale;
+        let vehicles = flow.as_vehicles_per_hour() * (warmup + run).as_seconds() / 3600.0;
         if !(0.0..=VEHICLES_MAX).contains(&vehicles) {
-            self.wrong(spot, format!("synthetic demand of {vehicles} vehicles is too much"), "at most 5,000,000");
+            self.wrong(spot, format!("synthetic demand cannot be {vehicles:.0} vehicles"), "from 0 to 2,000,000");
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "just checked to lie in 0..=5e6")]
-        let vehicles = vehicles as u32;
-        Some(vehicles)
+        Some(flow)
     }
 
     fn share(&mut self, key: Option<&At<WrittenShare>>, what: &str) -> Option<f64> {

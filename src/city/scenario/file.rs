@@ -83,13 +83,14 @@ pub(super) struct FilesKey {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SyntheticKey {
-    /// Vehicles that depart during `run`, buses not counted. Give this or `flow`.
+    /// Vehicles that depart in a time as long as `run`, buses not counted; the warm-up gets as many per hour. Give this or
+    /// `flow`.
     pub vehicles: Option<At<u32>>,
-    /// Vehicles that depart per hour, buses not counted. Give this or `vehicles`.
+    /// Vehicles that depart per hour on average, buses not counted. Give this or `vehicles`.
     pub flow: Option<At<WrittenFlow>>,
     /// How departures spread over time. `flat` unless given.
     pub profile: Option<At<ProfileKey>>,
-    /// Share of trips that begin and end at the map's border. 15 % unless given.
+    /// Share of trips that pass through, from one edge of the map to another. 15 % unless given.
     pub through_traffic: Option<At<WrittenShare>>,
     /// Whether the map's bus lines run. They do unless it says `false`.
     pub buses: Option<At<bool>>,
@@ -101,7 +102,7 @@ pub(super) struct SyntheticKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ProfileKey {
-    /// Rising to a peak and falling again.
+    /// As on a weekday: rising until 07:45, then falling.
     MorningPeak,
     /// Evenly.
     Flat,

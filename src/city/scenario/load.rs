@@ -11,6 +11,7 @@ use super::resolved::Resolved;
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::network::Network;
+use crate::city::network::places::Places;
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
@@ -47,6 +48,8 @@ pub struct LoadedScenario {
     pub question: Option<String>,
     /// The roads.
     pub network: Arc<Network>,
+    /// What a map of this program says beyond its roads.
+    pub places: Option<Places>,
     /// Who travels.
     pub demand: Arc<Demand>,
     /// How the run is to be made.
@@ -109,6 +112,7 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         name: scenario.name,
         question: scenario.question,
         network: Arc::new(roads.network),
+        places: roads.places,
         demand: Arc::new(travellers.demand),
         settings,
         measured_from: scenario.start,
@@ -164,6 +168,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         name,
         question: None,
         network: Arc::new(sumo.network),
+        places: None,
         demand: Arc::new(sumo.demand),
         settings,
         measured_from: settings.begin,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
-use crate::primitives::{Distance, SimDuration, SimTime, Speed};
+use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
 
 /// What is asked of the city.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +83,7 @@ pub enum DemandSource {
 /// How departures spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Rising to a peak and falling again.
+    /// As on a weekday: rising until 07:45, then falling.
     MorningPeak,
     /// Evenly.
     Flat,
@@ -94,8 +94,8 @@ pub enum Profile {
 pub struct Synthetic {
     /// Where the scenario asks for them.
     pub place: Place,
-    /// Vehicles that depart from the beginning of the warm-up to the end of the run, buses not counted, scaled.
-    pub vehicles: u32,
+    /// Vehicles that depart per hour on average, warm-up included, buses not counted, scaled [veh/h].
+    pub flow: Flow,
     /// How departures spread over time.
     pub profile: Profile,
     /// Share of trips through the city, 0 to 1.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::primitives::SimDuration;
 use crate::simulation::settings::RunSettings;
 
 /// A scenario with every default filled in.
@@ -51,8 +52,8 @@ pub struct Resolved {
 pub enum ResolvedSource {
     /// Trips made up from the map.
     Synthetic {
-        /// Vehicles over warm-up and run, buses not counted.
-        vehicles: u32,
+        /// Vehicles that depart per hour on average, buses not counted [veh/h].
+        flow_veh_h: f64,
         /// How departures spread over time.
         profile: &'static str,
         /// Share of trips through the city, 0 to 1.
@@ -102,7 +103,7 @@ impl Resolved {
             fleet: Vec::new(),
             road_interval_s: settings.road_interval.as_seconds(),
             seed: settings.seed.0,
-            last_resort_after_s: settings.last_resort_after.map(|after| after.as_seconds()),
+            last_resort_after_s: settings.last_resort_after.map(SimDuration::as_seconds),
         }
     }
 }
@@ -110,7 +111,7 @@ impl Resolved {
 fn source(source: &DemandSource) -> ResolvedSource {
     match source {
         DemandSource::Synthetic(synthetic) => ResolvedSource::Synthetic {
-            vehicles: synthetic.vehicles,
+            flow_veh_h: synthetic.flow.as_vehicles_per_hour(),
             profile: match synthetic.profile {
                 Profile::MorningPeak => "morning-peak",
                 Profile::Flat => "flat",

@@ -6,19 +6,25 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::join::join;
-use super::model::{DemandSource, MapSource, Scenario, Synthetic};
+use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
 use super::sumocfg::apply_programs;
 use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
+use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
 use crate::city::network::Network;
+use crate::city::network::mapfile::{self, MapFile};
+use crate::city::network::places::Places;
 use crate::city::network::sumo::read_network;
-use crate::primitives::text::{Findings, Problem};
+use crate::city::routing::Router;
+use crate::primitives::text::{Findings, Place, Problem};
 
 /// Roads and what else their file knows.
 #[derive(Debug)]
 pub(super) struct Roads {
     /// The roads.
     pub network: Network,
+    /// Places of a map of this program.
+    pub places: Option<Places>,
     /// Files read.
     pub files: Vec<PathBuf>,
     /// What was left out; no problems.
@@ -41,14 +47,22 @@ pub(super) fn roads(map: &MapSource) -> Result<Roads, Findings> {
     match map {
         MapSource::SumoNet(file) => {
             let (network, left_out) = read_network(&file.path)?;
-            Ok(Roads { network, files: vec![file.path.clone()], left_out })
+            Ok(Roads { network, places: None, files: vec![file.path.clone()], left_out })
         }
-        MapSource::City(file) => {
-            let mut findings = Findings::default();
-            findings.problem(Problem::new(file.place.clone(), "maps of this program cannot be read yet"));
-            Err(findings)
-        }
+        MapSource::City(file) => city(file),
     }
+}
+
+/// Reads a map of this program and builds its junctions.
+fn city(file: &NamedFile) -> Result<Roads, Findings> {
+    let text = std::fs::read_to_string(&file.path).map_err(|error| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(Place::file(file.path.clone()), format!("cannot be read: {error}")));
+        findings
+    })?;
+    let MapFile { map, places, .. } = mapfile::parse(&file.path, &text)?;
+    let network = map.build()?;
+    Ok(Roads { network, places: Some(places), files: vec![file.path.clone()], left_out: Findings::default() })
 }
 
 /// Reads and makes up the travellers; signal programs of additional files go into the roads.
@@ -56,7 +70,8 @@ pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Trave
     let mut travellers = sumo(scenario, roads)?;
     for source in &scenario.demand {
         let DemandSource::Synthetic(synthetic) = source else { continue };
-        let made = synthetic_demand(synthetic)?;
+        let (made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        travellers.left_out.absorb(left_out);
         refuse_same_names(&travellers.demand, &made, synthetic)?;
         travellers.demand = join(travellers.demand, made);
     }
@@ -102,8 +117,31 @@ fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Re
     Err(findings)
 }
 
-fn synthetic_demand(synthetic: &Synthetic) -> Result<Demand, Findings> {
-    let mut findings = Findings::default();
-    findings.problem(Problem::new(synthetic.place.clone(), "travellers cannot be made up yet"));
-    Err(findings)
+/// Makes up travellers from the map's homes and jobs.
+fn synthetic_demand(scenario: &Scenario, wanted: &Synthetic, roads: &Roads) -> Result<(Demand, Findings), Findings> {
+    let Some(places) = &roads.places else {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(wanted.place.clone(), "the map has no homes and jobs to make trips from"));
+        return Err(findings);
+    };
+    // More trips through the city leave fewer within, into and out of it, in the same proportions as ever.
+    let usual = SyntheticSpec::default();
+    let kept = (1.0 - wanted.through_traffic) / (1.0 - usual.through);
+    let spec = SyntheticSpec {
+        begin: scenario.begin(),
+        duration: scenario.warmup + scenario.run,
+        volume: Volume::PerHour(wanted.flow),
+        profile: match wanted.profile {
+            Profile::MorningPeak => synthetic::Profile::weekday(),
+            Profile::Flat => synthetic::Profile::flat(),
+        },
+        inbound: usual.inbound * kept,
+        outbound: usual.outbound * kept,
+        through: wanted.through_traffic,
+        fleet: super::fleet::mix(&scenario.fleet),
+        buses: wanted.buses,
+        seed: scenario.seed,
+        ..usual
+    };
+    synthesize(&roads.network, &Router::new(&roads.network), places, &spec)
 }

@@ -58,8 +58,8 @@ fn a_full_scenario_means_what_it_says() {
     assert_eq!(scenario.date.as_deref(), Some("2026-03-10"));
     assert_eq!(scenario.step.as_milliseconds(), 500);
     let DemandSource::Synthetic(synthetic) = &scenario.demand[0] else { panic!("synthetic first") };
-    // 3,500 in the hour, as many per hour in the ten minutes before, and twice as many for `scale`.
-    assert_eq!((synthetic.vehicles, synthetic.profile), (8167, Profile::MorningPeak));
+    // 3,500 in the hour, twice for `scale`.
+    assert_eq!((synthetic.flow.as_vehicles_per_hour().round(), synthetic.profile), (7000.0, Profile::MorningPeak));
     assert!((synthetic.through_traffic - 0.2).abs() < 1e-12);
     assert!((scenario.fleet.speed_max.expect("given").as_kilometres_per_hour() - 130.0).abs() < 1e-9);
     assert_eq!(scenario.outputs.edgedata.as_ref().map(|s| s.every.as_seconds()), Some(600.0));
@@ -218,5 +218,58 @@ fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
         }
         serde_json::Value::Array(list) => list.iter().for_each(|value| collect_references(value, into)),
         _ => {}
+    }
+}
+
+/// Every scenario that is shipped is sound and opens with the question its key asks; the first one to try loads whole.
+#[test]
+fn shipped_scenarios_are_sound_and_open_with_their_question() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("scenarios").flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    assert!(paths.len() >= 2, "{paths:?}");
+    for path in paths {
+        let text = std::fs::read_to_string(&path).expect("a scenario");
+        let scenario = read(&path).unwrap_or_else(|findings| panic!("{}: {:?}", path.display(), findings.problems()));
+        let question = scenario.question.expect("a question");
+        let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        assert!(comment.join(" ").starts_with(&question), "{} opens with its question", path.display());
+    }
+    let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first_try.yaml");
+    let loaded = load(&first, &Overrides::default()).unwrap_or_else(|findings| panic!("{:?}", findings.problems()));
+    assert_eq!((loaded.files.len(), loaded.demand.vehicles.is_empty()), (2, false));
+}
+
+/// Shares, models and headways asked for are those the vehicles have.
+#[test]
+fn every_wish_about_the_fleet_acts() {
+    use crate::city::demand::CarFollowing;
+    use crate::primitives::VehicleClass;
+
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps/halvermere");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.yaml");
+    let text = format!(
+        "citytwin: 1\nname: a\nmap: {{ city: {} }}\ntime: {{ start: 07:00, warmup: 10 min, run: 20 min }}\ndemand:\n  \
+         - synthetic: {{ vehicles: 400, buses: false, through-traffic: 100 % }}\nfleet: {{ car-following: idm, headway: 1.4 s, \
+         gap: 3 m, speed-max: 60 km/h, speed-deviation: 0 %, trucks: 100 %, vans: 0 %, motorcycles: 0 % }}\n",
+        map.display()
+    );
+    std::fs::write(&path, text).expect("a file");
+    let overrides = Overrides { end: Some(SimTime::seconds(7.25 * 3600.0)), threads: Some(3), ..Overrides::default() };
+    let loaded = load(&path, &overrides).unwrap_or_else(|findings| panic!("{:?}", findings.problems()));
+    let demand = &loaded.demand;
+    assert_eq!(loaded.settings.begin.to_string(), "06:50:00");
+    assert_eq!(loaded.settings.end, overrides.end);
+    assert_eq!(loaded.settings.threads, 3);
+    // 400 in twenty minutes are 500 in the ten of warm-up and fifteen of run; a trip without a way is left out.
+    assert!((450..=500).contains(&demand.vehicles.len()), "{}", demand.vehicles.len());
+    for vehicle in &demand.vehicles {
+        let kind = demand.kind(vehicle.kind);
+        assert_eq!(kind.class, VehicleClass::Truck);
+        assert!(matches!(kind.following, CarFollowing::Idm { .. }));
+        assert_eq!((kind.headway.as_milliseconds(), kind.gap_min.to_string()), (1400, "3.00 m".to_owned()));
+        assert!(kind.speed_max.as_kilometres_per_hour() < 60.001 && kind.speed_factor.deviation < 1e-12);
     }
 }

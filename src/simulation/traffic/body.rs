@@ -125,6 +125,8 @@ pub(crate) enum Halt {
     None,
     /// Driving towards the next.
     Ahead,
+    /// Has come to stand at it in this step; the actor is being told.
+    Reached,
     /// Standing at it until the actor lets go.
     Standing,
 }
@@ -178,7 +180,7 @@ impl Body {
     }
 
     pub(crate) fn is_standing(&self) -> bool {
-        self.halt == Halt::Standing
+        matches!(self.halt, Halt::Reached | Halt::Standing)
     }
 
     /// How impatient the driver is, 0 to 1.

@@ -72,7 +72,7 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     }
     advance(road, lane, body, next, wished, dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
-        body.halt = Halt::Standing;
+        body.halt = Halt::Reached;
         tally.stops_reached += 1;
     }
 }

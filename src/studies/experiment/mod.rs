@@ -6,6 +6,7 @@
 mod files;
 mod manifest;
 mod measured;
+mod page;
 mod run;
 mod summary;
 mod sumo_xml;

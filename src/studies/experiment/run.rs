@@ -3,13 +3,13 @@
 //! Steps are watched, never influenced. When somebody interrupts, the step under way is finished and everything is written
 //! as a partial result.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::files::{Draft, WriteError, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
-use super::{measured, tables};
+use super::{measured, page, tables};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
@@ -79,7 +79,7 @@ pub fn run(
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     let summary = Summary::of(&outcome, spent(before, simulated));
     drafts.end(&outcome)?;
-    let mut files = write_folder(loaded, destination, &outcome)?;
+    let mut files = write_folder(loaded, destination, program, &outcome)?;
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
     files.extend(
         [destination.tripinfo.as_ref(), destination.summary.as_ref()].into_iter().chain(series).flatten().cloned(),
@@ -210,6 +210,7 @@ impl<'a> Drafts<'a> {
 fn write_folder(
     loaded: &LoadedScenario,
     destination: &Destination,
+    program: &Program,
     outcome: &Outcome,
 ) -> Result<Vec<PathBuf>, WriteError> {
     let Some(folder) = &destination.folder else { return Ok(Vec::new()) };
@@ -219,12 +220,8 @@ fn write_folder(
     write_file(&files[1], |out| tables::roads(out, outcome, network))?;
     if destination.report {
         let path = folder.join("report.html");
-        write_report(&path, loaded, outcome)?;
+        write_file(&path, |out| page::write(loaded, program, outcome, out))?;
         files.push(path);
     }
     Ok(files)
-}
-
-fn write_report(_path: &Path, _loaded: &LoadedScenario, _outcome: &Outcome) -> Result<(), WriteError> {
-    Ok(())
 }

@@ -67,6 +67,7 @@ pub(super) fn travellers() -> Demand {
         name: name.into(),
         kind: KindId::new(0),
         route: RouteId::new(0),
+        choice: RouteChoice::Fixed,
         departure: Departure {
             time: SimTime::ZERO,
             lane: DepartLane::Best,

@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 
 use crate::city::demand::{
-    CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route, SpeedFactor,
-    Vehicle, VehicleKind,
+    CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route, RouteChoice,
+    SpeedFactor, Vehicle, VehicleKind,
 };
 use crate::city::network::{Edge, EdgeKind, Junction, JunctionKind, Lane, Network, Projection};
 use crate::primitives::ids::{EdgeId, JunctionId, KindId, LaneId, RouteId, VehicleId};
@@ -230,6 +230,7 @@ fn demand(vehicles: usize) -> Demand {
         name: format!("v{i}"),
         kind: KindId::new([0, 0, 0, 0, 0, 0, 0, 1, 2, 3][draws(i, 5).below(10)]),
         route: RouteId::new(0),
+        choice: RouteChoice::Fixed,
         departure: Departure {
             time: SimTime::ZERO,
             lane: DepartLane::Best,

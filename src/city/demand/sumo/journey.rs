@@ -71,8 +71,8 @@ pub(crate) fn parse_depart_lane(text: &str) -> Option<DepartLane> {
         "random" => DepartLane::Random,
         "free" => DepartLane::Free,
         "allowed" => DepartLane::Allowed,
-        // SUMO draws among equally good lanes with best_prob; here they are told apart by their space.
-        "best" | "best_prob" => DepartLane::Best,
+        "best" => DepartLane::Best,
+        "best_prob" => DepartLane::BestProbable,
         index => DepartLane::Index(index.parse().ok()?),
     })
 }

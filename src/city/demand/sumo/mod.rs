@@ -54,7 +54,7 @@ impl Default for ReadSettings {
             end: None,
             seed: Seed(42),
             impatience_after: SimDuration::seconds(180.0),
-            depart_lane: DepartLane::Best,
+            depart_lane: DepartLane::BestProbable,
             depart_speed: DepartSpeed::Average,
             ignore_route_errors: false,
         }

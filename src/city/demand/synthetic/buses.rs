@@ -10,7 +10,7 @@ use crate::primitives::{Distance, SimDuration, Speed, VehicleClass};
 
 use super::super::fleet::city_bus;
 use super::super::model::{
-    ArrivalSpeed, BusStop, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, Stop, Vehicle,
+    ArrivalSpeed, BusStop, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, RouteChoice, Stop, Vehicle,
 };
 use super::gravity::find_edge;
 use super::{SyntheticSpec, Writer};
@@ -124,6 +124,7 @@ pub(super) fn run(lines: &[Line], spec: &SyntheticSpec, writer: &mut Writer) {
                 name: format!("bus-{}-{course:02}", line.name),
                 kind: writer.bus(),
                 route,
+                choice: RouteChoice::Fixed,
                 departure: Departure {
                     time,
                     lane: DepartLane::Best,

@@ -11,7 +11,9 @@ use crate::primitives::random::{KeyedRng, Purpose, Seed};
 use crate::primitives::text::Findings;
 use crate::primitives::{Distance, Speed};
 
-use super::super::model::{ArrivalSpeed, DepartLane, DepartPosition, DepartSpeed, Departure, Vehicle, VehicleKind};
+use super::super::model::{
+    ArrivalSpeed, DepartLane, DepartPosition, DepartSpeed, Departure, RouteChoice, Vehicle, VehicleKind,
+};
 use super::gravity::Ends;
 use super::{SyntheticSpec, Writer};
 
@@ -87,6 +89,7 @@ fn vehicle(network: &Network, trip: &Trip, edges: &[EdgeId], spec: &SyntheticSpe
         name: String::new(),
         kind: KindId::new(trip.kind),
         route: crate::primitives::ids::RouteId::new(0),
+        choice: RouteChoice::Fixed,
         departure: Departure {
             time,
             lane: DepartLane::Best,

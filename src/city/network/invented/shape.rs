@@ -85,11 +85,10 @@ pub(super) fn distance_to(line: &[Point], point: Point) -> f64 {
 
 fn distance_to_segment(a: Point, b: Point, point: Point) -> f64 {
     // Plain numbers: this is the map maker's innermost loop.
-    let (x, y) = (b.x - a.x, b.y - a.y);
-    let squared = x * x + y * y;
-    let t = if squared > 0.0 { (((point.x - a.x) * x + (point.y - a.y) * y) / squared).clamp(0.0, 1.0) } else { 0.0 };
-    let (x, y) = (a.x + x * t - point.x, a.y + y * t - point.y);
-    (x * x + y * y).sqrt()
+    let (along, offset) = (difference((a, b)), difference((a, point)));
+    let squared = along.0 * along.0 + along.1 * along.1;
+    let share = if squared > 0.0 { ((offset.0 * along.0 + offset.1 * along.1) / squared).clamp(0.0, 1.0) } else { 0.0 };
+    apart(Point::new(a.x + along.0 * share, a.y + along.1 * share), point)
 }
 
 /// Where two segments, each given by its ends, cross, as fractions of each.

@@ -52,26 +52,39 @@ pub(super) fn extended_back(line: &Polyline, metres: f64) -> Polyline {
     Polyline::new(points)
 }
 
-/// The line moved to the right, without the loops that an offset makes on the inside of bends.
+/// The line moved to the right; segments that vanish on the inside of bends are left out and their neighbours joined, so
+/// that there are no loops. Both ends stay where the stop lines are.
 pub(super) fn offset(line: &Polyline, right: f64) -> Polyline {
-    let moved = line.offset_right(right);
-    let (old, new) = (line.points(), moved.points());
-    let last = new.len() - 1;
-    let mut points = vec![new[0]];
-    for i in 1..=last {
-        let along = old[i] - old[i - 1];
-        let forward = |from: Point| (new[i] - from).dot(&along) > 0.0;
-        if i == last {
-            // The end stays: it is the stop line.
-            while points.len() > 1 && !forward(points[points.len() - 1]) {
-                points.pop();
-            }
-            points.push(new[last]);
-        } else if forward(points[points.len() - 1]) {
-            points.push(new[i]);
+    // Each segment, moved on its own: where it begins, and its direction.
+    let mut segments: Vec<(Point, Vector2<f64>)> = Vec::with_capacity(line.points().len());
+    for pair in line.points().windows(2) {
+        let along = pair[1] - pair[0];
+        if along.norm() > 0.0 {
+            let direction = along.normalize();
+            segments.push((pair[0] + right_of(direction) * right, direction));
         }
     }
-    Polyline::new(points)
+    let (Some(&(start, _)), Some(&(_, direction_end))) = (segments.first(), segments.last()) else {
+        return line.clone();
+    };
+    let end = line.points()[line.points().len() - 1] + right_of(direction_end) * right;
+    let reach = 3.0 * right.abs() + 1.0;
+    loop {
+        let mut points = vec![start];
+        points.extend(segments.windows(2).map(|pair| {
+            let ((a, along_a), (b, along_b)) = (pair[0], pair[1]);
+            let corner = rays_meet(a, along_a, b, along_b).map(|(along, _)| a + along_a * along);
+            // Nearly parallel, or a hairpin whose mitre would be a spike.
+            corner.filter(|corner| (corner - b).norm() < reach).unwrap_or(b)
+        }));
+        points.push(end);
+        let advance = |k: usize| (points[k + 1] - points[k]).dot(&segments[k].1);
+        let worst = (0..segments.len()).min_by(|&a, &b| advance(a).total_cmp(&advance(b)));
+        match worst.filter(|&k| advance(k) < 0.0 && segments.len() > 1) {
+            Some(k) => segments.remove(k),
+            None => return Polyline::new(points),
+        };
+    }
 }
 
 /// The unit vector to the right of a direction.
@@ -141,8 +154,8 @@ fn bezier(control: &[Point; 4], steps: u32) -> Polyline {
     let points = (0..=steps).map(|step| {
         let t = f64::from(step) / f64::from(steps);
         let s = 1.0 - t;
-        let [a, b, c, d] = control.map(|point| point.coords);
-        Point::from(a * (s * s * s) + b * (3.0 * s * s * t) + c * (3.0 * s * t * t) + d * (t * t * t))
+        let [start, first, second, end] = control.map(|point| point.coords);
+        Point::from(start * (s * s * s) + first * (3.0 * s * s * t) + second * (3.0 * s * t * t) + end * (t * t * t))
     });
     Polyline::new(points.collect())
 }

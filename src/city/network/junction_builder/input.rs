@@ -2,7 +2,7 @@
 //!
 //! Geometry that is merely ugly (short roads, acute angles) is no fault: the builder has to cope with it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::city::network::bare::{BareMap, BareRoad};
 use crate::primitives::text::{Findings, Place, Problem};
@@ -28,18 +28,18 @@ pub(super) fn faults(map: &BareMap) -> Findings {
             None => problem,
         });
     };
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for node in &map.nodes {
-        if names.insert(node.name.as_str(), ()).is_some() {
+        if !names.insert(node.name.as_str()) {
             complain(format!("two nodes are called `{}`", node.name), Some("give each node its own id"));
         }
         if !(node.position.x.abs() < COORDINATE_MAX && node.position.y.abs() < COORDINATE_MAX) {
             complain(format!("node `{}` lies outside of any map, at {}", node.name, node.position), None);
         }
     }
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for road in &map.roads {
-        if names.insert(road.name.as_str(), ()).is_some() {
+        if !names.insert(road.name.as_str()) {
             complain(format!("two roads are called `{}`", road.name), Some("give each road its own id"));
         }
         for (fault, help) in faults_of(road, map.nodes.len()) {

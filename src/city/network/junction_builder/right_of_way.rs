@@ -57,9 +57,7 @@ pub(super) fn approaches(
         for (approach, on_ring) in approaches.iter_mut().zip(ring) {
             approach.major = on_ring;
         }
-    } else if !equal && matches!(control, BareControl::Automatic | BareControl::Roundabout)
-        || control.is_signal() && !equal
-    {
+    } else if !equal && !matches!(control, BareControl::RightBeforeLeft | BareControl::AllwayStop) {
         let chosen = priority_road(&approaches, &priority);
         for (index, approach) in approaches.iter_mut().enumerate() {
             approach.major = chosen.contains(&index);

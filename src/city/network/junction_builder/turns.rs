@@ -20,6 +20,8 @@ const STRAIGHT_NAME_MAX: f64 = 35.0 * PI / 180.0;
 const SLIGHT_MAX: f64 = 45.0 * PI / 180.0;
 /// Beyond this angle one drives back [rad].
 const BACK_MIN: f64 = 170.0 * PI / 180.0;
+/// A road to where one came from is a way back beyond this angle [rad].
+const RETURN_MIN: f64 = 150.0 * PI / 180.0;
 /// A less important road must be this much straighter to be the continuation [rad].
 const LESS_IMPORTANT: f64 = 12.0 * PI / 180.0;
 /// From this many lanes on, a signalled approach gives its median lane to the left turn alone.
@@ -71,24 +73,26 @@ pub(super) fn connections(map: &BareMap, roads: &[RoadShape], legs: &[Leg]) -> V
 /// Roads to go on by from `source`, from the right to the left.
 fn ways(map: &BareMap, roads: &[RoadShape], legs: &[Leg], from: &Leg, source: usize) -> Vec<Way> {
     let heading = roads[source].direction_end();
-    let mut ways: Vec<Way> = legs
-        .iter()
-        .filter_map(|leg| leg.outgoing)
-        .filter(|&road| road != source && !map.turn_bans.contains(&(source, road)))
+    let onward = |&road: &usize| road != source && !map.turn_bans.contains(&(source, road));
+    let angle_to = |road: usize| turning(heading, roads[road].direction_start());
+    let returns = |road: usize| {
+        let to_start = map.roads[road].to == map.roads[source].from;
+        from.outgoing == Some(road) || (to_start && angle_to(road).abs() > RETURN_MIN)
+    };
+    let open: Vec<usize> = legs.iter().filter_map(|leg| leg.outgoing).filter(onward).collect();
+    // Where there is nothing else, even a hairpin is a way on.
+    let hairpins_only = open.iter().all(|&road| returns(road) || angle_to(road).abs() > BACK_MIN);
+    let mut ways: Vec<Way> = open
+        .into_iter()
         .map(|road| {
-            let angle = turning(heading, roads[road].direction_start());
-            let twin = from.outgoing == Some(road);
-            let parallel_back = map.roads[road].to == map.roads[source].from && angle.abs() > 150.0 * PI / 180.0;
-            let back = twin || parallel_back || angle.abs() > BACK_MIN;
-            let turn = if back {
-                Turn::Back
-            } else {
-                match (angle.abs() <= SLIGHT_MAX, angle > 0.0) {
-                    (true, true) => Turn::SlightLeft,
-                    (true, false) => Turn::SlightRight,
-                    (false, true) => Turn::Left,
-                    (false, false) => Turn::Right,
-                }
+            let angle = angle_to(road);
+            let back = returns(road) || (!hairpins_only && angle.abs() > BACK_MIN);
+            let turn = match (angle.abs() <= SLIGHT_MAX, angle > 0.0) {
+                _ if back => Turn::Back,
+                (true, true) => Turn::SlightLeft,
+                (true, false) => Turn::SlightRight,
+                (false, true) => Turn::Left,
+                (false, false) => Turn::Right,
             };
             // Whoever turns back does so over the left.
             Way { road, angle: if back { PI } else { angle }, turn }
@@ -321,13 +325,13 @@ fn forgotten_lanes(map: &BareMap, source: usize, ways: &[Way], pairs: &mut Vec<P
     let road = &map.roads[source];
     let usable = |way: usize, from: usize, to: usize| common(road, from, &map.roads[ways[way].road], to).any_on_road();
     let targets = |way: usize| 0..map.roads[ways[way].road].lanes.len();
-    for way in 0..ways.len() {
-        if ways[way].turn == Turn::Back || pairs.iter().any(|pair| pair.0 == way) {
+    for (way, onward) in ways.iter().enumerate() {
+        if onward.turn == Turn::Back || pairs.iter().any(|pair| pair.0 == way) {
             continue;
         }
         let all = (0..road.lanes.len()).flat_map(|from| targets(way).map(move |to| (from, to)));
         let mut fitting = all.filter(|&(from, to)| usable(way, from, to));
-        let chosen = if ways[way].angle < SLIGHT_MAX { fitting.next() } else { fitting.last() };
+        let chosen = if onward.angle < SLIGHT_MAX { fitting.next() } else { fitting.next_back() };
         pairs.extend(chosen.map(|(from, to)| (way, from, to)));
     }
     for from in 0..road.lanes.len() {

@@ -1,11 +1,13 @@
 //! Making room: what a driver who must change but cannot does to its own speed, and what it asks of whoever is in the way.
 
-use crate::simulation::traffic::body::Body;
+use crate::simulation::traffic::body::{Body, KindFacts};
 use crate::simulation::traffic::road::Road;
 
 use super::gap::{Blocked, Other};
 use super::motive::View;
 
+/// Least gap worth leaving [m].
+const POSITION_EPS: f64 = 0.1;
 /// How hard somebody brakes to help [m/s²].
 const HELP_DECEL: f64 = 1.0;
 /// A driver who falls behind a leader does so by at least this [m/s²].
@@ -22,6 +24,46 @@ pub(super) struct Favour {
     pub speed_max: f64,
     /// Or to go out of the way: lane steps.
     pub away: i8,
+}
+
+/// Somebody who needs a lane and cannot get onto it.
+#[derive(Debug, Clone, Copy)]
+struct Needy {
+    /// Where its back is [m].
+    back: f64,
+    speed: f64,
+    decel: f64,
+}
+
+/// Those who need one lane: the foremost and the hindmost so far, going from the front to the back of the edge.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stranded {
+    foremost: Option<Needy>,
+    hindmost: Option<Needy>,
+}
+
+impl Stranded {
+    /// Notes that a driver needs this lane and is blocked.
+    pub(super) fn note(&mut self, body: &Body, kind: &KindFacts) {
+        let needy = Needy { back: body.pos - kind.length, speed: body.speed, decel: kind.decel };
+        self.foremost = self.foremost.or(Some(needy));
+        self.hindmost = Some(needy);
+    }
+}
+
+/// A driver who is slow anyway stays behind somebody who needs the lane, and so lets it in.
+pub(super) fn let_in(road: &Road, mood: &mut Body, stranded: &Stranded) {
+    let (kind, dt) = (road.kind(mood), road.dt);
+    if mood.speed >= kind.decel || kind.lc_cooperative <= 0.0 {
+        return;
+    }
+    for needy in [stranded.hindmost, stranded.foremost].into_iter().flatten() {
+        let gap = needy.back - mood.pos - kind.gap_min - POSITION_EPS;
+        if gap > 0.0 {
+            let speed = kind.follow_speed(mood.speed, gap, needy.speed, needy.decel, dt);
+            mood.lc_speed_max = mood.lc_speed_max.min(speed);
+        }
+    }
 }
 
 /// Adapts the driver's own speed to fit behind the leader on the neighbouring lane.

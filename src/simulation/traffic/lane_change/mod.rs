@@ -13,6 +13,7 @@ use super::body::{Body, Halt};
 use super::facts::NONE;
 use super::road::Road;
 
+use cooperate::Stranded;
 pub(crate) use motive::Jams;
 
 /// Towards the kerb or away from it.
@@ -68,6 +69,7 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) {
 }
 
 fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) {
+    let mut stranded = vec![Stranded::default(); lanes as usize];
     // Next to decide on each lane: one past its slot, from the front.
     let mut next: Vec<usize> = (first..first + lanes).map(|l| road.lanes[l as usize].len()).collect();
     loop {
@@ -83,12 +85,12 @@ fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) {
         let Some((index, _)) = front else { return };
         next[index] -= 1;
         let lane = first + index as u32;
-        decide(road, jams, lane, next[index]);
+        decide(road, jams, lane, next[index], &mut stranded, first);
     }
 }
 
 /// Lets one driver decide, and carries the change out.
-fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize) {
+fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [Stranded], first: u32) {
     let body = &mut road.lanes[lane as usize][slot];
     // A bound lasts one step; whoever still needs help asks again.
     let asked = std::mem::take(&mut body.lc_asked);
@@ -97,6 +99,7 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize) {
         return;
     }
     let mut mood = body.clone();
+    cooperate::let_in(road, &mut mood, &stranded[(lane - first) as usize]);
     let mut target = None;
     let mut favour = None;
     for side in [Side::Right, Side::Left] {
@@ -115,6 +118,7 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize) {
         }
         if motive == Motive::Urgent {
             mood.lc_blocked = true;
+            stranded[(neighbour - first) as usize].note(&mood, road.kind(&mood));
             cooperate::adapt(&view, &mut mood, blocked);
             favour = cooperate::favour_of_follower(&view, &mood, blocked).or(favour);
         }
