@@ -100,10 +100,14 @@ fn untidiness_is_found_with_its_line() {
     check(model, &format!("//! Roads.\n{}", "\n".repeat(600)), &["601"]);
 }
 
-/// Names in backticks and links of a document that look like files of the project, with their lines.
-fn files_named(text: &str) -> Vec<(usize, String)> {
+/// A name of a file in a document: its line, the room the heading above it is about, and the name.
+type NamedFile = (usize, String, String);
+
+/// Names in backticks and links of a document that look like files of the project.
+fn files_named(text: &str) -> Vec<NamedFile> {
     let mut named = Vec::new();
     let mut in_block = false;
+    let mut room = String::new();
     for (number, line) in text.lines().enumerate() {
         if line.trim_start().starts_with("```") {
             in_block = !in_block;
@@ -112,13 +116,18 @@ fn files_named(text: &str) -> Vec<(usize, String)> {
         if in_block {
             continue;
         }
+        if line.starts_with('#') {
+            room = line.split('`').nth(1).unwrap_or_default().to_owned();
+            continue;
+        }
         let quoted = line.split('`').skip(1).step_by(2);
         let linked = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for name in quoted.chain(linked) {
-            if is_file_name(name) {
-                named.push((number + 1, name.to_owned()));
-            }
-        }
+        named.extend(
+            quoted
+                .chain(linked)
+                .filter(|name| is_file_name(name))
+                .map(|name| (number + 1, room.clone(), name.to_owned())),
+        );
     }
     named
 }
@@ -137,10 +146,11 @@ fn documents_name_only_what_exists() {
     documents.extend(source::files("docs", "md"));
     let mut missing = Vec::new();
     for document in documents {
-        for (line, name) in files_named(&source::text(&document)) {
+        for (line, room, name) in files_named(&source::text(&document)) {
             let name = name.split('#').next().unwrap_or_default().trim_end_matches('/');
             let beside = document.parent().unwrap_or(Path::new("")).join(name);
-            let places = [Path::new("").join(name), Path::new("src").join(name), beside];
+            let places =
+                [Path::new("").join(name), Path::new("src").join(name), Path::new("src").join(room).join(name), beside];
             let exists = |place: &PathBuf| {
                 let place = source::root().join(place);
                 place.exists() || place.with_extension("rs").exists()
@@ -155,12 +165,14 @@ fn documents_name_only_what_exists() {
 
 #[test]
 fn a_document_that_promises_is_found() {
-    let named =
-        |text: &str| files_named(text).into_iter().map(|(line, name)| format!("{line} {name}")).collect::<Vec<_>>();
+    let named = |text: &str| {
+        files_named(text).into_iter().map(|(line, room, name)| format!("{line} {room}{name}")).collect::<Vec<_>>()
+    };
     assert_eq!(
         named("See `simulation/step.rs`\nand [the plan](docs/adr/0001-one-package.md)."),
         ["1 simulation/step.rs", "2 docs/adr/0001-one-package.md"]
     );
     assert_eq!(named("`cargo test`, `a/b c`, `x::y`, `maps/<name>/map.json`, `km/h`"), ["1 km/h"]);
+    assert_eq!(named("## `city/`\nits `model.rs`"), ["2 city/model.rs"]);
     assert_eq!(named("```\nnot/read.rs\n```\n`read.rs`"), ["4 read.rs"]);
 }
