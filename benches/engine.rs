@@ -28,7 +28,6 @@ fn cpu_seconds() -> Option<f64> {
     Some(f64::from(ticks) / 100.0)
 }
 
-#[cfg_attr(test, expect(dead_code, reason = "the smoke test calls the town itself"))]
 fn main() {
     // Cargo passes `--bench` and filters; a number is a size.
     let size = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(12);

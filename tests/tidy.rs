@@ -83,7 +83,7 @@ fn every_file_is_tidy() {
 fn untidiness_is_found_with_its_line() {
     let check = |file: &str, text: &str, expected: &[&str]| {
         let found = untidy(file, text);
-        let heads: Vec<&str> = found.iter().filter_map(|complaint| complaint.splitn(4, ':').nth(1)).collect();
+        let heads: Vec<&str> = found.iter().filter_map(|complaint| complaint.split(':').nth(1)).collect();
         assert_eq!(heads, expected, "{found:?}");
     };
     let model = "src/city/network/model.rs";
@@ -117,7 +117,7 @@ fn files_named(text: &str) -> Vec<NamedFile> {
             continue;
         }
         if line.starts_with('#') {
-            room = line.split('`').nth(1).unwrap_or_default().to_owned();
+            line.split('`').nth(1).unwrap_or_default().clone_into(&mut room);
             continue;
         }
         let quoted = line.split('`').skip(1).step_by(2);
@@ -135,7 +135,7 @@ fn files_named(text: &str) -> Vec<NamedFile> {
 /// Whether a word is meant as a file or folder of the project; what a run writes and what a placeholder stands for is not.
 fn is_file_name(name: &str) -> bool {
     let plain = !name.contains([' ', '<', '>', '*', '{', '(', ':', '=', '"', '#', '$']);
-    let path = name.contains('/') && !name.starts_with('/') && !name.starts_with("..") && !name.starts_with("-");
+    let path = name.contains('/') && !name.starts_with('/') && !name.starts_with("..") && !name.starts_with('-');
     let ending = [".rs", ".md", ".toml", ".yaml"].iter().any(|ending| name.ends_with(ending));
     plain && (path || ending) && !name.starts_with("target/") && name != "/"
 }

@@ -67,7 +67,7 @@ fn prose_end(bytes: &[u8], at: usize) -> usize {
     if rest.starts_with(b"/*") {
         return (find(at, b"*/") + 2).min(bytes.len());
     }
-    if rest[0] == b'r' && !in_word || rest.starts_with(b"br") && !in_word {
+    if !in_word && (rest[0] == b'r' || rest.starts_with(b"br")) {
         let hashes_from = at + if rest[0] == b'b' { 2 } else { 1 };
         let hashes = bytes[hashes_from..].iter().take_while(|&&byte| byte == b'#').count();
         if bytes.get(hashes_from + hashes) == Some(&b'"') {

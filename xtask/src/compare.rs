@@ -4,8 +4,11 @@
 //! seeds. The data lies beside the checkout (`../shared`, or where `CITYTWIN_SHARED` points) and is only read.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::{cargo, root};
 
@@ -14,6 +17,8 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 const ARRIVED_MIN: f64 = 0.95;
 /// Farthest the mean duration may be off, as a share of SUMO's.
 const DURATION_OFF_MAX: f64 = 0.15;
+/// Longest a run may take; every scenario takes a small part of it.
+const RUN_MAX: Duration = Duration::from_mins(5);
 /// Scenarios whose figures have to agree; the others have to run to their end.
 const COMPARED: [&str; 5] = ["cologne1", "cologne8", "ingolstadt1", "ingolstadt7", "bologna_acosta"];
 const RUN_ONLY: [&str; 2] = ["bologna_joined", "wildau"];
@@ -148,21 +153,15 @@ fn run(configuration: &Path, name: &str, seed: u64) -> Result<Figures, String> {
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let tripinfo = folder.join(format!("{name}-{seed}.tripinfo.xml"));
     let program = root().join("target/release/citytwin");
-    let output = Command::new(&program)
-        .arg("run")
-        .arg(configuration)
-        .args(["--seed", &seed.to_string(), "--no-report", "--json", "--tripinfo"])
-        .arg(&tripinfo)
-        .current_dir(&folder)
-        .output()
-        .map_err(|error| format!("{} does not start: {error}", program.display()))?;
-    if !output.status.success() {
-        let told = String::from_utf8_lossy(&output.stderr);
+    let mut command = Command::new(&program);
+    command.arg("run").arg(configuration).args(["--seed", &seed.to_string(), "--no-report", "--json", "--tripinfo"]);
+    command.arg(&tripinfo).current_dir(&folder);
+    let (status, summary, told) = finish(&mut command).map_err(|error| format!("seed {seed}: {error}"))?;
+    if !status.success() {
         let last: Vec<&str> = told.lines().rev().take(5).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        return Err(format!("seed {seed}: {}: {}", output.status, last.join(" / ")));
+        return Err(format!("seed {seed}: {status}: {}", last.join(" / ")));
     }
-    let summary = String::from_utf8_lossy(&output.stdout);
     let trips = std::fs::read_to_string(&tripinfo).map_err(|error| format!("{}: {error}", tripinfo.display()))?;
     let (arrived, duration_mean) = trips_of(&trips);
     let number = |key: &str| number_of(&summary, key).ok_or_else(|| format!("seed {seed}: no `{key}` in the summary"));
@@ -172,6 +171,37 @@ fn run(configuration: &Path, name: &str, seed: u64) -> Result<Figures, String> {
         overlaps: number("overlap")?,
         last_resort_moves: number("last_resort_moves")?,
     })
+}
+
+/// Runs a program to its end, or ends it after [`RUN_MAX`]; its status and what it wrote on both streams.
+fn finish(command: &mut Command) -> Result<(ExitStatus, String, String), String> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let (done, wait) = mpsc::channel();
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    let readers = [
+        std::thread::spawn(move || read_all(out.as_mut())),
+        std::thread::spawn(move || {
+            let text = read_all(err.as_mut());
+            // Standard error is closed when the program ends; after the limit nobody listens any more.
+            done.send(()).ok();
+            text
+        }),
+    ];
+    let in_time = wait.recv_timeout(RUN_MAX).is_ok();
+    if !in_time {
+        child.kill().map_err(|error| error.to_string())?;
+    }
+    let status = child.wait().map_err(|error| error.to_string())?;
+    let [out, err] = readers.map(|reader| reader.join().unwrap_or_default());
+    if in_time { Ok((status, out, err)) } else { Err(format!("did not end within {} s", RUN_MAX.as_secs())) }
+}
+
+fn read_all(stream: Option<&mut impl Read>) -> String {
+    let mut bytes = Vec::new();
+    // What was read before a broken pipe is still worth showing.
+    drop(stream.map(|stream| stream.read_to_end(&mut bytes)));
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// How many trips a tripinfo file has, and their mean duration [s].
