@@ -3,7 +3,7 @@
 //! A draw is a pure function of its key. Snapshots are therefore complete without any generator, and an intervention that
 //! adds a vehicle shifts nobody else's dice: two branches of a what-if share common random numbers.
 //!
-//! Mixing is SplitMix64's finaliser (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA,
+//! Mixing is `SplitMix64`'s finaliser (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA,
 //! figure 16), applied once per word of the key. It is written out here because its values must never change: a library's
 //! "small" generator may.
 
@@ -93,14 +93,13 @@ impl KeyedRng {
     #[expect(clippy::cast_possible_truncation, reason = "the product's high word is below bound")]
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "a choice among nothing");
-        (u128::from(self.next()) * bound as u128 >> 64) as usize
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }
 
 impl TryRng for KeyedRng {
     type Error = Infallible;
 
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is wanted")]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         Ok((self.next() >> 32) as u32)
     }
@@ -128,7 +127,14 @@ mod tests {
         let chi = |draw: &dyn Fn(u64) -> f64| {
             let mut cells = [0_u32; 64];
             for i in 0..64_000 {
-                cells[(draw(i) * 64.0) as usize] += 1;
+                let cell = 64.0 * draw(i);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "below 64 and not negative"
+                )]
+                let cell = cell as usize;
+                cells[cell] += 1;
             }
             cells.iter().map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0).sum::<f64>()
         };

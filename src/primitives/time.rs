@@ -147,6 +147,6 @@ mod tests {
     fn clock_time_reads_as_a_planner_writes_it() {
         assert_eq!(SimTime::seconds(27_005.0).to_string(), "07:30:05");
         assert_eq!(SimTime::seconds(90_000.25).to_string(), "25:00:00.250");
-        assert_eq!((SimTime::seconds(10.0) - SimTime::seconds(12.5)).as_seconds(), -2.5);
+        assert_eq!(SimTime::seconds(10.0) - SimTime::seconds(12.5), SimDuration::seconds(-2.5));
     }
 }

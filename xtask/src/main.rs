@@ -1,1 +1,50 @@
-fn main() {}
+//! What a change has to pass, as one program: `cargo xtask ci` is exactly what CI runs.
+//!
+//! Starts other programs and reads what they print; uses std only, so that it builds in a second.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+mod ci;
+mod compare;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "usage: cargo xtask <verb>
+  ci                          everything a change has to pass
+  compare-sumo [SCENARIO...]  run the SUMO scenarios beside this checkout and compare with SUMO's own results
+  arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
+  golden --write              write the golden runs down anew";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let passed = match words[..] {
+        ["ci"] => ci::ci(),
+        ["compare-sumo", ref scenarios @ ..] => compare::compare(scenarios),
+        ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
+        ["golden", "--write"] => cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")]),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The project's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Runs cargo in the project's folder; whether it succeeded.
+fn cargo(words: &[&str], variables: &[(&str, &str)]) -> bool {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(words).envs(variables.iter().copied()).current_dir(root()).status();
+    match status {
+        Ok(status) => status.success(),
+        Err(error) => {
+            eprintln!("cargo does not start: {error}");
+            false
+        }
+    }
+}

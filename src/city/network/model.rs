@@ -165,6 +165,7 @@ pub struct Link {
 
 /// A place where an internal lane meets another path over the same junction; kept with the lane.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "how paths meet and who yields are independent facts")]
 pub struct Conflict {
     /// The other path's internal lane.
     pub foe_lane: LaneId,

@@ -1,0 +1,197 @@
+//! Small towns for tests and benches: a street grid whose crossings take turns in how they are regulated, and trips over it.
+//!
+//! Everything is drawn from keyed streams, so a town is its numbers: the same numbers give the same town on every machine.
+
+use std::sync::Arc;
+
+use citytwin::city::demand::{
+    ArrivalSpeed, CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route,
+    RouteChoice, SpeedFactor, Vehicle, VehicleKind,
+};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::{Network, Projection};
+use citytwin::city::routing::Router;
+use citytwin::primitives::ids::{EdgeId, KindId, RouteId};
+use citytwin::primitives::random::{Purpose, Seed};
+use citytwin::primitives::{
+    Acceleration, ClassSet, Distance, Point, Polyline, SimDuration, SimTime, Speed, VehicleClass,
+};
+use citytwin::simulation::City;
+use citytwin::simulation::outcome::Outcome;
+use citytwin::simulation::settings::RunSettings;
+
+/// A grid town.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Town {
+    /// Crossings from west to east.
+    pub(crate) columns: usize,
+    /// Crossings from south to north.
+    pub(crate) rows: usize,
+    /// Distance between crossings [m].
+    pub(crate) block: f64,
+    /// Lanes per direction.
+    pub(crate) lanes: usize,
+    /// Root of every draw.
+    pub(crate) seed: u64,
+}
+
+/// A town with people: what a run needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Peopled {
+    /// The roads.
+    pub(crate) network: Arc<Network>,
+    /// Who travels.
+    pub(crate) demand: Arc<Demand>,
+}
+
+const CONTROLS: [BareControl; 5] = [
+    BareControl::Signal,
+    BareControl::Automatic,
+    BareControl::RightBeforeLeft,
+    BareControl::ActuatedSignal,
+    BareControl::AllwayStop,
+];
+
+impl Town {
+    /// The town's bare map: nodes shifted a little, every second street from west to east a main road, one lane fewer on the
+    /// side streets.
+    pub(crate) fn map(&self) -> BareMap {
+        let mut rng = Seed(self.seed).stream(Purpose::MapMaking, 0, 0);
+        let mut nodes = Vec::new();
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let mut shifted = |n: usize| metres(n) * self.block + (rng.unit() - 0.5) * self.block * 0.2;
+                let position = Point::new(shifted(column), shifted(row));
+                let control = CONTROLS[rng.below(CONTROLS.len())];
+                nodes.push(BareNode { name: format!("n{column}-{row}"), position, control });
+            }
+        }
+        let mut roads = Vec::new();
+        let mut street = |from: usize, to: usize, main: bool| {
+            for (from, to) in [(from, to), (to, from)] {
+                roads.push(self.road(&nodes, from, to, main));
+            }
+        };
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let here = row * self.columns + column;
+                if column + 1 < self.columns {
+                    street(here, here + 1, row % 2 == 0);
+                }
+                if row + 1 < self.rows {
+                    street(here, here + self.columns, false);
+                }
+            }
+        }
+        BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None }
+    }
+
+    fn road(&self, nodes: &[BareNode], from: usize, to: usize, main: bool) -> BareRoad {
+        let lane = BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL };
+        BareRoad {
+            name: format!("{}--{}", nodes[from].name, nodes[to].name),
+            street: None,
+            from,
+            to,
+            line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
+            centred: false,
+            lanes: vec![lane; if main { self.lanes } else { self.lanes.saturating_sub(1).max(1) }],
+            speed: Speed::kilometres_per_hour(if main { 50.0 } else { 30.0 }),
+            priority: if main { 5 } else { 3 },
+            road_type: None,
+        }
+    }
+
+    /// The built town and `vehicles` that depart evenly over `span` between roads drawn at random.
+    pub(crate) fn peopled(&self, vehicles: usize, span: SimDuration) -> Peopled {
+        let network = self.map().build().unwrap_or_else(|findings| panic!("{self:?}: {:?}", findings.problems()));
+        let router = Router::new(&network);
+        let roads: Vec<EdgeId> = network.roads().map(|(id, _)| id).collect();
+        let mut demand = Demand { kinds: kinds(), ..Demand::default() };
+        for row in 0..vehicles {
+            let mut rng = Seed(self.seed).stream(Purpose::Demand, row as u64, 0);
+            let (from, to) = (roads[rng.below(roads.len())], roads[rng.below(roads.len())]);
+            let kind = rng.below(demand.kinds.len());
+            let Some(edges) = router.shortest(from, to, demand.kinds[kind].class, demand.kinds[kind].speed_max) else {
+                continue;
+            };
+            let time =
+                SimTime::ZERO + SimDuration::seconds((span.as_seconds() * metres(row) / metres(vehicles)).floor());
+            let route = RouteId::new(demand.routes.len());
+            demand.routes.push(Route { edges });
+            demand.vehicles.push(vehicle(format!("v{row}"), KindId::new(kind), route, time));
+        }
+        Peopled { network: Arc::new(network), demand: Arc::new(demand) }
+    }
+}
+
+/// Cars of two temperaments, a truck and a long bus.
+fn kinds() -> Vec<VehicleKind> {
+    let krauss = CarFollowing::Krauss { sigma: 0.5 };
+    vec![
+        kind("car", VehicleClass::Passenger, 5.0, (2.6, 4.5, 9.0), krauss),
+        kind("robot", VehicleClass::Passenger, 4.5, (2.0, 3.0, 8.0), CarFollowing::Idm { exponent: 4.0 }),
+        kind("truck", VehicleClass::Truck, 12.0, (1.3, 4.0, 7.0), krauss),
+        kind("bus", VehicleClass::Bus, 18.0, (1.2, 4.0, 7.0), krauss),
+    ]
+}
+
+/// A type; the accelerations are ability, comfortable and emergency braking [m/s²].
+fn kind(name: &str, class: VehicleClass, length: f64, rates: (f64, f64, f64), following: CarFollowing) -> VehicleKind {
+    let rate = Acceleration::metres_per_second_squared;
+    VehicleKind {
+        name: name.to_owned(),
+        class,
+        length: Distance::metres(length),
+        gap_min: Distance::metres(2.5),
+        width: Distance::metres(1.8),
+        speed_max: Speed::kilometres_per_hour(120.0),
+        acceleration: rate(rates.0),
+        deceleration: rate(rates.1),
+        deceleration_emergency: rate(rates.2),
+        headway: SimDuration::seconds(1.0),
+        speed_factor: SpeedFactor { mean: 1.0, deviation: 0.1, min: 0.2, max: 2.0 },
+        following,
+        lane_changing: LaneChanging {
+            strategic: 1.0,
+            cooperative: 1.0,
+            speed_gain: 1.0,
+            keep_right: 1.0,
+            assertive: 1.0,
+        },
+        impatience_after: SimDuration::seconds(180.0),
+    }
+}
+
+fn vehicle(name: String, kind: KindId, route: RouteId, time: SimTime) -> Vehicle {
+    Vehicle {
+        name,
+        kind,
+        route,
+        choice: RouteChoice::Fixed,
+        departure: Departure {
+            time,
+            lane: DepartLane::Best,
+            position: DepartPosition::Base,
+            speed: DepartSpeed::At(Speed::ZERO),
+        },
+        arrival_position: None,
+        arrival_speed: ArrivalSpeed::Current,
+        stops: Vec::new(),
+        line: None,
+    }
+}
+
+/// A small count as a number; towns here are far below 2³².
+fn metres(count: usize) -> f64 {
+    f64::from(u32::try_from(count).expect("towns are small"))
+}
+
+/// Runs a town to its end.
+pub(crate) fn run(town: &Peopled, settings: RunSettings) -> Outcome {
+    let mut city = City::assemble(&town.network, &town.demand, settings);
+    while !city.is_over() {
+        city.step();
+    }
+    city.finish(false)
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask ci`: every check in order, each with its duration; one failure does not hide the next.
+
+use std::time::{Duration, Instant};
+
+use crate::{cargo, compare};
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Passed,
+    Failed,
+    /// Not run, for the reason given.
+    LeftOut(&'static str),
+}
+
+type Step = (&'static str, fn() -> Ended);
+
+const STEPS: [Step; 6] = [
+    ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
+    ("clippy", || ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))),
+    ("test", || ended(cargo(&["test"], &[]))),
+    ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]))),
+    ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
+    ("compare-sumo", compare_sumo),
+];
+
+fn ended(passed: bool) -> Ended {
+    if passed { Ended::Passed } else { Ended::Failed }
+}
+
+/// Needs data that is not part of the project; a laptop may go without, CI may not.
+fn compare_sumo() -> Ended {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    if !in_ci && !compare::data_is_there() {
+        return Ended::LeftOut("the data is not beside this checkout");
+    }
+    ended(compare::compare(&[]))
+}
+
+/// Runs every step; whether none failed.
+pub(crate) fn ci() -> bool {
+    let mut results = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n== {name}");
+        let (ended, lasted) = timed(step);
+        println!("== {name}: {} after {:.1} s", in_words(ended), lasted.as_secs_f64());
+        results.push((name, ended, lasted));
+    }
+    println!();
+    for (name, ended, lasted) in &results {
+        println!("{name:<14} {:>8.1} s  {}", lasted.as_secs_f64(), in_words(*ended));
+    }
+    let count = |wanted| results.iter().filter(|(_, ended, _)| *ended == wanted).count();
+    let failed = count(Ended::Failed);
+    println!("{} passed, {failed} failed", count(Ended::Passed));
+    failed == 0
+}
+
+fn in_words(ended: Ended) -> String {
+    match ended {
+        Ended::Passed => "passed".to_owned(),
+        Ended::Failed => "FAILED".to_owned(),
+        Ended::LeftOut(why) => format!("left out: {why}"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a check takes is a fact about this machine")]
+fn timed(step: fn() -> Ended) -> (Ended, Duration) {
+    let began = Instant::now();
+    let ended = step();
+    (ended, began.elapsed())
+}
