@@ -1,7 +1,7 @@
 //! Insertion: vehicles enter the road in the order of their departure, edge by edge, when there is room.
 //!
-//! Each edge has a queue by (departure, row). The first in a queue that finds no room holds the others back; nobody is dropped,
-//! and the backlog is reported.
+//! Each edge has a queue by (departure, row). Whoever finds no room on its lane holds back everybody behind it who needs the
+//! same lane; nobody is dropped, and the backlog is reported.
 
 use std::collections::VecDeque;
 
@@ -88,14 +88,29 @@ impl Queues {
         let busy: Vec<u32> = self.busy.iter().copied().collect();
         for edge in busy {
             let queue = &mut self.by_edge[edge as usize];
-            while let Some(&vehicle) = queue.front() {
+            let lanes = road.facts.edges[edge as usize].1 as usize;
+            // Lanes on which somebody has found no room in this step: nobody overtakes them there.
+            let mut full: Vec<u32> = Vec::new();
+            let mut place = 0;
+            while let Some(&vehicle) = queue.get(place)
+                && full.len() < lanes
+            {
                 let mut body = body_of(road, vehicle);
                 let departure = &departures[vehicle as usize];
-                let Some(lane) = enter(road, edge, &mut body, departure, seed, step) else { break };
-                entered.push(Entered { vehicle, lane, pos: body.pos, speed: body.speed });
-                road.insert(lane, body);
-                queue.pop_front();
-                self.waiting -= 1;
+                match enter(road, edge, &mut body, departure, seed, step, &full) {
+                    Ok(lane) => {
+                        entered.push(Entered { vehicle, lane, pos: body.pos, speed: body.speed });
+                        road.insert(lane, body);
+                        queue.remove(place);
+                        self.waiting -= 1;
+                    }
+                    Err(lane) => {
+                        if !full.contains(&lane) {
+                            full.push(lane);
+                        }
+                        place += 1;
+                    }
+                }
             }
             if queue.is_empty() {
                 self.busy.remove(&edge);
@@ -105,9 +120,20 @@ impl Queues {
     }
 }
 
-/// Finds lane, place and speed for a body; none where there is no room.
-fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: Seed, step: u64) -> Option<u32> {
-    let lane = choose_lane(road, edge, body, departure.lane, seed, step)?;
+/// Finds lane, place and speed for a body and hands out the lane; as an error, the lane without room.
+fn enter(
+    road: &Road,
+    edge: u32,
+    body: &mut Body,
+    departure: &Departure,
+    seed: Seed,
+    step: u64,
+    full: &[u32],
+) -> Result<u32, u32> {
+    let lane = choose_lane(road, edge, body, departure.lane, seed, step).unwrap_or(road.facts.edges[edge as usize].0);
+    if full.contains(&lane) {
+        return Err(lane);
+    }
     let kind = road.kind(body);
     let length = road.facts.lane(lane).length;
     let wished = road.wished_speed(body, lane);
@@ -145,7 +171,7 @@ fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: S
         DepartPosition::Last => {
             let last = road.rear(lane).map_or(length, |r| r.back - kind.gap_min - EPS_LAST);
             if last < 0.0 {
-                return None;
+                return Err(lane);
             }
             places.push(last.clamp(base.min(last.max(0.0)), length));
         }
@@ -154,10 +180,10 @@ fn enter(road: &Road, edge: u32, body: &mut Body, departure: &Departure, seed: S
         if let Some(speed) = fits(road, lane, body, pos, speed, fixed) {
             body.pos = pos;
             body.speed = speed;
-            return Some(lane);
+            return Ok(lane);
         }
     }
-    None
+    Err(lane)
 }
 
 /// Kept from the vehicle ahead when starting right behind it [m].
