@@ -171,6 +171,21 @@ pub(super) fn rounded_corner(start: Point, corner: Point, end: Point) -> Vec<Poi
         .collect()
 }
 
+/// Whether the rectangles around two lines are farther apart than `gap`: a quick look before the exact one.
+pub(super) fn far_apart(a: &Polyline, b: &Polyline, gap: f64) -> bool {
+    let span = |line: &Polyline, of: fn(&Point) -> f64| {
+        line.points()
+            .iter()
+            .map(of)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+    };
+    let axes: [fn(&Point) -> f64; 2] = [|point| point.x, |point| point.y];
+    axes.into_iter().any(|axis| {
+        let ((low_a, high_a), (low_b, high_b)) = (span(a, axis), span(b, axis));
+        low_a > high_b + gap || low_b > high_a + gap
+    })
+}
+
 /// The least distance between two lines, measured from the points of each [m].
 pub(super) fn distance_between(a: &Polyline, b: &Polyline) -> f64 {
     let from = |a: &Polyline, b: &Polyline| a.points().iter().map(|&p| b.nearest(p).1).fold(f64::INFINITY, f64::min);

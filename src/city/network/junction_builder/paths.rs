@@ -2,7 +2,7 @@
 //!
 //! Knows connections and right of way as a matrix; does not decide either.
 
-use super::curves::{distance_between, turning_path};
+use super::curves::{distance_between, far_apart, turning_path};
 use super::shape::RoadShape;
 use super::turns::Connection;
 use crate::city::network::bare::BareMap;
@@ -53,10 +53,16 @@ pub(super) fn meet(a: (&Connection, &Path), b: (&Connection, &Path)) -> bool {
     if a.0.from == b.0.from {
         return false;
     }
-    if a.0.to == b.0.to || a.1.line.crossing(&b.1.line).is_some() {
+    if a.0.to == b.0.to {
         return true;
     }
     let limit = TOUCH_SHARE * (a.1.width + b.1.width) / 2.0;
+    if far_apart(&a.1.line, &b.1.line, limit) {
+        return false;
+    }
+    if a.1.line.crossing(&b.1.line).is_some() {
+        return true;
+    }
     a.0.approach != b.0.approach && distance_between(&a.1.line, &b.1.line) < limit
 }
 
