@@ -87,13 +87,7 @@ impl Guides {
     }
 
     /// The guide for a route, made if it is new.
-    fn find_or_build(
-        &mut self,
-        facts: &RoadFacts,
-        route: Vec<u32>,
-        class: VehicleClass,
-        stops: &[StopFacts],
-    ) -> u32 {
+    fn find_or_build(&mut self, facts: &RoadFacts, route: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
         let key = (route, class, stops.iter().map(|s| (s.leg, s.lane)).collect());
         if let Some(&id) = self.known.get(&key) {
             return id;

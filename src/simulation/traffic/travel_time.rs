@@ -28,9 +28,7 @@ impl TravelTimes {
         let limit: Vec<f64> = facts
             .edges
             .iter()
-            .map(|&(first, lanes)| {
-                (first..first + lanes).map(|l| facts.lane(l).speed).fold(0.0, f64::max)
-            })
+            .map(|&(first, lanes)| (first..first + lanes).map(|l| facts.lane(l).speed).fold(0.0, f64::max))
             .collect();
         Self {
             mean: limit.clone(),

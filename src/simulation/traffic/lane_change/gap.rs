@@ -99,7 +99,14 @@ pub(super) fn lead_beyond(road: &Road, body: &Body, lane: u32) -> Option<Other> 
         road.tails[lane as usize].iter().filter(|t| t.id != body.id).min_by(|a, b| a.back.total_cmp(&b.back))
     {
         let gap = tail.back - body.pos - kind.gap_min;
-        return Some(Other { slot: None, gap, speed: tail.speed, kind: tail.kind, accel: 0.0, standing: tail.standing });
+        return Some(Other {
+            slot: None,
+            gap,
+            speed: tail.speed,
+            kind: tail.kind,
+            accel: 0.0,
+            standing: tail.standing,
+        });
     }
     let mut seen = facts.length - body.pos;
     let (mut leg, mut lane) = (body.leg, lane);

@@ -272,9 +272,7 @@ impl<'a> View<'a> {
     fn future_speed(&self, mood: &Body, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
         let (road, kind) = (self.road, self.road.kind(mood));
         let safe = match lead {
-            Some(lead) => {
-                kind.follow_speed_safe(lead.gap, lead.speed, road.kinds[lead.kind as usize].decel, road.dt)
-            }
+            Some(lead) => kind.follow_speed_safe(lead.gap, lead.speed, road.kinds[lead.kind as usize].decel, road.dt),
             None => stop_speed_max(dist, kind.decel, kind.tau, road.dt),
         };
         // While leaders are still accelerating, only the next second can be compared.
