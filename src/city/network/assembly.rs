@@ -61,6 +61,7 @@ pub fn assemble(mut parts: NetworkParts) -> Network {
         projection: parts.projection,
         left_hand: parts.left_hand,
         edge_by_name,
+        roundabouts: std::collections::BTreeSet::new(),
     }
 }
 

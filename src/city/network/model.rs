@@ -5,7 +5,7 @@
 //! (`via`), which belongs to an internal edge; where a turn may wait inside the junction, its path is two internal lanes in a
 //! row with a link of its own between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId, SignalId};
@@ -341,6 +341,8 @@ pub struct Network {
     pub left_hand: bool,
     /// Edges by name.
     pub edge_by_name: BTreeMap<String, EdgeId>,
+    /// Edges that form the ring of a roundabout, as far as the source says so.
+    pub roundabouts: BTreeSet<EdgeId>,
 }
 
 impl Network {

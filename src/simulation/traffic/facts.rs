@@ -4,6 +4,7 @@
 
 use crate::city::network::{Network, RightOfWay, Turn};
 use crate::primitives::ClassSet;
+use crate::primitives::ids::EdgeId;
 
 /// "No such lane or link".
 pub(crate) const NONE: u32 = u32::MAX;
@@ -119,6 +120,8 @@ pub(crate) struct RoadFacts {
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
     pub edges: Vec<(u32, u32)>,
+    /// Whether each edge belongs to the ring of a roundabout.
+    pub ring: Vec<bool>,
 }
 
 impl RoadFacts {
@@ -131,6 +134,7 @@ impl RoadFacts {
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
+            ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
         };
         for link in &network.links {
             facts.push_link(network, link);

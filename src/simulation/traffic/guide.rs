@@ -22,6 +22,8 @@ pub(crate) struct GuideRow {
     pub offset: i32,
     /// Whether a vehicle of the class may be here at all.
     pub allowed: bool,
+    /// Whether the lane that the way leads to in the end leads nowhere: a lane drop.
+    pub dead_end: bool,
 }
 
 /// A planned stop as the guide sees it.
@@ -42,7 +44,12 @@ struct Itinerary {
     edges: Vec<u32>,
     /// First row of each leg in the table.
     rows: Vec<u32>,
+    /// How far the route runs along the next roundabout, seen from each leg [m]; 0 without one near.
+    ring_ahead: Vec<f64>,
 }
+
+/// From how many edges away a roundabout is seen coming.
+const RING_SEEN: usize = 2;
 
 /// All guides.
 #[derive(Debug)]
@@ -123,7 +130,7 @@ impl Guides {
     fn build(&mut self, facts: &RoadFacts, edges: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
         let mut legs: Vec<Vec<GuideRow>> = Vec::with_capacity(edges.len());
         // What each lane of the leg behind is worth to the leg before it, given the stops.
-        let mut worth: Vec<(f64, i32)> = Vec::new();
+        let mut worth: Vec<(f64, i32, bool)> = Vec::new();
         for (leg, &edge) in edges.iter().enumerate().rev() {
             let (first, lanes) = facts.edges[edge as usize];
             let last_leg = leg + 1 == edges.len();
@@ -131,13 +138,16 @@ impl Guides {
                 .map(|lane| row(facts, lane, class, last_leg, edges.get(leg + 1).copied(), &worth))
                 .collect();
             set_offsets(&mut rows, last_leg);
-            worth = rows.iter().map(|r| if r.allowed { (r.length, r.offset) } else { (0.0, 99) }).collect();
+            worth = rows
+                .iter()
+                .map(|r| if r.allowed { (r.length, r.offset, r.dead_end) } else { (0.0, 99, true) })
+                .collect();
             if let Some(stop) = stops.iter().rfind(|s| s.leg as usize == leg) {
                 for (index, value) in worth.iter_mut().enumerate() {
                     let steps = index as i32 - (stop.lane - first) as i32;
                     if steps != 0 {
                         // Only the stop's own lane serves it: others are worth the way to the stop.
-                        *value = (value.0.min(stop.position), -steps);
+                        *value = (value.0.min(stop.position), -steps, false);
                     }
                 }
             }
@@ -148,7 +158,8 @@ impl Guides {
             starts.push(count(self.rows.len()));
             self.rows.extend(rows);
         }
-        self.itineraries.push(Itinerary { edges, rows: starts });
+        let ring_ahead = ring_ahead(facts, &edges);
+        self.itineraries.push(Itinerary { edges, rows: starts, ring_ahead });
         count(self.itineraries.len() - 1)
     }
 
@@ -161,6 +172,11 @@ impl Guides {
     #[inline]
     pub(crate) fn row(&self, itinerary: u32, leg: u32, index: u32) -> &GuideRow {
         &self.rows[(self.itineraries[itinerary as usize].rows[leg as usize] + index) as usize]
+    }
+
+    /// How far the route runs along the next roundabout, seen from a leg [m].
+    pub(crate) fn ring_ahead(&self, itinerary: u32, leg: u32) -> f64 {
+        self.itineraries[itinerary as usize].ring_ahead[leg as usize]
     }
 
     /// Edges of the route.
@@ -181,28 +197,42 @@ fn row(
     class: VehicleClass,
     last_leg: bool,
     next_edge: Option<u32>,
-    worth: &[(f64, i32)],
+    worth: &[(f64, i32, bool)],
 ) -> GuideRow {
     let here = facts.lane(lane);
     let allowed = here.allowed.contains(class);
-    let mut best: Option<(f64, i32, u32)> = None;
+    let mut best: Option<(f64, i32, u32, bool)> = None;
     for link in here.first_link..here.first_link + here.link_count {
         let to = facts.link(link).to;
         let via_allowed = facts.link(link).via == NONE || facts.lane(facts.link(link).via).allowed.contains(class);
         if Some(facts.lane(to).edge) != next_edge || !facts.lane(to).allowed.contains(class) || !via_allowed {
             continue;
         }
-        let (length, offset) = worth[facts.lane(to).index as usize];
-        let better = best.is_none_or(|(l, o, _)| length > l || (length == l && offset.abs() < o.abs()));
+        let (length, offset, dead_end) = worth[facts.lane(to).index as usize];
+        let better = best.is_none_or(|(l, o, _, _)| length > l || (length == l && offset.abs() < o.abs()));
         if better {
-            best = Some((length, offset, link));
+            best = Some((length, offset, link, dead_end));
         }
     }
-    match best {
-        Some((length, _, link)) => GuideRow { length: here.length + length, link, offset: 0, allowed },
-        None if last_leg => GuideRow { length: here.length, link: NONE, offset: 0, allowed },
-        None => GuideRow { length: here.length, link: NONE, offset: 0, allowed },
-    }
+    let (length, link, dead_end) = match best {
+        Some((length, _, link, dead_end)) => (here.length + length, link, dead_end),
+        None => (here.length, NONE, !last_leg && here.link_count == 0),
+    };
+    GuideRow { length, link, offset: 0, allowed, dead_end }
+}
+
+/// How far a route runs along the next roundabout, seen from each of its legs [m].
+fn ring_ahead(facts: &RoadFacts, edges: &[u32]) -> Vec<f64> {
+    let is_ring = |leg: usize| edges.get(leg).is_some_and(|&e| facts.ring[e as usize]);
+    let length = |leg: usize| facts.lane(facts.edges[edges[leg] as usize].0).length;
+    (0..edges.len())
+        .map(|leg| {
+            let Some(first) = (leg..=leg + RING_SEEN).find(|&l| is_ring(l)) else { return 0.0 };
+            let ring: Vec<usize> = (first..edges.len()).take_while(|&l| is_ring(l)).collect();
+            // Whoever leaves at the first exit gains nothing by the inner lane.
+            if ring.len() < 2 { 0.0 } else { ring.into_iter().map(length).sum() }
+        })
+        .collect()
 }
 
 /// Points every lane that is not best to the nearest best one.

@@ -59,6 +59,7 @@ pub(super) fn street() -> Network {
         projection: Projection::None,
         left_hand: false,
         edge_by_name: BTreeMap::new(),
+        roundabouts: std::collections::BTreeSet::new(),
     }
 }
 

@@ -106,6 +106,7 @@ fn network(columns: usize, rows: usize) -> Network {
         projection: Projection::None,
         left_hand: false,
         edge_by_name: BTreeMap::new(),
+        roundabouts: std::collections::BTreeSet::new(),
     };
     for row in 0..rows {
         for column in 0..columns {

@@ -40,7 +40,12 @@ pub(crate) fn read_source(source: &Source) -> Result<(Network, Findings), Findin
         return Err(findings);
     }
     let parts = build::build(&raw, &mut findings);
-    if findings.is_ok() { Ok((assemble(parts), findings)) } else { Err(findings) }
+    if !findings.is_ok() {
+        return Err(findings);
+    }
+    let mut network = assemble(parts);
+    network.roundabouts = raw.roundabouts.iter().filter_map(|name| network.find_edge(name)).collect();
+    Ok((network, findings))
 }
 
 /// The classes an `allow`-like and a `disallow`-like list leave.

@@ -96,6 +96,8 @@ pub(super) struct RawNetwork<'s> {
     pub(super) programs: Vec<(String, SignalProgram, Place)>,
     pub(super) projection: Option<Projection>,
     pub(super) left_hand: bool,
+    /// Names of the edges of roundabouts.
+    pub(super) roundabouts: Vec<String>,
 }
 
 /// Gathers a file's elements.
@@ -141,7 +143,11 @@ impl<'s> RawNetwork<'s> {
             "location" => self.projection = Some(read_location(element, findings)),
             "tlLogic" | "phase" | "param" => program.open(element, findings),
             // They say again what requests say, or only describe types.
-            "type" | "prohibition" | "roundabout" => return false,
+            "type" | "prohibition" => return false,
+            "roundabout" => {
+                let edges = element.get("edges").unwrap_or_default();
+                self.roundabouts.extend(edges.split_whitespace().map(str::to_string));
+            }
             other => {
                 findings.unsupported(format!("<{other}> in the network"), 1);
                 return false;

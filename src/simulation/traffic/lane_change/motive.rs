@@ -81,6 +81,8 @@ pub(super) struct View<'a> {
     pub offset: i32,
     /// How far the present lane can be used, from the front [m].
     pub usable: f64,
+    /// How far the route runs along the next roundabout [m]; lanes count as longer by it.
+    ring: f64,
     /// Distance to a planned stop on this leg; minus infinity without one [m].
     to_stop: f64,
     here: GuideRow,
@@ -111,8 +113,11 @@ impl<'a> View<'a> {
         }
         let to_stop = stop_on_leg(road, body).map_or(f64::NEG_INFINITY, |(_, position)| position - body.pos);
         let gap = Gap::beside(road, body, to);
+        let ring = road.guides.ring_ahead(body.itinerary, body.leg);
+        here.length += ring;
+        there.length += ring;
         let usable = here.length - body.pos;
-        Self { road, jams, lane, slot, to, side, gap, offset: here.offset, usable, to_stop, here, there }
+        Self { road, jams, lane, slot, to, side, gap, offset: here.offset, usable, ring, to_stop, here, there }
     }
 
     /// Weighs the motives; moods build up in `mood`.
@@ -160,11 +165,15 @@ impl<'a> View<'a> {
         let leads_elsewhere = self.offset == 0
             && !both_best
             && standing.is_none()
-            && self.there.link == NONE
-            && road.facts.lane(self.to).link_count > 0
+            && self.ring <= 0.0
+            && !self.there.dead_end
             && self.there.length < TURN_LANE;
         if no_way_back || must_stay || leads_elsewhere {
             return Motive::Forbidden;
+        }
+        if self.ring > 0.0 {
+            // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
+            return if self.side == Side::Left { Motive::Cooperative } else { Motive::Forbidden };
         }
         let (here, there) = self.future_speeds(mood, leader);
         if i32::from(asked) == step && self.is_convenient(mood, here, there) {
