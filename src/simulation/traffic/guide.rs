@@ -48,6 +48,9 @@ struct Itinerary {
     ring_ahead: Vec<f64>,
 }
 
+/// How much longer than it is each edge of a ring counts when lanes are compared [m]; SUMO's bonus, so that the many short
+/// edges of a roundabout do not make every inner lane look like a trap.
+const RING_BONUS: f64 = 80.0;
 /// From how many edges away a roundabout is seen coming.
 const RING_SEEN: usize = 2;
 
@@ -174,7 +177,7 @@ impl Guides {
         &self.rows[(self.itineraries[itinerary as usize].rows[leg as usize] + index) as usize]
     }
 
-    /// How far the route runs along the next roundabout, seen from a leg [m].
+    /// What the next roundabout adds to the worth of a lane, seen from a leg [m].
     pub(crate) fn ring_ahead(&self, itinerary: u32, leg: u32) -> f64 {
         self.itineraries[itinerary as usize].ring_ahead[leg as usize]
     }
@@ -230,7 +233,7 @@ fn ring_ahead(facts: &RoadFacts, edges: &[u32]) -> Vec<f64> {
             let Some(first) = (leg..=leg + RING_SEEN).find(|&l| is_ring(l)) else { return 0.0 };
             let ring: Vec<usize> = (first..edges.len()).take_while(|&l| is_ring(l)).collect();
             // Whoever leaves at the first exit gains nothing by the inner lane.
-            if ring.len() < 2 { 0.0 } else { ring.into_iter().map(length).sum() }
+            if ring.len() < 2 { 0.0 } else { ring.into_iter().map(|l| length(l) + RING_BONUS).sum() }
         })
         .collect()
 }
