@@ -7,9 +7,9 @@
 #[path = "../tests/common/town.rs"]
 mod town;
 
+use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::{SimDuration, SimTime};
 use citytwin::simulation::outcome::Outcome;
-use citytwin::simulation::settings::RunSettings;
 use town::Town;
 
 /// Runs a grid of `size` by `size` crossings for ten minutes, with 40 vehicles per crossing.

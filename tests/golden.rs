@@ -10,10 +10,10 @@ use std::sync::Arc;
 use citytwin::city::demand::Demand;
 use citytwin::city::demand::sumo::{ReadSettings, read_demand};
 use citytwin::city::network::{Network, mapfile};
+use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::{SimDuration, SimTime};
 use citytwin::simulation::City;
 use citytwin::simulation::outcome::{LawCounts, Outcome, VehicleInstant};
-use citytwin::simulation::settings::RunSettings;
 
 /// How often the positions are written down.
 const EVERY: SimDuration = SimDuration::milliseconds(5000);

@@ -7,11 +7,11 @@
 mod town;
 
 use citytwin::city::network::check::check_network;
+use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::random::Seed;
 use citytwin::primitives::{SimDuration, SimTime};
 use citytwin::simulation::City;
 use citytwin::simulation::outcome::{LawCounts, Outcome};
-use citytwin::simulation::settings::RunSettings;
 use proptest::prelude::*;
 use town::{Peopled, Town};
 

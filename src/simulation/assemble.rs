@@ -8,7 +8,6 @@ use rand_distr::{Distribution, Normal};
 use super::actors::{self, Actions, Directory, Identity, Mailbox, Percept, Post, Wakes, Woken};
 use super::kernel::ActorId;
 use super::laws::Laws;
-use super::settings::RunSettings;
 use super::step::{Books, Clockwork, Gate, Wayfinding, Workbench};
 use super::traffic::facts::RoadFacts;
 use super::traffic::guide::Guides;
@@ -21,6 +20,7 @@ use super::trips::Trips;
 use crate::city::demand::{Demand, RouteChoice, SpeedFactor};
 use crate::city::network::Network;
 use crate::city::routing::Router;
+use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::{Purpose, Seed};
 
 /// How often a factor outside its bounds is drawn again before it is simply cut off.

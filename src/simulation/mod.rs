@@ -8,7 +8,6 @@ mod assemble;
 pub mod kernel;
 mod laws;
 pub mod outcome;
-pub mod settings;
 mod step;
 mod traffic;
 mod trips;
@@ -19,11 +18,11 @@ use bevy_ecs::prelude::*;
 
 use crate::city::demand::Demand;
 use crate::city::network::Network;
+use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimTime;
 use crate::primitives::ids::{LaneId, VehicleId};
 use actors::Percept;
 use outcome::{CityInstant, Outcome, VehicleInstant};
-use settings::RunSettings;
 use step::{Books, Clockwork, Gate};
 use traffic::following::HALTING;
 

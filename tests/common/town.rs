@@ -11,6 +11,7 @@ use citytwin::city::demand::{
 use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
 use citytwin::city::network::{Network, Projection};
 use citytwin::city::routing::Router;
+use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::ids::{EdgeId, KindId, RouteId};
 use citytwin::primitives::random::{Purpose, Seed};
 use citytwin::primitives::{
@@ -18,7 +19,6 @@ use citytwin::primitives::{
 };
 use citytwin::simulation::City;
 use citytwin::simulation::outcome::Outcome;
-use citytwin::simulation::settings::RunSettings;
 
 /// A grid town.
 #[derive(Debug, Clone, Copy)]

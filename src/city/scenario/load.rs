@@ -12,10 +12,10 @@ use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::network::Network;
 use crate::city::network::places::Places;
+use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
-use crate::simulation::settings::RunSettings;
 
 /// What the command line says instead of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -12,6 +12,7 @@ mod load;
 mod model;
 mod quantity;
 mod resolved;
+pub mod settings;
 mod sources;
 pub mod sumocfg;
 mod tree;

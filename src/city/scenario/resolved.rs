@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimDuration;
-use crate::simulation::settings::RunSettings;
 
 /// A scenario with every default filled in.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -10,10 +10,10 @@ use crate::city::demand::sumo::{ProgramChange, ReadSettings, parse_depart_lane, 
 use crate::city::network::Network;
 use crate::city::network::sumo::read_network;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
+use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Problem, closest};
 use crate::primitives::{SimDuration, SimTime};
-use crate::simulation::settings::RunSettings;
 
 /// Everything a configuration file leads to.
 #[derive(Debug, Clone)]

@@ -11,7 +11,9 @@ use crate::primitives::random::{KeyedRng, Purpose, Seed};
 use crate::primitives::text::Findings;
 use crate::primitives::{Distance, Speed};
 
-use super::super::model::{ArrivalSpeed, DepartLane, DepartPosition, DepartSpeed, Departure, RouteChoice, Vehicle, VehicleKind};
+use super::super::model::{
+    ArrivalSpeed, DepartLane, DepartPosition, DepartSpeed, Departure, RouteChoice, Vehicle, VehicleKind,
+};
 use super::gravity::Ends;
 use super::{SyntheticSpec, Writer};
 
