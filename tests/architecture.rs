@@ -32,7 +32,6 @@ const ROOMS: &[Room] = &[
     room("city/routing", &["primitives", "city/network"], "behaviour, the simulation"),
     room("city/demand", &["primitives", "city/network", "city/routing"], "behaviour, the simulation"),
     room("city/scenario", &["primitives", "city/network", "city/demand", "city/routing"], "running anything"),
-    room("simulation/settings", &["primitives"], "anything but plain values"),
     room("simulation/outcome", &["primitives"], "file formats; anything but plain values"),
     room("simulation/kernel", &["primitives"], "any traffic noun, wall clock, IO"),
     room("simulation/traffic", &["primitives", "city/network", "simulation/kernel"], "why anybody drives; IO"),
@@ -49,7 +48,6 @@ const ROOMS: &[Room] = &[
             CITY[2],
             CITY[3],
             CITY[4],
-            "simulation/settings",
             "simulation/outcome",
             "simulation/kernel",
             "simulation/traffic",
@@ -59,17 +57,7 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "studies/experiment",
-        &[
-            CITY[0],
-            CITY[1],
-            CITY[2],
-            CITY[3],
-            CITY[4],
-            "simulation",
-            "simulation/settings",
-            "simulation/outcome",
-            "studies/report",
-        ],
+        &[CITY[0], CITY[1], CITY[2], CITY[3], CITY[4], "simulation", "simulation/outcome", "studies/report"],
         "the inside of the simulation",
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
@@ -82,7 +70,6 @@ const ROOMS: &[Room] = &[
             CITY[3],
             CITY[4],
             "simulation",
-            "simulation/settings",
             "simulation/outcome",
             "studies/experiment",
             "studies/report",
@@ -93,11 +80,6 @@ const ROOMS: &[Room] = &[
 
 /// What breaks the table today: room, room used, and why it is still so.
 const OWED: &[(&str, &str, &str)] = &[
-    (
-        "city/scenario",
-        "simulation/settings",
-        "a loaded scenario hands out the settings of its run, which live with the engine",
-    ),
     (
         "simulation/traffic",
         "city/demand",

@@ -1,6 +1,7 @@
 //! Benches at a tiny size, so that they cannot rot between the days somebody measures.
 
 #[path = "../benches/engine.rs"]
+#[allow(dead_code, reason = "the bench has a main of its own")]
 mod engine;
 
 #[test]

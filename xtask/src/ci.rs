@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{cargo, compare};
+use crate::{cargo, compare, told_by_cargo};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ const STEPS: [Step; 6] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     ("clippy", || ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))),
     ("test", || ended(cargo(&["test"], &[]))),
-    ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]))),
+    ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
     ("compare-sumo", compare_sumo),
 ];
@@ -35,6 +35,26 @@ fn compare_sumo() -> Ended {
         return Ended::LeftOut("the data is not beside this checkout");
     }
     ended(compare::compare(&[]))
+}
+
+/// Units that stand in brackets in the documentation, `[m]`, and are no links.
+const UNITS: [&str; 4] = ["m", "s", "ms", "km"];
+
+/// Whether every link of the documentation leads somewhere.
+fn links_lead_somewhere() -> bool {
+    let variable = ("RUSTDOCFLAGS", "--force-warn=rustdoc::broken_intra_doc_links");
+    let Some(told) = told_by_cargo(&["doc", "--no-deps"], &[variable]) else { return false };
+    let mut lines = told.lines();
+    let mut sound = true;
+    while let Some(line) = lines.next() {
+        if let Some((_, rest)) = line.split_once("unresolved link to `")
+            && !UNITS.iter().any(|unit| rest.strip_suffix('`') == Some(unit))
+        {
+            println!("{line} {}", lines.next().unwrap_or_default().trim());
+            sound = false;
+        }
+    }
+    sound
 }
 
 /// Runs every step; whether none failed.

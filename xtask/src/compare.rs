@@ -85,7 +85,9 @@ pub(crate) fn compare(scenarios: &[&str]) -> bool {
     println!("{:<16} {:<18} {:>10} {:>10} {:>8}  ok", "scenario", "figure", "ours", "SUMO", "off %");
     for Row { scenario, figure, ours, sumo, ok } in &rows {
         let theirs = sumo.map_or("-".to_owned(), |value| format!("{value:.1}"));
-        let off = sumo.map_or("-".to_owned(), |value| format!("{:+.1}", (ours / value - 1.0) * 100.0));
+        let off = sumo
+            .filter(|value| *value > 0.0)
+            .map_or("-".to_owned(), |value| format!("{:+.1}", (ours / value - 1.0) * 100.0));
         println!("{scenario:<16} {figure:<18} {ours:>10.1} {theirs:>10} {off:>8}  {}", if *ok { "yes" } else { "NO" });
     }
     sound && rows.iter().all(|row| row.ok)

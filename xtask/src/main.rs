@@ -38,13 +38,24 @@ fn root() -> PathBuf {
 
 /// Runs cargo in the project's folder; whether it succeeded.
 fn cargo(words: &[&str], variables: &[(&str, &str)]) -> bool {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(words).envs(variables.iter().copied()).current_dir(root()).status();
-    match status {
+    match command(words, variables).status() {
         Ok(status) => status.success(),
         Err(error) => {
             eprintln!("cargo does not start: {error}");
             false
         }
     }
+}
+
+/// Runs cargo in the project's folder; what it told on standard error, none if it failed.
+fn told_by_cargo(words: &[&str], variables: &[(&str, &str)]) -> Option<String> {
+    let output = command(words, variables).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(words).envs(variables.iter().copied()).current_dir(root());
+    command
 }
