@@ -17,6 +17,10 @@ const LOOK_FORWARD_LEFT: f64 = 20.0;
 const STANDING_SEEN: f64 = 100.0;
 /// A lane that leads elsewhere within this distance is a turn lane, not one to overtake on [m].
 const TURN_LANE: f64 = 200.0;
+/// How many roads ahead a driver considers at least ...
+const LOOK_ROADS: usize = 8;
+/// ... and how far [m]; SUMO's horizon for comparing lanes.
+const LOOK_DISTANCE: f64 = 3000.0;
 /// How slowly the planning speed follows the driven one (0 at once, 1 never).
 const LOOK_AHEAD_MEMORY: f64 = 0.9;
 /// Relative gains are not counted against speeds below this [m/s].
@@ -51,17 +55,20 @@ impl Jams {
         }
     }
 
-    /// Room taken up along the way that a lane leads, for up to three roads [m].
+    /// Room taken up along the way that a lane leads, as far as drivers look [m].
     fn along(&self, road: &Road, body: &Body, lane: u32) -> f64 {
         let mut total = self.by_lane[lane as usize];
         let (mut lane, mut leg) = (lane, body.leg);
-        for _ in 0..3 {
+        let (mut roads, mut seen) = (1, road.facts.lane(lane).length);
+        while roads <= LOOK_ROADS || seen <= LOOK_DISTANCE {
             let row = road.guides.row(body.itinerary, leg, road.facts.lane(lane).index);
             if row.link == NONE {
                 break;
             }
             lane = road.facts.link(row.link).to;
             leg += 1;
+            roads += 1;
+            seen += road.facts.lane(lane).length;
             total += self.by_lane[lane as usize];
         }
         total
