@@ -12,6 +12,7 @@ use super::kernel::ActorId;
 use super::laws::{Census, Laws};
 use super::traffic::approach::Approach;
 use super::traffic::body::{Body, Halt};
+use super::traffic::bumper;
 use super::traffic::crossing::{Arrived, Moved, exchange};
 use super::traffic::drive::{LaneStep, Step, drive};
 use super::traffic::facts::NONE;
@@ -197,6 +198,11 @@ fn move_bodies(
     exchange(road, step.now, &mut bench.arrived, &mut bench.moved);
     road.refresh_active();
     road.refresh_tails();
+    let held = bumper::hold_back(road);
+    if held > 0 {
+        books.emergency_brakings += held;
+        road.refresh_tails();
+    }
 }
 
 /// Runs `work` on every item, over the threads of the pool if there is one.

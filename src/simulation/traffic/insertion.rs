@@ -342,7 +342,7 @@ fn upstream_is_safe(road: &Road, lane: u32, back: f64, speed: f64, kind: &KindFa
             && (!near_facts.internal
                 || road.facts.feeders(near).iter().all(|&far| {
                     // A vehicle before a junction that it may still have to wait at has not committed itself.
-                    road.lanes[far as usize].last().is_none_or(|b| b.waits_at_link || b.speed < 1.0)
+                    road.lanes[far as usize].last().is_none_or(|b| road.stops_before_link(b, far))
                         || reacts(far, back + near_facts.length)
                 }))
     })

@@ -8,6 +8,7 @@
 
 pub(crate) mod approach;
 pub(crate) mod body;
+pub(crate) mod bumper;
 pub(crate) mod crossing;
 pub(crate) mod drive;
 pub(crate) mod facts;

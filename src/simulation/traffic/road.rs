@@ -109,6 +109,11 @@ impl Road {
         (self.facts.lane(lane).speed * body.speed_factor).min(self.kind(body).speed_max)
     }
 
+    /// Whether the front body of a lane means to stop before a junction; on the junction it no longer can.
+    pub(crate) fn stops_before_link(&self, body: &Body, lane: u32) -> bool {
+        !self.facts.lane(lane).internal && (body.waits_at_link || body.speed < 1.0)
+    }
+
     /// Puts a body on a lane at its position.
     pub(crate) fn insert(&mut self, lane: u32, body: Body) {
         let bodies = &mut self.lanes[lane as usize];

@@ -138,7 +138,7 @@ fn follow_upstream(road: &Road, lane: u32, back: f64) -> Option<Other> {
         if let Some(b) = road.lanes[behind as usize].last() {
             let kind = road.kind(b);
             let gap = distance + road.facts.lane(behind).length - b.pos - kind.gap_min;
-            if !b.waits_at_link && nearest.is_none_or(|n| gap < n.gap) {
+            if !road.stops_before_link(b, behind) && nearest.is_none_or(|n| gap < n.gap) {
                 nearest = Some(Other::body(b, None, gap));
             }
         }

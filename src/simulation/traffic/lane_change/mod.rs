@@ -102,11 +102,13 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
     cooperate::let_in(road, &mut mood, &stranded[(lane - first) as usize]);
     let mut target = None;
     let mut favour = None;
+    let mut jam_here = None;
     for side in [Side::Right, Side::Left] {
         let Some(neighbour) = neighbour(road, &mood, lane, side) else {
             continue;
         };
-        let view = motive::View::new(road, jams, &mood, lane, slot, neighbour, side);
+        let jam = *jam_here.get_or_insert_with(|| jams.along(road, &mood, lane));
+        let view = motive::View::new(road, jams, jam, &mood, lane, slot, neighbour, side);
         let motive = view.motive(&mut mood, asked);
         if matches!(motive, Motive::None | Motive::Forbidden) {
             continue;

@@ -18,7 +18,7 @@ const STANDING_SEEN: f64 = 100.0;
 /// A lane that leads elsewhere within this distance is a turn lane, not one to overtake on [m].
 const TURN_LANE: f64 = 200.0;
 /// How many roads ahead a driver considers at least ...
-const LOOK_ROADS: usize = 8;
+const LOOK_ROADS: usize = 4;
 /// ... and how far [m]; SUMO's horizon for comparing lanes.
 const LOOK_DISTANCE: f64 = 3000.0;
 /// How slowly the planning speed follows the driven one (0 at once, 1 never).
@@ -56,7 +56,7 @@ impl Jams {
     }
 
     /// Room taken up along the way that a lane leads, as far as drivers look [m].
-    fn along(&self, road: &Road, body: &Body, lane: u32) -> f64 {
+    pub(super) fn along(&self, road: &Road, body: &Body, lane: u32) -> f64 {
         let mut total = self.by_lane[lane as usize];
         let (mut lane, mut leg) = (lane, body.leg);
         let (mut roads, mut seen) = (1, road.facts.lane(lane).length);
@@ -79,6 +79,8 @@ impl Jams {
 pub(super) struct View<'a> {
     pub road: &'a Road,
     jams: &'a Jams,
+    /// Room taken up along the present lane's way [m].
+    jam_here: f64,
     pub lane: u32,
     slot: usize,
     pub to: u32,
@@ -100,6 +102,7 @@ impl<'a> View<'a> {
     pub(super) fn new(
         road: &'a Road,
         jams: &'a Jams,
+        jam_here: f64,
         body: &Body,
         lane: u32,
         slot: usize,
@@ -124,7 +127,22 @@ impl<'a> View<'a> {
         here.length += ring;
         there.length += ring;
         let usable = here.length - body.pos;
-        Self { road, jams, lane, slot, to, side, gap, offset: here.offset, usable, ring, to_stop, here, there }
+        Self {
+            road,
+            jams,
+            jam_here,
+            lane,
+            slot,
+            to,
+            side,
+            gap,
+            offset: here.offset,
+            usable,
+            ring,
+            to_stop,
+            here,
+            there,
+        }
     }
 
     /// Weighs the motives; moods build up in `mood`.
@@ -147,7 +165,7 @@ impl<'a> View<'a> {
         if let Some(lead) = standing.filter(|l| self.offset == 0 && l.gap < self.usable) {
             look_ahead = 0.5 * (kind.room() + road.kinds[lead.kind as usize].room() + lead.gap);
         }
-        let (jam_here, jam_there) = (self.jams.along(road, mood, self.lane), self.jams.along(road, mood, self.to));
+        let (jam_here, jam_there) = (self.jam_here, self.jams.along(road, mood, self.to));
         let best_jam = if towards_best && self.offset.abs() <= 1 { jam_there } else { jam_here };
         let usable = (self.usable - best_jam).max(self.to_stop);
         let lanes_to_go = f64::from(self.offset.abs().max(1));
