@@ -132,6 +132,20 @@ last-resort-after: 5 mins
     assert_eq!(problems(text), expected);
 }
 
+/// A planner who mistypes a unit must not be sent after a second mistake that is not there.
+#[test]
+fn a_warm_up_that_cannot_be_read_is_one_problem_and_not_two() {
+    let text = "citytwin: 1
+name: a
+map: { city: town }
+time: { start: 07:00, warmup: 10 km, run: 1 h }
+demand:
+  - synthetic: { vehicles: 10 }
+";
+    let expected = ["a.yaml:4:31: unknown unit `km` in `10 km` (units of a duration are `s`, `min`, `h`, `ms`, `d`)"];
+    assert_eq!(problems(text), expected);
+}
+
 #[test]
 fn rules_between_keys_are_held() {
     let cases = [

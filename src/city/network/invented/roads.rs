@@ -120,6 +120,9 @@ fn section(plan: &Plan, streets: &[Street], link: &Link) -> Section {
         (_, Rank::Arterial) if out < size.ring() * 1.15 => (any(2, 3.25), 50.0, 7, "arterial"),
         (Role::Radial(2 | 4 | 6), Rank::Arterial) if out < size.built() => (any(2, 3.25), 50.0, 7, "arterial"),
         (_, Rank::Arterial) => (any(1, 3.5), if out < size.built() { 50.0 } else { 70.0 }, 7, "arterial"),
+        // A boulevard since the wall came down: with one lane, every left turn into the old town would hold up the whole loop,
+        // and a loop that is held up all the way round never clears again.
+        (Role::Wall, Rank::Collector) => (any(2, 3.0), 50.0, 5, "collector"),
         (Role::High(_), Rank::Collector) => (any(1, 3.25), 30.0, 4, "high_street"),
         (_, Rank::Collector) => (any(1, 3.25), 50.0, 5, "collector"),
         (_, Rank::Residential) => (any(1, 3.0), 30.0, 3, "residential"),
