@@ -245,7 +245,6 @@ fn announce(road: &mut Road, plans: &[LanePlan]) {
                     vehicle: body.id,
                     arrival: item.arrival,
                     leave: item.leave(road.facts.link(item.link), kind.length),
-                    arrival_speed: item.arrival_speed,
                     leave_speed: item.leave_speed,
                     arrival_speed_braking: item.arrival_speed_braking,
                     distance: item.distance,

@@ -14,6 +14,9 @@ const TIME_GAP: f64 = 1.0;
 /// The same where lanes zip: who is within it has to be talked to [s].
 const TIME_GAP_ZIPPER: f64 = 16.0;
 
+/// Standing this long where the right goes first, a driver takes turns with others who stand too [s].
+const EQUAL_PATIENCE: f64 = 10.0;
+
 /// An announcement: a vehicle will reach a link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Approach {
@@ -23,8 +26,6 @@ pub(crate) struct Approach {
     pub arrival: f64,
     /// When its back will have left the junction path [s].
     pub leave: f64,
-    /// Speed at the link [m/s].
-    pub arrival_speed: f64,
     /// Speed when leaving the path [m/s].
     pub leave_speed: f64,
     /// Speed at the link if it started to brake now [m/s].
@@ -140,6 +141,11 @@ fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merges: bool, st
     if state == LinkState::AllwayStop
         && (ask.waiting > foe.waiting || (ask.waiting == foe.waiting && ask.arrival < foe.arrival))
     {
+        return false;
+    }
+    let longer = ask.waiting > foe.waiting || (ask.waiting == foe.waiting && ask.vehicle < foe.vehicle);
+    if state == LinkState::Equal && ask.waiting > EQUAL_PATIENCE && foe.waiting > 0.0 && longer {
+        // Everybody yields to the next on the right in a circle: whoever has waited longest is waved through.
         return false;
     }
     let mut foe_arrival = foe.arrival;
