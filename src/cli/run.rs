@@ -60,6 +60,7 @@ pub(super) struct Arguments {
 }
 
 /// Runs it.
+#[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
     if let Err(error) = listen(&interrupted) {

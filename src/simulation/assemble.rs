@@ -43,7 +43,7 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         step: settings.step,
         number: 0,
         seed: settings.seed,
-        last_resort_after: settings.last_resort_after.map(|d| d.as_seconds()),
+        last_resort_after: settings.last_resort_after.map(super::super::primitives::time::SimDuration::as_seconds),
         depart_delay_max: settings.depart_delay_max,
         pool: pool(settings.threads),
     });

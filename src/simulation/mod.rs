@@ -145,6 +145,9 @@ impl City {
     }
 
     /// Ends the run and hands out what it leaves.
+    ///
+    /// # Panics
+    /// Never from outside: the books are there from assembly on.
     pub fn finish(mut self, interrupted: bool) -> Outcome {
         let state_hash = self.state_hash();
         let end = self.time();

@@ -4,6 +4,8 @@
 //! -> counting -> insertion -> laws. Each phase is a system of one schedule, run in this order on one thread; plan and movement
 //! spread over lanes inside their phase.
 
+#![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
+
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
 

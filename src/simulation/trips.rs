@@ -80,6 +80,7 @@ impl Trips {
     }
 
     /// Mean time on the road of those who arrived [s].
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 trips")]
     pub(crate) fn duration_mean(&self) -> f64 {
         if self.done.is_empty() { 0.0 } else { self.duration_sum / self.done.len() as f64 }
     }

@@ -3,6 +3,8 @@
 //! An actor here owns its cold state as components, reads the road, and acts by [`Action`]s on its own body or head. It
 //! never writes the road or another actor.
 
+#![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
+
 pub(crate) mod signal;
 pub(crate) mod vehicle;
 

@@ -1,7 +1,7 @@
 //! The signal as an actor: runs its program by the clock, or by the gaps between vehicles on its detectors.
 //!
 //! Actuation is by gap: a green lasts its minimum, is extended while the gaps on any of its green lanes are shorter than
-//! the program allows, and ends at its maximum (Roess, Prassas, McShane 2011, "Traffic Engineering", chapter 20; SUMO's
+//! the program allows, and ends at its maximum (Roess, Prassas, `McShane` 2011, "Traffic Engineering", chapter 20; SUMO's
 //! `actuated` has the same parameters).
 
 use bevy_ecs::prelude::*;
@@ -55,9 +55,8 @@ impl Controller {
     fn next_thought(&self) -> SimTime {
         let phase = &self.program.phases[self.phase];
         match self.program.control {
-            SignalControl::FixedTime => self.since + phase.duration,
             SignalControl::Actuated { .. } if self.is_extensible() => self.since + phase.duration_min,
-            SignalControl::Actuated { .. } => self.since + phase.duration,
+            SignalControl::FixedTime | SignalControl::Actuated { .. } => self.since + phase.duration,
         }
     }
 

@@ -4,51 +4,44 @@ use super::ActorId;
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Letter<M> {
+pub(crate) struct Letter<M> {
     /// For whom.
-    pub to: ActorId,
+    pub(crate) to: ActorId,
     /// From whom.
-    pub from: ActorId,
+    pub(crate) from: ActorId,
     /// How many letters the sender had posted before in the same step.
-    pub sequence: u32,
+    pub(crate) sequence: u32,
     /// What it says.
-    pub message: M,
+    pub(crate) message: M,
 }
 
 /// The post office: collects letters during a step and hands them out, sorted, in the next.
 ///
 /// Its capacity is what actors post in one step; it is emptied every step, so it cannot grow beyond that.
 #[derive(Debug)]
-pub struct PostOffice<M> {
+pub(crate) struct PostOffice<M> {
     posted: Vec<Letter<M>>,
-    delivered: u64,
 }
 
 impl<M> Default for PostOffice<M> {
     fn default() -> Self {
-        Self { posted: Vec::new(), delivered: 0 }
+        Self { posted: Vec::new() }
     }
 }
 
 impl<M> PostOffice<M> {
     /// Takes a letter; it will be delivered in the next step.
-    pub fn post(&mut self, from: ActorId, to: ActorId, message: M) {
+    pub(crate) fn post(&mut self, from: ActorId, to: ActorId, message: M) {
         let sequence = self.posted.iter().rev().take_while(|l| l.from == from).count();
         let sequence = u32::try_from(sequence).unwrap_or(u32::MAX);
         self.posted.push(Letter { to, from, sequence, message });
     }
 
     /// Hands out everything posted since the last call, ordered by (recipient, sender, sequence).
-    pub fn deliver(&mut self) -> Vec<Letter<M>> {
+    pub(crate) fn deliver(&mut self) -> Vec<Letter<M>> {
         let mut letters = std::mem::take(&mut self.posted);
         letters.sort_by_key(|l| (l.to, l.from, l.sequence));
-        self.delivered += letters.len() as u64;
         letters
-    }
-
-    /// How many letters were delivered so far.
-    pub fn delivered(&self) -> u64 {
-        self.delivered
     }
 }
 

@@ -7,18 +7,18 @@ use crate::primitives::SimTime;
 
 /// Who wants to be woken when.
 #[derive(Debug, Default)]
-pub struct Timers {
+pub(crate) struct Timers {
     due: BTreeSet<(SimTime, ActorId)>,
 }
 
 impl Timers {
     /// Wakes an actor at `time`; asking twice for the same time wakes it once.
-    pub fn set(&mut self, time: SimTime, actor: ActorId) {
+    pub(crate) fn set(&mut self, time: SimTime, actor: ActorId) {
         self.due.insert((time, actor));
     }
 
     /// Everybody whose time has come, by time and then by actor.
-    pub fn take_due(&mut self, now: SimTime) -> Vec<ActorId> {
+    pub(crate) fn take_due(&mut self, now: SimTime) -> Vec<ActorId> {
         let mut woken = Vec::new();
         while let Some(&(time, actor)) = self.due.first()
             && time <= now

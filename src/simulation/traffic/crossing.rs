@@ -34,10 +34,8 @@ pub(crate) fn exchange(road: &mut Road, now: f64, arrived: &mut Vec<Arrived>, mo
                 break;
             }
             let Some(mut body) = road.lanes[lane as usize].pop() else { break };
-            match pass(road, lane, &mut body, now, moved) {
-                Some(target) => landed.push((target, body)),
-                None => arrived.push(Arrived { body, lane }),
-            }
+            let target = pass(road, lane, &mut body, now, moved);
+            landed.push((target, body));
         }
     }
     for (lane, body) in landed {
@@ -54,8 +52,8 @@ fn has_arrived(road: &Road, body: &Body, lane: u32) -> bool {
     body.pos >= road.arrival_position[body.id as usize].min(facts.length) && (body.halt == super::body::Halt::None)
 }
 
-/// Carries a body over as many lane ends as it has passed; none where its route is over.
-fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved>) -> Option<u32> {
+/// Carries a body over as many lane ends as it has passed; hands out the lane it is on then.
+fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved>) -> u32 {
     let mut lane = from;
     while body.pos >= road.facts.lane(lane).length {
         let facts = road.facts.lane(lane);
@@ -64,7 +62,7 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
         if id == NONE {
             // The look-ahead stops a body before a lane that leads nowhere; rounding may put it on the very end.
             body.pos = facts.length - 1e-9;
-            return Some(lane);
+            return lane;
         }
         let link = road.facts.link(id);
         body.pos -= facts.length;
@@ -78,10 +76,10 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
         moved.push(Moved { from_edge: facts.edge, to_edge });
         if has_arrived(road, body, lane) {
             body.pos = body.pos.min(road.facts.lane(lane).length);
-            return Some(lane);
+            return lane;
         }
     }
-    Some(lane)
+    lane
 }
 
 /// Notes when a body enters a junction, passes its last point of yielding, and leaves.

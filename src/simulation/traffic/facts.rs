@@ -2,7 +2,7 @@
 //!
 //! Built once from [`Network`]; afterwards no inner loop touches a name, a shape or a nested vector.
 
-use crate::city::network::{Network, RightOfWay, Turn};
+use crate::city::network::Network;
 use crate::primitives::ClassSet;
 use crate::primitives::ids::EdgeId;
 
@@ -22,8 +22,6 @@ pub(crate) struct LaneFacts {
     pub index: u32,
     /// Whether it crosses a junction.
     pub internal: bool,
-    /// The junction it crosses, or [`NONE`] on a road.
-    pub junction: u32,
     /// First link at its end.
     pub first_link: u32,
     /// How many links it has.
@@ -52,7 +50,6 @@ pub(crate) struct LaneFacts {
 
 /// A link.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a link, read in the innermost loop")]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -64,24 +61,18 @@ pub(crate) struct LinkFacts {
     pub via: u32,
     /// Length of that internal lane [m], 0 without one.
     pub length: f64,
-    /// The junction it crosses.
-    pub junction: u32,
     /// The link by which its path enters the junction; itself for an entry.
     pub entry: u32,
     /// Links it yields to: first and one past the last in [`RoadFacts::yields`].
     pub yields: (u32, u32),
     /// From how far away crossing traffic is seen [m].
     pub visibility: f64,
-    /// Right of way without a signal.
-    pub right_of_way: RightOfWay,
     /// Whether it begins on an internal lane.
     pub from_internal: bool,
     /// Whether a vehicle may enter and wait inside.
     pub may_wait_inside: bool,
     /// Whether the junction must be kept clear and somebody would be blocked otherwise.
     pub keep_clear: bool,
-    /// Whether it goes straight on.
-    pub straight: bool,
 }
 
 /// A meeting of two paths over a junction; see [`crate::city::network::Conflict`].
@@ -157,17 +148,14 @@ impl RoadFacts {
             from: link.from.raw(),
             after: after.raw(),
             to: link.to.raw(),
-            via: link.via.map_or(NONE, |via| via.raw()),
+            via: link.via.map_or(NONE, crate::primitives::ids::LaneId::raw),
             length: link.via.map_or(0.0, |via| network.lane(via).length.as_metres()),
-            junction: link.junction.raw(),
             entry: NONE,
             yields: (count(first), count(self.yields.len())),
             visibility: link.visibility.as_metres(),
-            right_of_way: link.right_of_way,
             from_internal,
             may_wait_inside: link.may_wait_inside,
             keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
-            straight: link.turn == Turn::Straight,
         });
     }
 
@@ -196,7 +184,6 @@ impl RoadFacts {
             edge: lane.edge.raw(),
             index: lane.index,
             internal: edge.is_internal(),
-            junction: if edge.is_internal() { edge.from.raw() } else { NONE },
             first_link: lane.links.start,
             link_count: lane.links.end - lane.links.start,
             entry: NONE,

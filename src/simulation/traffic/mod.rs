@@ -6,6 +6,14 @@
 //! Inside this room quantities are bare `f64` in SI units and ids are bare indices, because these are the inner loops; types
 //! guard its doors.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "inner loops use bare indices far below 2^31, and equal floats are ties on purpose"
+)]
+
 pub(crate) mod approach;
 pub(crate) mod body;
 pub(crate) mod bumper;

@@ -87,7 +87,9 @@ impl Road {
             tailed: Vec::new(),
             active: Vec::new(),
             occupied: vec![0; lanes.div_ceil(64)],
-            arrival_position: of(|v| v.arrival_position.map_or(f64::INFINITY, |p| p.as_metres())),
+            arrival_position: of(|v| {
+                v.arrival_position.map_or(f64::INFINITY, crate::primitives::quantity::Distance::as_metres)
+            }),
             arrival_speed: of(|v| match v.arrival_speed {
                 crate::city::demand::ArrivalSpeed::Current => f64::NAN,
                 crate::city::demand::ArrivalSpeed::At(speed) => speed.as_metres_per_second(),

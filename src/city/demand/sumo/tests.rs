@@ -76,7 +76,7 @@ fn vehicles_come_in_the_order_of_departure_then_of_the_file() {
     assert!((late.arrival_position.expect("it has one").as_metres() - 82.8).abs() < 1e-9);
     assert_eq!(late.arrival_speed, ArrivalSpeed::At(Speed::metres_per_second(2.0)));
     let trip = &read.demand.vehicles[1];
-    assert_eq!(trip.departure.lane, DepartLane::Best);
+    assert_eq!(trip.departure.lane, DepartLane::BestProbable);
     let edges: Vec<&str> = read.demand.route(trip.route).edges.iter().map(|_| "").collect();
     assert_eq!(edges.len(), 2, "a trip is given its way");
     assert_eq!(read.demand.routes.len(), 3, "the flow's vehicles share a route");

@@ -81,7 +81,7 @@ impl Reader<'_> {
     }
 
     /// Rows that name only their ends leave the way to the traffic at departure, as SUMO's trips do.
-    fn choice(&self, raw: &RawVehicle, routes: &Routes<'_>) -> RouteChoice {
+    fn choice(raw: &RawVehicle, routes: &Routes<'_>) -> RouteChoice {
         match &raw.way {
             RawWay::Ends { via, .. } => RouteChoice::FastestAtDeparture {
                 via: via.iter().filter_map(|name| routes.network().find_edge(name)).collect(),
@@ -156,7 +156,7 @@ impl Reader<'_> {
             name,
             kind,
             route,
-            choice: self.choice(raw, routes),
+            choice: Self::choice(raw, routes),
             departure: Departure { time, lane: raw.lane, position: raw.position, speed: raw.speed },
             arrival_position: match raw.arrival {
                 RawArrival::End => None,

@@ -130,17 +130,16 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
         other.lc_speed_max = other.lc_speed_max.min(favour.speed_max);
         other.lc_asked = favour.away;
     }
-    match target {
-        Some(to) => carry_out(road, lane, slot, to, mood),
-        None => {
-            let body = &mut road.lanes[lane as usize][slot];
-            body.speed_gain = mood.speed_gain;
-            body.keep_right = mood.keep_right;
-            body.look_ahead_speed = mood.look_ahead_speed;
-            body.lc_blocked = mood.lc_blocked;
-            body.lc_speed_max = body.lc_speed_max.min(mood.lc_speed_max);
-        }
+    if let Some(to) = target {
+        carry_out(road, lane, slot, to, mood);
+        return;
     }
+    let body = &mut road.lanes[lane as usize][slot];
+    body.speed_gain = mood.speed_gain;
+    body.keep_right = mood.keep_right;
+    body.look_ahead_speed = mood.look_ahead_speed;
+    body.lc_blocked = mood.lc_blocked;
+    body.lc_speed_max = body.lc_speed_max.min(mood.lc_speed_max);
 }
 
 /// The lane on one side, if the driver may go there from here.

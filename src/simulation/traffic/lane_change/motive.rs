@@ -99,6 +99,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    #[expect(clippy::too_many_arguments, reason = "everything a driver sees from one seat")]
     pub(super) fn new(
         road: &'a Road,
         jams: &'a Jams,
