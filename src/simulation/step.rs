@@ -323,9 +323,10 @@ fn use_last_resort(
 
 fn swap_lanes(mut percept: ResMut<'_, Percept>, mut bench: ResMut<'_, Workbench>) {
     let road = &mut percept.road;
-    change_lanes(road, &mut bench.jams);
-    road.refresh_active();
-    road.refresh_tails();
+    if change_lanes(road, &mut bench.jams) {
+        road.refresh_active();
+        road.refresh_tails();
+    }
 }
 
 fn count_roads(percept: Res<'_, Percept>, mut books: ResMut<'_, Books>) {
@@ -397,6 +398,7 @@ fn let_in(
         body.halt = if road.guides.stops(vehicle).is_empty() { Halt::None } else { Halt::Ahead };
         body
     });
+    let anybody = !entered.is_empty();
     for one in entered {
         let delay = now - gate.departures[one.vehicle as usize].time;
         let entry = Entry {
@@ -417,8 +419,10 @@ fn let_in(
         directory.0.insert(actor, entity);
     }
     gate.waiting_max = gate.waiting_max.max(index(gate.queues.waiting()));
-    road.refresh_active();
-    road.refresh_tails();
+    if anybody {
+        road.refresh_active();
+        road.refresh_tails();
+    }
 }
 
 fn check_laws(

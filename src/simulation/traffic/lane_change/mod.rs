@@ -52,10 +52,11 @@ enum Motive {
     KeepRight,
 }
 
-/// Lets everybody on roads with several lanes decide, edge by edge.
-pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) {
+/// Lets everybody on roads with several lanes decide, edge by edge; tells whether anybody changed.
+pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) -> bool {
     jams.measure(road);
     let mut k = 0;
+    let mut changed = false;
     while k < road.active.len() {
         let edge = road.facts.lane(road.active[k]).edge;
         let (first, lanes) = road.facts.edges[edge as usize];
@@ -63,12 +64,14 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) {
             k += 1;
         }
         if lanes > 1 && !road.facts.lane(first).internal {
-            change_on_edge(road, jams, first, lanes);
+            changed |= change_on_edge(road, jams, first, lanes);
         }
     }
+    changed
 }
 
-fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) {
+fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) -> bool {
+    let mut changed = false;
     let mut stranded = vec![Stranded::default(); lanes as usize];
     // Next to decide on each lane: one past its slot, from the front.
     let mut next: Vec<usize> = (first..first + lanes).map(|l| road.lanes[l as usize].len()).collect();
@@ -82,21 +85,21 @@ fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) {
                 }
             }
         }
-        let Some((index, _)) = front else { return };
+        let Some((index, _)) = front else { return changed };
         next[index] -= 1;
         let lane = first + index as u32;
-        decide(road, jams, lane, next[index], &mut stranded, first);
+        changed |= decide(road, jams, lane, next[index], &mut stranded, first);
     }
 }
 
-/// Lets one driver decide, and carries the change out.
-fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [Stranded], first: u32) {
+/// Lets one driver decide, and carries the change out; tells whether it changed.
+fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [Stranded], first: u32) -> bool {
     let body = &mut road.lanes[lane as usize][slot];
     // A bound lasts one step; whoever still needs help asks again.
     let asked = std::mem::take(&mut body.lc_asked);
     body.lc_blocked = false;
     if body.is_standing() {
-        return;
+        return false;
     }
     let mut mood = body.clone();
     cooperate::let_in(road, &mut mood, &stranded[(lane - first) as usize]);
@@ -132,7 +135,7 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
     }
     if let Some(to) = target {
         carry_out(road, lane, slot, to, mood);
-        return;
+        return true;
     }
     let body = &mut road.lanes[lane as usize][slot];
     body.speed_gain = mood.speed_gain;
@@ -140,6 +143,7 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
     body.look_ahead_speed = mood.look_ahead_speed;
     body.lc_blocked = mood.lc_blocked;
     body.lc_speed_max = body.lc_speed_max.min(mood.lc_speed_max);
+    false
 }
 
 /// The lane on one side, if the driver may go there from here.
