@@ -20,6 +20,11 @@ pub(crate) const HALTING: f64 = 0.1;
 /// A driver forced to brake in an emergency does so a little harder than necessary.
 const EMERGENCY_AMPLIFIER: f64 = 1.2;
 
+/// The whole part of a number that is not negative. Without SSE 4.1 `f64::floor` is a call; these run for every driver and link.
+fn whole(x: f64) -> f64 {
+    x.max(0.0) as i64 as f64
+}
+
 /// The highest speed now from which braking by `decel` every `dt` still stops within `gap`, given a reaction time
 /// `headway` during which the speed is kept [m/s].
 pub(crate) fn stop_speed_max(gap: f64, decel: f64, headway: f64, dt: f64) -> f64 {
@@ -30,7 +35,7 @@ pub(crate) fn stop_speed_max(gap: f64, decel: f64, headway: f64, dt: f64) -> f64
     // Braking in n steps of b covers h = n(n-1)/2 · b·dt + n·b·headway; solve for the largest whole n with h <= g.
     let b = decel * dt;
     let root = (dt * dt + 4.0 * (dt * (2.0 * g / b - headway) + headway * headway)).max(0.0).sqrt();
-    let n = (0.5 - (headway - 0.5 * root) / dt).floor();
+    let n = whole(0.5 - (headway - 0.5 * root) / dt);
     let h = 0.5 * n * (n - 1.0) * b * dt + n * b * headway;
     // What is left over is driven by a slightly higher speed throughout.
     n * b + (g - h) / (n * dt + headway)
@@ -39,7 +44,7 @@ pub(crate) fn stop_speed_max(gap: f64, decel: f64, headway: f64, dt: f64) -> f64
 /// The distance covered while braking from `speed` to a standstill in whole steps, after `headway` [m].
 pub(crate) fn brake_gap(speed: f64, decel: f64, headway: f64, dt: f64) -> f64 {
     let reduction = decel * dt;
-    let steps = (speed / reduction).floor();
+    let steps = whole(speed / reduction);
     dt * (steps * speed - reduction * steps * (steps + 1.0) / 2.0) + speed * headway
 }
 
@@ -53,7 +58,7 @@ pub(crate) fn free_speed(dist: f64, target: f64, decel: f64, dt: f64) -> f64 {
     let b = decel * dt * dt;
     let y = (((b + 2.0 * v) * (b + 2.0 * v) + 8.0 * b * dist).sqrt() - b) * 0.5 - v;
     let y = (y / b).max(0.0);
-    let full = y.floor();
+    let full = whole(y);
     let exact = (full * full + full) * 0.5 * b + full * v + if y > full { v } else { 0.0 };
     (dist - exact).max(0.0) / (full + 1.0) / dt + full * decel * dt + target
 }
