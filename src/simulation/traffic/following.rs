@@ -102,6 +102,9 @@ impl KindFacts {
     /// The same with a deceleration of the caller's.
     pub(crate) fn stop_speed_at(&self, speed: f64, gap: f64, decel: f64, dt: f64) -> f64 {
         match self.following {
+            CarFollowing::Krauss { .. } if is_far(gap, self.speed_next_max(speed, dt), decel, dt, dt) => {
+                self.speed_next_max(speed, dt)
+            }
             CarFollowing::Krauss { .. } => {
                 let safe = stop_speed_max(gap, decel, dt, dt);
                 let safe = self.soften(safe, speed, decel, dt, || emergency_to_stop(gap, speed));
@@ -117,6 +120,10 @@ impl KindFacts {
     /// Safe speed behind a leader `gap` ahead (the minimum gap already taken off) that drives `leader_speed` and brakes by
     /// `leader_decel` [m/s].
     pub(crate) fn follow_speed(&self, speed: f64, gap: f64, leader_speed: f64, leader_decel: f64, dt: f64) -> f64 {
+        let next_max = self.speed_next_max(speed, dt);
+        if matches!(self.following, CarFollowing::Krauss { .. }) && is_far(gap, next_max, self.decel, self.tau, dt) {
+            return next_max;
+        }
         let safe = self.follow_speed_safe(gap, leader_speed, leader_decel, dt);
         match self.following {
             CarFollowing::Krauss { .. } => {
@@ -184,6 +191,11 @@ impl KindFacts {
             CarFollowing::Idm { .. } => 0.0,
         }
     }
+}
+
+/// Whether a gap is so long that `speed` is safe whatever is at its end; a bound that spares the exact rule its root.
+fn is_far(gap: f64, speed: f64, decel: f64, headway: f64, dt: f64) -> bool {
+    gap - 1.0 > speed * (headway + dt) + 0.5 * speed * speed / decel
 }
 
 /// The constant deceleration that stops exactly within `gap` [m/s²].
