@@ -1,9 +1,10 @@
-//! The numbered laws of the road: asserted in debug builds, counted in release builds.
+//! The numbered laws of the road: asserted in debug builds where only the program can break them, and always counted.
 //!
 //! * LAW-1: vehicles are conserved: whoever entered is on the road, lifted, or has arrived.
 //! * LAW-2: no two vehicles overlap on a lane.
 //! * LAW-3: nobody moves farther than its speed allows.
-//! * LAW-4: no signal shows a green with priority to two crossing links at once.
+//! * LAW-4: no signal shows a green with priority to two crossing links of which neither yields; programs come from files, so
+//!   this one is counted and never asserted.
 //! * LAW-5: every departure is accounted for: entered, waiting for room, or given up.
 
 use super::outcome::LawCounts;

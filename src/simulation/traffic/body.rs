@@ -106,16 +106,12 @@ pub(crate) struct Body {
     pub halt: Halt,
     /// On which side somebody would like it to go (lane steps: -1 right, 1 left), or 0.
     pub lc_asked: i8,
-    /// Whether it is blocked from a lane its route needs.
-    pub lc_blocked: bool,
     /// Whether it decided to wait before the next link.
     pub waits_at_link: bool,
     /// How many lanes behind the front its tail has to be looked for on.
     pub trail_len: u8,
     /// Those lanes, nearest first.
     pub trail: [u32; TRAIL_MAX],
-    /// When it entered its lane's edge [s]; for the road table.
-    pub steps_on_road: u32,
 }
 
 /// What a body is doing about planned stops.
@@ -159,11 +155,9 @@ impl Body {
             next_stop: 0,
             halt: Halt::None,
             lc_asked: 0,
-            lc_blocked: false,
             waits_at_link: false,
             trail_len: 0,
             trail: [NONE; TRAIL_MAX],
-            steps_on_road: 0,
         }
     }
 

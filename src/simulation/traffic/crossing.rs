@@ -67,7 +67,7 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
         let link = road.facts.link(id);
         body.pos -= facts.length;
         body.push_trail(lane);
-        stamp(road, link, body, now);
+        stamp(link, body, now);
         if link.via == NONE {
             body.leg += 1;
         }
@@ -83,7 +83,7 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
 }
 
 /// Notes when a body enters a junction, passes its last point of yielding, and leaves.
-fn stamp(road: &Road, link: &LinkFacts, body: &mut Body, now: f64) {
+fn stamp(link: &LinkFacts, body: &mut Body, now: f64) {
     if link.via == NONE {
         body.entered_junction = f64::INFINITY;
         body.entered_first = f64::INFINITY;
@@ -98,5 +98,4 @@ fn stamp(road: &Road, link: &LinkFacts, body: &mut Body, now: f64) {
         body.entered_conflict = now;
         body.entered_junction = now;
     }
-    let _ = road;
 }

@@ -70,7 +70,7 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if next > kind.speed_next_max(old, dt) + 1e-9 {
         tally.jumps += 1;
     }
-    advance(road, lane, body, next, wished, dt);
+    advance(body, next, wished, dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
         body.halt = Halt::Reached;
         tally.stops_reached += 1;
@@ -90,13 +90,12 @@ fn dawdle(kind: &KindFacts, speed: f64, dt: f64, driver: u32, step: &Step) -> f6
 }
 
 /// Moves the body and keeps its accounts.
-fn advance(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, dt: f64) {
+fn advance(body: &mut Body, next: f64, wished: f64, dt: f64) {
     let moved = next * dt;
     body.pos += moved;
     body.travelled += moved;
     body.accel = (next - body.speed) / dt;
     body.speed = next;
-    body.steps_on_road += 1;
     if next <= HALTING {
         if body.waiting <= 0.0 {
             body.waiting_count += 1;
@@ -109,7 +108,6 @@ fn advance(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, dt: 
     if wished > 0.0 {
         body.time_loss += dt * (wished - next).max(0.0) / wished;
     }
-    let _ = (road, lane);
 }
 
 /// Whether the body stands at its next planned stop.

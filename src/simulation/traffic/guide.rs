@@ -48,8 +48,9 @@ struct Itinerary {
     ring_ahead: Vec<f64>,
 }
 
-/// How much longer than it is each edge of a ring counts when lanes are compared [m]; SUMO's bonus, so that the many short
-/// edges of a roundabout do not make every inner lane look like a trap.
+/// How much longer than it is each edge of a ring counts when lanes are compared [m]; so that the many
+/// short edges of a roundabout do not make every inner lane look like a trap. An assumption in the order of SUMO's bonus, whose
+/// present formula also weighs how full the lanes are.
 const RING_BONUS: f64 = 80.0;
 /// From how many edges away a roundabout is seen coming.
 const RING_SEEN: usize = 2;

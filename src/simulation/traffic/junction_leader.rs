@@ -84,7 +84,7 @@ pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: 
                 entered_first: body.entered_first,
                 entered_conflict: body.entered_conflict,
             };
-            heed(look, link, lane, &meeting, &foe, wait, ask, items);
+            heed(look, link, lane, &meeting, &foe, ask, items);
         }
         for tail in &road.tails[conflict.foe_lane as usize] {
             let front = road.facts.lane(tail.front_lane);
@@ -101,25 +101,22 @@ pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: 
                 entered_first: tail.entered_first,
                 entered_conflict: tail.entered_conflict,
             };
-            heed(look, link, lane, &meeting, &foe, wait, ask, items);
+            heed(look, link, lane, &meeting, &foe, ask, items);
         }
     }
     *wait = wait.min(look.v);
 }
 
 /// Takes one foe into account.
-#[expect(clippy::too_many_arguments, reason = "the driver's plan in the making, taken apart to borrow its pieces")]
 fn heed(
     look: &mut Look<'_>,
     link: &LinkFacts,
     lane: &LaneFacts,
     meeting: &Meeting<'_>,
     foe: &Foe<'_>,
-    wait: &mut f64,
     ask: &mut bool,
     items: &mut [PlanItem],
 ) {
-    let _ = wait;
     let (road, body) = (look.road, look.body);
     if foe.id == body.id {
         return;

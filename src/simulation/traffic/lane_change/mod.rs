@@ -97,7 +97,6 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
     let body = &mut road.lanes[lane as usize][slot];
     // A bound lasts one step; whoever still needs help asks again.
     let asked = std::mem::take(&mut body.lc_asked);
-    body.lc_blocked = false;
     if body.is_standing() {
         return false;
     }
@@ -122,7 +121,6 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
             break;
         }
         if motive == Motive::Urgent {
-            mood.lc_blocked = true;
             stranded[(neighbour - first) as usize].note(&mood, road.kind(&mood));
             cooperate::adapt(&view, &mut mood, blocked);
             favour = cooperate::favour_of_follower(&view, &mood, blocked).or(favour);
@@ -141,7 +139,6 @@ fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [
     body.speed_gain = mood.speed_gain;
     body.keep_right = mood.keep_right;
     body.look_ahead_speed = mood.look_ahead_speed;
-    body.lc_blocked = mood.lc_blocked;
     body.lc_speed_max = body.lc_speed_max.min(mood.lc_speed_max);
     false
 }
@@ -163,7 +160,6 @@ fn carry_out(road: &mut Road, from: u32, slot: usize, to: u32, mut body: Body) {
     body.speed_gain = 0.0;
     body.keep_right = 0.0;
     body.look_ahead_speed = 0.0;
-    body.lc_blocked = false;
     if body.pos >= road.kind(&body).length {
         body.trail_len = 0;
     }
