@@ -9,8 +9,10 @@ pub mod quantity;
 pub mod random;
 pub mod text;
 pub mod time;
+pub mod timestamp;
 
 pub use class::{ClassSet, VehicleClass};
 pub use geometry::{Point, Polyline};
 pub use quantity::{Acceleration, Distance, Flow, Speed};
 pub use time::{SimDuration, SimTime};
+pub use timestamp::Timestamp;

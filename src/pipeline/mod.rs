@@ -1,0 +1,1 @@
+//! The wire and what stands at its end; it cannot tell a simulated city from a real one.

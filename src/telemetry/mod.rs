@@ -1,0 +1,21 @@
+//! The only door out of the city: what devices tell, in the form in which it travels.
+//!
+//! A [`Record`] is one reading of one device, identified by (device, epoch, sequence) and dated by the device's own clock. The
+//! simulation makes records, the wire carries them as JSON ([`json`]) under topics ([`topics`]), and whoever stands at its end
+//! cannot tell a simulated city from a real one. Knows no file, no socket and nobody who listens.
+
+pub mod digest;
+pub mod field;
+pub mod json;
+pub mod reading;
+pub mod record;
+pub mod topics;
+
+pub use digest::Digest;
+pub use field::{Column, ColumnType, Value};
+pub use reading::{Reading, ReadingKind};
+pub use record::{DeviceId, Emission, Fate, Fault, Record};
+pub use topics::TopicMap;
+
+#[cfg(test)]
+pub(crate) mod tests;
