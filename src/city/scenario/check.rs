@@ -5,11 +5,11 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{
-    FilesKey, FleetKey, FollowingKey, MapKey, OutputsKey, ProfileKey, ScenarioFile, SeriesKey, SourceKey, SyntheticKey,
-    TimeKey,
+    FilesKey, FleetKey, FollowingKey, MapKey, MqttKey, OutputsKey, ProfileKey, ScenarioFile, SeriesKey, SourceKey,
+    SyntheticKey, TelemetryKey, TimeKey,
 };
 use super::model::{
-    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
+    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
 use super::quantity::{At, WrittenDuration, WrittenShare};
 use super::tree::Spot;
@@ -23,7 +23,19 @@ const RUN_MAX: SimDuration = SimDuration::milliseconds(7 * 24 * 3_600_000);
 /// The most vehicles a synthetic source may ask for.
 const VEHICLES_MAX: f64 = 2_000_000.0;
 /// Files of a run's folder that an output cannot replace.
-const RESERVED: [&str; 4] = ["manifest.json", "trips.csv", "roads.csv", "report.html"];
+const RESERVED: [&str; 11] = [
+    "manifest.json",
+    "trips.csv",
+    "roads.csv",
+    "report.html",
+    "calls.csv",
+    "incidents.csv",
+    "ledger.csv",
+    "balance.csv",
+    "log",
+    "stores",
+    "truth",
+];
 
 /// The checked scenario; only as good as `findings` says.
 pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) -> Scenario {
@@ -42,6 +54,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         demand.extend(checker.source(source, warmup, run));
     }
     checker.demand_fits(&file, &map, &demand);
+    let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
     let outputs = checker.outputs(file.outputs.as_ref().map(|outputs| &outputs.value), step);
     checker.whole_intervals(&file.time.value, warmup, outputs.road_interval);
     let last_resort_after = match &file.last_resort_after {
@@ -59,6 +72,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         step,
         demand,
         fleet,
+        telemetry,
         outputs,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
@@ -340,6 +354,14 @@ impl Checker<'_> {
             for key in [&fleet.trucks, &fleet.vans, &fleet.motorcycles].into_iter().flatten() {
                 self.wrong(key.spot, "without synthetic demand this share changes nothing", "remove it");
             }
+        }
+    }
+
+    fn telemetry(&mut self, key: &TelemetryKey) -> Telemetry {
+        Telemetry {
+            wire: key.wire.as_ref().is_none_or(|wire| wire.value),
+            topics: key.topics.as_ref().map(|topics| self.named(topics)),
+            mqtt5: key.mqtt.as_ref().is_some_and(|mqtt| mqtt.value == MqttKey::V5),
         }
     }
 

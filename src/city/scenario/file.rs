@@ -27,6 +27,8 @@ pub(super) struct ScenarioFile {
     pub demand: At<Vec<At<SourceKey>>>,
     /// What the vehicles and their drivers are like.
     pub fleet: Option<At<FleetKey>>,
+    /// How what the sensors tell leaves the city.
+    pub telemetry: Option<At<TelemetryKey>>,
     /// What is written besides the tables and the report.
     pub outputs: Option<At<OutputsKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
@@ -138,6 +140,29 @@ pub(super) enum FollowingKey {
     Krauss,
     /// The Intelligent Driver Model (Treiber, Hennecke, Helbing 2000).
     Idm,
+}
+
+/// How what the sensors tell leaves the city.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TelemetryKey {
+    /// Whether it travels the wire and is kept. It does unless it says `false`.
+    pub wire: Option<At<bool>>,
+    /// Mapping file: a topic for each reading type, `position: gps_data/{device}`, relative to the scenario file.
+    pub topics: Option<At<String>>,
+    /// Version of MQTT that devices speak. `v3.1.1` unless given.
+    pub mqtt: Option<At<MqttKey>>,
+}
+
+/// A version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub(super) enum MqttKey {
+    /// The version of 2014, which everything speaks.
+    #[serde(rename = "v3.1.1")]
+    V311,
+    /// The version of 2019.
+    #[serde(rename = "v5")]
+    V5,
 }
 
 /// What is written besides the tables and the report.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::model::{Outputs, Scenario};
+use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
@@ -56,6 +56,8 @@ pub struct LoadedScenario {
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
     pub measured_from: SimTime,
+    /// How what the sensors tell leaves the city.
+    pub telemetry: Telemetry,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -104,7 +106,8 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         last_resort_after: Some(scenario.last_resort_after),
         depart_delay_max: None,
     };
-    let read = std::iter::once(path.to_owned()).chain(roads.files).chain(travellers.files);
+    let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
+    let read = std::iter::once(path.to_owned()).chain(roads.files).chain(travellers.files).chain(topics);
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
     Ok(LoadedScenario {
@@ -116,6 +119,7 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         demand: Arc::new(travellers.demand),
         settings,
         measured_from: scenario.start,
+        telemetry: scenario.telemetry,
         outputs: scenario.outputs,
         files: hashed(read)?,
         left_out: left_out.left_out().clone(),
@@ -172,6 +176,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         demand: Arc::new(sumo.demand),
         settings,
         measured_from: settings.begin,
+        telemetry: Telemetry { wire: false, ..Telemetry::default() },
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

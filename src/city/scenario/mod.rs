@@ -27,7 +27,7 @@ use crate::primitives::text::{Findings, Place, Problem};
 
 pub use load::{InputFile, LoadedScenario, Overrides, load};
 pub use model::{
-    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
+    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
 pub use resolved::Resolved;
 

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub demand: Vec<DemandSource>,
     /// What vehicles and drivers are like.
     pub fleet: Fleet,
+    /// How what the sensors tell leaves the city.
+    pub telemetry: Telemetry,
     /// What is written.
     pub outputs: Outputs,
     /// Root of every draw.
@@ -132,6 +134,24 @@ pub struct Fleet {
     pub vans: Option<f64>,
     /// Share of motorcycles among synthetic vehicles, 0 to 1.
     pub motorcycles: Option<f64>,
+}
+
+/// How what the sensors tell leaves the city.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Telemetry {
+    /// Whether it travels the wire and is kept.
+    pub wire: bool,
+    /// Mapping file of topics; none means the default ones.
+    pub topics: Option<NamedFile>,
+    /// Whether devices speak MQTT 5 instead of 3.1.1.
+    pub mqtt5: bool,
+}
+
+impl Default for Telemetry {
+    /// Over the wire, with the default topics, by MQTT 3.1.1.
+    fn default() -> Self {
+        Self { wire: true, topics: None, mqtt5: false }
+    }
 }
 
 /// A file written in intervals.
