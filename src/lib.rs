@@ -15,4 +15,6 @@ pub mod pipeline;
 
 pub mod studies;
 
+pub mod twin;
+
 pub mod cli;

@@ -68,6 +68,27 @@ const ROOMS: &[Room] = &[
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
     room(
+        "twin",
+        &[
+            CITY[0],
+            CITY[1],
+            CITY[2],
+            CITY[3],
+            CITY[4],
+            "telemetry",
+            "simulation",
+            "simulation/outcome",
+            "pipeline/transport",
+            "pipeline/ingest",
+            "pipeline/analytics",
+            "pipeline/stores",
+            "studies/audit",
+            "studies/experiment",
+            "studies/report",
+        ],
+        "domain logic",
+    ),
+    room(
         "cli",
         &[
             CITY[0],

@@ -14,7 +14,7 @@ mod tables;
 
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
 pub use manifest::{Program, run_id, user_cpu_seconds};
-pub use run::{Destination, Finished, Progress, run};
+pub use run::{Destination, Finished, Progress, RunError, Wire, WireError, run};
 pub use summary::Summary;
 
 #[cfg(test)]

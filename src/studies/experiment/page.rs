@@ -9,13 +9,14 @@ use crate::city::network::places::{self, Places};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::Point;
 use crate::simulation::outcome::Outcome;
-use crate::studies::report::{self, Area, AreaKind, Backdrop, Place, PlaceKind, ReportInput};
+use crate::studies::report::{self, Area, AreaKind, Backdrop, Place, PlaceKind, ReportInput, Telling};
 
 /// Writes the report page of a run.
 pub(super) fn write(
     loaded: &LoadedScenario,
     program: &Program,
     outcome: &Outcome,
+    telling: Option<&Telling>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let input = ReportInput {
@@ -23,6 +24,7 @@ pub(super) fn write(
         question: loaded.question.as_deref(),
         network: &loaded.network,
         outcome,
+        telling,
         demand: &loaded.demand,
         manifest: labels(loaded, program),
         backdrop: loaded.places.as_ref().map(backdrop).unwrap_or_default(),

@@ -14,6 +14,8 @@ use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::Outcome;
+use crate::studies::report::Telling;
+use crate::telemetry::Emission;
 
 /// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
 const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
@@ -50,6 +52,37 @@ pub struct Progress {
     pub arrived: u32,
 }
 
+/// Where what the city tells goes while it runs.
+pub trait Wire {
+    /// Takes what was told in one step; returns once there is room for the next, which is how the city is paced.
+    ///
+    /// # Errors
+    /// When the wire has failed; the run cannot go on.
+    fn send(&mut self, told: Vec<Emission>) -> Result<(), WireError>;
+
+    /// Nothing more will be told: waits until everything is kept, and says what arrived.
+    ///
+    /// # Errors
+    /// When the wire has failed.
+    fn close(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, WireError>;
+}
+
+/// The wire has failed, with the reason in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WireError(pub String);
+
+/// Why a run did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// What the city told could not be carried or kept.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
 /// A finished run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
@@ -57,29 +90,33 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The few numbers one looks at first.
     pub summary: Summary,
+    /// What arrived of what the city told, if it told anything.
+    pub telling: Option<Telling>,
 }
 
 /// Runs a scenario and writes its files; `interrupted` is asked after every step.
 ///
 /// # Errors
-/// When a file cannot be written; files already complete stay.
+/// When a file cannot be written or the wire fails; files already complete stay.
 pub fn run(
     loaded: &LoadedScenario,
     destination: &Destination,
     program: &Program,
+    mut wire: Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Finished, WriteError> {
+) -> Result<Finished, RunError> {
     // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
     let mut drafts = Drafts::begin(loaded, destination)?;
     let before = user_cpu_seconds();
-    let outcome = simulate(loaded, &mut drafts, interrupted, progress)?;
+    let outcome = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
+    let telling = wire.map(|wire| wire.close(loaded, &outcome)).transpose()?;
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     let summary = Summary::of(&outcome, spent(before, simulated));
     drafts.end(&outcome)?;
-    let mut files = write_folder(loaded, destination, program, &outcome)?;
+    let mut files = write_folder(loaded, destination, program, &outcome, telling.as_ref())?;
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
     files.extend(
         [destination.tripinfo.as_ref(), destination.summary.as_ref()].into_iter().chain(series).flatten().cloned(),
@@ -101,15 +138,16 @@ pub fn run(
             writeln!(out)
         })?;
     }
-    Ok(Finished { outcome, summary })
+    Ok(Finished { outcome, summary, telling })
 }
 
 fn simulate(
     loaded: &LoadedScenario,
     drafts: &mut Drafts<'_>,
+    wire: &mut Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Outcome, WriteError> {
+) -> Result<Outcome, RunError> {
     let settings = loaded.settings;
     let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
     let mut instants = vec![city.instant()];
@@ -119,6 +157,9 @@ fn simulate(
         let time = city.time();
         city.step();
         drafts.step(time, &city)?;
+        if let Some(wire) = wire {
+            wire.send(city.take_emissions())?;
+        }
         stopped = interrupted();
         let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;
         if sample || stopped || city.is_over() {
@@ -212,6 +253,7 @@ fn write_folder(
     destination: &Destination,
     program: &Program,
     outcome: &Outcome,
+    telling: Option<&Telling>,
 ) -> Result<Vec<PathBuf>, WriteError> {
     let Some(folder) = &destination.folder else { return Ok(Vec::new()) };
     let (network, demand) = (&*loaded.network, &*loaded.demand);
@@ -220,7 +262,7 @@ fn write_folder(
     write_file(&files[1], |out| tables::roads(out, outcome, network))?;
     if destination.report {
         let path = folder.join("report.html");
-        write_file(&path, |out| page::write(loaded, program, outcome, out))?;
+        write_file(&path, |out| page::write(loaded, program, outcome, telling, out))?;
         files.push(path);
     }
     Ok(files)

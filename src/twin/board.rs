@@ -1,0 +1,100 @@
+//! The notice board of the running services: who failed, who was restarted, and whether it is time to end.
+//!
+//! The one thing services share besides what they work on. Knows no service by name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What the services are to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Order {
+    /// Go on.
+    Work = 0,
+    /// Nothing more will come: take what is left, close what is open, and end.
+    Finish = 1,
+    /// Keep what you have, close nothing, and end.
+    Leave = 2,
+}
+
+/// What is known of the services.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    order: AtomicU8,
+    notices: Mutex<Notices>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Notices {
+    failure: Option<String>,
+    restarts: BTreeMap<String, u32>,
+    ended: u32,
+}
+
+impl Board {
+    /// What the services are to do now.
+    pub(crate) fn order(&self) -> Order {
+        match self.order.load(Ordering::SeqCst) {
+            0 => Order::Work,
+            1 => Order::Finish,
+            _ => Order::Leave,
+        }
+    }
+
+    /// Tells the services what to do; an order is never taken back.
+    pub(crate) fn give(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::SeqCst);
+    }
+
+    /// A service has given up; the first reason stands, and all others are to leave.
+    pub(crate) fn fail(&self, sentence: String) {
+        self.notices().failure.get_or_insert(sentence);
+        self.give(Order::Leave);
+        self.changed.notify_all();
+    }
+
+    /// Why the services gave up, if they did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.notices().failure.clone()
+    }
+
+    /// A service died and is started again; says how many times that was.
+    pub(crate) fn restarted(&self, name: &str) -> u32 {
+        let mut notices = self.notices();
+        let times = notices.restarts.entry(name.to_owned()).or_default();
+        *times += 1;
+        *times
+    }
+
+    /// How many times each service was started again.
+    pub(crate) fn restarts(&self) -> BTreeMap<String, u32> {
+        self.notices().restarts.clone()
+    }
+
+    /// A service has done what it was to do.
+    pub(crate) fn ended(&self) {
+        self.notices().ended += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until this many services have ended, or one has failed.
+    pub(crate) fn wait_for(&self, services: u32) {
+        let mut notices = self.notices();
+        while notices.ended < services && notices.failure.is_none() {
+            notices = self.changed.wait(notices).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits a moment for news.
+    pub(crate) fn pause(&self, moment: Duration) {
+        drop(self.changed.wait_timeout(self.notices(), moment));
+    }
+
+    /// A service that dies while it holds the lock leaves plain values behind, which stay good.
+    fn notices(&self) -> MutexGuard<'_, Notices> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

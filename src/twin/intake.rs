@@ -1,0 +1,116 @@
+//! The standing end of the wire: log, stores and a worker for each partition, opened in one folder.
+//!
+//! A run, a listener on its own and a replay all end here, and none of the parts can tell which it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::board::{Board, Order};
+use super::service::Service;
+use super::worker::Worker;
+use super::TwinError;
+use crate::city::network::Network;
+use crate::pipeline::analytics::{AnalystSettings, RoadIndex};
+use crate::pipeline::stores::{Keeper, Stores};
+use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
+use crate::telemetry::TopicMap;
+
+/// Partitions of the log: twice the cores of the smallest machine this is meant for.
+pub(crate) const PARTITIONS: u16 = 4;
+
+/// Where a run keeps its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// The write-ahead log, which is also the recording of the run.
+    pub log: PathBuf,
+    /// Live state, tables, quarantine, checkpoints and history.
+    pub stores: PathBuf,
+    /// What every device should have said.
+    pub truth: PathBuf,
+    /// What was sent.
+    pub ledger: PathBuf,
+}
+
+impl Folders {
+    /// The parts of a run in its folder.
+    pub fn of(run: &Path) -> Self {
+        Self {
+            log: run.join("log"),
+            stores: run.join("stores"),
+            truth: run.join("truth"),
+            ledger: run.join("ledger.csv"),
+        }
+    }
+}
+
+/// Log, stores and what the workers need to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    /// The log.
+    pub log: Arc<DurableLog>,
+    /// The stores.
+    pub stores: Arc<Stores>,
+    topics: Arc<TopicMap>,
+    analysis: AnalystSettings,
+    /// What the services are to do.
+    pub board: Arc<Board>,
+}
+
+impl Intake {
+    /// Opens log and stores of a folder for the run that `identity` names.
+    ///
+    /// # Errors
+    /// When the folder is another run's, is in use, or cannot be used.
+    pub(crate) fn open(
+        folder: &Path,
+        identity: &str,
+        topics: &Arc<TopicMap>,
+        network: Option<&Network>,
+    ) -> Result<Self, TwinError> {
+        let folders = Folders::of(folder);
+        let stores = Stores::open(&folders.stores)?;
+        stores.claim(identity)?;
+        let log = DurableLog::open(&folders.log, LogOptions::new(PARTITIONS))?;
+        let roads = network.map(|network| Arc::new(RoadIndex::new(network)));
+        Ok(Self {
+            log: Arc::new(log),
+            stores: Arc::new(stores),
+            topics: Arc::clone(topics),
+            analysis: AnalystSettings { roads, ..AnalystSettings::default() },
+            board: Arc::new(Board::default()),
+        })
+    }
+
+    /// One service for each partition; for drills, the first messages after which one of them dies.
+    pub(crate) fn services(&self, dies_after: Option<i64>) -> Vec<Service> {
+        let dies_after = dies_after.map(|n| Arc::new(std::sync::atomic::AtomicI64::new(n)));
+        let bus: Arc<dyn Bus> = Arc::clone(&self.log) as Arc<dyn Bus>;
+        let keeper: Arc<dyn Keeper> = Arc::clone(&self.stores) as Arc<dyn Keeper>;
+        let service = |partition| {
+            let worker = Worker {
+                partition,
+                bus: Arc::clone(&bus),
+                keeper: Arc::clone(&keeper),
+                topics: Arc::clone(&self.topics),
+                analysis: self.analysis.clone(),
+                board: Arc::clone(&self.board),
+                dies_after: dies_after.clone(),
+            };
+            Service::new(format!("partition {partition}"), &self.board, Arc::new(move || worker.run()))
+        };
+        (0..PARTITIONS).map(service).collect()
+    }
+
+    /// Tells the workers to end and waits until they have.
+    ///
+    /// # Errors
+    /// When a service has given up.
+    pub(crate) fn end(&self, order: Order, services: u32) -> Result<(), TwinError> {
+        self.board.give(order);
+        self.board.wait_for(services);
+        match self.board.failure() {
+            Some(sentence) => Err(TwinError::Service(sentence)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The standing end of the wire on its own: listens for whatever devices there are, until told to stop.
+//!
+//! What it keeps is the same as what a run keeps, without ledger and truth: nobody here knows what was sent.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::TwinError;
+use super::board::Order;
+use super::intake::{Intake, PARTITIONS};
+use super::service::Supervision;
+use super::wire::listening;
+use crate::city::network::Network;
+use crate::pipeline::transport::Bus;
+use crate::telemetry::TopicMap;
+
+/// How often to look whether to stop.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Where and for what to listen.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    /// Where everything is kept.
+    pub folder: PathBuf,
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Topics by reading.
+    pub topics: TopicMap,
+    /// The roads readings are matched to, if they are known.
+    pub network: Option<Arc<Network>>,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Messages in the log, those of earlier times included.
+    pub messages: u64,
+    /// Messages in quarantine, by reason.
+    pub quarantined: BTreeMap<String, u64>,
+    /// How many times each service had to be started again.
+    pub restarts: BTreeMap<String, u32>,
+}
+
+/// Listens until `stop` says so; `ready` hears the address once clients may connect.
+///
+/// # Errors
+/// When the folder or the address cannot be used, or log or stores fail; what has been acknowledged is on disk then.
+pub fn listen(
+    settings: &Listening,
+    ready: &mut dyn FnMut(SocketAddr),
+    stop: &dyn Fn() -> bool,
+) -> Result<Heard, TwinError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("wire")
+        .build()
+        .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))?;
+    let topics = Arc::new(settings.topics.clone());
+    let intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
+    let mut services = intake.services(None);
+    let (service, address) = listening(&runtime, settings.address, &intake)?;
+    services.push(service);
+    let supervision = Supervision::start(services)
+        .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
+    ready(address);
+    while !stop() && intake.board.failure().is_none() {
+        intake.board.pause(MOMENT);
+    }
+    intake.end(Order::Leave, u32::from(PARTITIONS) + 1)?;
+    drop(supervision);
+    Ok(Heard {
+        messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
+        quarantined: intake.stores.quarantine().totals()?.by_reason,
+        restarts: intake.board.restarts(),
+    })
+}

@@ -1,0 +1,263 @@
+//! The wire of a run: from what the city tells to stores that hold it, as one thing a run can speak into.
+//!
+//! ```text
+//!  city ─▶ gateway ─▶ publisher ═ MQTT over TCP ═▶ listener ─▶ log ─▶ a worker a partition ─▶ stores
+//! ```
+//!
+//! Every arrow holds back the one before it, so the city runs as fast as the slowest takes and nothing is dropped. With a broker
+//! of the user's the wire ends at its acknowledgements, and nothing is kept here.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::TwinError;
+use super::board::{Board, Order};
+use super::gateway::Gateway;
+use super::intake::{Folders, Intake, PARTITIONS};
+use super::service::{Service, Supervision};
+use super::telling;
+use crate::city::scenario::LoadedScenario;
+use crate::pipeline::stores::TruthWriter;
+use crate::pipeline::transport::{
+    Bus, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherOptions, Target,
+};
+use crate::simulation::outcome::Outcome;
+use crate::studies::audit;
+use crate::studies::experiment::{Wire, WireError};
+use crate::studies::report::Telling;
+use crate::telemetry::{Emission, TopicMap};
+
+/// How long the city waits before it looks again whether the wire has room.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// How the wire is laid.
+#[derive(Debug, Clone)]
+pub struct WireSettings {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Where the built-in listener listens; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// A broker to publish to instead.
+    pub broker: Option<Target>,
+    /// For that broker, if it asks.
+    pub credentials: Option<Credentials>,
+    /// Which MQTT devices speak.
+    pub protocol: Protocol,
+    /// Topics by reading.
+    pub topics: TopicMap,
+    /// For drills: the worker that takes the message of this number dies once.
+    pub worker_dies_after: Option<i64>,
+}
+
+impl WireSettings {
+    /// The built-in listener on any free port of this machine, keeping everything in `folder`.
+    pub fn in_folder(folder: &Path, topics: TopicMap) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            broker: None,
+            credentials: None,
+            protocol: Protocol::V311,
+            topics,
+            worker_dies_after: None,
+        }
+    }
+}
+
+/// The wire at work.
+#[derive(Debug)]
+pub struct TwinWire {
+    folders: Folders,
+    door: Option<SyncSender<Vec<Emission>>>,
+    gateway: Arc<Gateway>,
+    publisher: Arc<Publisher>,
+    /// None when the user's broker takes everything.
+    intake: Option<Intake>,
+    board: Arc<Board>,
+    address: Option<SocketAddr>,
+    _supervision: Supervision,
+    runtime: Option<Runtime>,
+}
+
+impl TwinWire {
+    /// Lays the wire for a loaded scenario and starts its services.
+    ///
+    /// # Errors
+    /// When the folder holds another run, is in use or cannot be used, or the address is taken.
+    pub fn lay(settings: &WireSettings, loaded: &LoadedScenario) -> Result<Self, TwinError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("wire")
+            .build()
+            .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))?;
+        let topics = Arc::new(settings.topics.clone());
+        let folders = Folders::of(&settings.folder);
+        let mut services = Vec::new();
+        let (intake, board, target, address) = match &settings.broker {
+            Some(broker) => (None, Arc::new(Board::default()), broker.clone(), None),
+            None => {
+                let intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
+                services.extend(intake.services(settings.worker_dies_after));
+                let (service, address) = listening(&runtime, settings.listen, &intake)?;
+                services.push(service);
+                let target = Target { host: address.ip().to_string(), port: address.port() };
+                let board = Arc::clone(&intake.board);
+                (Some(intake), board, target, Some(address))
+            }
+        };
+        let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, "citytwin-gateway");
+        options.credentials.clone_from(&settings.credentials);
+        let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
+        let truth = TruthWriter::create(&folders.truth)?;
+        let (gateway, door) = Gateway::new(&publisher, &topics, Some(truth));
+        let gateway = Arc::new(gateway);
+        let work = Arc::clone(&gateway);
+        services.push(Service::new("gateway", &board, Arc::new(move || work.run())));
+        let supervision =
+            Supervision::start(services).map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
+        Ok(Self {
+            folders,
+            door: Some(door),
+            gateway,
+            publisher,
+            intake,
+            board,
+            address,
+            _supervision: supervision,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where the built-in listener listens, if there is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// How many times each service had to be started again.
+    pub fn restarts(&self) -> std::collections::BTreeMap<String, u32> {
+        self.board.restarts()
+    }
+
+    fn failure(&self) -> Result<(), TwinError> {
+        self.board.failure().map_or(Ok(()), |sentence| Err(TwinError::Service(sentence)))
+    }
+
+    /// Waits until everything sent is kept, and audits it.
+    fn settle(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, TwinError> {
+        // The gateway ends when the door is closed and every message has its acknowledgement.
+        self.door = None;
+        self.board.wait_for(1);
+        self.failure()?;
+        let (ledger, truth) = self.gateway.close();
+        if let Some(truth) = truth {
+            truth.finish()?;
+        }
+        ledger.write(&self.folders.ledger)?;
+        let Some(intake) = &self.intake else {
+            return Ok(telling::of_broker(&ledger, &self.publisher.counts()));
+        };
+        intake.end(Order::Finish, u32::from(PARTITIONS) + 2)?;
+        intake.stores.compact()?;
+        let balance = audit::balance(&ledger, &intake.stores)?;
+        telling::of_stores(&intake.stores, balance, loaded, outcome, &self.folders.truth)
+    }
+}
+
+impl Wire for TwinWire {
+    fn send(&mut self, mut told: Vec<Emission>) -> Result<(), WireError> {
+        let Some(door) = &self.door else { return Err(WireError("the wire is closed".to_owned())) };
+        if told.is_empty() {
+            return self.failure().map_err(|error| WireError(error.to_string()));
+        }
+        loop {
+            self.failure().map_err(|error| WireError(error.to_string()))?;
+            match door.try_send(told) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(back)) => told = back,
+                Err(TrySendError::Disconnected(_)) => return Err(WireError("the gateway has gone".to_owned())),
+            }
+            self.board.pause(MOMENT);
+        }
+    }
+
+    fn close(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, WireError> {
+        self.settle(loaded, outcome).map_err(|error| WireError(error.to_string()))
+    }
+}
+
+impl Drop for TwinWire {
+    /// Whatever still runs is told to leave; what has been acknowledged is on disk.
+    fn drop(&mut self) {
+        self.door = None;
+        self.board.give(Order::Leave);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The listener as a service: started again on the same port when it dies.
+pub(crate) fn listening(
+    runtime: &Runtime,
+    address: SocketAddr,
+    intake: &Intake,
+) -> Result<(Service, SocketAddr), TwinError> {
+    let (handle, board) = (runtime.handle().clone(), Arc::clone(&intake.board));
+    let log = Arc::clone(&intake.log);
+    let spawn = move |address| {
+        Listener::spawn(&handle, address, Arc::clone(&log) as Arc<dyn Bus>, ListenerLimits::default())
+    };
+    // The first is started here, so that a taken address is told before the run, and a port is known.
+    let first = spawn(address)?;
+    let bound = first.local_addr();
+    let waiting = OnceLock::new();
+    drop(waiting.set(first));
+    let waiting = std::sync::Mutex::new(waiting);
+    let handle = runtime.handle().clone();
+    let heed = Arc::clone(&intake.board);
+    let work = move || {
+        let ready = waiting.lock().ok().and_then(|mut first| first.take());
+        let listener = match ready {
+            Some(listener) => listener,
+            None => spawn(bound).map_err(|error| error.to_string())?,
+        };
+        loop {
+            if let Some(error) = listener.failure() {
+                return Err(error.to_string());
+            }
+            assert!(listener.is_serving(), "the listener's task has ended by itself");
+            if heed.order() != Order::Work {
+                drop(handle.block_on(listener.shutdown()));
+                return Ok(());
+            }
+            heed.pause(MOMENT * 10);
+        }
+    };
+    Ok((Service::new("listener", &board, Arc::new(work)), bound))
+}
+
+/// What makes the content of a run: its inputs, its seed, its times, and the program that runs it.
+fn identity(loaded: &LoadedScenario) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in &loaded.files {
+        hasher.update(file.blake3.as_bytes());
+    }
+    let settings = &loaded.settings;
+    let end = settings.end.map(|end| end.as_milliseconds());
+    let rest = format!(
+        "{} {} {:?} {:?} {}",
+        settings.seed.0,
+        settings.begin.as_milliseconds(),
+        end,
+        loaded.measured_from,
+        env!("CARGO_PKG_VERSION")
+    );
+    hasher.update(rest.as_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}
