@@ -24,6 +24,7 @@ pub(super) fn write(
         network: &loaded.network,
         outcome,
         demand: &loaded.demand,
+        telling: None,
         manifest: labels(loaded, program),
         backdrop: loaded.places.as_ref().map(backdrop).unwrap_or_default(),
     };
