@@ -26,6 +26,7 @@ pub(super) fn write(
         outcome,
         telling,
         demand: &loaded.demand,
+        telling: None,
         manifest: labels(loaded, program),
         backdrop: loaded.places.as_ref().map(backdrop).unwrap_or_default(),
     };

@@ -80,6 +80,7 @@ impl Town {
             network: &self.network,
             outcome: &self.outcome,
             demand: &self.demand,
+            telling: None,
             manifest: manifest.map(|(label, value)| (label.to_owned(), value.to_owned())).to_vec(),
             backdrop: self.backdrop.clone(),
         }

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use crate::simulation::outcome::Outcome;
 
-use super::markup::{count, per_cent, plural, span};
-use super::trips::TripGroup;
+use super::markup::{count, count_of, per_cent, plural, span};
+use super::trips::TripGroups;
 
 /// A backlog beyond this share of the vehicles due asks for attention even when it dissolves.
 const BACKLOG_SHARE_MAX: f64 = 0.05;
@@ -106,9 +106,10 @@ fn broken(outcome: &Outcome) -> String {
     found.join(", ")
 }
 
-/// The flags as a list, with a sentence that counts those that ask for attention.
-pub(super) fn section(outcome: &Outcome) -> String {
-    let flags = flags(outcome);
+/// The flags as a list, `more` behind those of the outcome, with a sentence that counts those that ask for attention.
+pub(super) fn section(outcome: &Outcome, more: Option<Flag>) -> String {
+    let mut flags = flags(outcome);
+    flags.extend(more);
     let doubtful = flags.iter().filter(|flag| flag.attention).count();
     let mut html = String::new();
     if outcome.interrupted {
@@ -141,22 +142,40 @@ pub(super) fn section(outcome: &Outcome) -> String {
     html
 }
 
-/// The result in one sentence or two.
-pub(super) fn verdict(outcome: &Outcome, trips: &TripGroup) -> String {
+/// The result in one sentence or two; both halves of it are about the trips that are measured.
+pub(super) fn verdict(outcome: &Outcome, trips: &TripGroups) -> String {
     if outcome.loaded == 0 {
         return "No vehicle was due in the period simulated.".to_owned();
     }
     // A span of time is read as one thing and must not break across lines.
     let unbroken = |seconds| span(seconds).replace(' ', "\u{a0}");
-    let finished = format!("{} of {} finished", count(outcome.arrived), plural(outcome.loaded.into(), "trip", "trips"));
-    match (trips.duration.mean(), trips.time_loss.mean()) {
+    let all = &trips.all;
+    let (measured, due) = (count_of(all.finished()), plural(length(trips.due), "trip", "trips"));
+    let finished = match trips.warm_up {
+        0 => format!("{measured} of {due} finished"),
+        _ => format!("Of {due} begun after the warm-up, {measured} finished"),
+    };
+    let mut text = match (all.duration.mean(), all.time_loss.mean()) {
         (Some(duration), Some(lost)) => format!(
             "{finished}; the mean trip took {}, of which {} was lost to traffic.",
             unbroken(duration),
             unbroken(lost.max(0.0))
         ),
         _ => format!("{finished}; there is no finished trip to measure."),
+    };
+    if trips.warm_up > 0 {
+        let begun = plural(length(trips.warm_up), "trip begun", "trips begun");
+        let _ = write!(
+            text,
+            " {begun} in the warm-up filled the roads and {} not counted.",
+            if trips.warm_up == 1 { "is" } else { "are" }
+        );
     }
+    text
+}
+
+fn length(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -195,7 +214,8 @@ mod tests {
 
     #[test]
     fn states_are_words_and_not_colour_alone() {
-        let html = section(&Outcome { loaded: 10, inserted: 10, running: 3, interrupted: true, ..Outcome::default() });
+        let html =
+            section(&Outcome { loaded: 10, inserted: 10, running: 3, interrupted: true, ..Outcome::default() }, None);
         assert!(html.contains("Partial result") && html.contains("</span>Attention") && html.contains("</span>OK"));
         assert!(html.contains("2 of 8 checks ask for attention") && html.contains("3 (30 %)"));
     }

@@ -136,6 +136,26 @@ pub(super) fn clock(seconds: f64) -> String {
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
+/// A name of at most `most` characters for a drawing, which escapes by itself; what is cut off becomes an ellipsis.
+pub(super) fn short_name(text: &str, most: usize) -> String {
+    let mut name: String = text.chars().map(harmless).take(most + 1).collect();
+    if name.chars().count() > most {
+        name = name.chars().take(most.saturating_sub(1)).collect();
+        name.push('…');
+    }
+    name
+}
+
+/// A list of key figures, label and value; neither may hold anything that is not safe.
+pub(super) fn key_figures(figures: &[(&str, String)]) -> String {
+    let mut html = String::from("<dl class=\"key-figures\">");
+    for (label, value) in figures {
+        let _ = write!(html, "<div><dt>{label}</dt><dd>{value}</dd></div>");
+    }
+    html.push_str("</dl>");
+    html
+}
+
 /// The word for one and for many.
 pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })

@@ -10,13 +10,18 @@ use crate::city::network::Network;
 use crate::primitives::Point;
 use crate::simulation::outcome::Outcome;
 
+use telling::Telling;
+
 mod page;
 
+mod chart;
 mod figures;
 mod flags;
 mod map;
 mod roads;
 mod trips;
+
+pub mod telling;
 
 mod markup;
 pub mod statistics;
@@ -39,6 +44,8 @@ pub struct ReportInput<'a> {
     pub outcome: &'a Outcome,
     /// Who was to travel.
     pub demand: &'a Demand,
+    /// What the city's own devices told; none where no device spoke, and then the page says nothing of it.
+    pub telling: Option<&'a Telling>,
     /// What is needed to make the run again, as label and value: program version, scenario file and hash, map hash, seed,
     /// threads, command, CPU seconds.
     pub manifest: Vec<(String, String)>,

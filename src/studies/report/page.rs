@@ -11,7 +11,7 @@ use super::map::CityMap;
 use super::markup::{NO_FIGURE, clock, count, count_of, escape, number, per_cent, span};
 use super::statistics::PERCENTILE_DEFINITION;
 use super::trips::TripGroups;
-use super::{ReportInput, figures, flags, roads};
+use super::{ReportInput, figures, flags, markup, roads, telling};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -30,15 +30,15 @@ pub(super) fn render(input: &ReportInput<'_>) -> io::Result<String> {
     let trips = TripGroups::new(outcome, input.demand);
     let map = CityMap::new(input.network, outcome, &input.backdrop);
     let mut page = String::with_capacity(1 << 20);
-    head(&mut page, input.title);
+    head(&mut page, input);
     page.push_str("<main>");
     let _ = write!(page, "<header><p class=\"kicker\">Simulation report</p><h1>{}</h1>", escape(input.title));
     if let Some(question) = input.question {
         let _ = write!(page, "<p class=\"question\">{}</p>", escape(question));
     }
-    let _ = write!(page, "<p class=\"verdict\">{}</p></header>", flags::verdict(outcome, &trips.all));
-    page.push_str(&flags::section(outcome));
-    page.push_str(&key_figures(outcome, &trips));
+    let _ = write!(page, "<p class=\"verdict\">{}</p></header>", flags::verdict(outcome, &trips));
+    page.push_str(&flags::section(outcome, input.telling.map(|telling| telling::flag(&telling.balance))));
+    page.push_str(&key_figures(&trips));
     page.push_str("<section aria-labelledby=\"delay-map\"><h2 id=\"delay-map\">Where time is lost</h2>");
     page.push_str(map.html());
     page.push_str(&worst_roads(input, &map));
@@ -51,6 +51,9 @@ pub(super) fn render(input: &ReportInput<'_>) -> io::Result<String> {
     page.push_str(&trips.summary_table());
     page.push_str(&trips.class_table());
     page.push_str("</section>");
+    if let Some(telling) = input.telling {
+        page.push_str(&telling::sections(telling, input)?);
+    }
     page.push_str(DEFINITIONS);
     reproducibility(&mut page, input);
     let _ = write!(page, "</main><script type=\"application/json\" id=\"map-data\">{}</script>", map.data());
@@ -59,26 +62,29 @@ pub(super) fn render(input: &ReportInput<'_>) -> io::Result<String> {
     Ok(page)
 }
 
-fn head(page: &mut String, title: &str) {
+fn head(page: &mut String, input: &ReportInput<'_>) {
+    let more = if input.telling.is_some() { telling::STYLE } else { "" };
     // The policy forbids the page to load or send anything, whatever a name in it might try.
     let _ = write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src \
          'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{} · simulation report</title><style>{STYLE}</style></head><body>",
-        escape(title)
+         <title>{} · simulation report</title><style>{STYLE}{more}</style></head><body>",
+        escape(input.title)
     );
 }
 
-fn key_figures(outcome: &Outcome, trips: &TripGroups) -> String {
+fn key_figures(trips: &TripGroups) -> String {
     let all = &trips.all;
     let seconds = |value: Option<f64>| value.map_or_else(|| NO_FIGURE.to_owned(), span);
+    #[expect(clippy::cast_precision_loss, reason = "a city has far fewer than 2^53 trips")]
+    let finished = per_cent(all.finished() as f64, trips.due as f64);
     let driven: f64 = all.length.values().iter().sum();
     let time: f64 = all.duration.values().iter().sum();
     let lost: f64 = all.time_loss.values().iter().sum();
     let figures = [
-        ("Trips finished", per_cent(f64::from(outcome.arrived), f64::from(outcome.loaded))),
+        ("Trips finished", finished),
         ("Mean trip time", seconds(all.duration.mean())),
         ("95 in 100 trips within", seconds(all.duration.percentile(0.95))),
         ("Share of time lost", per_cent(lost, time)),
@@ -88,12 +94,7 @@ fn key_figures(outcome: &Outcome, trips: &TripGroups) -> String {
         ),
         ("Distance driven", format!("{} km", number(driven, 0))),
     ];
-    let mut html = String::from("<section aria-label=\"Key figures\"><dl class=\"key-figures\">");
-    for (label, value) in figures {
-        let _ = write!(html, "<div><dt>{label}</dt><dd>{value}</dd></div>");
-    }
-    html.push_str("</dl></section>");
-    html
+    format!("<section aria-label=\"Key figures\">{}</section>", markup::key_figures(&figures))
 }
 
 fn worst_roads(input: &ReportInput<'_>, map: &CityMap) -> String {
@@ -123,6 +124,9 @@ fn who_is_measured(outcome: &Outcome, trips: &TripGroups) -> String {
             count_of(left_out),
             count(never)
         );
+    }
+    if trips.warm_up > 0 {
+        let _ = write!(text, " The {} begun in the warm-up are not counted either.", count_of(trips.warm_up));
     }
     text
 }

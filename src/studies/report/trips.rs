@@ -63,6 +63,10 @@ impl TripGroup {
 pub(super) struct TripGroups {
     /// All of them.
     pub(super) all: TripGroup,
+    /// Trips that were to be measured: those that entered the road after the warm-up, and those that never entered it.
+    pub(super) due: usize,
+    /// Vehicles that entered the road in the warm-up; their trips are in no figure.
+    pub(super) warm_up: usize,
     /// Each class that entered the road, in the order of [`VehicleClass`].
     pub(super) by_class: Vec<(VehicleClass, TripGroup)>,
 }
@@ -79,7 +83,10 @@ impl TripGroups {
         }
         let all: Vec<&Trip> = outcome.trips.iter().collect();
         let by_class = classes.into_iter().map(|(class, trips)| (class, TripGroup::new(&trips))).collect();
-        Self { all: TripGroup::new(&all), by_class }
+        let never = index_of(outcome.loaded.saturating_sub(outcome.inserted));
+        // The outcome counts everybody and lists the trips that are measured.
+        let warm_up = index_of(outcome.inserted).saturating_sub(all.len());
+        Self { due: all.len() + never, warm_up, all: TripGroup::new(&all), by_class }
     }
 
     /// The table of all trips: a row for each measure.
@@ -135,6 +142,11 @@ impl TripGroups {
         table.push_str("</tbody></table></div>");
         table
     }
+}
+
+/// A count as a length.
+fn index_of(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// A measure's name, its sample and how its figures are written.
