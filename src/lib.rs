@@ -9,6 +9,8 @@ pub mod city;
 
 pub mod simulation;
 
+pub mod pipeline;
+
 pub mod studies;
 
 pub mod cli;
