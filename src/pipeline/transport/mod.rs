@@ -1,0 +1,26 @@
+//! The wire: messages leave a publisher over MQTT, reach a listener, and are acknowledged once they lie in a durable log.
+//!
+//! ```text
+//!  Publisher --window 2,000/connection--> Listener --batches, 32 MiB--> DurableLog --read--> whoever consumes
+//!   (rumqttc's packets, one connection      (mqtt-protocol-core,          (segments on disk,
+//!    per partition)                          3.1.1 and 5, one port)        one commit per 256 KiB or 2 ms)
+//!                                               |
+//!                                               +--queue 1,024/subscriber--> subscribers, `mosquitto_sub -t '#'`
+//! ```
+//!
+//! Everything waits for the next station: a slow disk holds back the acknowledgements, missing acknowledgements fill the
+//! publisher's window, and a full window blocks whoever publishes. Only slow subscribers lose messages, their own, counted.
+//!
+//! Never decodes a payload and knows no simulation.
+
+mod bus;
+#[cfg(test)]
+mod conformance;
+mod log;
+mod memory;
+mod message;
+
+pub use bus::{Bus, BusError, Done};
+pub use log::{DurableLog, LogOptions, LogStats};
+pub use memory::MemoryBus;
+pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
