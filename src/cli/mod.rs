@@ -3,15 +3,25 @@
 //! Standard output carries data, standard error speaks to people. Exit codes: 0 all went well, 1 something failed while
 //! running, 2 the input is invalid and nothing was written, 130 interrupted.
 
+mod audit;
 mod check;
 mod complaint;
+mod listen;
+mod replay;
 mod run;
 mod schema;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
+
+use crate::city::scenario::LoadedScenario;
+use crate::primitives::text::{Findings, Place, Problem};
+use crate::telemetry::TopicMap;
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -34,6 +44,12 @@ enum Verb {
     Run(run::Arguments),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
+    /// Listen for devices over MQTT and keep what they tell
+    Listen(listen::Arguments),
+    /// Feed the recording of a run into new stores, without the simulator
+    Replay(replay::Arguments),
+    /// Check that everything a run's devices told is accounted for, by reading its stores
+    Audit(audit::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -43,8 +59,44 @@ pub fn main() -> ExitCode {
     match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
+        Verb::Listen(arguments) => listen::run(&arguments),
+        Verb::Replay(arguments) => replay::run(&arguments),
+        Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Schema => schema::schema(),
     }
+}
+
+/// The topics of a scenario: the default ones, or those of its mapping file.
+fn topics_of(loaded: &LoadedScenario) -> Result<TopicMap, Findings> {
+    match &loaded.telemetry.topics {
+        Some(file) => topics_in(&file.path, &loaded.name, file.place.clone()),
+        None => Ok(TopicMap::new(&loaded.name)),
+    }
+}
+
+/// The topics of a mapping file.
+fn topics_in(path: &Path, city: &str, place: Place) -> Result<TopicMap, Findings> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"));
+    text.and_then(|yaml| TopicMap::with_file(city, &yaml).map_err(|error| error.to_string())).map_err(|reason| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(place, format!("the mapping file `{}`: {reason}", path.display())));
+        findings
+    })
+}
+
+/// A flag that the first interrupt sets, so that what is under way can be finished; the second ends the program at once.
+fn interrupts() -> Result<Arc<AtomicBool>, ExitCode> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let set = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    });
+    set.map(|()| interrupted).map_err(|error| {
+        tell(&format!("error: cannot listen for interrupts: {error}"));
+        ExitCode::from(FAILED)
+    })
 }
 
 /// Prints data on standard output; a reader that has gone away (`| head`) is no failure.

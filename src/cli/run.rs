@@ -1,9 +1,9 @@
 //! `citytwin run`: runs a scenario or a SUMO configuration and writes what it leaves.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -15,9 +15,13 @@ use super::complaint;
 use crate::city::scenario::{self, LoadedScenario, Overrides};
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
+use crate::pipeline::transport::{Credentials, Protocol, Target};
 use crate::studies::experiment::{
-    self, Destination, Finished, Program, Progress, Summary, WriteError, run_folder, run_id, user_cpu_seconds,
+    self, Destination, Finished, Program, Progress, RunError, Summary, Wire, WireError, WriteError, run_folder, run_id,
+    user_cpu_seconds,
 };
+use crate::telemetry::TopicMap;
+use crate::twin::{TwinWire, WireSettings};
 
 /// What `run` is told.
 #[derive(Debug, Args)]
@@ -57,19 +61,44 @@ pub(super) struct Arguments {
     /// Write no report page
     #[arg(long)]
     no_report: bool,
+    /// Whether what the sensors tell travels the wire and is kept, instead of what the file says
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    wire: Option<bool>,
+    /// Where the built-in MQTT listener listens [default: any free port of this machine]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "broker")]
+    listen: Option<SocketAddr>,
+    /// Publish to this MQTT broker instead, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and
+    /// `CITYTWIN_MQTT_PASSWORD`
+    #[arg(long, value_name = "URL", value_parser = Target::parse)]
+    broker: Option<Target>,
+}
+
+/// Reads a switch.
+fn on_or_off(word: &str) -> Result<bool, String> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write `on` or `off`".to_owned()),
+    }
 }
 
 /// Runs it.
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    if let Err(error) = listen(&interrupted) {
-        super::tell(&format!("error: cannot listen for interrupts: {error}"));
-        return ExitCode::from(super::FAILED);
-    }
+    let interrupted = match super::interrupts() {
+        Ok(interrupted) => interrupted,
+        Err(code) => return code,
+    };
     let began = SystemTime::now();
     let loaded = match scenario::load(&arguments.file, &overrides(arguments)) {
         Ok(loaded) => loaded,
+        Err(findings) => {
+            complaint::tell(&findings);
+            return ExitCode::from(super::INVALID);
+        }
+    };
+    let topics = match super::topics_of(&loaded) {
+        Ok(topics) => topics,
         Err(findings) => {
             complaint::tell(&findings);
             return ExitCode::from(super::INVALID);
@@ -81,7 +110,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         return ExitCode::from(super::INTERRUPTED);
     }
     let program = Program { command: std::env::args().collect(), began, loading_cpu_s: user_cpu_seconds() };
-    match simulate(arguments, &loaded, &program, &interrupted) {
+    match simulate(arguments, &loaded, topics, &program, &interrupted) {
         Ok((finished, destination)) => tell_results(arguments, &finished, &destination),
         Err(error) => {
             super::tell(&format!("error: {error}"));
@@ -100,23 +129,15 @@ fn overrides(arguments: &Arguments) -> Overrides {
     }
 }
 
-/// The first interrupt lets the step under way finish; the second ends the program at once.
-fn listen(interrupted: &Arc<AtomicBool>) -> Result<(), ctrlc::Error> {
-    let interrupted = Arc::clone(interrupted);
-    ctrlc::set_handler(move || {
-        if interrupted.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(super::INTERRUPTED));
-        }
-    })
-}
-
 fn simulate(
     arguments: &Arguments,
     loaded: &LoadedScenario,
+    topics: TopicMap,
     program: &Program,
     interrupted: &AtomicBool,
-) -> Result<(Finished, Destination), WriteError> {
+) -> Result<(Finished, Destination), RunError> {
     let destination = destination(arguments, loaded, program)?;
+    let mut wire = lay_wire(arguments, loaded, topics, destination.folder.as_deref())?;
     let bar = progress_bar(loaded);
     let mut show = |progress: Progress| {
         let since = (progress.time - progress.begin).as_milliseconds();
@@ -124,9 +145,41 @@ fn simulate(
         bar.set_message(format!("{}  {} on the road, {} arrived", progress.time, progress.running, progress.arrived));
     };
     let stop = || interrupted.load(Ordering::SeqCst);
-    let finished = experiment::run(loaded, &destination, program, &stop, &mut show);
+    let speak = wire.as_mut().map(|wire| wire as &mut dyn Wire);
+    let finished = experiment::run(loaded, &destination, program, speak, &stop, &mut show);
     bar.finish_and_clear();
     Ok((finished?, destination))
+}
+
+/// Lays the wire, if what the sensors tell is to travel; without a folder there is nowhere to keep it.
+fn lay_wire(
+    arguments: &Arguments,
+    loaded: &LoadedScenario,
+    topics: TopicMap,
+    folder: Option<&Path>,
+) -> Result<Option<TwinWire>, RunError> {
+    if !arguments.wire.unwrap_or(loaded.telemetry.wire || arguments.listen.is_some() || arguments.broker.is_some()) {
+        return Ok(None);
+    }
+    let Some(folder) = folder else {
+        return Err(WireError("the wire needs a folder to keep what it carries; name one with `--out`".to_owned()).into());
+    };
+    let mut settings = WireSettings::in_folder(folder, topics);
+    settings.listen = arguments.listen.unwrap_or(settings.listen);
+    settings.broker.clone_from(&arguments.broker);
+    settings.protocol = if loaded.telemetry.mqtt5 { Protocol::V5 } else { Protocol::V311 };
+    settings.credentials = credentials();
+    let wire = TwinWire::lay(&settings, loaded).map_err(|error| WireError(error.to_string()))?;
+    if let (Some(address), true) = (wire.address(), arguments.listen.is_some()) {
+        super::tell(&format!("listening on mqtt://{address}; subscribe to `#` to see the city"));
+    }
+    Ok(Some(wire))
+}
+
+/// User and password for a broker, from the environment only, so that they stand in no file and no list of processes.
+fn credentials() -> Option<Credentials> {
+    let user = std::env::var("CITYTWIN_MQTT_USER").ok()?;
+    Some(Credentials { user, password: std::env::var("CITYTWIN_MQTT_PASSWORD").unwrap_or_default() })
 }
 
 /// Where files go: flags first, then the scenario's wishes in the run's folder.
@@ -182,6 +235,11 @@ fn tell_results(arguments: &Arguments, finished: &Finished, destination: &Destin
     let summary = &finished.summary;
     let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
     super::tell(&table(summary));
+    let closes = finished.telling.as_ref().is_none_or(|telling| telling.balance.holds());
+    if let Some(telling) = &finished.telling {
+        super::tell(&super::audit::table(&telling.balance));
+    }
+    let code = if closes { code } else { ExitCode::from(super::FAILED) };
     let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());
     if arguments.json {
         return super::print(&super::json(&Told { summary, folder }), code);

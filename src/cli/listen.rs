@@ -1,0 +1,64 @@
+//! `citytwin listen`: the standing end of the wire on its own, for devices that are not this program's.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+
+use super::complaint;
+use crate::primitives::text::Place;
+use crate::telemetry::TopicMap;
+use crate::twin::{self, Listening};
+
+/// What `listen` is told.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Folder in which everything is kept
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
+    listen: SocketAddr,
+    /// Mapping file: a topic for each reading type
+    #[arg(long, value_name = "FILE")]
+    topics: Option<PathBuf>,
+    /// The city's name, for topics that hold it
+    #[arg(long, default_value = "city")]
+    city: String,
+}
+
+/// Listens until interrupted.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let topics = match &arguments.topics {
+        Some(path) => super::topics_in(path, &arguments.city, Place::file("command line")),
+        None => Ok(TopicMap::new(&arguments.city)),
+    };
+    let topics = match topics {
+        Ok(topics) => topics,
+        Err(findings) => {
+            complaint::tell(&findings);
+            return ExitCode::from(super::INVALID);
+        }
+    };
+    let interrupted = match super::interrupts() {
+        Ok(interrupted) => interrupted,
+        Err(code) => return code,
+    };
+    let settings = Listening { folder: arguments.out.clone(), address: arguments.listen, topics, network: None };
+    let mut ready = |address| super::tell(&format!("listening on mqtt://{address}; interrupt to end"));
+    match twin::listen(&settings, &mut ready, &|| interrupted.load(Ordering::SeqCst)) {
+        Ok(heard) => {
+            super::tell(&format!("{} messages in the log", heard.messages));
+            for (reason, count) in &heard.quarantined {
+                super::tell(&format!("  in quarantine as {reason}: {count}"));
+            }
+            super::print(&arguments.out.display().to_string(), ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            super::tell(&format!("error: {error}"));
+            ExitCode::from(super::FAILED)
+        }
+    }
+}
