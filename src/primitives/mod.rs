@@ -3,6 +3,7 @@
 //! The ground floor. It knows nothing of roads, vehicles, files or clocks.
 
 pub mod class;
+pub mod emergency;
 pub mod geometry;
 pub mod ids;
 pub mod quantity;
@@ -12,6 +13,7 @@ pub mod time;
 pub mod timestamp;
 
 pub use class::{ClassSet, VehicleClass};
+pub use emergency::{Category, IncidentKind};
 pub use geometry::{Point, Polyline};
 pub use quantity::{Acceleration, Distance, Flow, Speed};
 pub use time::{SimDuration, SimTime};

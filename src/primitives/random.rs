@@ -35,6 +35,12 @@ pub enum Purpose {
     MapMaking = 9,
     /// Synthetic demand: where and when trips begin and end.
     Demand = 10,
+    /// Where and when roads are blocked by chance.
+    Incident = 31,
+    /// Where and when people call for help.
+    EmergencyCall = 32,
+    /// How long each stage of a call takes.
+    CallStage = 33,
 }
 
 /// The scenario's seed: the root of every draw.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use rand_distr::{Distribution, Normal};
 
-use super::actors::{self, Actions, Directory, Identity, Mailbox, Percept, Post, Wakes, Woken};
+use super::actors::{self, Actions, Directory, Identity, Mailbox, Percept, Post, Wakes, Wayfinding, Woken};
 use super::kernel::ActorId;
 use super::laws::Laws;
-use super::step::{Books, Clockwork, Gate, Wayfinding, Workbench};
+use super::step::{Books, Clockwork, Gate, Workbench};
 use super::traffic::facts::RoadFacts;
 use super::traffic::guide::Guides;
 use super::traffic::heads::Heads;
@@ -39,6 +39,7 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
     world.insert_resource(Post::default());
     world.insert_resource(Woken::default());
     world.insert_resource(Workbench::default());
+    world.insert_resource(actors::emergency::Diary::default());
     world.insert_resource(Clockwork {
         step: settings.step,
         number: 0,
@@ -72,6 +73,8 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         given_up: 0,
         waiting_max: 0,
         due: 0,
+        scheduled: vehicles,
+        sirens: std::collections::BTreeSet::new(),
         demand,
     });
     spawn_signals(&mut world, network, settings);

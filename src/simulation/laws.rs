@@ -6,6 +6,8 @@
 //! * LAW-4: no signal shows a green with priority to two crossing links of which neither yields; programs come from files, so
 //!   this one is counted and never asserted.
 //! * LAW-5: every departure is accounted for: entered, waiting for room, or given up.
+//! * LAW-6: every call that came in is with the dispatcher, with one crew, on the line between them, or over.
+//! * LAW-7: the times of a call run forward, and none is left out but the way to hospital as a whole.
 
 use super::outcome::LawCounts;
 use super::traffic::heads::LinkState;
@@ -46,8 +48,17 @@ impl Laws {
         self.counts.departures += u64::from(!accounted);
     }
 
-    /// LAW-2, on every lane with vehicles.
+    /// LAW-6 and LAW-7: `held` counts the calls that somebody has, `disorder` the stages so far that came out of order.
+    pub(crate) fn check_calls(&mut self, raised: u64, closed: u64, held: u64, disorder: u64) {
+        let conserved = raised == closed + held;
+        debug_assert!(conserved, "LAW-6: {raised} calls came in, {closed} are over, {held} are with somebody");
+        self.counts.calls += u64::from(!conserved);
+        self.counts.chain = disorder;
+    }
+
+    /// LAW-2, on every lane with vehicles and on rescue lanes.
     pub(crate) fn check_overlap(&mut self, road: &Road) {
+        self.check_rescue(road);
         for &lane in &road.active {
             let bodies = &road.lanes[lane as usize];
             for pair in bodies.windows(2) {
@@ -57,6 +68,19 @@ impl Laws {
             if let Some(front) = bodies.last() {
                 for tail in road.tails[lane as usize].iter().filter(|t| t.id != front.id) {
                     self.note_overlap(tail.back - front.pos, lane, front.id, tail.id);
+                }
+            }
+        }
+    }
+
+    /// LAW-2 on the rescue lanes.
+    fn check_rescue(&mut self, road: &Road) {
+        for (i, one) in road.rescue.iter().enumerate() {
+            for other in &road.rescue[i + 1..] {
+                if road.facts.lane(one.lane).edge == road.facts.lane(other.lane).edge {
+                    let (behind, ahead) = if one.body.pos < other.body.pos { (one, other) } else { (other, one) };
+                    let gap = ahead.body.pos - road.kind(&ahead.body).length - behind.body.pos;
+                    self.note_overlap(gap, one.lane, behind.body.id, ahead.body.id);
                 }
             }
         }

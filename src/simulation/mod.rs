@@ -5,8 +5,10 @@
 
 mod actors;
 mod assemble;
+mod emergency;
 pub mod kernel;
 mod laws;
+mod ledger;
 pub mod outcome;
 mod step;
 mod traffic;
@@ -17,12 +19,14 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::city::demand::Demand;
+use crate::city::emergency::EmergencyPlan;
 use crate::city::network::Network;
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimTime;
 use crate::primitives::ids::{LaneId, VehicleId};
 use actors::Percept;
-use outcome::{CityInstant, Outcome, VehicleInstant};
+use ledger::Ledger;
+use outcome::{CityInstant, Happened, Outcome, UnitInstant, VehicleInstant};
 use step::{Books, Clockwork, Gate};
 use traffic::following::HALTING;
 
@@ -46,6 +50,22 @@ impl City {
         Self { world, schedule: step::schedule(), settings }
     }
 
+    /// Brings incidents, ambulances, hospitals and whoever calls them into a city that has not taken a step yet; `plan` was made
+    /// on this network, and its ambulances are the last rows of the demand.
+    pub fn bring_emergencies(&mut self, network: &Network, plan: &EmergencyPlan) {
+        emergency::settle(&mut self.world, network, plan, self.settings.seed);
+    }
+
+    /// What happened to incidents, calls, ambulances and hospitals in the last step, in order.
+    pub fn happenings(&self) -> &[Happened] {
+        self.world.get_resource::<Ledger>().map_or(&[], |ledger| &ledger.latest)
+    }
+
+    /// Every ambulance as it is now, by number.
+    pub fn units(&self) -> Vec<UnitInstant> {
+        emergency::units(&self.world)
+    }
+
     /// The instant the next step begins.
     pub fn time(&self) -> SimTime {
         self.world.resource::<Percept>().now
@@ -60,10 +80,7 @@ impl City {
         }
         let gate = self.world.resource::<Gate>();
         let books = self.world.resource::<Books>();
-        self.settings.end.is_none()
-            && gate.next >= gate.departures.len()
-            && gate.queues.waiting() == 0
-            && books.running == 0
+        self.settings.end.is_none() && gate.next >= gate.scheduled && gate.queues.waiting() == 0 && books.running == 0
     }
 
     /// Advances one step.
@@ -77,7 +94,7 @@ impl City {
         let road = &self.world.resource::<Percept>().road;
         let (mut halting, mut stopped, mut speeds, mut relative) = (0_u32, 0_u32, 0.0, 0.0);
         for &lane in &road.active {
-            for body in &road.lanes[lane as usize] {
+            for body in road.lanes[lane as usize].iter().filter(|b| !road.is_block(b)) {
                 speeds += body.speed;
                 relative += body.speed / road.wished_speed(body, lane).max(1e-9);
                 if body.is_standing() {
@@ -105,18 +122,15 @@ impl City {
         }
     }
 
-    /// Every vehicle on the road now, by lane and then from the lane's start.
+    /// Every vehicle on the road now, by lane and then from the lane's start; behind them those with siren who are passing others.
     pub fn vehicles(&self) -> Vec<VehicleInstant> {
         let road = &self.world.resource::<Percept>().road;
         let mut vehicles = Vec::new();
         for &lane in &road.active {
-            vehicles.extend(road.lanes[lane as usize].iter().map(|body| VehicleInstant {
-                vehicle: VehicleId::new(body.id as usize),
-                lane: LaneId::new(lane as usize),
-                position: body.pos,
-                speed: body.speed,
-            }));
+            let bodies = road.lanes[lane as usize].iter().filter(|b| !road.is_block(b));
+            vehicles.extend(bodies.map(|body| seen(body, lane)));
         }
+        vehicles.extend(road.rescue.iter().map(|passing| seen(&passing.body, passing.lane)));
         vehicles
     }
 
@@ -130,6 +144,10 @@ impl City {
             for body in &percept.road.lanes[lane as usize] {
                 hash_body(&mut hasher, body);
             }
+        }
+        for passing in &percept.road.rescue {
+            hasher.update(&passing.lane.to_le_bytes());
+            hash_body(&mut hasher, &passing.body);
         }
         for state in percept.road.heads.states() {
             hasher.update(&[*state as u8]);
@@ -156,15 +174,23 @@ impl City {
         let books = self.world.remove_resource::<Books>().expect("the books are there from assembly on");
         let gate = self.world.resource::<Gate>();
         let road = &self.world.resource::<Percept>().road;
-        let mut unfinished: Vec<_> =
-            road.active.iter().flat_map(|&lane| road.lanes[lane as usize].iter().map(move |b| (b, lane))).collect();
+        let mut unfinished: Vec<_> = road
+            .active
+            .iter()
+            .flat_map(|&lane| road.lanes[lane as usize].iter().map(move |b| (b, lane)))
+            .filter(|(body, _)| !road.is_block(body))
+            .collect();
+        unfinished.extend(road.rescue.iter().map(|passing| (&passing.body, passing.lane)));
         unfinished.extend(
             gate.lifted
                 .iter()
                 .map(|b| (b, road.facts.edges[road.guides.edges(b.itinerary)[b.leg as usize] as usize].0)),
         );
         let laws = books.laws.counts();
+        let ledger = self.world.get_resource::<Ledger>();
         Outcome {
+            calls: ledger.map(Ledger::calls).unwrap_or_default(),
+            incidents: ledger.map(Ledger::incidents).unwrap_or_default(),
             trips: books.trips.finish(&unfinished, end),
             roads: books.meter.finish(),
             city: Vec::new(),
@@ -184,6 +210,15 @@ impl City {
             interrupted,
             state_hash,
         }
+    }
+}
+
+fn seen(body: &traffic::body::Body, lane: u32) -> VehicleInstant {
+    VehicleInstant {
+        vehicle: VehicleId::new(body.id as usize),
+        lane: LaneId::new(lane as usize),
+        position: body.pos,
+        speed: body.speed,
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Plain columns for whoever writes tables and pages; nothing here knows a file format.
 
+mod emergency;
+
+pub use emergency::{Call, Happened, Happening, Incident, IncidentChange, Stage, UnitInstant, UnitStatus};
+
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed};
 
@@ -154,6 +158,10 @@ pub struct LawCounts {
     pub conflicting_greens: u64,
     /// LAW-5: every departure is accounted for.
     pub departures: u64,
+    /// LAW-6: every call is with somebody until it is over.
+    pub calls: u64,
+    /// LAW-7: the times of a call run forward without holes.
+    pub chain: u64,
 }
 
 /// Everything a run leaves behind.
@@ -193,6 +201,10 @@ pub struct Outcome {
     pub laws: LawCounts,
     /// Whether somebody stopped the run before its end.
     pub interrupted: bool,
+    /// Medical calls in the order they came in.
+    pub calls: Vec<Call>,
+    /// Incidents in the order they began.
+    pub incidents: Vec<Incident>,
     /// Hash of the state at the end, hexadecimal.
     pub state_hash: String,
 }

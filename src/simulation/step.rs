@@ -9,7 +9,9 @@
 use bevy_ecs::prelude::*;
 use rayon::prelude::*;
 
-use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post};
+use super::actors::emergency::{self as staff, ambulance, caller, dispatcher, hospital, incident};
+use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post, Wayfinding};
+use super::emergency;
 use super::kernel::ActorId;
 use super::laws::{Census, Laws};
 use super::traffic::approach::Approach;
@@ -23,11 +25,10 @@ use super::traffic::lane_change::{Jams, change_lanes};
 use super::traffic::last_resort;
 use super::traffic::meter::Meter;
 use super::traffic::plan::{PlanItem, plan};
+use super::traffic::rescue;
 use super::traffic::road::Road;
-use super::traffic::travel_time::TravelTimes;
 use super::trips::{Entry, Trips};
 use crate::city::demand::{Demand, Departure, RouteChoice};
-use crate::city::routing::Router;
 use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
 
@@ -56,15 +57,10 @@ pub(crate) struct Gate {
     pub given_up: u32,
     pub waiting_max: u32,
     pub due: u64,
-}
-
-/// What drivers who choose their way at departure know.
-#[derive(Resource, Debug)]
-pub(crate) struct Wayfinding {
-    /// The router over the network.
-    pub router: Router,
-    /// Travel times now.
-    pub times: TravelTimes,
+    /// How many rows depart by themselves; those behind are called.
+    pub scheduled: usize,
+    /// Who of those drives with siren.
+    pub sirens: std::collections::BTreeSet<u32>,
 }
 
 /// What is counted.
@@ -109,7 +105,10 @@ pub(crate) fn schedule() -> Schedule {
             actors::signal::think,
             actors::vehicle::read_mail,
             actors::vehicle::drive_on,
+            actors::vehicle::avoid,
+            (incident::live, caller::call, dispatcher::dispatch, hospital::receive, ambulance::serve).chain(),
             carry_out_actions,
+            emergency::make_room,
             move_bodies,
             take_arrivals,
             use_last_resort,
@@ -117,6 +116,8 @@ pub(crate) fn schedule() -> Schedule {
             count_roads,
             choose_ways,
             let_in,
+            emergency::broadcast,
+            emergency::keep_ledger,
             check_laws,
         )
             .chain(),
@@ -124,7 +125,13 @@ pub(crate) fn schedule() -> Schedule {
     schedule
 }
 
-fn carry_out_actions(mut actions: ResMut<'_, Actions>, mut percept: ResMut<'_, Percept>, mut books: ResMut<'_, Books>) {
+fn carry_out_actions(
+    mut actions: ResMut<'_, Actions>,
+    mut percept: ResMut<'_, Percept>,
+    mut gate: ResMut<'_, Gate>,
+    mut books: ResMut<'_, Books>,
+) {
+    let now = percept.now;
     let road = &mut percept.road;
     for action in actions.0.drain(..) {
         match action {
@@ -146,6 +153,7 @@ fn carry_out_actions(mut actions: ResMut<'_, Actions>, mut percept: ResMut<'_, P
                     body.halt = if body.next_stop as usize >= stops { Halt::None } else { Halt::Ahead };
                 }
             }
+            other => emergency::carry_out(other, road, &mut gate, now),
         }
     }
 }
@@ -173,6 +181,9 @@ fn move_bodies(
         spread(pool, plans, |k, lane_plan| plan_lane(road, road.active[k], step.now, lane_plan));
     }
     announce(road, plans);
+    if !road.rescue.is_empty() {
+        rescue::announce(road, step.now);
+    }
     let mut work: Vec<(u32, Vec<Body>, LaneStep)> = road
         .active
         .iter()
@@ -200,6 +211,12 @@ fn move_bodies(
     exchange(road, step.now, &mut bench.arrived, &mut bench.moved);
     road.refresh_active();
     road.refresh_tails();
+    if !road.rescue.is_empty() {
+        books.updates += road.rescue.len() as u64;
+        rescue::advance(road, &step, &mut bench.arrived, &mut bench.moved);
+        road.refresh_active();
+        road.refresh_tails();
+    }
     let held = bumper::hold_back(road);
     if held > 0 {
         books.emergency_brakings += held;
@@ -254,6 +271,7 @@ fn announce(road: &mut Road, plans: &[LanePlan]) {
                     decel: kind.decel,
                     waiting: body.waiting,
                     will_pass: item.ask,
+                    siren: body.siren,
                 };
                 road.approaches.announce(item.link, approach);
             }
@@ -275,6 +293,7 @@ fn take_arrivals(
     mut bench: ResMut<'_, Workbench>,
     mut books: ResMut<'_, Books>,
     mut directory: ResMut<'_, Directory>,
+    mut post: ResMut<'_, Post>,
     mut commands: Commands<'_, '_>,
 ) {
     let now = percept.now;
@@ -284,6 +303,10 @@ fn take_arrivals(
         let end = road.arrival_position[body.id as usize].min(road.facts.lane(lane).length);
         books.trips.arrive(&body, lane, end, body.pos - end, now);
         books.meter.row(now)[road.facts.lane(lane).edge as usize].arrived += 1;
+        if road.is_on_call(body.id) {
+            let unit = staff::unit_actor(body.id - road.first_on_call);
+            post.0.post(ActorId::new(actors::ROAD, 0), unit, Notice::Arrived);
+        }
         if let Some(entity) = directory.0.remove(&ActorId::new(actors::VEHICLES, body.id)) {
             commands.entity(entity).despawn();
         }
@@ -345,7 +368,7 @@ fn choose_ways(
     if let Some(ways) = &mut wayfinding {
         ways.times.sample(road);
     }
-    while gate.departures.get(gate.next).is_some_and(|d| d.time <= now) {
+    while gate.next < gate.scheduled && gate.departures[gate.next].time <= now {
         let vehicle = index(gate.next);
         if let Some(ways) = &wayfinding {
             choose_way(ways, road, gate, vehicle);
@@ -357,9 +380,16 @@ fn choose_ways(
     }
 }
 
-/// Puts a vehicle on the fastest way by the present travel times, if it is free to choose.
+/// Puts a vehicle on the fastest way by the present travel times, if it is free to choose; round closed roads also if it
+/// had chosen before.
 fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
     let row = &gate.demand.vehicles[vehicle as usize];
+    if !road.blocks.is_empty() && row.stops.is_empty() {
+        if let Some(way) = emergency::detour(ways, road, vehicle, row.kind.raw()) {
+            road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
+            return;
+        }
+    }
     let RouteChoice::FastestAtDeparture { via } = &row.choice else { return };
     if !row.stops.is_empty() {
         return;
@@ -388,16 +418,20 @@ fn let_in(
     let (gate, books, road) = (&mut *gate, &mut *books, &mut percept.road);
     if let Some(longest) = clockwork.depart_delay_max {
         let departures = &gate.departures;
-        let gone = gate.queues.give_up(|v| now - departures[v as usize].time > longest);
+        let scheduled = gate.scheduled;
+        let gone = gate.queues.give_up(|v| (v as usize) < scheduled && now - departures[v as usize].time > longest);
         gate.given_up += index(gone.len());
     }
-    let (demand, factors) = (&gate.demand, &gate.speed_factors);
-    let entered = gate.queues.admit(road, &gate.departures, clockwork.seed, clockwork.number, |road, vehicle| {
+    let demand = std::sync::Arc::clone(&gate.demand);
+    let mut queues = std::mem::replace(&mut gate.queues, Queues::new(0));
+    let entered = queues.admit(road, &gate.departures, clockwork.seed, clockwork.number, |road, vehicle| {
         let row = &demand.vehicles[vehicle as usize];
-        let mut body = Body::new(vehicle, row.kind.raw(), road.guides.of_vehicle(vehicle), factors[vehicle as usize]);
+        let mut body = Body::new(vehicle, row.kind.raw(), road.guides.of_vehicle(vehicle), gate.speed_factor(vehicle));
+        body.siren = gate.sirens.contains(&vehicle);
         body.halt = if road.guides.stops(vehicle).is_empty() { Halt::None } else { Halt::Ahead };
         body
     });
+    gate.queues = queues;
     let anybody = !entered.is_empty();
     for one in entered {
         let delay = now - gate.departures[one.vehicle as usize].time;
@@ -412,9 +446,12 @@ fn let_in(
         books.trips.enter(one.vehicle, entry);
         books.entered += 1;
         books.meter.row(now)[road.facts.lane(one.lane).edge as usize].departed += 1;
+        if road.is_on_call(one.vehicle) {
+            continue;
+        }
         let actor = ActorId::new(actors::VEHICLES, one.vehicle);
         let stops = demand.vehicles[one.vehicle as usize].stops.clone();
-        let itinerary = actors::vehicle::Itinerary { stops, next: 0, leaves_at: None };
+        let itinerary = actors::vehicle::Itinerary { stops, next: 0, leaves_at: None, roads_closed: false };
         let entity = commands.spawn((Identity(actor), Mailbox::default(), itinerary)).id();
         directory.0.insert(actor, entity);
     }
@@ -432,7 +469,8 @@ fn check_laws(
     mut books: ResMut<'_, Books>,
 ) {
     let running: usize = percept.road.active.iter().map(|&l| percept.road.lanes[l as usize].len()).sum();
-    let running = running + gate.lifted.len();
+    let road = &percept.road;
+    let running = running + gate.lifted.len() + road.rescue.len() - road.standing_blocks();
     books.running = index(running);
     let census = Census {
         due: gate.due,

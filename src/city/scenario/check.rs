@@ -57,6 +57,8 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
     let outputs = checker.outputs(file.outputs.as_ref().map(|outputs| &outputs.value), step);
     checker.whole_intervals(&file.time.value, warmup, outputs.road_interval);
+    let incidents = checker.incidents(&file, (start - warmup, start + run));
+    let emergencies = file.emergencies.as_ref().map(|key| checker.emergencies(key));
     let last_resort_after = match &file.last_resort_after {
         Some(key) => checker.duration(key, "`last-resort-after`", step),
         None => SimDuration::seconds(300.0),
@@ -73,24 +75,26 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         demand,
         fleet,
         telemetry,
+        incidents,
+        emergencies,
         outputs,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
     }
 }
 
-struct Checker<'a> {
-    place: &'a Place,
+pub(super) struct Checker<'a> {
+    pub(super) place: &'a Place,
     folder: PathBuf,
     findings: &'a mut Findings,
 }
 
 impl Checker<'_> {
-    fn wrong(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.findings.problem(Problem::new(spot.of_file(self.place), message).help(help));
     }
 
-    fn read<T>(&mut self, spot: Spot, value: Result<T, Unreadable>) -> Option<T> {
+    pub(super) fn read<T>(&mut self, spot: Spot, value: Result<T, Unreadable>) -> Option<T> {
         value.map_err(|unreadable| self.wrong(spot, unreadable.message, unreadable.help)).ok()
     }
 
@@ -270,7 +274,7 @@ impl Checker<'_> {
         Some(flow)
     }
 
-    fn share(&mut self, key: Option<&At<WrittenShare>>, what: &str) -> Option<f64> {
+    pub(super) fn share(&mut self, key: Option<&At<WrittenShare>>, what: &str) -> Option<f64> {
         let key = key?;
         let share = self.read(key.spot, key.value.read())?;
         if !(0.0..=1.0).contains(&share) {
@@ -318,7 +322,7 @@ impl Checker<'_> {
         fleet
     }
 
-    fn within(&mut self, spot: Spot, what: &str, value: f64, low: f64, high: f64, unit: &str) -> bool {
+    pub(super) fn within(&mut self, spot: Spot, what: &str, value: f64, low: f64, high: f64, unit: &str) -> bool {
         // Without a tolerance, 5 km/h read as 1.388… m/s and back could fall just outside.
         let inside = value >= low - 1e-9 && value <= high + 1e-9;
         if !inside {

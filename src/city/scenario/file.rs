@@ -6,7 +6,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::quantity::{At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenShare, WrittenSpeed};
+use super::quantity::{
+    At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
+};
 
 /// A scenario: what is asked of which city, when, and with which travellers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -29,6 +31,10 @@ pub(super) struct ScenarioFile {
     pub fleet: Option<At<FleetKey>>,
     /// How what the sensors tell leaves the city.
     pub telemetry: Option<At<TelemetryKey>>,
+    /// What blocks roads, and when.
+    pub incidents: Option<At<Vec<At<IncidentKey>>>>,
+    /// The ambulance service, and what chance brings.
+    pub emergencies: Option<At<EmergenciesKey>>,
     /// What is written besides the tables and the report.
     pub outputs: Option<At<OutputsKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
@@ -163,6 +169,62 @@ pub(super) enum MqttKey {
     /// The version of 2019.
     #[serde(rename = "v5")]
     V5,
+}
+
+/// Something that blocks a road.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct IncidentKey {
+    /// Clock time at which it begins.
+    pub at: At<WrittenClock>,
+    /// The road: an edge's id, or a street's name for its longest edge.
+    pub road: At<String>,
+    /// How many lanes it blocks, from the kerb. 1 unless given.
+    pub lanes: Option<At<u32>>,
+    /// Where on the road its far end is, 0 % at the start. 50 % unless given.
+    pub position: Option<At<WrittenShare>>,
+    /// How much road it takes up. 15 m for a crash, 8 m for a breakdown, 30 m for roadworks, 5 m for an obstruction unless given.
+    pub length: Option<At<WrittenDistance>>,
+    /// How long it lasts at least; it also waits for ambulances that are still there.
+    pub duration: At<WrittenDuration>,
+    /// What it is. `breakdown` unless given.
+    pub kind: Option<At<IncidentKindKey>>,
+    /// How many people are hurt; each makes one call. None unless given.
+    pub casualties: Option<At<u32>>,
+}
+
+/// What blocks a road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum IncidentKindKey {
+    /// Vehicles have collided.
+    Crash,
+    /// A vehicle has broken down.
+    Breakdown,
+    /// The road is being worked on.
+    Roadworks,
+    /// Something lies on the road.
+    Obstruction,
+}
+
+/// The ambulance service, and what chance brings.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct EmergenciesKey {
+    /// Ambulances at every station of the map. 2 unless given.
+    pub ambulances: Option<At<u32>>,
+    /// Medical calls by chance, by where people live. 6 per hour unless given.
+    pub calls: Option<At<WrittenRate>>,
+    /// Incidents by chance, by how much road there is. None unless given.
+    pub random_incidents: Option<At<WrittenRate>>,
+    /// Whether ambulances may use blue light and siren. They may unless it says `false`.
+    pub siren: Option<At<bool>>,
+    /// Mean time at the patient. 15 min unless given.
+    pub treatment: Option<At<WrittenDuration>>,
+    /// Mean time from the hospital's door to being ready again. 52.5, 42 or 32.5 min by how urgent the patient was unless given.
+    pub handover: Option<At<WrittenDuration>>,
+    /// Patients a hospital takes over at the same time. 3 unless given.
+    pub bays: Option<At<u32>>,
 }
 
 /// What is written besides the tables and the report.

@@ -10,6 +10,7 @@ use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
+use crate::city::emergency::{EmergencyPlan, resolve};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
 use crate::city::scenario::settings::RunSettings;
@@ -52,6 +53,8 @@ pub struct LoadedScenario {
     pub places: Option<Places>,
     /// Who travels.
     pub demand: Arc<Demand>,
+    /// Incidents, ambulances and hospitals, if the scenario has any.
+    pub emergencies: Option<Arc<EmergencyPlan>>,
     /// How the run is to be made.
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
@@ -96,6 +99,7 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
     let mut roads = sources::roads(&scenario.map)?;
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
+    let emergencies = emergencies(&scenario, &roads, &mut travellers.demand)?;
     let settings = RunSettings {
         begin: scenario.begin(),
         end: Some(scenario.end()),
@@ -117,6 +121,7 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         network: Arc::new(roads.network),
         places: roads.places,
         demand: Arc::new(travellers.demand),
+        emergencies,
         settings,
         measured_from: scenario.start,
         telemetry: scenario.telemetry,
@@ -124,6 +129,21 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         files: hashed(read)?,
         left_out: left_out.left_out().clone(),
     })
+}
+
+/// The plan of the scenario's emergencies, if it has any.
+fn emergencies(
+    scenario: &Scenario,
+    roads: &sources::Roads,
+    demand: &mut Demand,
+) -> Result<Option<Arc<EmergencyPlan>>, Findings> {
+    if scenario.emergencies.is_none() && scenario.incidents.is_empty() {
+        return Ok(None);
+    }
+    let span = (scenario.begin(), scenario.end());
+    let (spec, incidents) = (scenario.emergencies.as_ref(), scenario.incidents.as_slice());
+    let plan = resolve(&roads.network, roads.places.as_ref(), spec, incidents, span, scenario.seed, demand)?;
+    Ok(Some(Arc::new(plan)))
 }
 
 /// Lays the command line's begin and end over the scenario's.
@@ -174,6 +194,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         network: Arc::new(sumo.network),
         places: None,
         demand: Arc::new(sumo.demand),
+        emergencies: None,
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },

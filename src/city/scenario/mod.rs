@@ -4,6 +4,7 @@
 //! problems before it gives up. Runs nothing and writes nothing.
 
 mod check;
+mod emergencies;
 mod file;
 mod fleet;
 mod grammar;

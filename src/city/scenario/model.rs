@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -33,6 +34,10 @@ pub struct Scenario {
     pub fleet: Fleet,
     /// How what the sensors tell leaves the city.
     pub telemetry: Telemetry,
+    /// Incidents written down.
+    pub incidents: Vec<IncidentSpec>,
+    /// The ambulance service, if one is asked for.
+    pub emergencies: Option<EmergencySpec>,
     /// What is written.
     pub outputs: Outputs,
     /// Root of every draw.

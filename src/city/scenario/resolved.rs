@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimDuration;
 
@@ -37,6 +38,12 @@ pub struct Resolved {
     /// Changes to the fleet, in words; empty where types are as they come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fleet: Vec<String>,
+    /// The ambulance service, in words; empty without one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub emergencies: Vec<String>,
+    /// Incidents written down, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<String>,
     /// Length of an interval of the road table [s].
     pub road_interval_s: f64,
     /// Root of every draw.
@@ -81,6 +88,8 @@ impl Resolved {
             step_s: scenario.step.as_seconds(),
             demand: scenario.demand.iter().map(source).collect(),
             fleet: fleet(&scenario.fleet),
+            emergencies: scenario.emergencies.as_ref().map(emergencies).unwrap_or_default(),
+            incidents: scenario.incidents.iter().map(incident).collect(),
             road_interval_s: scenario.outputs.road_interval.as_seconds(),
             seed: scenario.seed.0,
             last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
@@ -101,6 +110,8 @@ impl Resolved {
             step_s: settings.step.as_seconds(),
             demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
             fleet: Vec::new(),
+            emergencies: Vec::new(),
+            incidents: Vec::new(),
             road_interval_s: settings.road_interval.as_seconds(),
             seed: settings.seed.0,
             last_resort_after_s: settings.last_resort_after.map(SimDuration::as_seconds),
@@ -123,6 +134,34 @@ fn source(source: &DemandSource) -> ResolvedSource {
             ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())
         }
     }
+}
+
+fn emergencies(spec: &EmergencySpec) -> Vec<String> {
+    let minutes = |span: SimDuration| span.as_seconds() / 60.0;
+    vec![
+        format!("ambulances: {} at every station", spec.ambulances),
+        format!("calls: {} per hour", spec.calls_per_hour),
+        format!("random-incidents: {} per hour", spec.incidents_per_hour),
+        format!("siren: {}", spec.siren),
+        format!("treatment: {} min", minutes(spec.treatment)),
+        spec.handover.map_or_else(
+            || "handover: by category".to_owned(),
+            |handover| format!("handover: {} min", minutes(handover)),
+        ),
+        format!("bays: {} at every hospital", spec.bays),
+    ]
+}
+
+fn incident(spec: &IncidentSpec) -> String {
+    format!(
+        "{} on {} at {} for {}, {} lane(s), {} casualties",
+        spec.kind,
+        spec.road,
+        spec.at,
+        spec.duration,
+        spec.lanes.unwrap_or(1),
+        spec.casualties
+    )
 }
 
 fn fleet(fleet: &Fleet) -> Vec<String> {

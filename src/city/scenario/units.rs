@@ -50,6 +50,14 @@ pub(super) const FLOW: Units = Units {
     sums: false,
 };
 
+/// Rates [1/h].
+pub(super) const RATE: Units = Units {
+    what: "a rate",
+    table: &[("per hour", 1.0), ("per day", 1.0 / 24.0), ("/h", 1.0), ("/d", 1.0 / 24.0)],
+    examples: &["6 per hour", "100 per day"],
+    sums: false,
+};
+
 /// What is wrong with a written quantity, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unreadable {
@@ -123,7 +131,10 @@ fn split_number(text: &str) -> Option<(f64, &str)> {
 /// The unit a text begins with, after spaces, and what follows it.
 fn split_unit(text: &str) -> (&str, &str) {
     let text = text.trim_start();
-    let end = text.find(|c: char| c.is_whitespace() || c.is_ascii_digit()).unwrap_or(text.len());
+    // "per hour" is one unit of two words.
+    let from = if text.starts_with("per ") { 4 } else { 0 };
+    let ends = |c: char| c.is_whitespace() || c.is_ascii_digit();
+    let end = text[from..].find(ends).map_or(text.len(), |end| end + from);
     text.split_at(end)
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
+pub(crate) mod emergency;
 pub(crate) mod signal;
 pub(crate) mod vehicle;
 
@@ -14,8 +15,12 @@ use super::kernel::ActorId;
 use super::kernel::mail::{Letter, PostOffice};
 use super::kernel::timers::Timers;
 use super::traffic::road::Road;
+use super::traffic::travel_time::TravelTimes;
+use crate::city::emergency::Spot;
 use crate::city::network::Aspect;
-use crate::primitives::SimTime;
+use crate::city::routing::Router;
+use crate::primitives::{Category, SimTime};
+use emergency::Order;
 
 /// Column of the road itself, which tells vehicles what happens to their bodies.
 pub(crate) const ROAD: u16 = 0;
@@ -32,6 +37,60 @@ pub(crate) enum Notice {
         /// When the body came to stand.
         at: SimTime,
     },
+    /// The road to a vehicle: a road of your way is closed.
+    RoadsClosed,
+    /// The road to an ambulance: your body has left the road where it was to go.
+    Arrived,
+    /// Somebody to the dispatcher: help.
+    Call(Order),
+    /// The dispatcher to an ambulance: go there.
+    Mission(Order),
+    /// An ambulance to the dispatcher: ready for the next call.
+    Free {
+        /// Which.
+        unit: u32,
+        /// Where it is.
+        spot: Spot,
+    },
+    /// An ambulance to the dispatcher: back at the station.
+    AtHome {
+        /// Which.
+        unit: u32,
+        /// Where that is.
+        spot: Spot,
+    },
+    /// An ambulance to the dispatcher: where do I bring the patient?
+    WhichHospital {
+        /// Which.
+        unit: u32,
+        /// Where it is.
+        spot: Spot,
+    },
+    /// The dispatcher to an ambulance: to this hospital.
+    GoTo {
+        /// Its number.
+        hospital: u32,
+        /// Its gate.
+        spot: Spot,
+    },
+    /// An ambulance to a hospital: I am at your door.
+    AtDoor {
+        /// Which.
+        unit: u32,
+        /// The call.
+        call: u32,
+        /// How urgent it was.
+        category: Category,
+    },
+    /// A hospital to an ambulance: the patient is ours.
+    HandedOver,
+    /// A hospital to the dispatcher: one patient fewer on the way or at the door.
+    PatientTaken {
+        /// Its number.
+        hospital: u32,
+    },
+    /// An ambulance to an incident: I have left.
+    LeftScene,
 }
 
 /// What an actor does to its own body or head; carried out before the next step.
@@ -46,6 +105,44 @@ pub(crate) enum Action {
     Show {
         /// The links and what they show.
         heads: Vec<(u32, Aspect)>,
+    },
+    /// A vehicle on the road takes another way.
+    Divert {
+        /// Row of the demand.
+        vehicle: u32,
+        /// The edges from where it is, those it is committed to first.
+        way: Vec<u32>,
+        /// Where it leaves the road on the last of them [m]; ambulances only.
+        to_position: f64,
+        /// Whether it drives with siren; ambulances only.
+        siren: bool,
+    },
+    /// An ambulance beside the road sets out.
+    SetOut {
+        /// Row of the demand.
+        vehicle: u32,
+        /// The edges of its way.
+        way: Vec<u32>,
+        /// Where it stands beside the first of them [m].
+        from: f64,
+        /// Where it leaves the road on the last of them [m].
+        to_position: f64,
+        /// Whether it drives with siren.
+        siren: bool,
+    },
+    /// An incident blocks a lane.
+    Block {
+        /// The block's id.
+        id: u32,
+        /// The lane.
+        lane: u32,
+        /// Its far end [m] from the lane's start.
+        position: f64,
+    },
+    /// An incident frees a lane.
+    Unblock {
+        /// The block's id.
+        id: u32,
     },
 }
 
@@ -64,6 +161,15 @@ pub(crate) struct Percept {
     pub now: SimTime,
     /// The road as it is now.
     pub road: Road,
+}
+
+/// What those who look for a way know: the roads, and the travel times now.
+#[derive(Resource, Debug)]
+pub(crate) struct Wayfinding {
+    /// The router over the network.
+    pub router: Router,
+    /// Travel times now.
+    pub times: TravelTimes,
 }
 
 /// Letters on their way.
@@ -85,6 +191,11 @@ pub(crate) struct Actions(pub Vec<Action>);
 /// Entities by actor.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct Directory(pub std::collections::BTreeMap<ActorId, Entity>);
+
+/// The actor at `index` of a column.
+pub(crate) const fn actor(column: u16, index: u32) -> ActorId {
+    ActorId::new(column, index)
+}
 
 /// Puts the letters of the last step into the mailboxes.
 pub(crate) fn deliver_mail(

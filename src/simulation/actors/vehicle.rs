@@ -5,9 +5,14 @@
 
 use bevy_ecs::prelude::*;
 
-use super::{Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Wakes, Woken};
+use super::{Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Wakes, Wayfinding, Woken};
 use crate::city::demand::Stop;
-use crate::primitives::{SimDuration, SimTime};
+use crate::primitives::ids::EdgeId;
+use crate::primitives::{SimDuration, SimTime, Speed};
+use crate::simulation::traffic::road::Road;
+
+/// How many times longer a closed road seems to whoever looks for a way.
+const CLOSED: f64 = 1000.0;
 
 /// A vehicle's trip: the halts still ahead.
 #[derive(Component, Debug)]
@@ -18,6 +23,58 @@ pub(crate) struct Itinerary {
     pub next: usize,
     /// When the halt it is at is over.
     pub leaves_at: Option<SimTime>,
+    /// Whether it has just heard that a road of its way is closed.
+    pub roads_closed: bool,
+}
+
+/// A way to the end of a route that begins with `committed` and avoids the closed roads; none where there is no such way.
+pub(crate) fn way_round(
+    ways: &Wayfinding,
+    road: &Road,
+    kind: u32,
+    committed: &[u32],
+    route: &[u32],
+) -> Option<Vec<u32>> {
+    let kind = &road.kinds[kind as usize];
+    let (&from, &to) = (committed.last()?, route.last()?);
+    let closed = |edge: u32| road.is_closed(kind.class, edge);
+    if closed(from) || closed(to) {
+        return None;
+    }
+    let factor = |edge: EdgeId| {
+        let seems = if closed(edge.raw()) { CLOSED } else { 1.0 };
+        seems * ways.times.factor(edge.index(), kind.speed_max)
+    };
+    let (from, to) = (EdgeId::new(from as usize), EdgeId::new(to as usize));
+    let way = ways.router.shortest_by(from, to, kind.class, Speed::metres_per_second(kind.speed_max), factor)?;
+    let way: Vec<u32> = way.iter().map(|edge| edge.raw()).collect();
+    let open = !way.iter().any(|&edge| closed(edge));
+    open.then(|| [&committed[..committed.len() - 1], way.as_slice()].concat())
+}
+
+/// Drivers who have heard that their way is closed take another, if there is one; whoever has halts to make stays on its way.
+pub(crate) fn avoid(
+    percept: Res<'_, Percept>,
+    ways: Option<Res<'_, Wayfinding>>,
+    mut vehicles: Query<'_, '_, (&Identity, &mut Itinerary), Changed<Itinerary>>,
+    mut actions: ResMut<'_, Actions>,
+) {
+    let Some(ways) = ways else { return };
+    let road = &percept.road;
+    for (identity, mut itinerary) in &mut vehicles {
+        if !itinerary.roads_closed {
+            continue;
+        }
+        itinerary.bypass_change_detection().roads_closed = false;
+        let vehicle = identity.0.index();
+        let Some(at) = road.find(vehicle).filter(|_| itinerary.stops.is_empty()) else { continue };
+        let route = road.guides.edges(road.guides.of_vehicle(vehicle));
+        let committed = road.committed(vehicle, &at);
+        if let Some(way) = way_round(&ways, road, at.kind, &committed, route) {
+            let to_position = road.arrival_position[vehicle as usize];
+            actions.0.push(Action::Divert { vehicle, way, to_position, siren: false });
+        }
+    }
 }
 
 /// Until when a halt that began at `since` lasts: its duration, and not before the timetable says.
@@ -33,7 +90,10 @@ pub(crate) fn read_mail(
 ) {
     for (identity, mut mailbox, mut itinerary) in &mut vehicles {
         for letter in std::mem::take(&mut mailbox.bypass_change_detection().0) {
-            let Notice::ReachedStop { at } = letter.message;
+            let Notice::ReachedStop { at } = letter.message else {
+                itinerary.roads_closed |= letter.message == Notice::RoadsClosed;
+                continue;
+            };
             let Some(stop) = itinerary.stops.get(itinerary.next) else { continue };
             let ends = halt_ends(stop, at);
             itinerary.leaves_at = Some(ends);

@@ -37,6 +37,11 @@ impl<M> PostOffice<M> {
         self.posted.push(Letter { to, from, sequence, message });
     }
 
+    /// What is on its way.
+    pub(crate) fn posted(&self) -> impl Iterator<Item = &M> {
+        self.posted.iter().map(|letter| &letter.message)
+    }
+
     /// Hands out everything posted since the last call, ordered by (recipient, sender, sequence).
     pub(crate) fn deliver(&mut self) -> Vec<Letter<M>> {
         let mut letters = std::mem::take(&mut self.posted);

@@ -40,6 +40,8 @@ pub(crate) struct Approach {
     pub waiting: f64,
     /// Whether it means to pass.
     pub will_pass: bool,
+    /// Whether it drives with blue light and siren.
+    pub siren: bool,
 }
 
 /// The announcements at every link.
@@ -47,11 +49,13 @@ pub(crate) struct Approach {
 pub(crate) struct Approaches {
     by_link: Vec<Vec<Approach>>,
     touched: Vec<u32>,
+    /// Links at which somebody with siren has announced itself.
+    sirens: Vec<u32>,
 }
 
 impl Approaches {
     pub(crate) fn new(links: usize) -> Self {
-        Self { by_link: vec![Vec::new(); links], touched: Vec::new() }
+        Self { by_link: vec![Vec::new(); links], touched: Vec::new(), sirens: Vec::new() }
     }
 
     /// Forgets everything.
@@ -59,10 +63,14 @@ impl Approaches {
         for link in self.touched.drain(..) {
             self.by_link[link as usize].clear();
         }
+        self.sirens.clear();
     }
 
     /// Takes an announcement.
     pub(crate) fn announce(&mut self, link: u32, approach: Approach) {
+        if approach.siren && !self.sirens.contains(&link) {
+            self.sirens.push(link);
+        }
         let list = &mut self.by_link[link as usize];
         if list.is_empty() {
             self.touched.push(link);
@@ -74,6 +82,12 @@ impl Approaches {
     #[inline]
     pub(crate) fn at(&self, link: u32) -> &[Approach] {
         &self.by_link[link as usize]
+    }
+
+    /// Links at which somebody with siren has announced itself.
+    #[inline]
+    pub(crate) fn sirens(&self) -> &[u32] {
+        &self.sirens
     }
 
     /// Whether a vehicle means to pass a link; none where it has not announced itself.
@@ -96,6 +110,8 @@ pub(crate) struct Request<'a> {
     /// The present step [s].
     pub now: f64,
     pub dt: f64,
+    /// With blue light and siren, how far from the link [m].
+    pub siren: Option<f64>,
 }
 
 /// When the back of a vehicle has left the path behind a link [s].
@@ -106,6 +122,9 @@ pub(crate) fn leave_time(arrival: f64, arrival_speed: f64, leave_speed: f64, pat
 /// Whether the driver may pass.
 pub(crate) fn is_open(facts: &RoadFacts, heads: &Heads, approaches: &Approaches, ask: &Request<'_>) -> bool {
     let state = heads.state(ask.link);
+    if let Some(distance) = ask.siren {
+        return is_open_to_siren(facts, heads, approaches, ask, distance);
+    }
     if state.is_red() {
         return false;
     }
@@ -131,6 +150,34 @@ pub(crate) fn is_open(facts: &RoadFacts, heads: &Heads, approaches: &Approaches,
                 || !is_blocked_by(ask, leave, foe, merges, state)
         })
     })
+}
+
+/// Whether a vehicle with siren may pass: on a red light too, once nobody is coming who cannot let it pass any more.
+fn is_open_to_siren(
+    facts: &RoadFacts,
+    heads: &Heads,
+    approaches: &Approaches,
+    ask: &Request<'_>,
+    distance: f64,
+) -> bool {
+    let (state, link) = (heads.state(ask.link), facts.link(ask.link));
+    let inner = link.from_internal && link.entry != ask.link;
+    if state.has_priority() || (inner && heads.state(link.entry).has_priority()) {
+        return true;
+    }
+    let leave = leave_time(ask.arrival, ask.arrival_speed, ask.leave_speed, link.length, ask.kind.length);
+    let lets_pass = |foe_link: u32| {
+        let merges = facts.link(foe_link).to == link.to;
+        approaches.at(foe_link).iter().all(|foe| {
+            foe.vehicle == ask.vehicle
+                || super::siren::gives_way(foe, distance, ask.dt)
+                // Of two with siren, the lower number goes first.
+                || (foe.siren && ask.vehicle < foe.vehicle)
+                || !is_blocked_by(ask, leave, foe, merges, state)
+        })
+    };
+    facts.yields(link).iter().all(|&foe| lets_pass(foe))
+        && super::siren::crossing_entries(facts, link).all(|foe| lets_pass(foe))
 }
 
 /// Whether one announced vehicle blocks the driver.

@@ -50,6 +50,27 @@ impl KindFacts {
         }
     }
 
+    /// A stretch of road that is closed, `length` long [m].
+    pub(crate) fn block(length: f64) -> Self {
+        Self {
+            class: VehicleClass::Authority,
+            length,
+            gap_min: 1.0,
+            speed_max: 1.0,
+            accel: 1.0,
+            decel: 4.5,
+            decel_emergency: 9.0,
+            tau: 1.0,
+            following: CarFollowing::Krauss { sigma: 0.0 },
+            impatience_after: f64::INFINITY,
+            lc_strategic: 0.0,
+            lc_cooperative: 0.0,
+            lc_speed_gain: 0.0,
+            lc_keep_right: 0.0,
+            lc_assertive: 1.0,
+        }
+    }
+
     /// Length with the gap kept in front [m].
     pub(crate) fn room(&self) -> f64 {
         self.length + self.gap_min
@@ -65,7 +86,7 @@ pub(crate) struct Body {
     pub speed: f64,
     /// Acceleration in the last step [m/s²].
     pub accel: f64,
-    /// Who: the row of the demand.
+    /// Who: the row of the demand, or a block behind the last row.
     pub id: u32,
     pub kind: u32,
     /// Which guide it follows, see [`super::guide`].
@@ -108,6 +129,8 @@ pub(crate) struct Body {
     pub lc_asked: i8,
     /// Whether it decided to wait before the next link.
     pub waits_at_link: bool,
+    /// Whether it drives with blue light and siren.
+    pub siren: bool,
     /// How many lanes behind the front its tail has to be looked for on.
     pub trail_len: u8,
     /// Those lanes, nearest first.
@@ -156,6 +179,7 @@ impl Body {
             halt: Halt::None,
             lc_asked: 0,
             waits_at_link: false,
+            siren: false,
             trail_len: 0,
             trail: [NONE; TRAIL_MAX],
         }

@@ -21,10 +21,16 @@ pub(crate) struct Moved {
 /// Moves every body that has passed its lane's end; hands out arrivals and crossings in lane order.
 pub(crate) fn exchange(road: &mut Road, now: f64, arrived: &mut Vec<Arrived>, moved: &mut Vec<Moved>) {
     let mut landed: Vec<(u32, Body)> = Vec::new();
+    if road.first_on_call < u32::MAX {
+        leave_on_call(road, arrived);
+    }
+    for k in 0..road.blocks.len() {
+        leave_behind_block(road, road.blocks[k].lane, arrived);
+    }
     for k in 0..road.active.len() {
         let lane = road.active[k];
         while let Some(front) = road.lanes[lane as usize].last() {
-            if has_arrived(road, front, lane) {
+            if is_at_destination(road, front, lane) {
                 if let Some(body) = road.lanes[lane as usize].pop() {
                     arrived.push(Arrived { body, lane });
                 }
@@ -43,8 +49,30 @@ pub(crate) fn exchange(road: &mut Road, now: f64, arrived: &mut Vec<Arrived>, mo
     }
 }
 
+/// Those who were called stop at the kerb where they are needed, whoever else is on the lane.
+fn leave_on_call(road: &mut Road, arrived: &mut Vec<Arrived>) {
+    for k in 0..road.active.len() {
+        let lane = road.active[k];
+        for slot in (0..road.lanes[lane as usize].len()).rev() {
+            let body = &road.lanes[lane as usize][slot];
+            if road.is_on_call(body.id) && is_at_destination(road, body, lane) {
+                arrived.push(Arrived { body: road.lanes[lane as usize].remove(slot), lane });
+            }
+        }
+    }
+}
+
+/// Behind a block nobody gets to the end of the lane: whoever is at its destination leaves from where it is.
+fn leave_behind_block(road: &mut Road, lane: u32, arrived: &mut Vec<Arrived>) {
+    for slot in (0..road.lanes[lane as usize].len()).rev() {
+        if is_at_destination(road, &road.lanes[lane as usize][slot], lane) {
+            arrived.push(Arrived { body: road.lanes[lane as usize].remove(slot), lane });
+        }
+    }
+}
+
 /// Whether a body is past its destination.
-fn has_arrived(road: &Road, body: &Body, lane: u32) -> bool {
+pub(crate) fn is_at_destination(road: &Road, body: &Body, lane: u32) -> bool {
     let facts = road.facts.lane(lane);
     if facts.internal || (body.leg as usize) + 1 < road.guides.edges(body.itinerary).len() {
         return false;
@@ -67,14 +95,14 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
         let link = road.facts.link(id);
         body.pos -= facts.length;
         body.push_trail(lane);
-        stamp(link, body, now);
+        enter_junction(link, body, now);
         if link.via == NONE {
             body.leg += 1;
         }
         lane = link.after;
         let to_edge = road.facts.lane(lane).edge;
         moved.push(Moved { from_edge: facts.edge, to_edge });
-        if has_arrived(road, body, lane) {
+        if is_at_destination(road, body, lane) {
             body.pos = body.pos.min(road.facts.lane(lane).length);
             return lane;
         }
@@ -83,7 +111,7 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
 }
 
 /// Notes when a body enters a junction, passes its last point of yielding, and leaves.
-fn stamp(link: &LinkFacts, body: &mut Body, now: f64) {
+pub(crate) fn enter_junction(link: &LinkFacts, body: &mut Body, now: f64) {
     if link.via == NONE {
         body.entered_junction = f64::INFINITY;
         body.entered_first = f64::INFINITY;

@@ -12,6 +12,7 @@ use super::following::{EPS, HALTING, brake_gap};
 use super::heads::LinkState;
 use super::plan::PlanItem;
 use super::road::Road;
+use super::siren::{SIGHT, must_wait};
 
 /// What happened to the bodies of one lane in one step, to be added up in lane order.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,7 +71,7 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if next > kind.speed_next_max(old, dt) + 1e-9 {
         tally.jumps += 1;
     }
-    advance(body, next, wished, dt);
+    keep_accounts(body, next, wished, dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
         body.halt = Halt::Reached;
         tally.stops_reached += 1;
@@ -90,7 +91,7 @@ fn dawdle(kind: &KindFacts, speed: f64, dt: f64, driver: u32, step: &Step) -> f6
 }
 
 /// Moves the body and keeps its accounts.
-fn advance(body: &mut Body, next: f64, wished: f64, dt: f64) {
+pub(crate) fn keep_accounts(body: &mut Body, next: f64, wished: f64, dt: f64) {
     let moved = next * dt;
     body.pos += moved;
     body.travelled += moved;
@@ -135,10 +136,15 @@ fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: 
             verdict.waits |= item.link != NONE && item.speed_wait <= HALTING;
             break;
         }
+        if !road.approaches.sirens().is_empty() && !body.siren && must_wait(road, item, body.speed, kind) {
+            verdict.safe = verdict.safe.min(item.speed_wait);
+            verdict.waits = true;
+            break;
+        }
         let state = road.heads.state(item.link);
         let brake = brake_gap(body.speed, kind.decel, 0.0, dt);
         let can_brake = item.distance > brake || body.speed < kind.decel * dt;
-        if state.is_yellow() && can_brake {
+        if state.is_yellow() && can_brake && !body.siren {
             verdict.safe = verdict.safe.min(item.speed_wait);
             verdict.waits = true;
             break;
@@ -154,8 +160,9 @@ fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: 
             kind,
             now: step.now,
             dt,
+            siren: body.siren.then_some(item.distance),
         };
-        let open = state.is_yellow() || is_open(&road.facts, &road.heads, &road.approaches, &ask);
+        let open = (state.is_yellow() && !body.siren) || is_open(&road.facts, &road.heads, &road.approaches, &ask);
         let link = road.facts.link(item.link);
         if !open && state == LinkState::Zipper {
             // Zip in: never so slow that the merge stops, never past the wait speed's safety.
@@ -170,7 +177,8 @@ fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: 
         }
         let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
         if !state.has_priority() && !entry_priority && !link.may_wait_inside && !state.is_yellow() {
-            if item.distance > link.visibility && can_brake {
+            let sight = if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility };
+            if item.distance > sight && can_brake {
                 // Too far away to know whether anybody is coming.
                 verdict.safe = verdict.safe.min(item.speed_wait);
                 verdict.waits = true;

@@ -114,6 +114,14 @@ impl Guides {
         self.of_vehicle[vehicle as usize] = id;
     }
 
+    /// Gives a body beyond the demand's rows a guide: it stands on `edge`.
+    pub(crate) fn reserve(&mut self, facts: &RoadFacts, edge: u32, class: VehicleClass) {
+        let id = self.find_or_build(facts, vec![edge], class, &[]);
+        let none = count(self.stops.len());
+        self.stop_ranges.push((none, none));
+        self.of_vehicle.push(id);
+    }
+
     /// Finds on which leg of the route each stop lies; a stop that the rest of the route does not reach is left out (the
     /// importer has complained about it).
     fn push_stops(&mut self, facts: &RoadFacts, vehicle: &Vehicle, route: &[u32]) {

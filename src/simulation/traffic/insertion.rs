@@ -49,6 +49,13 @@ impl Queues {
         self.waiting += 1;
     }
 
+    /// Puts a vehicle that everybody lets go first at the head of its edge's queue.
+    pub(crate) fn push_first(&mut self, edge: u32, vehicle: u32) {
+        self.by_edge[edge as usize].push_front(vehicle);
+        self.busy.insert(edge);
+        self.waiting += 1;
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }

@@ -133,6 +133,7 @@ fn pass_room_back(look: &Look<'_>, items: &mut [PlanItem]) {
                         kind,
                         now: look.now,
                         dt: road.dt,
+                        siren: body.siren.then_some(item.distance),
                     },
                 ));
         if link.may_wait_inside || open {

@@ -46,6 +46,10 @@ pub(crate) fn put_down(road: &mut Road, mut body: Body) -> Option<Body> {
                 return None;
             }
         }
+        // Nobody is put down beyond an incident they cannot drive past.
+        if road.is_closed_to(&body, edge) {
+            break;
+        }
         // One road farther each time it does not fit, but not past the next planned stop.
         let stops = road.guides.stops(body.id);
         if body.halt == Halt::Ahead && stops.get(body.next_stop as usize).is_some_and(|s| s.leg as usize <= leg) {

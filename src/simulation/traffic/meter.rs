@@ -35,7 +35,7 @@ impl Meter {
         for &lane in &road.active {
             let bodies = &road.lanes[lane as usize];
             let cell = &mut row[road.facts.lane(lane).edge as usize];
-            for body in bodies {
+            for body in bodies.iter().filter(|b| !road.is_block(b)) {
                 let wished = road.wished_speed(body, lane);
                 cell.sampled_seconds += dt;
                 cell.travelled += body.speed * dt;

@@ -15,6 +15,7 @@
 )]
 
 pub(crate) mod approach;
+pub(crate) mod block;
 pub(crate) mod body;
 pub(crate) mod bumper;
 pub(crate) mod crossing;
@@ -30,5 +31,7 @@ pub(crate) mod lane_change;
 pub(crate) mod last_resort;
 pub(crate) mod meter;
 pub(crate) mod plan;
+pub(crate) mod rescue;
 pub(crate) mod road;
+pub(crate) mod siren;
 pub(crate) mod travel_time;

@@ -11,6 +11,7 @@ use super::following::stop_speed_max;
 use super::following::{EPS, HALTING, arrival_speed_braking, arrival_time_min, brake_gap, free_speed, speed_after};
 use super::heads::LinkState;
 use super::road::{Rear, Road};
+use super::siren::SIGHT;
 
 /// How far before a stop line a driver who will get priority anyway stops [m].
 const STOP_LINE_GAP: f64 = 1.0;
@@ -167,7 +168,9 @@ pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, now: f64, it
         look.follow(&leader, gap, true, lane, &mut []);
     }
     walk(&mut look, max_speed * dt + brake_gap(max_speed, kind.decel, kind.tau, dt), items);
-    super::keep_clear::apply(&look, ahead, items);
+    if !body.siren {
+        super::keep_clear::apply(&look, ahead, items);
+    }
 }
 
 /// Walks from lane to lane until the look-ahead distance is covered or something stops it.
@@ -292,7 +295,7 @@ fn approach_link(
 ) -> bool {
     let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
     let state = road.heads.state(id);
-    let stops_traffic = state.is_red() || state.is_yellow();
+    let stops_traffic = (state.is_red() || state.is_yellow()) && !body.siren;
     let decel = if stops_traffic { YELLOW_DECEL_MIN.min(kind.decel_emergency).max(kind.decel) } else { kind.decel };
     let brake = brake_gap(body.speed, decel, 0.0, dt);
     let can_brake = look.seen >= brake;
@@ -329,10 +332,11 @@ fn approach_link(
     let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
     let could_brake_for_minor = !state.has_priority() && brake < look.seen && !entry_priority;
     let mut arrival_speed = look.v_link;
-    if could_brake_for_minor && look.seen > link.visibility {
+    let sight = if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility };
+    if could_brake_for_minor && look.seen > sight {
         // Slow enough at the point of sight to be able to stop, then on again.
-        let at_sight = stop_speed_max(link.visibility, kind.decel, 0.0, dt);
-        arrival_speed = arrival_speed.min(speed_after(link.visibility, at_sight, kind.accel));
+        let at_sight = stop_speed_max(sight, kind.decel, 0.0, dt);
+        arrival_speed = arrival_speed.min(speed_after(sight, at_sight, kind.accel));
         *slowed_for_minor = true;
     }
     let arrival = look.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);

@@ -4,10 +4,15 @@
 use crate::city::demand::{Demand, Vehicle};
 
 use super::approach::Approaches;
+use super::block::Block;
 use super::body::{Body, KindFacts};
 use super::facts::{NONE, RoadFacts, count};
 use super::guide::Guides;
 use super::heads::Heads;
+use super::rescue::Passing;
+
+/// Nearer to a junction than this a driver keeps to the next road of its way [m]: there is no room left to change lanes.
+const COMMITTED: f64 = 100.0;
 
 /// The tail of a vehicle whose front is on a lane farther on.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +74,31 @@ pub(crate) struct Road {
     pub arrival_speed: Vec<f64>,
     /// Length of a step [s].
     pub dt: f64,
+    /// Those with siren who are passing others, see [`super::rescue`].
+    pub rescue: Vec<Passing>,
+    /// Blocks wanted now, see [`super::block`].
+    pub blocks: Vec<Block>,
+    /// The first id that is a block's; above every vehicle's.
+    pub first_block: u32,
+    /// The types of the blocks, by id from the first.
+    pub block_kinds: Vec<u32>,
+    /// The first row of those who set out when they are called; above every other's.
+    pub first_on_call: u32,
+}
+
+/// Where a vehicle is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Whereabouts {
+    /// The lane its front is on; for somebody on a rescue lane, the one beside it.
+    pub lane: u32,
+    /// Its front [m] from the lane's start.
+    pub pos: f64,
+    /// Speed [m/s].
+    pub speed: f64,
+    /// Which edge of its route it is on, or has just left.
+    pub leg: u32,
+    /// Its type.
+    pub kind: u32,
 }
 
 impl Road {
@@ -96,6 +126,11 @@ impl Road {
             }),
             facts,
             dt,
+            rescue: Vec::new(),
+            blocks: Vec::new(),
+            first_block: u32::MAX,
+            block_kinds: Vec::new(),
+            first_on_call: u32::MAX,
         }
     }
 
@@ -114,6 +149,56 @@ impl Road {
     /// Whether the front body of a lane means to stop before a junction; on the junction it no longer can.
     pub(crate) fn stops_before_link(&self, body: &Body, lane: u32) -> bool {
         !self.facts.lane(lane).internal && (body.waits_at_link || body.speed < 1.0)
+    }
+
+    /// Whether a vehicle is one of those who set out when they are called.
+    pub(crate) fn is_on_call(&self, vehicle: u32) -> bool {
+        vehicle >= self.first_on_call && vehicle < self.first_block
+    }
+
+    /// Where a vehicle is; none off the road. Looks at everybody: for the few who ask about themselves.
+    pub(crate) fn find(&self, vehicle: u32) -> Option<Whereabouts> {
+        let seen = |lane: u32, b: &Body| Whereabouts { lane, pos: b.pos, speed: b.speed, leg: b.leg, kind: b.kind };
+        let passing = self.rescue.iter().find(|p| p.body.id == vehicle).map(|p| seen(p.lane, &p.body));
+        passing.or_else(|| {
+            self.active.iter().find_map(|&lane| {
+                self.lanes[lane as usize].iter().find(|b| b.id == vehicle).map(|body| seen(lane, body))
+            })
+        })
+    }
+
+    /// The body of a vehicle on the road.
+    pub(crate) fn body_mut(&mut self, vehicle: u32) -> Option<&mut Body> {
+        if let Some(at) = self.rescue.iter().position(|p| p.body.id == vehicle) {
+            return Some(&mut self.rescue[at].body);
+        }
+        let lane = self.find(vehicle)?.lane;
+        self.lanes[lane as usize].iter_mut().find(|b| b.id == vehicle)
+    }
+
+    /// The edges of its route that a vehicle on the road can no longer avoid: the one it is on and, near a junction or on
+    /// it, the next.
+    pub(crate) fn committed(&self, vehicle: u32, at: &Whereabouts) -> Vec<u32> {
+        let facts = self.facts.lane(at.lane);
+        let edges = self.guides.edges(self.guides.of_vehicle(vehicle));
+        let leg = at.leg as usize;
+        let near = facts.internal || facts.length - at.pos < COMMITTED;
+        edges[leg..(leg + 1 + usize::from(near)).min(edges.len())].to_vec()
+    }
+
+    /// Puts a vehicle that is on the road on another way; `way` begins with the edge it is on (or has just left) and goes on with
+    /// those it is committed to.
+    pub(crate) fn divert(&mut self, vehicle: u32, way: Vec<u32>) {
+        let Some(at) = self.find(vehicle) else { return };
+        let class = self.body_mut(vehicle).map(|b| b.kind).map(|k| self.kinds[k as usize].class);
+        let Some(class) = class else { return };
+        debug_assert!(way.starts_with(&self.committed(vehicle, &at)), "a way must begin where its vehicle is");
+        self.guides.reroute(&self.facts, vehicle, way, class);
+        let itinerary = self.guides.of_vehicle(vehicle);
+        if let Some(body) = self.body_mut(vehicle) {
+            body.itinerary = itinerary;
+            body.leg = 0;
+        }
     }
 
     /// Puts a body on a lane at its position.

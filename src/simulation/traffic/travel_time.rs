@@ -48,7 +48,7 @@ impl TravelTimes {
                 continue;
             }
             let cell = &mut self.present[facts.edge as usize];
-            for body in &road.lanes[lane as usize] {
+            for body in road.lanes[lane as usize].iter().filter(|b| !road.is_block(b)) {
                 cell.0 += 1;
                 cell.1 += body.speed;
             }
@@ -68,6 +68,14 @@ impl TravelTimes {
             self.mean[edge] += (speed - samples[slot]) / SPAN as f64;
             samples[slot] = speed;
         }
+    }
+
+    /// How long a way takes by the present speeds, from the start of its first road to the end of its last; paths over junctions
+    /// are left out [s].
+    pub(crate) fn along(&self, facts: &RoadFacts, way: &[u32]) -> f64 {
+        way.iter()
+            .map(|&edge| facts.lane(facts.edges[edge as usize].0).length / self.mean[edge as usize].max(0.1))
+            .sum()
     }
 
     /// How many times longer a road takes than at the driver's own free speed, at least 1.

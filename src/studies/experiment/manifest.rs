@@ -116,7 +116,8 @@ impl<'a> Manifest<'a> {
 
 fn validity(results: &Summary) -> Vec<Flag> {
     let laws = &results.laws;
-    let other_laws = laws.conservation + laws.jump + laws.conflicting_greens + laws.departures;
+    let other_laws =
+        laws.conservation + laws.jump + laws.conflicting_greens + laws.departures + laws.calls + laws.chain;
     [
         ("ran to its end", u64::from(results.interrupted)),
         ("everybody arrived", results.running.into()),

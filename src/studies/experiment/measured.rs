@@ -4,7 +4,7 @@
 //! last-resort moves) stay whole: they judge the run, not the city.
 
 use crate::primitives::SimTime;
-use crate::simulation::outcome::Outcome;
+use crate::simulation::outcome::{Outcome, Stage};
 
 /// The outcome from `from` on.
 pub(super) fn from(mut outcome: Outcome, from: SimTime) -> Outcome {
@@ -12,6 +12,8 @@ pub(super) fn from(mut outcome: Outcome, from: SimTime) -> Outcome {
         return outcome;
     }
     outcome.trips.retain(|trip| trip.depart >= from);
+    outcome.calls.retain(|call| call.at(Stage::Call) >= Some(from));
+    outcome.incidents.retain(|incident| incident.cleared.is_none_or(|cleared| cleared >= from));
     outcome.city.retain(|instant| instant.time >= from);
     while !outcome.roads.intervals.is_empty() && outcome.roads.begin < from {
         outcome.roads.intervals.remove(0);

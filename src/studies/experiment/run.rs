@@ -9,7 +9,7 @@ use super::files::{Draft, WriteError, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
-use super::{measured, page, tables};
+use super::{emergencies, measured, page, tables};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
@@ -150,6 +150,9 @@ fn simulate(
 ) -> Result<Outcome, RunError> {
     let settings = loaded.settings;
     let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
+    if let Some(plan) = &loaded.emergencies {
+        city.bring_emergencies(&loaded.network, plan);
+    }
     let mut instants = vec![city.instant()];
     let mut stopped = false;
     while !city.is_over() && !stopped {
@@ -260,6 +263,12 @@ fn write_folder(
     let mut files = vec![folder.join("trips.csv"), folder.join("roads.csv")];
     write_file(&files[0], |out| tables::trips(out, &outcome.trips, network, demand))?;
     write_file(&files[1], |out| tables::roads(out, outcome, network))?;
+    if let Some(plan) = &loaded.emergencies {
+        let (calls, incidents) = (folder.join("calls.csv"), folder.join("incidents.csv"));
+        write_file(&calls, |out| emergencies::calls(out, &outcome.calls, network, plan))?;
+        write_file(&incidents, |out| emergencies::incidents(out, &outcome.incidents, network))?;
+        files.extend([calls, incidents]);
+    }
     if destination.report {
         let path = folder.join("report.html");
         write_file(&path, |out| page::write(loaded, program, outcome, telling, out))?;

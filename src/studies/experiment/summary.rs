@@ -64,6 +64,10 @@ pub struct Laws {
     pub conflicting_greens: u64,
     /// LAW-5: every departure is accounted for.
     pub departures: u64,
+    /// LAW-6: every call is with somebody until it is over.
+    pub calls: u64,
+    /// LAW-7: the times of a call run forward without holes.
+    pub chain: u64,
 }
 
 impl From<LawCounts> for Laws {
@@ -74,6 +78,8 @@ impl From<LawCounts> for Laws {
             jump: laws.jump,
             conflicting_greens: laws.conflicting_greens,
             departures: laws.departures,
+            calls: laws.calls,
+            chain: laws.chain,
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) const ROAD_COLUMNS: [&str; 18] = [
 ];
 
 /// A number with two decimals, and no minus in front of nothing.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     if text == "-0.00" { "0.00".to_owned() } else { text }
 }
@@ -138,6 +138,6 @@ pub(super) fn roads(out: &mut dyn Write, outcome: &Outcome, network: &Network) -
     table.flush()
 }
 
-fn seconds(time: SimTime) -> String {
+pub(super) fn seconds(time: SimTime) -> String {
     number(time.as_seconds())
 }

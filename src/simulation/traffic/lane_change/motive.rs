@@ -5,6 +5,7 @@ use crate::simulation::traffic::facts::NONE;
 use crate::simulation::traffic::following::{EPS, brake_gap, stop_speed_max};
 use crate::simulation::traffic::guide::GuideRow;
 use crate::simulation::traffic::road::Road;
+use crate::simulation::traffic::siren::LEAVE_LANE;
 
 use super::gap::{Gap, Other, lead_beyond};
 use super::{Motive, Side, stop_on_leg};
@@ -196,6 +197,9 @@ impl<'a> View<'a> {
             && self.there.length < TURN_LANE;
         if no_way_back || must_stay || leads_elsewhere {
             return Motive::Forbidden;
+        }
+        if i32::from(asked) == step * i32::from(LEAVE_LANE) {
+            return Motive::Cooperative;
         }
         if self.ring > 0.0 {
             // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
