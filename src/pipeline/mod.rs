@@ -2,4 +2,5 @@
 
 pub mod analytics;
 pub mod ingest;
+pub mod stores;
 pub mod transport;

@@ -1,0 +1,101 @@
+//! The one embedded database that the live state, the tables, the quarantine and the checkpoints share.
+//!
+//! Its stores commit without waiting for the disk; the checkpoint's commit waits, and takes everything before it along: redb
+//! writes commits in their order. So a batch costs one wait, and a checkpoint is never on disk before what it vouches for.
+
+use std::path::{Path, PathBuf};
+
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
+
+use super::error::StoreError;
+
+/// Version of what the folder holds.
+const FORMAT: u32 = 1;
+
+/// Most memory for pages of the database [bytes].
+const CACHE: usize = 64 << 20;
+
+/// Small facts by name.
+const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
+
+/// The database, and where it lies.
+pub(super) struct Book {
+    database: Database,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Book({})", self.path.display())
+    }
+}
+
+/// What work on the database gives.
+pub(super) type Worked<T> = Result<T, redb::Error>;
+
+impl Book {
+    /// Opens the database of a folder, or makes it.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("stores.redb");
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let database = builder.create(&path).map_err(StoreError::database(&path))?;
+        let book = Self { database, path };
+        book.write(Durability::None, |work| {
+            work.open_table(FACTS)?;
+            Ok(())
+        })?;
+        let found = book.fact("format")?;
+        match found.as_deref() {
+            None => book.set_fact("format", &FORMAT.to_le_bytes(), Durability::Immediate)?,
+            Some(found) if found == FORMAT.to_le_bytes() => {}
+            Some(found) => {
+                let found = found
+                    .first_chunk::<4>()
+                    .map_or_else(|| String::from("unknown"), |bytes| u32::from_le_bytes(*bytes).to_string());
+                return Err(StoreError::OtherFormat { folder: folder.to_owned(), found, expected: FORMAT });
+            }
+        }
+        Ok(book)
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something in one transaction of its own, all or nothing.
+    pub(super) fn write<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&WriteTransaction) -> Worked<T>,
+    ) -> Result<T, StoreError> {
+        let all = || -> Worked<T> {
+            let mut transaction = self.database.begin_write()?;
+            transaction.set_durability(durability)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        all().map_err(StoreError::database(&self.path))
+    }
+
+    /// Reads one state of the database, undisturbed by writers.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Worked<T>) -> Result<T, StoreError> {
+        let all = || work(&self.database.begin_read()?);
+        all().map_err(StoreError::database(&self.path))
+    }
+
+    /// A small fact.
+    pub(super) fn fact(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|work| Ok(work.open_table(FACTS)?.get(name)?.map(|value| value.value().to_vec())))
+    }
+
+    /// Writes a small fact down.
+    pub(super) fn set_fact(&self, name: &str, value: &[u8], durability: Durability) -> Result<(), StoreError> {
+        self.write(durability, |work| {
+            work.open_table(FACTS)?.insert(name, value)?;
+            Ok(())
+        })
+    }
+}

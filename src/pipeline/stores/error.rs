@@ -1,0 +1,117 @@
+//! What can go wrong with a store, as sentences that say what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A store that could not be opened, read or written. What was kept before is still kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it; nothing was touched.
+    #[error("another process uses the stores in `{}`; wait until it ends, or name another folder", .0.display())]
+    InUse(PathBuf),
+    /// Written by another version; nothing was touched.
+    #[error(
+        "the stores in `{}` have format {found}, this program reads format {expected}; name another folder",
+        folder.display()
+    )]
+    OtherFormat {
+        /// The folder.
+        folder: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What is read.
+        expected: u32,
+    },
+    /// The stores belong to another run; nothing was touched.
+    #[error(
+        "the stores in `{}` belong to another run ({found}, not {wanted}); name another folder, or remove this one",
+        folder.display()
+    )]
+    OtherRun {
+        /// The folder.
+        folder: PathBuf,
+        /// The run it belongs to.
+        found: String,
+        /// The run that asked.
+        wanted: String,
+    },
+    /// The disk is full; what was kept is whole.
+    #[error("the disk is full: `{}` could not be written; nothing is corrupt, make room and start again", .0.display())]
+    Full(PathBuf),
+    /// A file could not be read or written.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database failed.
+    #[error("the database `{}` failed: {reason}; start again, and it will take up its last whole state", path.display())]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A file does not hold what it should.
+    #[error("`{}` is damaged: {reason}; put it back from a copy, or begin in an empty folder", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A batch does not begin where the partition's last one ended; nothing was kept of it.
+    #[error("a batch of partition {partition} begins at message {from}, but the next one to be kept is {next}")]
+    OutOfOrder {
+        /// The partition.
+        partition: u16,
+        /// Where the batch begins.
+        from: u64,
+        /// Where it should.
+        next: u64,
+    },
+    /// A batch breaks a limit; nothing was kept of it.
+    #[error("a batch of partition {partition} cannot be kept: {reason}")]
+    BadBatch {
+        /// The partition.
+        partition: u16,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// An error of the file system about `path`, to be used with `map_err`.
+    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path.to_owned()),
+            _ => Self::File { doing, path: path.to_owned(), source },
+        }
+    }
+
+    /// An error of the database in `path`, to be used with `map_err`.
+    pub(super) fn database<E: Into<redb::Error>>(path: &Path) -> impl FnOnce(E) -> Self {
+        move |error| match error.into() {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse(path.to_owned()),
+            redb::Error::Corrupted(reason) => Self::Damaged { path: path.to_owned(), reason },
+            redb::Error::Io(source) => Self::file("use", path)(source),
+            other => Self::Database { path: path.to_owned(), reason: other.to_string() },
+        }
+    }
+
+    /// An error of a Parquet file, to be used with `map_err`.
+    pub(super) fn parquet(doing: &'static str, path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
+        use parquet::errors::ParquetError;
+        move |error| match error {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(source) => Self::file(doing, path)(*source),
+                Err(other) => Self::Damaged { path: path.to_owned(), reason: other.to_string() },
+            },
+            other => Self::Damaged { path: path.to_owned(), reason: other.to_string() },
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! History as a folder of Parquet files, laid out by kind and day so that pandas and DuckDB read it as a partitioned table.
+//!
+//! A file is written under a temporary name, flushed to disk, renamed, and its folder flushed: under its own name it is whole.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufWriter, Read as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::columns::TableWriter;
+use super::piece::{Piece, Span, by_day, nothing_to_merge};
+use super::read::TableReader;
+use super::{Each, History};
+use crate::pipeline::stores::error::StoreError;
+use crate::pipeline::stores::sorted::order;
+use crate::telemetry::{ReadingKind, Record};
+
+/// Most pieces read at once; more are merged in rounds. Each costs about 2 MB while it is read.
+const MERGE_MAX: usize = 16;
+
+/// How unfinished files end.
+const UNFINISHED: &str = ".part";
+
+/// History in a folder.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// Gives unfinished files names of their own.
+    begun: AtomicU64,
+}
+
+/// A file that is not yet what it will be.
+struct Draft {
+    path: PathBuf,
+    writer: TableWriter<BufWriter<File>>,
+}
+
+impl Folder {
+    /// Opens the folder, or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(root).map_err(StoreError::file("make", root))?;
+        Ok(Self { root: root.to_owned(), begun: AtomicU64::new(0) })
+    }
+
+    fn path(&self, piece: &Piece) -> PathBuf {
+        self.root.join(&piece.name)
+    }
+
+    fn begin(&self, folder: &str, kind: ReadingKind) -> Result<Draft, StoreError> {
+        let folder = self.root.join(folder);
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder).map_err(StoreError::file("make", &folder))?;
+            for made in [folder.parent(), Some(&self.root)].into_iter().flatten() {
+                flush_folder(made)?;
+            }
+        }
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{number}{UNFINISHED}"));
+        let file = File::create(&path).map_err(StoreError::file("write", &path))?;
+        let writer = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, false);
+        let writer = writer.map_err(StoreError::parquet("write", &path))?;
+        Ok(Draft { path, writer })
+    }
+
+    fn finish(
+        &self,
+        draft: Draft,
+        name: impl FnOnce(u64, &Path) -> Result<Piece, StoreError>,
+    ) -> Result<Piece, StoreError> {
+        let Draft { path, writer } = draft;
+        let written = StoreError::parquet("write", &path);
+        let (rows, file) = writer.finish().map_err(written)?;
+        let file = file.into_inner().map_err(|error| StoreError::file("write", &path)(error.into_error()))?;
+        file.sync_all().map_err(StoreError::file("write", &path))?;
+        let piece = name(rows, &path)?;
+        let target = self.path(&piece);
+        fs::rename(&path, &target).map_err(StoreError::file("write", &target))?;
+        flush_folder(target.parent().unwrap_or(&self.root))?;
+        Ok(piece)
+    }
+
+    /// Ends a file, or takes away what there is of it.
+    fn close(
+        &self,
+        draft: Draft,
+        filled: Result<(), StoreError>,
+        name: impl FnOnce(u64, &Path) -> Result<Piece, StoreError>,
+    ) -> Result<Piece, StoreError> {
+        let path = draft.path.clone();
+        let done = filled.and_then(|()| self.finish(draft, name));
+        if done.is_err() {
+            // If even that fails, the next opening takes it away.
+            drop(fs::remove_file(&path));
+        }
+        done
+    }
+
+    fn reader(&self, piece: &Piece) -> Result<(PathBuf, TableReader), StoreError> {
+        let path = self.path(piece);
+        let file = File::open(&path).map_err(StoreError::file("read", &path))?;
+        let reader = TableReader::open(file, piece.kind).map_err(StoreError::parquet("read", &path))?;
+        Ok((path, reader))
+    }
+
+    /// Merges at most [`MERGE_MAX`] pieces into a draft.
+    fn merge_few(&self, pieces: &[Piece], draft: &mut Draft) -> Result<(), StoreError> {
+        let mut sources = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let (path, mut reader) = self.reader(piece)?;
+            let head = reader.next().map_err(StoreError::parquet("read", &path))?;
+            sources.push((path, reader, head));
+        }
+        // The least head comes next; with so few sources a look at each is as good as a heap.
+        loop {
+            let heads = sources.iter_mut().filter(|(_, _, head)| head.is_some());
+            let least = heads.min_by(|(_, _, a), (_, _, b)| match (a, b) {
+                (Some(a), Some(b)) => order(a, b),
+                _ => std::cmp::Ordering::Equal,
+            });
+            let Some((path, reader, head)) = least else { return Ok(()) };
+            if let Some(record) = head.take() {
+                draft.writer.add(&record).map_err(StoreError::parquet("write", &draft.path))?;
+            }
+            *head = reader.next().map_err(StoreError::parquet("read", path))?;
+        }
+    }
+
+    /// Every file below the folder, whole or not.
+    fn files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            let cannot = |error| StoreError::file("read", &folder)(error);
+            for entry in fs::read_dir(&folder).map_err(cannot)? {
+                let entry = entry.map_err(cannot)?;
+                if entry.file_type().map_err(cannot)?.is_dir() {
+                    folders.push(entry.path())
+                } else {
+                    files.push(entry.path())
+                }
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Makes what a folder lists last through a power cut.
+fn flush_folder(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|open| open.sync_all()).map_err(StoreError::file("flush", folder))
+}
+
+/// The first 128 bits of a file's hash: equal files have equal names.
+fn fingerprint(path: &Path) -> Result<String, StoreError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut file = File::open(path).map_err(StoreError::file("read", path))?;
+    loop {
+        match file.read(&mut buffer).map_err(StoreError::file("read", path))? {
+            0 => return Ok(hasher.finalize().to_hex()[..32].to_owned()),
+            read => drop(hasher.update(&buffer[..read])),
+        }
+    }
+}
+
+impl History for Folder {
+    fn stage(&self, span: Span, rows: &[&Record]) -> Result<Vec<Piece>, StoreError> {
+        let mut made = Vec::new();
+        for (kind, day, rows) in by_day(rows) {
+            let piece = Piece::of(kind, day, &span.to_string(), rows.len() as u64);
+            let mut draft = self.begin(piece.folder(), kind)?;
+            let filled = rows.iter().try_for_each(|row| draft.writer.add(row));
+            let filled = filled.map_err(StoreError::parquet("write", &draft.path));
+            made.push(self.close(draft, filled, |_, _| Ok(piece))?);
+        }
+        Ok(made)
+    }
+
+    fn read(&self, piece: &Piece, each: &mut Each<'_>) -> Result<ControlFlow<()>, StoreError> {
+        let (path, mut reader) = self.reader(piece)?;
+        while let Some(record) = reader.next().map_err(StoreError::parquet("read", &path))? {
+            if each(record).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn merge(&self, pieces: &[Piece]) -> Result<Piece, StoreError> {
+        let first = pieces.first().ok_or_else(nothing_to_merge)?;
+        let mut pieces = pieces.to_vec();
+        let mut between = Vec::new();
+        let merged = loop {
+            let few: Vec<Piece> = pieces.drain(..pieces.len().min(MERGE_MAX)).collect();
+            let mut draft = self.begin(first.folder(), first.kind)?;
+            let filled = self.merge_few(&few, &mut draft);
+            let number = self.begun.fetch_add(1, Ordering::Relaxed);
+            if pieces.is_empty() {
+                break self.close(draft, filled, |rows, path| {
+                    Ok(first.beside(&format!("all-{rows}-{}", fingerprint(path)?), rows))
+                });
+            }
+            // Not listed anywhere, so gone at the next opening should the process die here.
+            match self.close(draft, filled, |rows, _| Ok(first.beside(&format!("round-{number}"), rows))) {
+                Ok(piece) => {
+                    between.push(piece.clone());
+                    pieces.push(piece);
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.remove(&between)?;
+        merged
+    }
+
+    fn keep_only(&self, listed: &BTreeSet<Piece>) -> Result<u64, StoreError> {
+        let mut missing: BTreeSet<PathBuf> = listed.iter().map(|piece| self.path(piece)).collect();
+        let mut removed = 0;
+        for file in self.files()? {
+            let ours = file.extension().is_some_and(|ending| ending == "parquet")
+                || file.to_string_lossy().ends_with(UNFINISHED);
+            if !missing.remove(&file) && ours {
+                fs::remove_file(&file).map_err(StoreError::file("remove", &file))?;
+                removed += 1;
+            }
+        }
+        match missing.pop_first() {
+            None => Ok(removed),
+            Some(path) => {
+                Err(StoreError::Damaged { path, reason: String::from("it is part of the history, but missing") })
+            }
+        }
+    }
+
+    fn remove(&self, pieces: &[Piece]) -> Result<(), StoreError> {
+        for piece in pieces {
+            let path = self.path(piece);
+            fs::remove_file(&path).map_err(StoreError::file("remove", &path))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! Keeping: what the pipeline made of the messages, so that no crash loses or doubles any of it.
+//!
+//! Five stores behind one trait each, so that a real server can take the place of any: the last word of every device
+//! ([`live`]), everything ever said ([`history`]), rows with keys ([`tables`]), what could not be read ([`quarantine`]), and how
+//! far each partition has come ([`checkpoints`]). [`Stores`] keeps whole batches in all of them. In memory, or embedded: redb and
+//! Parquet in one folder. Computes no indicator and knows no simulation.
+
+pub mod batch;
+pub mod checkpoints;
+mod database;
+pub mod error;
+pub mod history;
+pub mod live;
+pub mod quarantine;
+mod sorted;
+pub mod tables;
+pub mod truth;
+mod whole;
+
+pub use batch::{Batch, Keeper, Quarantined, Resume, Row};
+pub use error::StoreError;
+pub use live::{Area, LiveSettings, LiveStatus};
+pub use quarantine::{Kept, QuarantineTotals};
+pub use truth::TruthWriter;
+pub use whole::{StoreSettings, Stores};
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod crashes;

@@ -1,0 +1,121 @@
+//! The quarantine in the embedded database.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use redb::{Durability, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
+
+use super::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, count};
+use crate::pipeline::stores::batch::Quarantined;
+use crate::pipeline::stores::database::Book;
+use crate::pipeline::stores::error::StoreError;
+
+/// Topic, reason, sentence, payload, length, hash.
+type Message<'a> = (&'a str, &'a str, &'a str, &'a [u8], u64, u128);
+
+const MESSAGES: TableDefinition<'_, (u16, u64), Message<'_>> = TableDefinition::new("quarantine");
+/// By partition, beginning of the batch, device, reason: messages that were only counted.
+const COUNTED: TableDefinition<'_, (u16, u64, &str, &str), u64> = TableDefinition::new("quarantine_counted");
+/// `bytes`: of all payloads kept.
+const METER: TableDefinition<'_, &str, u64> = TableDefinition::new("quarantine_meter");
+
+/// The quarantine, in the database.
+#[derive(Debug)]
+pub(in crate::pipeline::stores) struct BookQuarantine {
+    book: Arc<Book>,
+    settings: QuarantineSettings,
+}
+
+impl BookQuarantine {
+    pub(in crate::pipeline::stores) fn open(book: Arc<Book>, settings: QuarantineSettings) -> Result<Self, StoreError> {
+        book.write(Durability::None, |work| {
+            work.open_table(MESSAGES)?;
+            work.open_table(COUNTED)?;
+            work.open_table(METER)?;
+            Ok(())
+        })?;
+        Ok(Self { book, settings })
+    }
+}
+
+impl QuarantineStore for BookQuarantine {
+    fn put(&self, partition: u16, from: u64, messages: &[Quarantined]) -> Result<(), StoreError> {
+        self.book.write(Durability::None, |work| {
+            let mut kept_messages = work.open_table(MESSAGES)?;
+            let mut meter = work.open_table(METER)?;
+            let mut bytes = meter.get("bytes")?.map_or(0, |value| value.value());
+            let mut room = self.settings.messages.saturating_sub(kept_messages.len()?);
+            let mut counts = Counts::new();
+            for message in messages {
+                let key = (message.partition, message.offset);
+                if kept_messages.get(key)?.is_some() {
+                    continue;
+                }
+                let mut kept = Kept::new(message);
+                if room == 0 {
+                    count(&mut counts, &kept);
+                    continue;
+                }
+                if bytes + kept.payload.len() as u64 > self.settings.bytes {
+                    kept.payload = Vec::new();
+                }
+                bytes += kept.payload.len() as u64;
+                room -= 1;
+                let Kept { topic, reason, sentence, payload, length, hash, .. } = &kept;
+                kept_messages.insert(key, (&**topic, &**reason, &**sentence, &**payload, *length, *hash))?;
+            }
+            meter.insert("bytes", bytes)?;
+            let mut counted = work.open_table(COUNTED)?;
+            let before: Vec<(String, String)> = counted
+                .range((partition, from, "", "")..(partition, from.saturating_add(1), "", ""))?
+                .map(|entry| entry.map(|(key, _)| (key.value().2.to_owned(), key.value().3.to_owned())))
+                .collect::<Result<_, _>>()?;
+            for (device, reason) in &before {
+                counted.remove((partition, from, device.as_str(), reason.as_str()))?;
+            }
+            for ((device, reason), count) in &counts {
+                counted.insert((partition, from, device.as_str(), reason.as_str()), count)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn scan(&self, each: &mut dyn FnMut(Kept) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.book.read(|work| {
+            for entry in work.open_table(MESSAGES)?.iter()? {
+                let (key, message) = entry?;
+                let (partition, offset) = key.value();
+                let (topic, reason, sentence, payload, length, hash) = message.value();
+                let kept = Kept {
+                    partition,
+                    offset,
+                    topic: topic.to_owned(),
+                    device: topic.rsplit('/').next().and_then(|level| level.parse().ok()),
+                    reason: reason.to_owned(),
+                    sentence: sentence.to_owned(),
+                    payload: payload.to_vec(),
+                    length,
+                    hash,
+                };
+                if each(kept).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn totals(&self) -> Result<QuarantineTotals, StoreError> {
+        self.book.read(|work| {
+            let kept = work.open_table(MESSAGES)?.len()?;
+            let bytes = work.open_table(METER)?.get("bytes")?.map_or(0, |value| value.value());
+            let mut counted = Counts::new();
+            for entry in work.open_table(COUNTED)?.iter()? {
+                let (key, count) = entry?;
+                let (_, _, device, reason) = key.value();
+                *counted.entry((device.to_owned(), reason.to_owned())).or_default() += count.value();
+            }
+            Ok(QuarantineTotals { kept, bytes, counted })
+        })
+    }
+}

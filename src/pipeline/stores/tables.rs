@@ -1,0 +1,178 @@
+//! Tables of results: rows with keys, written as often as they change.
+//!
+//! Writing a row again, or a corrected one, replaces it; so a batch may be kept twice. A row is a JSON object whose fields are known to
+//! whoever made it.
+
+mod csv_export;
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::{Durability, TableDefinition};
+
+pub use csv_export::{ExportError, export};
+
+use super::batch::Row;
+use super::database::Book;
+use super::error::StoreError;
+
+/// Longest name of a table [bytes].
+pub const NAME_MAX: usize = 64;
+/// Longest key of a row [bytes].
+pub const KEY_MAX: usize = 512;
+/// Longest row [bytes].
+pub const ROW_MAX: usize = 64 << 10;
+
+/// Takes a row's key and JSON, until it breaks off.
+pub type EachRow<'a> = dyn FnMut(&str, &[u8]) -> ControlFlow<()> + 'a;
+
+/// Keeps tables.
+pub trait Tables: Send + Sync + std::fmt::Debug {
+    /// Writes rows; of several with one key the last counts. [`check`] has passed them.
+    ///
+    /// # Errors
+    /// When they cannot be written; no row has changed then.
+    fn put(&self, rows: &[Row]) -> Result<(), StoreError>;
+
+    /// The JSON of a row.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The rows of a table whose keys begin with `prefix`, in the order of their keys' bytes, until `each` breaks off.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn scan(&self, table: &str, prefix: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;
+
+    /// The tables there are, by name.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn names(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// Why a row cannot be kept.
+///
+/// # Errors
+/// When its table, key or JSON is too long, or the table's name is none.
+pub fn check(row: &Row) -> Result<(), String> {
+    let Row { table, key, json } = row;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if table.is_empty() || table.len() > NAME_MAX || !table.chars().all(plain) {
+        return Err(format!("`{}` is no name of a table: 1 to {NAME_MAX} of a-z 0-9 _", table.escape_debug()));
+    }
+    if key.is_empty() || key.len() > KEY_MAX {
+        return Err(format!("a key of table `{table}` has {} bytes; 1 to {KEY_MAX} will do", key.len()));
+    }
+    if json.len() > ROW_MAX {
+        return Err(format!("row `{key}` of table `{table}` has {} bytes, more than {ROW_MAX}", json.len()));
+    }
+    Ok(())
+}
+
+/// Tables that last as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryTables(Mutex<BTreeMap<(String, String), Vec<u8>>>);
+
+impl MemoryTables {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<(String, String), Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables for MemoryTables {
+    fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut kept = self.rows();
+        for Row { table, key, json } in rows {
+            kept.insert((table.clone(), key.clone()), json.clone());
+        }
+        Ok(())
+    }
+
+    fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.rows().get(&(table.to_owned(), key.to_owned())).cloned())
+    }
+
+    fn scan(&self, table: &str, prefix: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        let kept = self.rows().clone();
+        for ((other, key), json) in kept.range((table.to_owned(), prefix.to_owned())..) {
+            if other != table || !key.starts_with(prefix) || each(key, json).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names: Vec<String> = self.rows().keys().map(|(table, _)| table.clone()).collect();
+        names.dedup();
+        Ok(names)
+    }
+}
+
+const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("rows");
+
+/// Tables in the embedded database.
+#[derive(Debug)]
+pub(super) struct BookTables(Arc<Book>);
+
+impl BookTables {
+    pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
+        book.write(Durability::None, |work| {
+            work.open_table(ROWS)?;
+            Ok(())
+        })?;
+        Ok(Self(book))
+    }
+}
+
+impl Tables for BookTables {
+    fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.0.write(Durability::None, |work| {
+            let mut kept = work.open_table(ROWS)?;
+            for Row { table, key, json } in rows {
+                kept.insert((table.as_str(), key.as_str()), json.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.read(|work| Ok(work.open_table(ROWS)?.get((table, key))?.map(|json| json.value().to_vec())))
+    }
+
+    fn scan(&self, table: &str, prefix: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        self.0.read(|work| {
+            for entry in work.open_table(ROWS)?.range((table, prefix)..)? {
+                let (place, json) = entry?;
+                let (other, key) = place.value();
+                if other != table || !key.starts_with(prefix) || each(key, json.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.0.read(|work| {
+            let rows = work.open_table(ROWS)?;
+            let mut names: Vec<String> = Vec::new();
+            loop {
+                // Behind every key a row can have.
+                let end = "\u{10ffff}".repeat(KEY_MAX / 4 + 1);
+                let after =
+                    names.last().map_or(Bound::Unbounded, |last| Bound::Excluded((last.as_str(), end.as_str())));
+                let next = rows.range((after, Bound::Unbounded))?.next();
+                let Some(entry) = next else { return Ok(names) };
+                names.push(entry?.0.value().0.to_owned());
+            }
+        })
+    }
+}

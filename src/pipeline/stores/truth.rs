@@ -1,0 +1,77 @@
+//! The truth beside what was measured: one table a kind with what every device should have said, for whoever grades.
+//!
+//! Same columns and same identities as the history, and `fault` and `fate` behind them. Written while the city runs, a group of
+//! rows at a time; a file has its name only when it is whole.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::history::{TableWriter, Verdict};
+use crate::telemetry::{Emission, ReadingKind};
+
+/// Writes the tables of truth of one run.
+#[derive(Debug)]
+pub struct TruthWriter {
+    folder: PathBuf,
+    tables: BTreeMap<ReadingKind, TableWriter<BufWriter<File>>>,
+}
+
+impl TruthWriter {
+    /// Begins in a folder; what an earlier run left there of the same name is replaced in the end.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn create(folder: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
+        Ok(Self { folder: folder.to_owned(), tables: BTreeMap::new() })
+    }
+
+    fn draft(&self, kind: ReadingKind) -> PathBuf {
+        self.folder.join(format!(".{}.parquet.part", kind.word()))
+    }
+
+    /// Adds what one device should have said.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or the truth is of another kind than what was measured.
+    pub fn add(&mut self, emission: &Emission) -> Result<(), StoreError> {
+        let kind = emission.record.kind();
+        let path = self.draft(kind);
+        if emission.truth.kind() != kind {
+            let reason = format!("the truth of a {} is a {}", kind.word(), emission.truth.kind().word());
+            return Err(StoreError::Damaged { path, reason });
+        }
+        let table = match self.tables.entry(kind) {
+            std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => {
+                let file = File::create(&path).map_err(StoreError::file("write", &path))?;
+                let table = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, true);
+                place.insert(table.map_err(StoreError::parquet("write", &path))?)
+            }
+        };
+        let verdict = Verdict { fault: emission.fault, fate: emission.fate };
+        let added = table.add_row(&emission.record, &emission.truth, Some(verdict));
+        added.map_err(StoreError::parquet("write", &path))
+    }
+
+    /// Ends the tables and gives them their names, `<kind>.parquet`; gives how many rows each has.
+    ///
+    /// # Errors
+    /// When one cannot be written to its end.
+    pub fn finish(mut self) -> Result<BTreeMap<ReadingKind, u64>, StoreError> {
+        let mut rows = BTreeMap::new();
+        for (kind, table) in std::mem::take(&mut self.tables) {
+            let path = self.draft(kind);
+            let (count, file) = table.finish().map_err(StoreError::parquet("write", &path))?;
+            let file = file.into_inner().map_err(|error| StoreError::file("write", &path)(error.into_error()))?;
+            file.sync_all().map_err(StoreError::file("write", &path))?;
+            let target = self.folder.join(format!("{}.parquet", kind.word()));
+            fs::rename(&path, &target).map_err(StoreError::file("write", &target))?;
+            rows.insert(kind, count);
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,279 @@
+//! All stores as one: a batch goes into each of them in turn, and its checkpoint comes last.
+//!
+//! history → live → tables → quarantine → checkpoint. Whatever is done before the checkpoint can be done again without harm: history
+//! that stands in no checkpoint does not count, and the others know what they have by its key. So the process may die anywhere,
+//! read on from the last checkpoint, and end up with the same content.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::batch::{Batch, Keeper, Resume};
+use super::checkpoints::{BookCheckpoints, Checkpoint, Checkpoints, MemoryCheckpoints};
+use super::database::Book;
+use super::error::StoreError;
+use super::history::{Each, Folder, History, MemoryHistory, Piece, Span};
+use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
+use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
+use super::sorted::Sorted;
+use super::tables::{self, BookTables, MemoryTables, Tables};
+use crate::telemetry::ReadingKind;
+
+/// How much room the stores have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreSettings {
+    /// The live state's.
+    pub live: LiveSettings,
+    /// The quarantine's.
+    pub quarantine: QuarantineSettings,
+}
+
+/// The steps of keeping a batch, for tests that stop after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    History,
+    Live,
+    Tables,
+    Quarantine,
+    Checkpoint,
+    Merged,
+    Swapped,
+}
+
+/// Called after each step; an error is as if the step after it had failed.
+#[cfg(test)]
+pub(super) type Hook = Box<dyn Fn(Step) -> Result<(), StoreError> + Send + Sync>;
+
+/// All stores of a city.
+pub struct Stores {
+    history: Box<dyn History>,
+    live: Box<dyn LiveStore>,
+    tables: Box<dyn Tables>,
+    quarantine: Box<dyn QuarantineStore>,
+    checkpoints: Box<dyn Checkpoints>,
+    /// One lock a partition: two workers of one partition, one of them long believed dead, take turns, and the second is refused.
+    partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
+    /// Held by those who read pieces, and by whoever takes pieces away.
+    pieces: RwLock<()>,
+    folder: Option<PathBuf>,
+    /// Held as long as the stores are open.
+    _lock: Option<File>,
+    #[cfg(test)]
+    pub(super) hook: Option<Hook>,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stores({:?}, {:?})", self.folder, self.history)
+    }
+}
+
+impl Stores {
+    /// Opens the stores of a folder, or makes them: one database and a folder of Parquet.
+    ///
+    /// What a crash left unfinished is taken away.
+    ///
+    /// # Errors
+    /// When another process has them, they are of another version, a piece of history is missing, or the folder cannot be used.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, StoreSettings::default())
+    }
+
+    /// Opens the stores of a folder, or makes them, with this much room.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_with(folder: &Path, settings: StoreSettings) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
+        let path = folder.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(StoreError::file("open", &path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse(folder.to_owned()),
+            TryLockError::Error(error) => StoreError::file("lock", &path)(error),
+        })?;
+        let book = Arc::new(Book::open(folder)?);
+        let checkpoints = BookCheckpoints::open(Arc::clone(&book))?;
+        let history = Folder::open(&folder.join("history"))?;
+        history.keep_only(&checkpoints.pieces()?)?;
+        Ok(Self {
+            live: Box::new(BookLive::open(Arc::clone(&book), settings.live)?),
+            tables: Box::new(BookTables::open(Arc::clone(&book))?),
+            quarantine: Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?),
+            checkpoints: Box::new(checkpoints),
+            history: Box::new(history),
+            partitions: Mutex::default(),
+            pieces: RwLock::default(),
+            folder: Some(folder.to_owned()),
+            _lock: Some(lock),
+            #[cfg(test)]
+            hook: None,
+        })
+    }
+
+    /// Stores that last as long as the process.
+    pub fn in_memory() -> Self {
+        Self::in_memory_with(StoreSettings::default())
+    }
+
+    /// Stores that last as long as the process, with this much room.
+    pub fn in_memory_with(settings: StoreSettings) -> Self {
+        Self {
+            live: Box::new(MemoryLive::new(settings.live)),
+            tables: Box::<MemoryTables>::default(),
+            quarantine: Box::new(MemoryQuarantine::new(settings.quarantine)),
+            checkpoints: Box::<MemoryCheckpoints>::default(),
+            history: Box::<MemoryHistory>::default(),
+            partitions: Mutex::default(),
+            pieces: RwLock::default(),
+            folder: None,
+            _lock: None,
+            #[cfg(test)]
+            hook: None,
+        }
+    }
+
+    /// Notes that the stores are this run's; `identity` names what makes its content, such as a hash of scenario and seed.
+    ///
+    /// # Errors
+    /// When they are another run's, or it cannot be noted.
+    pub fn claim(&self, identity: &str) -> Result<(), StoreError> {
+        let found = self.checkpoints.identity(identity)?;
+        if found == identity {
+            return Ok(());
+        }
+        let folder = self.folder.clone().unwrap_or_default();
+        Err(StoreError::OtherRun { folder, found, wanted: identity.to_owned() })
+    }
+
+    /// The last word of every device.
+    pub fn live(&self) -> &dyn LiveStore {
+        &*self.live
+    }
+
+    /// The tables of results.
+    pub fn tables(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
+    /// What was no record.
+    pub fn quarantine(&self) -> &dyn QuarantineStore {
+        &*self.quarantine
+    }
+
+    /// The pieces the history consists of, by name.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn pieces(&self) -> Result<BTreeSet<Piece>, StoreError> {
+        self.checkpoints.pieces()
+    }
+
+    /// Every record of a kind ever kept, piece by piece, until `each` breaks off. Pieces are not merged or taken away meanwhile, so
+    /// `each` must not ask for that.
+    ///
+    /// # Errors
+    /// When a piece cannot be read.
+    pub fn scan(&self, kind: ReadingKind, each: &mut Each<'_>) -> Result<(), StoreError> {
+        let _reading = self.pieces.read().unwrap_or_else(PoisonError::into_inner);
+        for piece in self.pieces()?.iter().filter(|piece| piece.kind == kind) {
+            if self.history.read(piece, each)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges the pieces of every kind and day into one each, in the order of (device, epoch, sequence), so that equal content gives
+    /// equal files. For the end of a run; batches may be kept meanwhile.
+    ///
+    /// # Errors
+    /// When a piece cannot be read or written; the history is what it was then, pieces merged so far included.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let pieces: Vec<Piece> = self.pieces()?.into_iter().collect();
+        for together in pieces.chunk_by(|a, b| a.folder() == b.folder()) {
+            // A piece merged before has its name from its content: it is as it should be.
+            if let [alone] = together
+                && alone.name.contains("/all-")
+            {
+                continue;
+            }
+            let merged = self.history.merge(together)?;
+            self.after(Step::Merged)?;
+            let old: Vec<Piece> = together.iter().filter(|piece| **piece != merged).cloned().collect();
+            let _alone = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
+            self.checkpoints.replace(&old, &merged)?;
+            self.after(Step::Swapped)?;
+            self.history.remove(&old)?;
+        }
+        Ok(())
+    }
+
+    /// Where tests stop.
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "does its work in tests only")
+    )]
+    fn after(&self, step: Step) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if let Some(hook) = &self.hook {
+            return hook(step);
+        }
+        let _ = step;
+        Ok(())
+    }
+
+    fn partition(&self, partition: u16) -> Arc<Mutex<()>> {
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(partitions.entry(partition).or_default())
+    }
+}
+
+/// Refuses a batch that breaks a limit, before anything of it is kept.
+fn check(batch: &Batch) -> Result<(), StoreError> {
+    let bad = |reason| StoreError::BadBatch { partition: batch.partition, reason };
+    batch.rows.iter().try_for_each(|row| tables::check(row).map_err(bad))?;
+    let range = batch.from..batch.to;
+    let stray = batch
+        .quarantined
+        .iter()
+        .find(|message| message.partition != batch.partition || !range.contains(&message.offset));
+    if let Some(stray) = stray {
+        let (partition, offset) = (stray.partition, stray.offset);
+        return Err(bad(format!("it quarantines message {offset} of partition {partition}, which is not in it")));
+    }
+    if batch.records.len() as u64 > batch.to.saturating_sub(batch.from) {
+        return Err(bad(format!("it makes {} records of fewer messages", batch.records.len())));
+    }
+    Ok(())
+}
+
+impl Keeper for Stores {
+    fn resume(&self, partition: u16) -> Result<Option<Resume>, StoreError> {
+        self.checkpoints.resume(partition)
+    }
+
+    fn keep(&self, batch: Batch) -> Result<(), StoreError> {
+        check(&batch)?;
+        let Batch { partition, from, to, records, quarantined, rows, state, watermark } = batch;
+        let turn = self.partition(partition);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // The checkpoint refuses it as well, but by then its files might have taken the place of others.
+        if let Some(next) = self.resume(partition)?.map(|at| at.next_offset).filter(|next| *next != from) {
+            return Err(StoreError::OutOfOrder { partition, from, next });
+        }
+        let sorted = Sorted::new(&records);
+        let pieces = self.history.stage(Span { partition, from, to }, sorted.rows())?;
+        self.after(Step::History)?;
+        self.live.put(&sorted.newest(), watermark)?;
+        self.after(Step::Live)?;
+        self.tables.put(&rows)?;
+        self.after(Step::Tables)?;
+        self.quarantine.put(partition, from, &quarantined)?;
+        self.after(Step::Quarantine)?;
+        self.checkpoints.commit(&Checkpoint { partition, from, next_offset: to, state: &state, pieces: &pieces })?;
+        self.after(Step::Checkpoint)
+    }
+}
