@@ -17,6 +17,8 @@ use super::kernel::ActorId;
 use super::ledger::Ledger;
 use super::outcome::UnitInstant;
 use super::step::{Books, Gate};
+use super::traffic::body::Body;
+use super::traffic::insertion::{Entered, Queues};
 use super::traffic::road::Road;
 use super::traffic::travel_time::TravelTimes;
 use super::traffic::{block, rescue, siren};
@@ -191,6 +193,26 @@ pub(crate) fn make_room(ledger: Option<Res<'_, Ledger>>, mut percept: ResMut<'_,
     if changed {
         road.refresh_active();
         road.refresh_tails();
+    }
+}
+
+/// Those with siren who have found no room on a lane set out beside it.
+pub(crate) fn let_in_beside(
+    road: &mut Road,
+    queues: &mut Queues,
+    gate: &Gate,
+    body_of: impl Fn(&Road, u32) -> Body,
+    entered: &mut Vec<Entered>,
+) {
+    let waiting: Vec<u32> = queues.iter().filter(|vehicle| gate.sirens.contains(vehicle)).collect();
+    for vehicle in waiting {
+        let DepartPosition::At(place) = gate.departures[vehicle as usize].position else { continue };
+        let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
+        let (body, pos) = (body_of(road, vehicle), place.as_metres());
+        if let Ok(lane) = rescue::set_out(road, body, edge, pos) {
+            queues.remove(edge, vehicle);
+            entered.push(Entered { vehicle, lane, pos, speed: 0.0 });
+        }
     }
 }
 

@@ -423,14 +423,18 @@ fn let_in(
         gate.given_up += index(gone.len());
     }
     let demand = std::sync::Arc::clone(&gate.demand);
-    let mut queues = std::mem::replace(&mut gate.queues, Queues::new(0));
-    let entered = queues.admit(road, &gate.departures, clockwork.seed, clockwork.number, |road, vehicle| {
+    let mut queues = std::mem::take(&mut gate.queues);
+    let body_of = |road: &Road, vehicle: u32| {
         let row = &demand.vehicles[vehicle as usize];
         let mut body = Body::new(vehicle, row.kind.raw(), road.guides.of_vehicle(vehicle), gate.speed_factor(vehicle));
         body.siren = gate.sirens.contains(&vehicle);
         body.halt = if road.guides.stops(vehicle).is_empty() { Halt::None } else { Halt::Ahead };
         body
-    });
+    };
+    let mut entered = queues.admit(road, &gate.departures, clockwork.seed, clockwork.number, body_of);
+    if !gate.sirens.is_empty() {
+        emergency::let_in_beside(road, &mut queues, gate, body_of, &mut entered);
+    }
     gate.queues = queues;
     let anybody = !entered.is_empty();
     for one in entered {

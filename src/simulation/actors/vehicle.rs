@@ -36,9 +36,10 @@ pub(crate) fn way_round(
     route: &[u32],
 ) -> Option<Vec<u32>> {
     let kind = &road.kinds[kind as usize];
-    let (&from, &to) = (committed.last()?, route.last()?);
     let closed = |edge: u32| road.is_closed(kind.class, edge);
-    if closed(from) || closed(to) {
+    // Whoever wants to a closed road goes as far as the last open one on the way there, and walks.
+    let (&from, &to) = (committed.last()?, route.iter().rev().find(|&&edge| !closed(edge))?);
+    if closed(from) {
         return None;
     }
     let factor = |edge: EdgeId| {

@@ -20,7 +20,7 @@ const BEST_LANE_FAR: f64 = 3000.0;
 const RANDOM_TRIES: u64 = 10;
 
 /// Who waits for room, per edge.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Queues {
     by_edge: Vec<VecDeque<u32>>,
     waiting: usize,
@@ -54,6 +54,18 @@ impl Queues {
         self.by_edge[edge as usize].push_front(vehicle);
         self.busy.insert(edge);
         self.waiting += 1;
+    }
+
+    /// Takes a vehicle out of its edge's queue.
+    pub(crate) fn remove(&mut self, edge: u32, vehicle: u32) {
+        let queue = &mut self.by_edge[edge as usize];
+        if let Some(place) = queue.iter().position(|&waiting| waiting == vehicle) {
+            queue.remove(place);
+            self.waiting -= 1;
+        }
+        if queue.is_empty() {
+            self.busy.remove(&edge);
+        }
     }
 
     pub(crate) fn waiting(&self) -> usize {

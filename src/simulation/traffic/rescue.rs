@@ -72,6 +72,17 @@ pub(crate) fn pull_out(road: &mut Road) -> bool {
     any
 }
 
+/// Sets a body with siren that finds no room on a lane down on the rescue lane beside it; gives it back where that is taken.
+pub(crate) fn set_out(road: &mut Road, mut body: Body, edge: u32, pos: f64) -> Result<u32, Body> {
+    if !is_free(road, edge, pos, road.kind(&body).length) {
+        return Err(body);
+    }
+    let lane = leaving_lane(road, &body, road.facts.edges[edge as usize].0, 0);
+    body.pos = pos.min(road.facts.lane(lane).length);
+    road.rescue.push(Passing { body, lane });
+    Ok(lane)
+}
+
 /// Where a blocked vehicle goes: the lane it will leave the road by, and its position there; none where it is not blocked.
 fn way_out(road: &Road, lane: u32, slot: usize) -> Option<(u32, f64)> {
     let body = &road.lanes[lane as usize][slot];

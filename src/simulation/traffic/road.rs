@@ -7,6 +7,7 @@ use super::approach::Approaches;
 use super::block::Block;
 use super::body::{Body, KindFacts};
 use super::facts::{NONE, RoadFacts, count};
+use super::following::brake_gap;
 use super::guide::Guides;
 use super::heads::Heads;
 use super::rescue::Passing;
@@ -182,7 +183,14 @@ impl Road {
         let facts = self.facts.lane(at.lane);
         let edges = self.guides.edges(self.guides.of_vehicle(vehicle));
         let leg = at.leg as usize;
-        let near = facts.internal || facts.length - at.pos < COMMITTED;
+        // On a road with one lane every way on begins at its end, so only the braking distance counts.
+        let room = if self.facts.edges[facts.edge as usize].1 == 1 {
+            let kind = &self.kinds[at.kind as usize];
+            brake_gap(at.speed, kind.decel, kind.tau, self.dt) + 5.0
+        } else {
+            COMMITTED
+        };
+        let near = facts.internal || facts.length - at.pos < room;
         edges[leg..(leg + 1 + usize::from(near)).min(edges.len())].to_vec()
     }
 

@@ -121,7 +121,9 @@ impl Ambulance {
                 if let Some(order) = self.order {
                     desk.diary.stage(desk.now, order.call, Stage::Depart, Some(self.unit), Some(hospital));
                     self.leave_scene(&order, desk);
-                    self.drive(Duty::ToHospital(hospital), spot, order.category == Category::C1, desk);
+                    // Out of a jam at an incident one gets with siren only.
+                    let hurries = order.category == Category::C1 || order.incident.is_some();
+                    self.drive(Duty::ToHospital(hospital), spot, hurries, desk);
                 }
             }
             (Notice::Arrived, Duty::ToHospital(hospital)) => self.arrive_at_hospital(hospital, desk),
