@@ -10,7 +10,7 @@ use super::service::Service;
 use super::worker::Worker;
 use super::TwinError;
 use crate::city::network::Network;
-use crate::pipeline::analytics::{AnalystSettings, RoadIndex};
+use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, Stores};
 use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
 use crate::telemetry::TopicMap;
@@ -51,7 +51,7 @@ pub(crate) struct Intake {
     /// The stores.
     pub stores: Arc<Stores>,
     topics: Arc<TopicMap>,
-    analysis: AnalystSettings,
+    roads: Option<Arc<RoadIndex>>,
     /// What the services are to do.
     pub board: Arc<Board>,
 }
@@ -76,7 +76,7 @@ impl Intake {
             log: Arc::new(log),
             stores: Arc::new(stores),
             topics: Arc::clone(topics),
-            analysis: AnalystSettings { roads, ..AnalystSettings::default() },
+            roads,
             board: Arc::new(Board::default()),
         })
     }
@@ -92,7 +92,7 @@ impl Intake {
                 bus: Arc::clone(&bus),
                 keeper: Arc::clone(&keeper),
                 topics: Arc::clone(&self.topics),
-                analysis: self.analysis.clone(),
+                roads: self.roads.clone(),
                 board: Arc::clone(&self.board),
                 dies_after: dies_after.clone(),
             };

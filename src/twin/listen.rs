@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::intake::{Intake, PARTITIONS};
 use super::service::Supervision;
 use super::wire::listening;
 use crate::city::network::Network;
+use crate::pipeline::stores::Stores;
 use crate::pipeline::transport::Bus;
 use crate::telemetry::TopicMap;
 
@@ -74,7 +76,21 @@ pub fn listen(
     drop(supervision);
     Ok(Heard {
         messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
-        quarantined: intake.stores.quarantine().totals()?.by_reason,
+        quarantined: by_reason(&intake.stores)?,
         restarts: intake.board.restarts(),
     })
+}
+
+/// Messages in quarantine, by reason.
+fn by_reason(stores: &Stores) -> Result<BTreeMap<String, u64>, TwinError> {
+    let quarantine = stores.quarantine();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for ((_, reason), count) in quarantine.totals()?.counted {
+        *counts.entry(reason).or_default() += count;
+    }
+    quarantine.scan(&mut |message| {
+        *counts.entry(message.reason).or_default() += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(counts)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::{Board, Order};
-use crate::pipeline::analytics::{Analyst, AnalystSettings};
+use crate::pipeline::analytics::{Analyst, AnalystSettings, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Batch, Keeper, Quarantined, Row};
 use crate::pipeline::transport::{Bus, Logged};
@@ -35,8 +35,8 @@ pub(crate) struct Worker {
     pub keeper: Arc<dyn Keeper>,
     /// Which topics belong to which readings.
     pub topics: Arc<TopicMap>,
-    /// How windows are made.
-    pub analysis: AnalystSettings,
+    /// The roads readings are matched to, if they are known.
+    pub roads: Option<Arc<RoadIndex>>,
     /// What is to be done.
     pub board: Arc<Board>,
     /// For drills: die once after this many messages.
@@ -97,7 +97,7 @@ impl Worker {
     /// The desk as it was at the last checkpoint.
     fn resume(&self) -> Result<Desk, String> {
         let intake = Intake::new(self.partition, IntakeSettings::default());
-        let analyst = Analyst::new(self.partition, self.analysis.clone());
+        let analyst = Analyst::new(self.analysis());
         let Some(resume) = self.keeper.resume(self.partition).map_err(|e| e.to_string())? else {
             let from = self.bus.begin(self.partition);
             let batch = Batch { partition: self.partition, from, to: from, ..Batch::default() };
@@ -106,9 +106,13 @@ impl Worker {
         let cannot = |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
         let intake = Intake::restore(self.partition, IntakeSettings::default(), first).map_err(|e| cannot(&e.to_string()))?;
-        let analyst = Analyst::restore(self.partition, self.analysis.clone(), second).map_err(|e| cannot(&e.to_string()))?;
+        let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
         let (from, to) = (resume.next_offset, resume.next_offset);
         Ok(Desk { intake, analyst, batch: Batch { partition: self.partition, from, to, ..Batch::default() } })
+    }
+
+    fn analysis(&self) -> AnalystSettings {
+        AnalystSettings::new(self.partition, self.roads.clone())
     }
 
     fn take(&self, desk: &mut Desk, logged: &Logged) {
@@ -148,8 +152,8 @@ fn settle(desk: &mut Desk) {
 
 fn note(desk: &mut Desk, taken: Taken) {
     match taken {
-        Taken::Fresh { record, late } => {
-            desk.analyst.observe(&record, late);
+        Taken::Fresh { record, .. } => {
+            desk.analyst.observe(&record, desk.intake.watermark());
             desk.batch.records.push(record);
         }
         Taken::Quarantined(message) => desk.batch.quarantined.push(quarantined(message)),
@@ -169,7 +173,7 @@ fn quarantined(message: ingest::Quarantined) -> Quarantined {
 }
 
 fn row(row: &crate::pipeline::analytics::Row) -> Row {
-    Row { table: row.table().to_owned(), key: row.key(), json: row.json() }
+    Row { table: row.table().to_owned(), key: row.key(), json: row.json().into_bytes() }
 }
 
 /// Two states as one: the length of the first, the first, the second.

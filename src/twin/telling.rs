@@ -1,0 +1,174 @@
+//! From stores to the page: what the city told, in the values the report draws.
+//!
+//! Arranges only; windows were made by the analytics, accounts by the audit. Tables are read, counters are not.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::TwinError;
+use crate::city::scenario::LoadedScenario;
+use crate::pipeline::analytics::{self, CallChain, IncidentChain, Level, ParkingWindow};
+use crate::pipeline::stores::Stores;
+use crate::primitives::{SimDuration, SimTime, Timestamp};
+use crate::studies::report::{
+    AirWindow, Balance, Call, Chain, Congestion, Incident, ParkingInstant, Priority, RoadWindow, Telling,
+};
+use crate::telemetry::reading::{CallStatus, IncidentStatus, Severity};
+
+/// Length of the windows of roads and parking [s].
+const FIVE_MINUTES: SimDuration = SimDuration::milliseconds(300_000);
+/// Length of the windows of air [s].
+const QUARTER: SimDuration = SimDuration::milliseconds(900_000);
+
+/// Everything the page tells of the stores, from the measured beginning on.
+pub(super) fn of_stores(stores: &Stores, balance: Balance, loaded: &LoadedScenario) -> Result<Telling, TwinError> {
+    let clock = Clock { midnight: loaded.settings.midnight, from: loaded.measured_from };
+    Ok(Telling {
+        balance,
+        roads: roads(stores, &clock)?,
+        grading: Vec::new(),
+        calls: rows::<CallChain>(stores, "calls")?.iter().map(|row| call(row, &clock)).collect(),
+        incidents: rows::<IncidentChain>(stores, "incidents")?.iter().filter_map(|row| incident(row, &clock)).collect(),
+        air: air(stores, &clock)?,
+        parking: parking(stores, &clock)?,
+    })
+}
+
+/// Calendar time as the page has it.
+struct Clock {
+    midnight: Timestamp,
+    from: SimTime,
+}
+
+impl Clock {
+    fn at(&self, time: Timestamp) -> SimTime {
+        SimTime::ZERO + time.since(self.midnight)
+    }
+
+    /// The instant, unless it lies in the warm-up.
+    fn measured(&self, time: Timestamp) -> Option<SimTime> {
+        let at = self.at(time);
+        (at >= self.from).then_some(at)
+    }
+}
+
+/// Every row of a table.
+fn rows<T: serde::de::DeserializeOwned>(stores: &Stores, table: &str) -> Result<Vec<T>, TwinError> {
+    let (mut rows, mut bad) = (Vec::new(), None);
+    stores.tables().scan(table, "", &mut |key, json| match serde_json::from_slice(json) {
+        Ok(row) => {
+            rows.push(row);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            bad = Some(format!("the row `{key}` of the table `{table}` cannot be read: {error}"));
+            ControlFlow::Break(())
+        }
+    })?;
+    bad.map_or(Ok(rows), |sentence| Err(TwinError::Service(sentence)))
+}
+
+fn roads(stores: &Stores, clock: &Clock) -> Result<Vec<RoadWindow>, TwinError> {
+    let parts: Vec<analytics::RoadWindow> = rows(stores, "road_windows")?;
+    // Keys sort by window and road, so the parts of one lie together.
+    let whole = parts.chunk_by(|a, b| a.start == b.start && a.road == b.road).filter_map(analytics::merge);
+    Ok(whole.filter_map(|window| road(&window, clock)).collect())
+}
+
+fn road(window: &analytics::RoadWindow, clock: &Clock) -> Option<RoadWindow> {
+    let readings = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let sums = &window.sums;
+    Some(RoadWindow {
+        road: window.road.to_string(),
+        begin: clock.measured(window.start)?,
+        length: FIVE_MINUTES,
+        flow: window.flow_veh_h,
+        speed: window.speed_kmh,
+        occupancy: window.occupancy_percent,
+        congestion: window.level.map(|level| match level {
+            Level::Free => Congestion::Free,
+            Level::Moderate => Congestion::Moderate,
+            Level::Heavy => Congestion::Heavy,
+            Level::Stopped => Congestion::Stopped,
+        }),
+        loops: u32::try_from(sums.loops.len()).unwrap_or(u32::MAX),
+        cameras: u32::from(sums.camera_observed_ms > 0),
+        trackers: readings(sums.fixes),
+    })
+}
+
+fn call(row: &CallChain, clock: &Clock) -> Call {
+    let when = |status| row.chain.iter().find(|step| step.status == status).map(|step| clock.at(step.at));
+    Call {
+        id: row.call.to_string(),
+        priority: match row.severity {
+            Severity::Critical => Priority::C1,
+            Severity::High => Priority::C2,
+            Severity::Medium => Priority::C3,
+            Severity::Low => Priority::C4,
+        },
+        chain: Chain {
+            call: when(CallStatus::Received),
+            answer: when(CallStatus::Answered),
+            queue: when(CallStatus::Queued),
+            dispatch: when(CallStatus::Dispatched),
+            enroute: when(CallStatus::EnRoute),
+            arrive: when(CallStatus::AtScene),
+            patient: when(CallStatus::WithPatient),
+            depart: when(CallStatus::Transporting),
+            hospital: when(CallStatus::AtHospital),
+            handover: when(CallStatus::HandedOver),
+            clear: when(CallStatus::Closed),
+        },
+        unit: row.unit.as_ref().map(ToString::to_string),
+        hospital: row.hospital.as_ref().map(ToString::to_string),
+        siren: matches!(row.severity, Severity::Critical | Severity::High),
+    }
+}
+
+fn incident(row: &IncidentChain, clock: &Clock) -> Option<Incident> {
+    let when = |status| row.chain.iter().find(|step| step.status == status).map(|step| clock.at(step.at));
+    Some(Incident {
+        id: row.incident.to_string(),
+        kind: row.kind.to_string(),
+        road: row.road.to_string(),
+        lanes: row.lanes_blocked,
+        begin: when(IncidentStatus::Reported)?,
+        end: when(IncidentStatus::Cleared),
+    })
+}
+
+fn air(stores: &Stores, clock: &Clock) -> Result<Vec<AirWindow>, TwinError> {
+    let windows: Vec<analytics::AirWindow> = rows(stores, "air_windows")?;
+    let window = |row: &analytics::AirWindow| {
+        Some(AirWindow {
+            station: row.device.to_string(),
+            begin: clock.measured(row.start)?,
+            length: QUARTER,
+            pm2_5: row.pm2_5,
+            no2: row.no2,
+            pm2_5_true: None,
+            no2_true: None,
+        })
+    };
+    Ok(windows.iter().filter_map(window).collect())
+}
+
+fn parking(stores: &Stores, clock: &Clock) -> Result<Vec<ParkingInstant>, TwinError> {
+    let mut instants: BTreeMap<SimTime, (u64, u64)> = BTreeMap::new();
+    for row in rows::<ParkingWindow>(stores, "parking_windows")? {
+        if let Some(begin) = clock.measured(row.start) {
+            let (bays, taken) = instants.entry(begin + FIVE_MINUTES).or_default();
+            *bays += row.bays;
+            *taken += row.taken;
+        }
+    }
+    let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let instant = |(time, (bays, taken))| ParkingInstant {
+        time,
+        bays: count(bays),
+        occupied: count(taken),
+        occupied_true: None,
+    };
+    Ok(instants.into_iter().map(instant).collect())
+}
