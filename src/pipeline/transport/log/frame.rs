@@ -120,12 +120,12 @@ pub(super) fn body(head: &Head, bytes: &[u8]) -> Option<std::ops::Range<usize>> 
     (crc32fast::hash(bytes.get(range.clone())?) == head.crc).then_some(range)
 }
 
-/// The first place at or after `from` where a whole and sound frame with a later offset begins.
-pub(super) fn next_sound(bytes: &[u8], from: usize, after: u64) -> Option<usize> {
+/// The first place at or after `from` where a whole and sound frame of messages from `first` on begins.
+pub(super) fn next_sound(bytes: &[u8], from: usize, first: u64) -> Option<usize> {
     let magic = FRAME_MAGIC.to_le_bytes();
     (from..bytes.len().saturating_sub(FRAME_HEAD)).find(|at| {
         let rest = &bytes[*at..];
-        rest[..4] == magic && head(rest).is_some_and(|head| head.first > after && body(&head, rest).is_some())
+        rest[..4] == magic && head(rest).is_some_and(|head| head.first >= first && body(&head, rest).is_some())
     })
 }
 

@@ -118,14 +118,13 @@ impl Lane {
         let mut segments: Vec<Segment> = Vec::new();
         for (index, (base, path)) in bases.iter().enumerate() {
             let bytes = fs::metadata(path).map_err(BusError::io("read", path))?.len();
-            let segment = match bases.get(index + 1) {
+            let segment = if let Some((next, _)) = bases.get(index + 1) {
                 // Earlier segments were whole when the next one was begun; their frames are checked when they are read.
-                Some((next, _)) => Segment::new(path.clone(), *base, *next, bytes),
-                None => {
-                    let (end, whole) = recover(path, *base)?;
-                    torn += bytes.saturating_sub(whole);
-                    Segment::new(path.clone(), *base, end, whole)
-                }
+                Segment::new(path.clone(), *base, *next, bytes)
+            } else {
+                let (end, whole) = recover(path, *base)?;
+                torn += bytes.saturating_sub(whole);
+                Segment::new(path.clone(), *base, end, whole)
             };
             segments.push(segment);
         }
@@ -260,7 +259,11 @@ fn recover(path: &Path, base: u64) -> Result<(u64, u64), BusError> {
         return Ok((base, 0));
     }
     if bytes[..SEGMENT_HEAD] != frame::segment_head(base) {
-        return damaged(0, "it does not begin as a segment of this log does");
+        // The head is durable before the first message: without messages behind it, a crash has torn it.
+        return match frame::next_sound(&bytes, 0, base) {
+            Some(_) => damaged(0, "it does not begin as a segment of this log does"),
+            None => Ok((base, 0)),
+        };
     }
     let (mut at, mut next) = (SEGMENT_HEAD, base);
     while at < bytes.len() {
@@ -273,7 +276,7 @@ fn recover(path: &Path, base: u64) -> Result<(u64, u64), BusError> {
             }
             Some(head) if head.first != next => return damaged(at, "a frame out of order begins there"),
             // The head is whole, so it says where the next frame would begin; bytes in between are a client's and prove nothing.
-            Some(head) => match frame::next_sound(&bytes, at.saturating_add(head.frame()), next) {
+            Some(head) => match frame::next_sound(&bytes, at.saturating_add(head.frame()), head.end()) {
                 Some(_) => return damaged(at, "its checksum does not match, and sound messages follow"),
                 None => break,
             },
