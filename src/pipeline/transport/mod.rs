@@ -16,11 +16,17 @@
 mod bus;
 #[cfg(test)]
 mod conformance;
+mod listener;
 mod log;
 mod memory;
 mod message;
+mod publisher;
+#[cfg(test)]
+mod tests;
 
 pub use bus::{Bus, BusError, Done};
+pub use listener::{ListenError, Listener, ListenerLimits, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;
 pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
+pub use publisher::{Credentials, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions, Target};

@@ -1,0 +1,222 @@
+//! The MQTT listener inside the binary: 3.1.1 and 5 on one port, acknowledging only what the bus says is durable.
+//!
+//! Quality of service 0, 1 and, in 3.1.1, 2 (in MQTT 5 it announces 1 as the highest). Serves subscribers with wildcards,
+//! retained messages and quality of service 0 and 1. Sessions end with their connection. Meant for this machine and networks
+//! one trusts: no encryption, and names and passwords are not asked for. Whatever a client sends, only its own connection
+//! suffers, and the reason is counted.
+
+mod connection;
+mod counters;
+mod hub;
+mod session;
+mod topics;
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use self::counters::ListenerStats;
+
+use self::connection::TheConnection;
+use self::counters::{Counters, Refusal, add};
+use self::hub::Hub;
+use super::bus::{Bus, BusError};
+use super::message::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
+
+/// What the listener allows its clients; each limit says what happens there.
+#[derive(Debug, Clone)]
+pub struct ListenerLimits {
+    /// Connections at once; more are closed at once.
+    pub connections: usize,
+    /// Longest packet [bytes]; a longer one ends its connection.
+    pub packet_bytes: usize,
+    /// Longest client identifier [bytes]; a longer one is turned away.
+    pub client_id_bytes: usize,
+    /// A connection without CONNECT is closed after this time; one that ends has as long to take the last words.
+    pub connect_timeout: Duration,
+    /// MQTT 5's Receive Maximum: a client that sends more messages than this without waiting for answers is disconnected.
+    pub receive_maximum: u16,
+    /// Reads of one connection that wait for the disk; beyond it the socket is not read.
+    pub rounds: usize,
+    /// Bytes of one connection that wait for the disk; beyond it the socket is not read.
+    pub waiting_bytes: usize,
+    /// The same for all connections together; beyond it they take turns.
+    pub waiting_bytes_total: usize,
+    /// Messages that wait for one subscriber; beyond it its messages are dropped and counted.
+    pub subscriber_queue: usize,
+    /// Filters of one client; more are refused in SUBACK.
+    pub filters_per_client: usize,
+    /// Topics whose last message is kept for later subscribers; more are not kept, and counted.
+    pub retained_max: usize,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            packet_bytes: PAYLOAD_BYTES_MAX + TOPIC_BYTES_MAX + 1024,
+            client_id_bytes: 256,
+            connect_timeout: Duration::from_secs(10),
+            receive_maximum: 8192,
+            rounds: 256,
+            waiting_bytes: 2 << 20,
+            waiting_bytes_total: 32 << 20,
+            subscriber_queue: 1024,
+            filters_per_client: 64,
+            retained_max: 4096,
+        }
+    }
+}
+
+/// Why there is no listener.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}; choose another address, or port 0 for any free one")]
+pub struct ListenError {
+    /// Where it was to listen.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    bus: Arc<dyn Bus>,
+    hub: Hub,
+    counters: Arc<Counters>,
+    limits: ListenerLimits,
+    /// Bytes that may still be handed to the bus.
+    room: Arc<Semaphore>,
+    failed: watch::Sender<Option<BusError>>,
+    assigned: AtomicU64,
+}
+
+impl Shared {
+    /// An identifier for a client that brings none.
+    fn next_client_id(&self) -> String {
+        format!("citytwin-assigned-{}", self.assigned.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A listener at work.
+#[derive(Debug)]
+pub struct Listener {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    closing: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Listens on an address (port 0 for any free one) and serves on the runtime until shut down.
+    ///
+    /// # Errors
+    /// When the address is taken or not of this machine.
+    pub fn spawn(
+        runtime: &Handle,
+        address: SocketAddr,
+        bus: Arc<dyn Bus>,
+        limits: ListenerLimits,
+    ) -> Result<Self, ListenError> {
+        let failed = |source| ListenError { address, source };
+        let socket = StdListener::bind(address).map_err(failed)?;
+        socket.set_nonblocking(true).map_err(failed)?;
+        let bound = socket.local_addr().map_err(failed)?;
+        let entered = runtime.enter();
+        let socket = TcpListener::from_std(socket).map_err(failed)?;
+        drop(entered);
+        let counters = Arc::new(Counters::default());
+        let shared = Arc::new(Shared {
+            bus,
+            hub: Hub::new(Arc::clone(&counters), limits.clone()),
+            counters,
+            room: Arc::new(Semaphore::new(limits.waiting_bytes_total.clamp(1, Semaphore::MAX_PERMITS))),
+            limits,
+            failed: watch::Sender::new(None),
+            assigned: AtomicU64::new(0),
+        });
+        let closing = watch::Sender::new(false);
+        let task = runtime.spawn(serve(socket, Arc::clone(&shared), closing.subscribe()));
+        Ok(Self { address: bound, shared, closing, task })
+    }
+
+    /// Where it listens, with the port it got.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> ListenerStats {
+        self.shared.counters.stats()
+    }
+
+    /// The last reason why messages could not be stored; since then they have not been acknowledged.
+    pub fn failure(&self) -> Option<BusError> {
+        self.shared.failed.borrow().clone()
+    }
+
+    /// Waits until messages cannot be stored, and says why.
+    pub async fn failed(&self) -> BusError {
+        let mut failed = self.shared.failed.subscribe();
+        loop {
+            let error = failed.borrow_and_update().clone();
+            match error {
+                Some(error) => return error,
+                // The sender lives as long as `self`.
+                None => drop(failed.changed().await),
+            }
+        }
+    }
+
+    /// Stops listening and reading; returns when everything taken is durable and answered, or cannot be.
+    pub async fn shutdown(self) -> ListenerStats {
+        self.closing.send_replace(true);
+        // A panic of the task has ended it as well.
+        let _ = self.task.await;
+        self.shared.counters.stats()
+    }
+}
+
+/// Accepts connections until told to close, then waits for those there are.
+async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok(_) if tasks.len() >= shared.limits.connections => shared.counters.refuse(Refusal::TooManyConnections),
+                Ok((stream, _)) => {
+                    add(&shared.counters.accepted, 1);
+                    add(&shared.counters.open, 1);
+                    tasks.spawn(TheConnection::new(Arc::clone(&shared), stream, closing.clone()).run());
+                }
+                // Out of file handles, as a rule: wait for a connection to end, or a moment.
+                Err(_) => {
+                    shared.counters.refuse(Refusal::TooManyConnections);
+                    let moment = tokio::time::timeout(Duration::from_millis(100), tasks.join_next());
+                    if let Ok(Some(ended)) = moment.await {
+                        count_end(&shared, &ended);
+                    }
+                }
+            },
+            Some(ended) = tasks.join_next() => count_end(&shared, &ended),
+            _ = closing.changed() => break,
+        }
+    }
+    drop(socket);
+    while let Some(ended) = tasks.join_next().await {
+        count_end(&shared, &ended);
+    }
+}
+
+fn count_end(shared: &Shared, ended: &Result<(), tokio::task::JoinError>) {
+    shared.counters.open.fetch_sub(1, Ordering::Relaxed);
+    if ended.is_err() {
+        shared.counters.refuse(Refusal::Internal);
+    }
+}

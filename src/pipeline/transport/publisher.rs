@@ -1,0 +1,264 @@
+//! Publishers: messages go to a broker over MQTT, a connection per partition, and whoever publishes waits when it is slow.
+//!
+//! At least once: a message is kept until its PUBACK comes and sent again after a lost connection, in the old order, whether or
+//! not the broker remembers a session. Topics go to connections as they go to partitions, so a topic's messages keep their
+//! order. Works with the listener next door and with any broker of MQTT 3.1.1 or 5. Does not read environment or files:
+//! credentials are handed in.
+
+mod connection;
+mod lane;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use self::lane::Lane;
+use super::message::{Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
+
+/// Which MQTT is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT 3.1.1.
+    V311,
+    /// MQTT 5.
+    V5,
+}
+
+/// A broker's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Target {
+    /// Reads `mqtt://host:port`; the port may be left out and is 1883 then.
+    ///
+    /// # Errors
+    /// A sentence saying what is wrong, when it is something else, carries credentials, or wants encryption.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = match text.split_once("://") {
+            Some(("mqtt", rest)) => rest.strip_suffix('/').unwrap_or(rest),
+            Some(("mqtts" | "ssl", _)) => {
+                return Err("encrypted MQTT is not supported; use mqtt://host:port".to_owned());
+            }
+            _ => return Err("a broker is named as mqtt://host:port".to_owned()),
+        };
+        if rest.contains('@') {
+            return Err("user and password do not belong into the address".to_owned());
+        }
+        let (host, port) = match rest.rsplit_once(':') {
+            // Colons inside brackets belong to an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => {
+                let number = port.parse().ok().filter(|port| *port > 0);
+                (host, number.ok_or_else(|| format!("`{port}` is no port; it is a number from 1 to 65535"))?)
+            }
+            _ => (rest, 1883),
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        if bare.is_empty() || !bare.chars().all(known) {
+            return Err(format!("`{host}` is no name of a host"));
+        }
+        Ok(Self { host: bare.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bracketed = self.host.contains(':');
+        let (open, close) = if bracketed { ("[", "]") } else { ("", "") };
+        write!(f, "mqtt://{open}{}{close}:{}", self.host, self.port)
+    }
+}
+
+/// User and password for a broker; never shown.
+#[derive(Clone)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// How to publish.
+#[derive(Debug, Clone)]
+pub struct PublisherOptions {
+    /// Which MQTT.
+    pub protocol: Protocol,
+    /// Connections, one per partition.
+    pub partitions: u16,
+    /// Client identifiers are this, a hyphen and the partition; two publishers of one name would take turns in throwing each
+    /// other out.
+    pub name: String,
+    /// Messages of one connection on their way without PUBACK, at most; a broker may ask for less.
+    pub window: u16,
+    /// Messages of one connection kept in all, on their way or waiting for it; at the limit publishing blocks.
+    pub messages_max: usize,
+    /// The same in bytes of topics and payloads.
+    pub bytes_max: usize,
+    /// A broker silent for longer is taken for gone.
+    pub keep_alive: Duration,
+    /// Without a broker for so long, the publisher gives up.
+    pub give_up: Duration,
+    /// For the broker, if it asks.
+    pub credentials: Option<Credentials>,
+}
+
+impl PublisherOptions {
+    /// Default sizes: 2,000 on their way, 8,192 messages or 8 MiB kept, keep-alive 60 s, giving up after 30 s.
+    pub fn new(protocol: Protocol, partitions: u16, name: impl Into<String>) -> Self {
+        Self {
+            protocol,
+            partitions: partitions.max(1),
+            name: name.into(),
+            window: 2000,
+            messages_max: 8192,
+            bytes_max: 8 << 20,
+            keep_alive: Duration::from_mins(1),
+            give_up: Duration::from_secs(30),
+            credentials: None,
+        }
+    }
+}
+
+/// Why nothing more is published. What had its PUBACK is with the broker; [`PublisherCounts`] says how much had not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// No connection within the time given.
+    #[error(
+        "cannot reach the broker {target} for {} s: {cause}; see that it runs and that the address is right",
+        waited.as_secs()
+    )]
+    Unreachable {
+        /// Which broker.
+        target: Target,
+        /// How long it was tried.
+        waited: Duration,
+        /// The last attempt's end.
+        cause: String,
+    },
+    /// The broker does not want us.
+    #[error("the broker {target} refuses the connection: {reason}")]
+    Refused {
+        /// Which broker.
+        target: Target,
+        /// In its words.
+        reason: String,
+    },
+    /// The broker does not want a message.
+    #[error("the broker {target} refuses a message to `{topic}`: {reason}")]
+    Rejected {
+        /// Which broker.
+        target: Target,
+        /// The message's topic.
+        topic: Arc<str>,
+        /// In its words.
+        reason: String,
+    },
+    /// Topic or payload is longer than allowed; nothing was sent.
+    #[error(
+        "a message to `{topic}` is too long: topics have at most {TOPIC_BYTES_MAX} bytes, payloads {PAYLOAD_BYTES_MAX}"
+    )]
+    TooLarge {
+        /// The message's topic.
+        topic: Arc<str>,
+    },
+    /// The publisher is closed.
+    #[error("the publisher is closed")]
+    Closed,
+}
+
+/// What a publisher has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PublisherCounts {
+    /// Messages taken.
+    pub published: u64,
+    /// Messages the broker has acknowledged.
+    pub acknowledged: u64,
+    /// Messages sent once more after a lost connection.
+    pub resent: u64,
+    /// Connections made again after the first.
+    pub reconnects: u64,
+}
+
+/// Publishes messages, blocking whoever publishes while the broker is slow.
+#[derive(Debug)]
+pub struct Publisher {
+    lanes: Vec<Arc<Lane>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Publisher {
+    /// Begins to connect, on the runtime's threads; what is published waits until there is a connection.
+    pub fn connect(runtime: &Handle, target: &Target, options: &PublisherOptions) -> Self {
+        let lanes: Vec<Arc<Lane>> = (0..options.partitions.max(1)).map(|_| Arc::new(Lane::new(options))).collect();
+        let tasks = lanes.iter().enumerate().map(|(number, lane)| {
+            runtime.spawn(connection::run(Arc::clone(lane), target.clone(), options.clone(), number))
+        });
+        Self { tasks: tasks.collect(), lanes }
+    }
+
+    /// Takes a message. Blocks while its connection keeps as many as it may: not for the threads of an async runtime.
+    ///
+    /// # Errors
+    /// When the message is too long, or when the publisher has given up on the broker.
+    pub fn publish(&self, message: Message) -> Result<(), PublishError> {
+        if message.topic.len() > TOPIC_BYTES_MAX || message.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(PublishError::TooLarge { topic: message.topic });
+        }
+        let lanes = u16::try_from(self.lanes.len()).unwrap_or(u16::MAX);
+        self.lanes[usize::from(partition_of(&message.topic, lanes))].put(message)
+    }
+
+    /// Returns when every message taken has its PUBACK. Blocks: not for the threads of an async runtime.
+    ///
+    /// # Errors
+    /// When the publisher gives up on the broker.
+    pub fn flush(&self) -> Result<(), PublishError> {
+        self.lanes.iter().for_each(|lane| lane.hurry());
+        self.lanes.iter().try_for_each(|lane| lane.wait_until_empty())
+    }
+
+    /// What it has done so far, over all connections.
+    pub fn counts(&self) -> PublisherCounts {
+        let mut sum = PublisherCounts::default();
+        for lane in &self.lanes {
+            lane.add_counts(&mut sum);
+        }
+        sum
+    }
+
+    /// Flushes, says goodbye to the broker and waits until the connections are closed.
+    ///
+    /// # Errors
+    /// When the publisher gives up on the broker.
+    pub async fn close(mut self) -> Result<PublisherCounts, PublishError> {
+        self.lanes.iter().for_each(|lane| lane.close());
+        for task in std::mem::take(&mut self.tasks) {
+            // A panic of the task has ended it as well, and is seen below as messages left.
+            let _ = task.await;
+        }
+        self.lanes.iter().try_for_each(|lane| lane.left())?;
+        Ok(self.counts())
+    }
+}
+
+impl Drop for Publisher {
+    /// Lets the connections go; what has no PUBACK yet may or may not reach the broker.
+    fn drop(&mut self) {
+        self.lanes.iter().for_each(|lane| lane.abandon());
+    }
+}

@@ -1,0 +1,263 @@
+//! One connection to the broker: made again whenever it breaks, until the broker stays away for too long.
+//!
+//! Writes many messages per system call and reads many answers per system call. Keeps nothing that a broken connection would
+//! lose: that is the lane's.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::lane::{Lane, Next};
+use super::wire::{Said, Wire, WireError};
+use super::{PublishError, PublisherOptions, Target};
+
+/// Bytes written to the socket at once, about.
+const OUT_BYTES: usize = 64 * 1024;
+/// First and longest wait between two attempts.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// A broker that takes connections and breaks them before it acknowledges anything gets so many chances.
+const FRUITLESS_MAX: u32 = 20;
+/// Messages wait at most so long for company before they are sent.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// Why a connection is of no use.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    #[error("{0}")]
+    Said(String),
+    /// Trying again would be of no use either.
+    #[error("{0}")]
+    Final(PublishError),
+}
+
+/// Keeps a lane connected until it is closed, abandoned, or without hope.
+pub(super) async fn run(lane: Arc<Lane>, target: Target, options: PublisherOptions, number: usize) {
+    let mut connection = TheConnection {
+        lane: &lane,
+        target: &target,
+        options: &options,
+        client_id: format!("{}-{number}", options.name),
+        wire: Wire(options.protocol),
+        out: BytesMut::with_capacity(2 * OUT_BYTES),
+        input: BytesMut::with_capacity(16 * 1024),
+        ids: Vec::new(),
+        cause: "no answer".to_owned(),
+        welcomed: false,
+        fruitful: false,
+    };
+    let mut fruitless = 0;
+    loop {
+        let made = timeout(options.give_up, connection.make()).await;
+        let broken = match made {
+            Ok(Ok((stream, window))) => connection.serve(stream, window).await,
+            Ok(Err(error)) => Err(Broken::Final(error)),
+            Err(_) => {
+                let cause = std::mem::take(&mut connection.cause);
+                Err(Broken::Final(PublishError::Unreachable { target: target.clone(), waited: options.give_up, cause }))
+            }
+        };
+        match broken {
+            Ok(()) => return,
+            Err(Broken::Final(error)) => return lane.fail(error),
+            Err(_) if lane.is_abandoned() => return,
+            Err(broken) => connection.cause = broken.to_string(),
+        }
+        fruitless = if connection.fruitful || !lane.awaits_answers() { 0 } else { fruitless + 1 };
+        if fruitless >= FRUITLESS_MAX {
+            let reason =
+                format!("it broke {FRUITLESS_MAX} connections in a row, at last because: {}", connection.cause);
+            return lane.fail(PublishError::Refused { target, reason });
+        }
+        if fruitless > 0 {
+            let _ = timeout(backoff(fruitless), pending::<()>()).await;
+        }
+    }
+}
+
+/// How long to wait before the next attempt: doubled each time.
+fn backoff(attempt: u32) -> Duration {
+    BACKOFF.0.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX)).min(BACKOFF.1)
+}
+
+struct TheConnection<'a> {
+    lane: &'a Lane,
+    target: &'a Target,
+    options: &'a PublisherOptions,
+    client_id: String,
+    wire: Wire,
+    out: BytesMut,
+    input: BytesMut,
+    ids: Vec<u16>,
+    /// What ended the last attempt.
+    cause: String,
+    /// Whether there has been a connection.
+    welcomed: bool,
+    /// Whether the last one brought a message to the broker.
+    fruitful: bool,
+}
+
+impl TheConnection<'_> {
+    /// Tries until the broker says welcome; how long is the caller's business.
+    async fn make(&mut self) -> Result<(TcpStream, usize), PublishError> {
+        for attempt in 1_u32.. {
+            if self.lane.is_abandoned() {
+                break;
+            }
+            match self.try_once().await {
+                Ok(made) => return Ok(made),
+                Err(Broken::Final(error)) => return Err(error),
+                Err(broken) => self.cause = broken.to_string(),
+            }
+            let _ = timeout(backoff(attempt), self.lane.work.notified()).await;
+        }
+        Err(PublishError::Closed)
+    }
+
+    async fn try_once(&mut self) -> Result<(TcpStream, usize), Broken> {
+        let mut stream = TcpStream::connect((self.target.host.as_str(), self.target.port)).await?;
+        stream.set_nodelay(true)?;
+        self.out.clear();
+        self.input.clear();
+        let keep_alive = u16::try_from(self.options.keep_alive.as_secs()).unwrap_or(u16::MAX);
+        self.wire.connect(&self.client_id, keep_alive, self.options.credentials.as_ref(), &mut self.out)?;
+        stream.write_all_buf(&mut self.out).await?;
+        loop {
+            if let Some(said) = self.wire.read(&mut self.input)? {
+                return match said {
+                    Said::Welcome(window) => Ok((stream, usize::from(window.min(self.options.window).max(1)))),
+                    Said::Refused { reason, again: true } => Err(Broken::Said(reason)),
+                    Said::Refused { reason, again: false } => {
+                        Err(Broken::Final(PublishError::Refused { target: self.target.clone(), reason }))
+                    }
+                    _ => Err(Broken::Said("it does not answer CONNECT with CONNACK".to_owned())),
+                };
+            }
+            if stream.read_buf(&mut self.input).await? == 0 {
+                return Err(Broken::Said("it closes the connection".to_owned()));
+            }
+        }
+    }
+
+    /// Sends and hears until everything is done (Ok) or the connection breaks.
+    async fn serve(&mut self, stream: TcpStream, window: usize) -> Result<(), Broken> {
+        self.fruitful = false;
+        let (wire, out) = (self.wire, &mut self.out);
+        let mut written = Ok(());
+        self.lane.send_again(self.welcomed, |id, message| {
+            if written.is_ok() {
+                written = wire.publish(message, id, true, out);
+            }
+        });
+        written?;
+        self.welcomed = true;
+        let mut ticks = interval((self.options.keep_alive / 2).max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
+        let mut silent_ticks = 0;
+        loop {
+            if self.fill(window)? == Next::End {
+                Wire::disconnect(&mut self.out);
+                // Nothing is left to lose.
+                let _ = write_all(&stream, &mut self.out).await;
+                return Ok(());
+            }
+            while !self.out.is_empty() {
+                match stream.try_write(&self.out) {
+                    Ok(sent) => drop(self.out.split_to(sent)),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let interest =
+                if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+            tokio::select! {
+                biased;
+                ready = stream.ready(interest) => {
+                    if ready?.is_readable() && self.hear(&stream)? {
+                        silent_ticks = 0;
+                    }
+                }
+                () = self.lane.work.notified() => {
+                    if !self.lane.worth_sending() {
+                        let _ = timeout(GATHER, self.lane.work.notified()).await;
+                    }
+                }
+                _ = ticks.tick() => {
+                    silent_ticks += 1;
+                    if silent_ticks > 2 {
+                        return Err(Broken::Said("it has been silent for longer than the keep-alive".to_owned()));
+                    }
+                    Wire::ping(&mut self.out);
+                }
+            }
+        }
+    }
+
+    /// Writes new messages into the buffer while it has room.
+    fn fill(&mut self, window: usize) -> Result<Next, WireError> {
+        let (wire, out) = (self.wire, &mut self.out);
+        if out.len() >= OUT_BYTES {
+            return Ok(Next::Wait);
+        }
+        let mut written = Ok(());
+        let next = self.lane.send_new(window, |id, message| {
+            written = wire.publish(message, id, false, out);
+            written.is_ok() && out.len() < OUT_BYTES
+        });
+        written.map(|()| next)
+    }
+
+    /// Reads what there is; whether there was anything.
+    fn hear(&mut self, stream: &TcpStream) -> Result<bool, Broken> {
+        match stream.try_read_buf(&mut self.input) {
+            Ok(0) => return Err(Broken::Said("it closes the connection".to_owned())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        self.ids.clear();
+        let mut end = Ok(true);
+        while let Some(said) = self.wire.read(&mut self.input)? {
+            match said {
+                Said::Acknowledged(id) => self.ids.push(id),
+                Said::Rejected(id, reason) => {
+                    let topic = self.lane.topic_of(id).unwrap_or_default();
+                    let target = self.target.clone();
+                    end = Err(Broken::Final(PublishError::Rejected { target, topic, reason }));
+                }
+                Said::Goodbye(reason) => end = Err(Broken::Said(reason)),
+                // It answers pings, so it is no broker that only takes connections and breaks them.
+                Said::Alive | Said::Welcome(_) | Said::Refused { .. } => self.fruitful = true,
+            }
+        }
+        if !self.ids.is_empty() {
+            self.fruitful = true;
+            let nobody = |id| Broken::Said(format!("it acknowledges message {id}, which was not sent"));
+            self.lane.acknowledge(&self.ids).map_err(nobody)?;
+        }
+        self.input.reserve(4096);
+        end
+    }
+}
+
+async fn write_all(stream: &TcpStream, out: &mut BytesMut) -> io::Result<()> {
+    while !out.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(out) {
+            Ok(sent) => drop(out.split_to(sent)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
