@@ -200,21 +200,21 @@ async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Rec
                     shared.counters.refuse(Refusal::TooManyConnections);
                     let moment = tokio::time::timeout(Duration::from_millis(100), tasks.join_next());
                     if let Ok(Some(ended)) = moment.await {
-                        count_end(&shared, ended);
+                        count_end(&shared, &ended);
                     }
                 }
             },
-            Some(ended) = tasks.join_next() => count_end(&shared, ended),
+            Some(ended) = tasks.join_next() => count_end(&shared, &ended),
             _ = closing.changed() => break,
         }
     }
     drop(socket);
     while let Some(ended) = tasks.join_next().await {
-        count_end(&shared, ended);
+        count_end(&shared, &ended);
     }
 }
 
-fn count_end(shared: &Shared, ended: Result<(), tokio::task::JoinError>) {
+fn count_end(shared: &Shared, ended: &Result<(), tokio::task::JoinError>) {
     shared.counters.open.fetch_sub(1, Ordering::Relaxed);
     if ended.is_err() {
         shared.counters.refuse(Refusal::Internal);

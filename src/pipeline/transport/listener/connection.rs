@@ -97,8 +97,6 @@ impl TheConnection {
 
     /// Serves the client until one of both leaves and everything taken is durable.
     pub(super) async fn run(mut self) {
-        // The first tick of an interval comes at once.
-        self.ticks.tick().await;
         loop {
             self.flush();
             if self.leaving && self.rounds.is_empty() && (self.dead || self.session.out.is_empty()) {
@@ -260,7 +258,6 @@ impl TheConnection {
                 }
                 Heard::Connect { client_id, keep_alive, may_assign } => {
                     self.connect(&client_id, keep_alive, may_assign);
-                    self.ticks.tick().await;
                 }
                 Heard::Subscribe { id, asked } => self.subscribe(id, asked),
                 Heard::Unsubscribe { id, filters } => self.unsubscribe(id, &filters),
@@ -393,5 +390,7 @@ impl TheConnection {
 fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick would come at once.
+    ticks.reset();
     ticks
 }

@@ -131,7 +131,7 @@ impl Session {
         }
         self.begun = true;
         let mut cursor = Cursor::new(bytes);
-        while (cursor.position() as usize) < bytes.len() {
+        while cursor.position() < bytes.len() as u64 {
             let before = heard.len();
             let events = self.core.recv(&mut cursor);
             self.take(events, heard);
@@ -239,7 +239,7 @@ impl Session {
             _ => v3_1_1::Pubcomp::builder().packet_id(id).build().ok().map(Into::into),
         };
         match packet {
-            Some(packet) => self.send(packet),
+            Some(packet) => self.send(Some(packet)),
             None => self.end(Refusal::Malformed, heard),
         }
     }
@@ -272,7 +272,9 @@ impl Session {
         heard.push(Heard::Unsubscribe { id, filters });
     }
 
-    fn send(&mut self, packet: Packet) {
+    /// Sends a packet, if it could be made.
+    fn send(&mut self, packet: Option<Packet>) {
+        let Some(packet) = packet else { return };
         let mut heard = Vec::new();
         let events = self.core.send(packet);
         self.take(events, &mut heard);
@@ -287,26 +289,23 @@ impl Session {
     /// Welcomes a client; tells it its identifier if that was chosen here.
     pub(super) fn accept(&mut self, assigned: Option<&str>) {
         self.connected = true;
-        let packet: Option<Packet> = match self.version {
-            Version::V5_0 => {
-                let mut properties: Properties = Vec::new();
-                // Sessions end with their connection, and this says so in the words of the standard.
-                properties.extend(SessionExpiryInterval::new(0).ok().map(Property::from));
-                properties.extend(ReceiveMaximum::new(self.receive_maximum).ok().map(Property::from));
-                properties.extend(MaximumQos::new(1).ok().map(Property::from));
-                properties.extend(SubscriptionIdentifierAvailable::new(0).ok().map(Property::from));
-                properties.extend(SharedSubscriptionAvailable::new(0).ok().map(Property::from));
-                let assigned = assigned.and_then(|id| AssignedClientIdentifier::new(id).ok());
-                properties.extend(assigned.map(Property::from));
-                let connack = v5_0::Connack::builder().session_present(false).reason_code(ConnectReasonCode::Success);
-                connack.props(properties).build().ok().map(Into::into)
-            }
-            _ => {
-                let connack = v3_1_1::Connack::builder().session_present(false);
-                connack.return_code(ConnectReturnCode::Accepted).build().ok().map(Into::into)
-            }
+        let packet: Option<Packet> = if self.version == Version::V5_0 {
+            let mut properties: Properties = Vec::new();
+            // Sessions end with their connection, and this says so in the words of the standard.
+            properties.extend(SessionExpiryInterval::new(0).ok().map(Property::from));
+            properties.extend(ReceiveMaximum::new(self.receive_maximum).ok().map(Property::from));
+            properties.extend(MaximumQos::new(1).ok().map(Property::from));
+            properties.extend(SubscriptionIdentifierAvailable::new(0).ok().map(Property::from));
+            properties.extend(SharedSubscriptionAvailable::new(0).ok().map(Property::from));
+            let assigned = assigned.and_then(|id| AssignedClientIdentifier::new(id).ok());
+            properties.extend(assigned.map(Property::from));
+            let connack = v5_0::Connack::builder().session_present(false).reason_code(ConnectReasonCode::Success);
+            connack.props(properties).build().ok().map(Into::into)
+        } else {
+            let connack = v3_1_1::Connack::builder().session_present(false);
+            connack.return_code(ConnectReturnCode::Accepted).build().ok().map(Into::into)
         };
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
     }
 
     /// Turns a client away before it is welcome.
@@ -321,7 +320,7 @@ impl Session {
             }
             _ => v3_1_1::Connack::builder().session_present(false).return_code(old).build().ok().map(Into::into),
         };
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
     }
 
     /// Answers a durable message.
@@ -334,32 +333,29 @@ impl Session {
             (Answer::Acknowledge(id), _) => v3_1_1::Puback::builder().packet_id(id).build().ok().map(Into::into),
             (Answer::Receive(id), _) => v3_1_1::Pubrec::builder().packet_id(id).build().ok().map(Into::into),
         };
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
     }
 
     /// Answers SUBSCRIBE, filter by filter.
     pub(super) fn granted(&mut self, id: u16, grants: &[Grant]) {
-        let packet: Option<Packet> = match self.version {
-            Version::V5_0 => {
-                let codes = grants.iter().map(|grant| match grant {
-                    Grant::Granted(true) => SubackReasonCode::GrantedQos1,
-                    Grant::Granted(false) => SubackReasonCode::GrantedQos0,
-                    Grant::NotValid => SubackReasonCode::TopicFilterInvalid,
-                    Grant::Shared => SubackReasonCode::SharedSubscriptionsNotSupported,
-                    Grant::TooMany => SubackReasonCode::QuotaExceeded,
-                });
-                v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect()).build().ok().map(Into::into)
-            }
-            _ => {
-                let codes = grants.iter().map(|grant| match grant {
-                    Grant::Granted(true) => SubackReturnCode::SuccessMaximumQos1,
-                    Grant::Granted(false) => SubackReturnCode::SuccessMaximumQos0,
-                    _ => SubackReturnCode::Failure,
-                });
-                v3_1_1::Suback::builder().packet_id(id).return_codes(codes.collect()).build().ok().map(Into::into)
-            }
+        let packet: Option<Packet> = if self.version == Version::V5_0 {
+            let codes = grants.iter().map(|grant| match grant {
+                Grant::Granted(true) => SubackReasonCode::GrantedQos1,
+                Grant::Granted(false) => SubackReasonCode::GrantedQos0,
+                Grant::NotValid => SubackReasonCode::TopicFilterInvalid,
+                Grant::Shared => SubackReasonCode::SharedSubscriptionsNotSupported,
+                Grant::TooMany => SubackReasonCode::QuotaExceeded,
+            });
+            v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect()).build().ok().map(Into::into)
+        } else {
+            let codes = grants.iter().map(|grant| match grant {
+                Grant::Granted(true) => SubackReturnCode::SuccessMaximumQos1,
+                Grant::Granted(false) => SubackReturnCode::SuccessMaximumQos0,
+                _ => SubackReturnCode::Failure,
+            });
+            v3_1_1::Suback::builder().packet_id(id).return_codes(codes.collect()).build().ok().map(Into::into)
         };
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
     }
 
     /// Answers UNSUBSCRIBE; says for each filter whether it was there.
@@ -373,7 +369,7 @@ impl Session {
             }
             _ => v3_1_1::Unsuback::builder().packet_id(id).build().ok().map(Into::into),
         };
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
     }
 
     /// Whether another message may be sent to this client.
@@ -399,7 +395,7 @@ impl Session {
             publish.and_then(|publish| publish.build().ok()).map(Into::into)
         };
         let before = self.out.len();
-        packet.into_iter().for_each(|packet| self.send(packet));
+        self.send(packet);
         let sent = self.out.len() > before;
         match id {
             Some(_) if sent => self.unacknowledged += 1,
@@ -436,7 +432,7 @@ impl Session {
         let connected = std::mem::take(&mut self.connected);
         if connected && self.version == Version::V5_0 {
             let packet = v5_0::Disconnect::builder().reason_code(code).build();
-            packet.into_iter().for_each(|packet| self.send(packet.into()));
+            self.send(packet.ok().map(Into::into));
         }
     }
 }

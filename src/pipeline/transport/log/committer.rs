@@ -82,7 +82,7 @@ impl Committer {
             let written = self.write(&mut group, bytes);
             groups.push(group);
             if let Err(error) = written {
-                return self.fail(groups, error);
+                return self.fail(groups, &error);
             }
         }
         let mut groups = groups.into_iter();
@@ -92,7 +92,7 @@ impl Committer {
                 Err(error) => {
                     let path = self.path(group.partition);
                     let error = BusError::io("make durable", &path)(error);
-                    return self.fail(std::iter::once(group).chain(groups).collect(), error);
+                    return self.fail(std::iter::once(group).chain(groups).collect(), &error);
                 }
             }
         }
@@ -115,9 +115,8 @@ impl Committer {
             let oldest = lane.segments.remove(0);
             drop(lane);
             // Its name may come back after a crash; then it is read and released once more.
-            fs::remove_file(&oldest.path).map_err(BusError::io("remove", &oldest.path)).or_else(|error| {
-                self.shared.stop(&error);
-                Err(error)
+            fs::remove_file(&oldest.path).map_err(BusError::io("remove", &oldest.path)).inspect_err(|error| {
+                self.shared.stop(error);
             })?;
             self.total -= oldest.bytes;
             self.shared.count_removed(oldest.bytes);
@@ -180,12 +179,12 @@ impl Committer {
     }
 
     /// Stops the log: cuts the files back to what is durable and tells everybody why.
-    fn fail(&mut self, groups: Vec<Group>, error: BusError) {
-        self.shared.stop(&error);
+    fn fail(&mut self, groups: Vec<Group>, error: &BusError) {
+        self.shared.stop(error);
         for group in groups {
             // Should even this fail, the torn tail is found and cut when the log is opened again.
             let _ = self.writers[usize::from(group.partition)].tape.cut(group.before);
-            refuse(group.batches, &error);
+            refuse(group.batches, error);
         }
         self.shared.tell_readers();
     }

@@ -118,14 +118,13 @@ impl Lane {
         let mut segments: Vec<Segment> = Vec::new();
         for (index, (base, path)) in bases.iter().enumerate() {
             let bytes = fs::metadata(path).map_err(BusError::io("read", path))?.len();
-            let segment = match bases.get(index + 1) {
+            let segment = if let Some((next, _)) = bases.get(index + 1) {
                 // Earlier segments were whole when the next one was begun; their frames are checked when they are read.
-                Some((next, _)) => Segment::new(path.clone(), *base, *next, bytes),
-                None => {
-                    let (end, whole) = recover(path, *base)?;
-                    torn += bytes.saturating_sub(whole);
-                    Segment::new(path.clone(), *base, end, whole)
-                }
+                Segment::new(path.clone(), *base, *next, bytes)
+            } else {
+                let (end, whole) = recover(path, *base)?;
+                torn += bytes.saturating_sub(whole);
+                Segment::new(path.clone(), *base, end, whole)
             };
             segments.push(segment);
         }

@@ -162,7 +162,7 @@ impl TheConnection<'_> {
         self.welcomed = true;
         let mut ticks = interval((self.options.keep_alive / 2).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
+        ticks.reset();
         let mut silent_ticks = 0;
         loop {
             if self.fill(window)? == Next::End {

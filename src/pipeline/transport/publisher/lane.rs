@@ -24,6 +24,7 @@ pub(super) struct Lane {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that somebody waits for")]
 struct State {
     waiting: VecDeque<Message>,
     sent: VecDeque<(u16, Message)>,

@@ -7,6 +7,7 @@ use crate::pipeline::transport::PAYLOAD_BYTES_MAX;
 /// After a CONNECT of this level (0: none), these bytes end the connection with this last packet, counted under this reason.
 type Case = (&'static str, u8, Vec<u8>, Option<(u8, Vec<u8>)>, &'static str);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let goodbye = |code: u8| Some((0xe0, vec![code, 0]));
     let refused = |code: u8| Some((0x20, vec![0, code]));

@@ -197,7 +197,7 @@ fn a_slow_subscriber_slows_nobody() {
     let mut sender = Raw::client(served.port(), 4, "sender");
     let count = 400_u16;
     for id in 1..=count {
-        sender.send(&publish(4, 2, "city/camera", id, &[7; 60_000]));
+        sender.send(&publish(4, 2, "city/camera", id, &vec![7; 60_000]));
         assert_eq!(sender.packet(), Some((0x40, id.to_be_bytes().to_vec())));
     }
     let drops = served.listener.stats().subscriber_drops;

@@ -27,7 +27,7 @@ fn runtime() -> Runtime {
 }
 
 fn limits() -> ListenerLimits {
-    ListenerLimits { connect_timeout: Duration::from_secs(60), ..ListenerLimits::default() }
+    ListenerLimits { connect_timeout: Duration::from_mins(1), ..ListenerLimits::default() }
 }
 
 impl Served {

@@ -21,7 +21,7 @@ impl Raw {
 
     fn new(stream: TcpStream) -> Self {
         // A test that waits in vain fails instead of hanging.
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }
