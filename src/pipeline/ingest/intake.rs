@@ -232,7 +232,8 @@ impl Intake {
             Noted::Again => Ok(None),
             Noted::OldEpoch => {
                 let epoch = self.devices.get(&record.device).map_or(0, Device::epoch);
-                let sentence = format!("{} sends epoch {} although it is in epoch {epoch}", record.device, record.epoch);
+                let sentence =
+                    format!("{} sends epoch {} although it is in epoch {epoch}", record.device, record.epoch);
                 Err(Refusal { reason: Reason::EpochBackwards, sentence })
             }
             Noted::Leap(next) => {

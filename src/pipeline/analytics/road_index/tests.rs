@@ -1,0 +1,1 @@
+//! Fixes are given to the road the vehicle is on.
