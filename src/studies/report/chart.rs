@@ -39,7 +39,7 @@ const REPLACED: [(&str, &str); 18] = [
     ("stroke=\"#000005\"", "stroke=\"currentColor\" stroke-dasharray=\"2 3\""),
     ("fill=\"#000005\"", "fill=\"currentColor\" class=\"mark\""),
     ("stroke=\"#000006\"", "stroke=\"currentColor\""),
-    ("fill=\"#000007\"", "fill=\"var(--series-1)\" fill-opacity=\".45\""),
+    ("fill=\"#000007\"", "fill=\"var(--series-1)\" fill-opacity=\".6\""),
     ("stroke=\"#000100\"", "stroke=\"var(--series-1)\""),
     ("stroke=\"#000200\"", "stroke=\"var(--series-2)\" stroke-dasharray=\"7 3\""),
     ("stroke=\"#000300\"", "stroke=\"var(--series-3)\" stroke-dasharray=\"2 2.5\""),
@@ -362,8 +362,8 @@ fn rules(plot: &Plot, chart: &mut Chart<'_, '_>) -> Result<(), Fault> {
     }
     for (level, text) in &plot.levels {
         chart.draw_series([PathElement::new(vec![(plot.x.start, *level), (plot.x.end, *level)], RULE)])?;
-        let style = label(&RULE).pos(Pos::new(HPos::Right, VPos::Bottom));
-        let element = EmptyElement::at((plot.x.end, *level)) + Text::new(text.clone(), (0, -3), style);
+        let style = label(&RULE).pos(Pos::new(HPos::Left, VPos::Bottom));
+        let element = EmptyElement::at((plot.x.start, *level)) + Text::new(text.clone(), (5, -3), style);
         chart.draw_series([element])?;
     }
     if plot.diagonal {

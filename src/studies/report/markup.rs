@@ -136,14 +136,14 @@ pub(super) fn clock(seconds: f64) -> String {
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-/// A name of at most `most` characters for a drawing, which escapes by itself; what is cut off becomes an ellipsis.
+/// A name of at most `most` characters for a drawing, which escapes by itself; names of a kind begin alike, so what does not fit
+/// is cut off in front.
 pub(super) fn short_name(text: &str, most: usize) -> String {
-    let mut name: String = text.chars().map(harmless).take(most + 1).collect();
-    if name.chars().count() > most {
-        name = name.chars().take(most.saturating_sub(1)).collect();
-        name.push('…');
+    let length = text.chars().count();
+    if length <= most {
+        return text.chars().map(harmless).collect();
     }
-    name
+    std::iter::once('…').chain(text.chars().skip(length + 1 - most.max(1)).map(harmless)).collect()
 }
 
 /// A list of key figures, label and value; neither may hold anything that is not safe.
@@ -171,6 +171,13 @@ mod tests {
         assert_eq!(escape("a\u{202e}b\u{0}c"), "a\u{fffd}b\u{fffd}c");
         assert_eq!(json_text("</script><!--\"\\"), r#""\u003c/script\u003e\u003c!--\"\\""#);
         assert_eq!(json_text("a\nb\u{1}"), "\"a b\u{fffd}\"");
+    }
+
+    /// Two ambulances of one station differ in their last characters.
+    #[test]
+    fn long_names_keep_their_ends() {
+        assert_eq!((short_name("amb-7", 5), short_name("amb-17", 5)), ("amb-7".into(), "…b-17".into()));
+        assert_eq!((short_name("a\u{202e}b", 5), short_name("été", 2)), ("a\u{fffd}b".into(), "…é".into()));
     }
 
     #[test]

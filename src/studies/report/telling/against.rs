@@ -36,12 +36,7 @@ pub(super) fn errors(pairs: &[(f64, f64)]) -> Option<PairErrors> {
 ///
 /// # Errors
 /// When the figure cannot be drawn.
-pub(super) fn scatter(
-    key: &str,
-    (title, what): (&str, &str),
-    pairs: &[(f64, f64)],
-    (decimals, unit): (usize, &str),
-) -> io::Result<String> {
+pub(super) fn scatter(key: &str, (title, what): (&str, &str), pairs: &[(f64, f64)], unit: &str) -> io::Result<String> {
     let Some(errors) = errors(pairs).filter(|_| pairs.len() >= POINTS_MIN) else {
         return Ok(nothing(title, "There are too few pairs of measured and true to draw."));
     };
@@ -54,8 +49,8 @@ pub(super) fn scatter(
     let summary = format!(
         "{} pairs; mean error {} {unit}, RMSE {} {unit}",
         count_of(pairs.len()),
-        number(errors.mean, decimals),
-        number(errors.rms, decimals)
+        number(errors.mean, 1),
+        number(errors.rms, 1)
     );
     let thinned = if stride > 1 { format!(" Drawn is 1 in {stride}.") } else { String::new() };
     let note = format!("{what}: true to the right, measured upwards, the rule where both agree. {summary}.{thinned}");
@@ -87,9 +82,9 @@ mod tests {
     #[test]
     fn many_points_are_thinned_and_say_so() {
         let pairs: Vec<(f64, f64)> = (0..4001).map(|i| (f64::from(i), f64::from(i) + 2.0)).collect();
-        let html = scatter("k", ("T", "W"), &pairs, (1, "veh/h")).expect("drawn");
+        let html = scatter("k", ("T", "W"), &pairs, "veh/h").expect("drawn");
         assert_eq!(html.matches("<circle").count(), 2 * 364, "4001 / 11, in two sizes");
         assert!(html.contains("4,001 pairs; mean error 2.0 veh/h, RMSE 2.0 veh/h") && html.contains("1 in 11"));
-        assert!(scatter("k", ("T", "W"), &pairs[..2], (1, "")).expect("said").contains("too few"));
+        assert!(scatter("k", ("T", "W"), &pairs[..2], "").expect("said").contains("too few"));
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn section(windows: &[AirWindow]) -> io::Result<String> {
             let title = format!("{} measured against true", pollutant.name);
             let what = format!("{} at one station in one window [µg/m³]", pollutant.name);
             let key = format!("{}-scatter", pollutant.key);
-            html.push_str(&against::scatter(&key, (&title, &what), &pairs, (1, "µg/m³"))?);
+            html.push_str(&against::scatter(&key, (&title, &what), &pairs, "µg/m³")?);
         }
     }
     html.push_str("</div>");
@@ -139,11 +139,11 @@ fn over_time(pollutant: &Pollutant, windows: &[&AirWindow]) -> io::Result<String
     }
     spoken.push_str("; highest station ");
     spoken.push_str(&against::range(&highest, 1, "µg/m³."));
-    let note = format!("{} [µg/m³]; the rule is the guideline for 24 hours.", pollutant.name);
+    let note = format!("{} [µg/m³]; the level rule is the WHO guideline for 24 hours.", pollutant.name);
     let legend = ["Mean of the stations", if truth.is_empty() { "" } else { "As it was" }, "Highest station"];
     let plot = Plot {
         lines: vec![measured, truth, highest],
-        levels: vec![(pollutant.guideline, format!("WHO, 24 h: {}", number(pollutant.guideline, 0)))],
+        levels: vec![(pollutant.guideline, format!("WHO {}", number(pollutant.guideline, 0)))],
         ..Plot::over_time(first.0.as_seconds()..last.1.as_seconds(), top * 1.12)
     };
     Figure { title: &title, note: &note, legend: &legend, spoken: &spoken }.draw_described(pollutant.key, &plot)
@@ -154,9 +154,9 @@ fn stations(windows: &[&AirWindow]) -> String {
     const COLUMNS: [Column; 6] = [
         words("Station"),
         figures("PM2.5<br>[µg/m³]"),
-        figures("true<br>[µg/m³]"),
+        figures("as it was<br>[µg/m³]"),
         figures("NO₂<br>[µg/m³]"),
-        figures("true<br>[µg/m³]"),
+        figures("as it was<br>[µg/m³]"),
         figures("Windows"),
     ];
     let mut by_station: BTreeMap<&str, Vec<&AirWindow>> = BTreeMap::new();

@@ -81,6 +81,7 @@ pub(super) fn section(calls: &[Call], incidents: &[Incident], input: &ReportInpu
         html.push_str(&by_priority(&sorted));
         html.push_str("<div class=\"figures\">");
         html.push_str(&responses::distribution(&sorted)?);
+        html.push_str(&responses::over_time(&sorted, input.outcome.end)?);
         html.push_str(&responses::timetable(&sorted, input.outcome.end)?);
         html.push_str("</div>");
         html.push_str(&stages::table(&sorted));

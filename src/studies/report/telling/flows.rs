@@ -70,17 +70,15 @@ fn keys(compared: &[Compared<'_>]) -> Vec<(&'static str, String)> {
     };
     let error = |measure: &Measure| {
         let pairs: Vec<(f64, f64)> = compared.iter().filter_map(|one| (measure.both)(one)).collect();
-        against::errors(&pairs).map_or_else(
-            || NO_FIGURE.to_owned(),
-            |errors| format!("{} {}", number(errors.mean, measure.decimals), measure.unit),
-        )
+        against::errors(&pairs)
+            .map_or_else(|| NO_FIGURE.to_owned(), |errors| format!("{} {}", number(errors.mean, 1), measure.unit))
     };
     vec![
         ("Roads heard of", count_of(names.len())),
         ("Mean flow", figure(flow, 0, "veh/h")),
-        ("Its mean error", error(&FLOW)),
+        ("Flow, mean error", error(&FLOW)),
         ("Mean speed", figure(speed, 1, "km/h")),
-        ("Its mean error", error(&SPEED)),
+        ("Speed, mean error", error(&SPEED)),
         ("Windows heavy or stopped", format!("{} of {}", count_of(slow), count_of(compared.len()))),
     ]
 }
@@ -125,5 +123,5 @@ fn scatter(key: &str, measure: &Measure, compared: &[Compared<'_>]) -> io::Resul
     let pairs: Vec<(f64, f64)> = compared.iter().filter_map(|one| (measure.both)(one)).collect();
     let title = format!("{} heard against true", measure.title);
     let what = format!("{} of one road in one window [{}]", measure.title, measure.unit);
-    against::scatter(key, (&title, &what), &pairs, (measure.decimals, measure.unit))
+    against::scatter(key, (&title, &what), &pairs, measure.unit)
 }

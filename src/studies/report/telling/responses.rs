@@ -1,6 +1,7 @@
-//! Two figures of the emergencies: how many calls were reached within how long, and what each unit did when.
+//! The figures of the emergencies: how many calls were reached within how long, when slow answers fell, and what each unit did.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 
 use crate::primitives::SimTime;
@@ -8,14 +9,18 @@ use crate::primitives::SimTime;
 use super::super::chart::{Figure, Plot, Stretch, nothing};
 use super::super::markup::{count_of, short_name, span};
 use super::super::statistics::{Sample, round_step};
+use super::against;
 use super::values::{Call, Chain, Priority};
 
 /// Fewest reached calls whose distribution says anything.
 const REACHED_MIN: usize = 5;
 
+/// Most points of the figure over the run.
+const POINTS_MAX: usize = 400;
+
 /// Most lanes of the timetable, and the longest name of a unit beside one.
 const UNITS_MAX: usize = 24;
-const NAME_MAX: usize = 13;
+const NAME_MAX: usize = 14;
 
 /// The share of calls reached within a time, by category; calls never reached keep the line below the top.
 ///
@@ -76,6 +81,37 @@ fn cumulative(calls: &[&Call], end: f64) -> Vec<(f64, f64)> {
     }
     line.push((end, height));
     line
+}
+
+/// The response time of each call at the instant it rang: whether help came later as units ran out.
+///
+/// # Errors
+/// When the figure cannot be drawn.
+pub(super) fn over_time(calls: &[&Call], end: SimTime) -> io::Result<String> {
+    const TITLE: &str = "Response over the run";
+    let point = |call: &&Call| Some((call.chain.call?.as_seconds(), call.chain.response()? / 60.0));
+    let points: Vec<(f64, f64)> = calls.iter().filter_map(point).collect();
+    let rung = || calls.iter().filter_map(|call| call.chain.call);
+    let (Some(first), Some(last)) = (rung().min(), rung().max().map(|last| last.max(end))) else {
+        return Ok(nothing(TITLE, "No call has an instant to draw."));
+    };
+    if points.len() < REACHED_MIN || first >= last {
+        return Ok(nothing(TITLE, "There are too few calls to draw; the table has each of them."));
+    }
+    let stride = points.len().div_ceil(POINTS_MAX);
+    let highest = points.iter().map(|point| point.1).fold(1.0, f64::max);
+    let spoken = format!(
+        "Points of {} response times at the instants the calls rang, {}.",
+        count_of(points.len()),
+        against::range(&points, 0, "min")
+    );
+    let mut note = "Response time [min] of each call reached, at the instant it rang.".to_owned();
+    if stride > 1 {
+        let _ = write!(note, " Drawn is 1 in {stride}.");
+    }
+    let points = points.into_iter().step_by(stride).collect();
+    let plot = Plot { points, ..Plot::over_time(first.as_seconds()..last.as_seconds(), highest * 1.1) };
+    Figure { title: TITLE, note: &note, legend: &[], spoken: &spoken }.draw_described("response-over-time", &plot)
 }
 
 /// What each unit did when, and in the lane on top when calls rang.

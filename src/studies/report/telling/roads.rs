@@ -18,9 +18,9 @@ const ROADS: usize = 10;
 const COLUMNS: [Column; 9] = [
     words("Road"),
     figures("Flow<br>[veh/h]"),
-    figures("true<br>[veh/h]"),
+    figures("as it was<br>[veh/h]"),
     figures("Speed<br>[km/h]"),
-    figures("true<br>[km/h]"),
+    figures("as it was<br>[km/h]"),
     figures("Limit<br>[km/h]"),
     figures("Occupancy<br>[%]"),
     figures("Heavy or<br>stopped"),

@@ -8,34 +8,35 @@ use super::super::statistics::Sample;
 use super::table::{Column, Table, figures, words};
 use super::values::{Call, Chain, between};
 
-/// A stage of a call: its name, its span [s], and the standard as seconds and the share of calls it is asked of.
+/// A stage of a call: its name, its span [s], and the standard as seconds, the share of calls
+/// it is asked of, and who asks it.
 struct Stage {
     name: &'static str,
     span: fn(&Chain) -> Option<f64>,
-    standard: Option<(f64, f64, &'static str)>,
+    standard: Option<(f64, &'static str, &'static str)>,
 }
 
 const STAGES: [Stage; 10] = [
     Stage {
         name: "Answering",
         span: |chain| between(chain.call, chain.answer),
-        standard: Some((15.0, 0.95, "NFPA 1710")),
+        standard: Some((15.0, "95 in 100", "NFPA 1710")),
     },
     Stage {
         name: "Handling",
         span: |chain| between(chain.answer, chain.queue),
-        standard: Some((64.0, 0.9, "NFPA 1710")),
+        standard: Some((64.0, "9 in 10", "NFPA 1710")),
     },
     Stage { name: "Waiting for a unit", span: |chain| between(chain.queue, chain.dispatch), standard: None },
     Stage {
         name: "Turnout",
         span: |chain| between(chain.dispatch, chain.enroute),
-        standard: Some((60.0, 0.9, "NFPA 1710")),
+        standard: Some((60.0, "9 in 10", "NFPA 1710")),
     },
     Stage {
         name: "Travel",
         span: |chain| between(chain.enroute, chain.arrive),
-        standard: Some((240.0, 0.9, "NFPA 1710")),
+        standard: Some((240.0, "9 in 10", "NFPA 1710")),
     },
     Stage { name: "To the patient", span: |chain| between(chain.arrive, chain.patient), standard: None },
     Stage { name: "At the address", span: |chain| between(chain.arrive, chain.depart), standard: None },
@@ -43,7 +44,7 @@ const STAGES: [Stage; 10] = [
     Stage {
         name: "Handover",
         span: |chain| between(chain.hospital, chain.handover),
-        standard: Some((900.0, 1.0, "NHS")),
+        standard: Some((900.0, "all", "NHS")),
     },
     Stage { name: "Whole call", span: |chain| between(chain.call, chain.clear), standard: None },
 ];
@@ -69,8 +70,8 @@ pub(super) fn table(calls: &[&Call]) -> String {
         let with: Vec<&Call> = calls.iter().copied().filter(|call| call.siren).collect();
         let without: Vec<&Call> = calls.iter().copied().filter(|call| !call.siren).collect();
         if stage.name == "Travel" && !with.is_empty() && !without.is_empty() {
-            row(&mut table, "of which with siren", stage, &with);
-            row(&mut table, "of which without", stage, &without);
+            row(&mut table, "Travel <span class=\"code\">with siren</span>", stage, &with);
+            row(&mut table, "Travel <span class=\"code\">without</span>", stage, &without);
         }
     }
     table.end()
@@ -84,11 +85,8 @@ fn row(table: &mut Table<'_>, name: &str, stage: &Stage, calls: &[&Call]) {
     let (standard, within) = match stage.standard {
         Some((seconds, share, source)) => {
             let kept = spans.values().iter().filter(|span| **span <= seconds).count();
-            let of = if share >= 1.0 { "all".to_owned() } else { per_cent(share, 1.0) };
-            (
-                format!("{} for {of} <span class=\"code\">{source}</span>", clock_span(Some(seconds))),
-                shared(kept, &spans),
-            )
+            let limit = clock_span(Some(seconds));
+            (format!("{limit} for {share} <span class=\"code\">{source}</span>"), shared(kept, &spans))
         }
         None => (NO_FIGURE.to_owned(), NO_FIGURE.to_owned()),
     };
