@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use super::model::{Outputs, Scenario};
 use super::resolved::Resolved;
+use super::sensors::{SensorSettings, Weather};
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::network::Network;
 use crate::city::network::places::Places;
 use crate::city::scenario::settings::RunSettings;
-use crate::primitives::SimTime;
+use crate::primitives::{SimTime, Timestamp};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
 
@@ -56,6 +57,10 @@ pub struct LoadedScenario {
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
     pub measured_from: SimTime,
+    /// Which devices watch the city; none means that it keeps silent.
+    pub sensors: Option<SensorSettings>,
+    /// The weather of the day.
+    pub weather: Weather,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -94,7 +99,9 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
     let mut roads = sources::roads(&scenario.map)?;
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
+    let standard = RunSettings::default();
     let settings = RunSettings {
+        midnight: scenario.date.as_deref().and_then(Timestamp::midnight).unwrap_or(standard.midnight),
         begin: scenario.begin(),
         end: Some(scenario.end()),
         step: scenario.step,
@@ -116,6 +123,8 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         demand: Arc::new(travellers.demand),
         settings,
         measured_from: scenario.start,
+        sensors: scenario.sensors,
+        weather: scenario.weather,
         outputs: scenario.outputs,
         files: hashed(read)?,
         left_out: left_out.left_out().clone(),
@@ -172,6 +181,8 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         demand: Arc::new(sumo.demand),
         settings,
         measured_from: settings.begin,
+        sensors: None,
+        weather: Weather::default(),
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

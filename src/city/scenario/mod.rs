@@ -12,6 +12,8 @@ mod load;
 mod model;
 mod quantity;
 mod resolved;
+pub mod sensors;
+mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
@@ -30,6 +32,7 @@ pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
 };
 pub use resolved::Resolved;
+pub use sensors::{SensorSettings, Weather, WeatherSky};
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::sensors::{SensorSettings, Weather};
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -33,6 +34,10 @@ pub struct Scenario {
     pub fleet: Fleet,
     /// What is written.
     pub outputs: Outputs,
+    /// Which devices watch the city; none means that it keeps silent.
+    pub sensors: Option<SensorSettings>,
+    /// The weather of the day.
+    pub weather: Weather,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].

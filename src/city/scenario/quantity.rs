@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
 use super::tree::Spot;
-use super::units::{DISTANCE, DURATION, FLOW, SHARE, SPEED, Units, Unreadable, read_clock};
+use super::units::{DISTANCE, DURATION, FLOW, RAINFALL, SHARE, SPEED, TEMPERATURE, Units, Unreadable, read_clock};
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
 
 /// A value and where it stands in the file.
@@ -52,7 +52,7 @@ pub(super) fn unreadable(quantity: &str, text: &str) -> Option<Unreadable> {
     if quantity == CLOCK {
         return read_clock(text).err();
     }
-    let units = [DURATION, SHARE, SPEED, DISTANCE, FLOW].into_iter().find(|units| units.what == quantity)?;
+    let units = [DURATION, SHARE, SPEED, DISTANCE, FLOW, TEMPERATURE, RAINFALL].into_iter().find(|units| units.what == quantity)?;
     units.read(text).err()
 }
 
@@ -130,6 +130,21 @@ written!(
     FLOW,
     Flow,
     Flow::vehicles_per_hour
+);
+
+written!(
+    /// A temperature [°C], "17 °C".
+    WrittenTemperature,
+    TEMPERATURE,
+    f64,
+    |degrees| degrees
+);
+written!(
+    /// A rainfall [mm/h], "2 mm/h".
+    WrittenRainfall,
+    RAINFALL,
+    f64,
+    |rainfall| rainfall
 );
 
 /// A clock time, with or without its day: "07:00", "2026-03-10T07:00".

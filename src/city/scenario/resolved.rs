@@ -37,6 +37,12 @@ pub struct Resolved {
     /// Changes to the fleet, in words; empty where types are as they come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fleet: Vec<String>,
+    /// Which devices watch the city, in words; empty where it keeps silent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<String>,
+    /// The weather of the day, in words, where devices could tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weather: Option<String>,
     /// Length of an interval of the road table [s].
     pub road_interval_s: f64,
     /// Root of every draw.
@@ -81,6 +87,8 @@ impl Resolved {
             step_s: scenario.step.as_seconds(),
             demand: scenario.demand.iter().map(source).collect(),
             fleet: fleet(&scenario.fleet),
+            sensors: scenario.sensors.map(|sensors| sensors.describe()).unwrap_or_default(),
+            weather: scenario.sensors.map(|_| scenario.weather.describe()),
             road_interval_s: scenario.outputs.road_interval.as_seconds(),
             seed: scenario.seed.0,
             last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
@@ -101,6 +109,8 @@ impl Resolved {
             step_s: settings.step.as_seconds(),
             demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
             fleet: Vec::new(),
+            sensors: Vec::new(),
+            weather: None,
             road_interval_s: settings.road_interval.as_seconds(),
             seed: settings.seed.0,
             last_resort_after_s: settings.last_resort_after.map(SimDuration::as_seconds),
