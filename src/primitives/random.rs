@@ -36,11 +36,37 @@ pub enum Purpose {
     /// Synthetic demand: where and when trips begin and end.
     Demand = 10,
     /// Where and when roads are blocked by chance.
-    Incident = 31,
+    Incident = 21,
     /// Where and when people call for help.
-    EmergencyCall = 32,
+    EmergencyCall = 22,
     /// How long each stage of a call takes.
-    CallStage = 33,
+    CallStage = 23,
+    /// What a device is like from the factory: when it reports, how well it measures.
+    DeviceTraits = 30,
+    /// A satellite receiver's errors.
+    GnssError = 31,
+    /// A loop detector's errors.
+    LoopError = 32,
+    /// When a detector fails and is repaired.
+    DetectorHealth = 33,
+    /// A camera's errors.
+    CameraError = 34,
+    /// An air-quality station's errors.
+    AirError = 35,
+    /// The course of the weather.
+    Weather = 36,
+    /// A weather station's errors.
+    WeatherError = 37,
+    /// Vehicles nobody simulates that come to a parking bay and go.
+    BayTurnover = 38,
+    /// A parking bay sensor's errors.
+    BayError = 39,
+    /// When a gateway's radio is disturbed.
+    RadioBurst = 40,
+    /// Which messages the radio loses.
+    RadioLoss = 41,
+    /// Which messages the radio damages.
+    RadioDamage = 42,
 }
 
 /// The scenario's seed: the root of every draw.

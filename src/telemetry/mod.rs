@@ -5,6 +5,7 @@
 //! cannot tell a simulated city from a real one. Knows no file, no socket and nobody who listens.
 
 pub mod digest;
+pub mod error;
 pub mod field;
 pub mod json;
 pub mod reading;

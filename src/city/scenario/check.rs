@@ -2,6 +2,8 @@
 //!
 //! Knows the rules, not the city: whether a map fits the demand is found when they are loaded.
 
+mod sensors;
+
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{
@@ -63,6 +65,8 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         Some(key) => checker.duration(key, "`last-resort-after`", step),
         None => SimDuration::seconds(300.0),
     };
+    let sensors = checker.sensors(file.sensors.as_ref().map(|sensors| &sensors.value), step);
+    let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
     Scenario {
         name,
         question: file.question.map(|question| question.value.trim().to_owned()),
@@ -78,6 +82,8 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         incidents,
         emergencies,
         outputs,
+        sensors,
+        weather,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
     }

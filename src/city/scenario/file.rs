@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
+use super::sensors_file::{SensorsKey, WeatherKey};
 
 /// A scenario: what is asked of which city, when, and with which travellers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,6 +38,10 @@ pub(super) struct ScenarioFile {
     pub emergencies: Option<At<EmergenciesKey>>,
     /// What is written besides the tables and the report.
     pub outputs: Option<At<OutputsKey>>,
+    /// Which devices watch the city. The standard set unless given.
+    pub sensors: Option<At<SensorsKey>>,
+    /// The weather of the day. Dry unless given.
+    pub weather: Option<At<WeatherKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
     pub seed: Option<At<u64>>,
     /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.

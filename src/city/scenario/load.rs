@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
+use super::sensors::{SensorSettings, Weather};
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::emergency::{EmergencyPlan, resolve};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
 use crate::city::scenario::settings::RunSettings;
-use crate::primitives::SimTime;
+use crate::primitives::{SimTime, Timestamp};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
 
@@ -61,6 +62,10 @@ pub struct LoadedScenario {
     pub measured_from: SimTime,
     /// How what the sensors tell leaves the city.
     pub telemetry: Telemetry,
+    /// Which devices watch the city; none means that it keeps silent.
+    pub sensors: Option<SensorSettings>,
+    /// The weather of the day.
+    pub weather: Weather,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -100,7 +105,9 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
     let emergencies = emergencies(&scenario, &roads, &mut travellers.demand)?;
+    let standard = RunSettings::default();
     let settings = RunSettings {
+        midnight: scenario.date.as_deref().and_then(Timestamp::midnight).unwrap_or(standard.midnight),
         begin: scenario.begin(),
         end: Some(scenario.end()),
         step: scenario.step,
@@ -125,6 +132,8 @@ fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findi
         settings,
         measured_from: scenario.start,
         telemetry: scenario.telemetry,
+        sensors: scenario.sensors,
+        weather: scenario.weather,
         outputs: scenario.outputs,
         files: hashed(read)?,
         left_out: left_out.left_out().clone(),
@@ -198,6 +207,8 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },
+        sensors: None,
+        weather: Weather::default(),
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

@@ -13,6 +13,8 @@ mod load;
 mod model;
 mod quantity;
 mod resolved;
+pub mod sensors;
+mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
@@ -31,6 +33,7 @@ pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
 pub use resolved::Resolved;
+pub use sensors::{SensorSettings, Weather, WeatherSky};
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;

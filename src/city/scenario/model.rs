@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
+use super::sensors::{SensorSettings, Weather};
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -40,6 +41,10 @@ pub struct Scenario {
     pub emergencies: Option<EmergencySpec>,
     /// What is written.
     pub outputs: Outputs,
+    /// Which devices watch the city; none means that it keeps silent.
+    pub sensors: Option<SensorSettings>,
+    /// The weather of the day.
+    pub weather: Weather,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
 use super::tree::Spot;
-use super::units::{DISTANCE, DURATION, FLOW, RATE, SHARE, SPEED, Units, Unreadable, read_clock};
+use super::units::{
+    DISTANCE, DURATION, FLOW, RAINFALL, RATE, SHARE, SPEED, TEMPERATURE, Units, Unreadable, read_clock,
+};
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
 
 /// A value and where it stands in the file.
@@ -52,7 +54,8 @@ pub(super) fn unreadable(quantity: &str, text: &str) -> Option<Unreadable> {
     if quantity == CLOCK {
         return read_clock(text).err();
     }
-    let units = [DURATION, SHARE, SPEED, DISTANCE, FLOW, RATE].into_iter().find(|units| units.what == quantity)?;
+    let all = [DURATION, SHARE, SPEED, DISTANCE, FLOW, RATE, TEMPERATURE, RAINFALL];
+    let units = all.into_iter().find(|units| units.what == quantity)?;
     units.read(text).err()
 }
 
@@ -138,6 +141,21 @@ written!(
     RATE,
     f64,
     |per_hour| per_hour
+);
+
+written!(
+    /// A temperature [°C], "17 °C".
+    WrittenTemperature,
+    TEMPERATURE,
+    f64,
+    |degrees| degrees
+);
+written!(
+    /// A rainfall [mm/h], "2 mm/h".
+    WrittenRainfall,
+    RAINFALL,
+    f64,
+    |rainfall| rainfall
 );
 
 /// A clock time, with or without its day: "07:00", "2026-03-10T07:00".

@@ -44,6 +44,12 @@ pub struct Resolved {
     /// Incidents written down, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<String>,
+    /// Which devices watch the city, in words; empty where it keeps silent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<String>,
+    /// The weather of the day, in words, where devices could tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weather: Option<String>,
     /// Length of an interval of the road table [s].
     pub road_interval_s: f64,
     /// Root of every draw.
@@ -90,6 +96,8 @@ impl Resolved {
             fleet: fleet(&scenario.fleet),
             emergencies: scenario.emergencies.as_ref().map(emergencies).unwrap_or_default(),
             incidents: scenario.incidents.iter().map(incident).collect(),
+            sensors: scenario.sensors.map(|sensors| sensors.describe()).unwrap_or_default(),
+            weather: scenario.sensors.map(|_| scenario.weather.describe()),
             road_interval_s: scenario.outputs.road_interval.as_seconds(),
             seed: scenario.seed.0,
             last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
@@ -112,6 +120,8 @@ impl Resolved {
             fleet: Vec::new(),
             emergencies: Vec::new(),
             incidents: Vec::new(),
+            sensors: Vec::new(),
+            weather: None,
             road_interval_s: settings.road_interval.as_seconds(),
             seed: settings.seed.0,
             last_resort_after_s: settings.last_resort_after.map(SimDuration::as_seconds),

@@ -1,11 +1,16 @@
 //! How a run is to be made: clock, seed, threads.
 
 use crate::primitives::random::Seed;
-use crate::primitives::{SimDuration, SimTime};
+use crate::primitives::{SimDuration, SimTime, Timestamp};
+
+/// Midnight of 2026-06-02, a Tuesday: the day of a scenario that names none [ms since 1970].
+const MIDNIGHT: i64 = 1_780_358_400_000;
 
 /// How a run is to be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunSettings {
+    /// Midnight of the day from which simulated time counts.
+    pub midnight: Timestamp,
     /// When the run begins [s].
     pub begin: SimTime,
     /// When it ends; none means when everybody has arrived [s].
@@ -25,10 +30,11 @@ pub struct RunSettings {
 }
 
 impl Default for RunSettings {
-    /// From midnight until everybody has arrived, in steps of one second on one thread, seed 42; a stuck vehicle is moved
+    /// From midnight of 2026-06-02 until everybody has arrived, in steps of one second on one thread, seed 42; a stuck vehicle is moved
     /// after 300 s, the default of SUMO's `time-to-teleport`.
     fn default() -> Self {
         Self {
+            midnight: Timestamp::milliseconds(MIDNIGHT),
             begin: SimTime::ZERO,
             end: None,
             step: SimDuration::seconds(1.0),

@@ -58,6 +58,17 @@ pub(super) const RATE: Units = Units {
     sums: false,
 };
 
+/// Temperatures [°C].
+pub(super) const TEMPERATURE: Units = Units {
+    what: "a temperature",
+    table: &[("°C", 1.0), ("C", 1.0)],
+    examples: &["17 °C", "-3 °C"],
+    sums: false,
+};
+/// Rainfall [mm/h].
+pub(super) const RAINFALL: Units =
+    Units { what: "a rainfall", table: &[("mm/h", 1.0)], examples: &["2 mm/h"], sums: false };
+
 /// What is wrong with a written quantity, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unreadable {
