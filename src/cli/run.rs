@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::complaint;
 use crate::city::scenario::{self, LoadedScenario, Overrides};
+use crate::pipeline::transport::{Credentials, Protocol, Target};
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
-use crate::pipeline::transport::{Credentials, Protocol, Target};
 use crate::studies::experiment::{
     self, Destination, Finished, Program, Progress, RunError, Summary, Wire, WireError, WriteError, run_folder, run_id,
     user_cpu_seconds,
@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let program = Program { command: std::env::args().collect(), began, loading_cpu_s: user_cpu_seconds() };
     match simulate(arguments, &loaded, topics, &program, &interrupted) {
-        Ok((finished, destination)) => tell_results(arguments, &finished, &destination),
+        Ok((finished, destination, wire)) => tell_results(arguments, &finished, &destination, wire.as_ref()),
         Err(error) => {
             super::tell(&format!("error: {error}"));
             ExitCode::from(super::FAILED)
@@ -135,7 +135,7 @@ fn simulate(
     topics: TopicMap,
     program: &Program,
     interrupted: &AtomicBool,
-) -> Result<(Finished, Destination), RunError> {
+) -> Result<(Finished, Destination, Option<TwinWire>), RunError> {
     let destination = destination(arguments, loaded, program)?;
     let mut wire = lay_wire(arguments, loaded, topics, destination.folder.as_deref())?;
     let bar = progress_bar(loaded);
@@ -148,7 +148,7 @@ fn simulate(
     let speak = wire.as_mut().map(|wire| wire as &mut dyn Wire);
     let finished = experiment::run(loaded, &destination, program, speak, &stop, &mut show);
     bar.finish_and_clear();
-    Ok((finished?, destination))
+    Ok((finished?, destination, wire))
 }
 
 /// Lays the wire, if what the sensors tell is to travel; without a folder there is nowhere to keep it.
@@ -162,7 +162,9 @@ fn lay_wire(
         return Ok(None);
     }
     let Some(folder) = folder else {
-        return Err(WireError("the wire needs a folder to keep what it carries; name one with `--out`".to_owned()).into());
+        return Err(
+            WireError("the wire needs a folder to keep what it carries; name one with `--out`".to_owned()).into()
+        );
     };
     let mut settings = WireSettings::in_folder(folder, topics);
     settings.listen = arguments.listen.unwrap_or(settings.listen);
@@ -231,15 +233,34 @@ struct Told<'a> {
     folder: Option<String>,
 }
 
-fn tell_results(arguments: &Arguments, finished: &Finished, destination: &Destination) -> ExitCode {
+/// Says what became of what the city told; a code if not all of it is accounted for.
+fn tell_wire(wire: Option<&TwinWire>) -> Option<ExitCode> {
+    let wire = wire?;
+    for (service, times) in wire.restarts() {
+        super::tell(&format!("{service} died and was started again {times} times"));
+    }
+    let Some(balance) = wire.balance() else {
+        let counts = wire.counts();
+        super::tell(&format!(
+            "{} messages published, {} acknowledged by the broker",
+            counts.published, counts.acknowledged
+        ));
+        return None;
+    };
+    super::tell(&balance.to_string());
+    (!balance.closes()).then(|| ExitCode::from(super::FAILED))
+}
+
+fn tell_results(
+    arguments: &Arguments,
+    finished: &Finished,
+    destination: &Destination,
+    wire: Option<&TwinWire>,
+) -> ExitCode {
     let summary = &finished.summary;
     let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
     super::tell(&table(summary));
-    let closes = finished.telling.as_ref().is_none_or(|telling| telling.balance.holds());
-    if let Some(telling) = &finished.telling {
-        super::tell(&super::audit::table(&telling.balance));
-    }
-    let code = if closes { code } else { ExitCode::from(super::FAILED) };
+    let code = tell_wire(wire).map_or(code, |failed| failed);
     let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());
     if arguments.json {
         return super::print(&super::json(&Told { summary, folder }), code);

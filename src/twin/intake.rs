@@ -5,10 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::TwinError;
 use super::board::{Board, Order};
 use super::service::Service;
 use super::worker::Worker;
-use super::TwinError;
 use crate::city::network::Network;
 use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, Stores};

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,9 @@ use super::TwinError;
 use super::board::Order;
 use super::intake::{Intake, PARTITIONS};
 use super::service::Supervision;
+use super::telling::quarantined_by_reason;
 use super::wire::listening;
 use crate::city::network::Network;
-use crate::pipeline::stores::Stores;
 use crate::pipeline::transport::Bus;
 use crate::telemetry::TopicMap;
 
@@ -76,21 +75,7 @@ pub fn listen(
     drop(supervision);
     Ok(Heard {
         messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
-        quarantined: by_reason(&intake.stores)?,
+        quarantined: quarantined_by_reason(&intake.stores)?,
         restarts: intake.board.restarts(),
     })
-}
-
-/// Messages in quarantine, by reason.
-fn by_reason(stores: &Stores) -> Result<BTreeMap<String, u64>, TwinError> {
-    let quarantine = stores.quarantine();
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for ((_, reason), count) in quarantine.totals()?.counted {
-        *counts.entry(reason).or_default() += count;
-    }
-    quarantine.scan(&mut |message| {
-        *counts.entry(message.reason).or_default() += 1;
-        ControlFlow::Continue(())
-    })?;
-    Ok(counts)
 }

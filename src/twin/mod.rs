@@ -13,9 +13,11 @@ mod telling;
 mod wire;
 mod worker;
 
-use crate::pipeline::stores::StoreError;
+use std::path::Path;
+
+use crate::pipeline::stores::{StoreError, Stores};
 use crate::pipeline::transport::{BusError, ListenError};
-use crate::studies::audit::AuditError;
+use crate::studies::audit::{self, AuditError, Balance, Ledger, LedgerError};
 
 pub use intake::Folders;
 pub use listen::{Heard, Listening, listen};
@@ -37,7 +39,25 @@ pub enum TwinError {
     /// The books cannot be checked.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A service gave up.
     #[error("{0}")]
     Service(String),
+}
+
+/// Audits the run in a folder: its ledger against what its stores hold.
+///
+/// # Errors
+/// When there is no such run, it is still going on, or its files cannot be read.
+pub fn audit(run: &Path) -> Result<Balance, TwinError> {
+    let folders = Folders::of(run);
+    let ledger = Ledger::read(&folders.ledger)?;
+    if !folders.stores.is_dir() {
+        let sentence =
+            format!("there are no stores in `{}`; name the folder of a run that used the wire", run.display());
+        return Err(TwinError::Service(sentence));
+    }
+    Ok(audit::balance(&ledger, &Stores::open(&folders.stores)?)?)
 }

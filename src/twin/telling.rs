@@ -10,8 +10,9 @@ use crate::city::scenario::LoadedScenario;
 use crate::pipeline::analytics::{self, CallChain, IncidentChain, Level, ParkingWindow};
 use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime, Timestamp};
-use crate::studies::report::{
-    AirWindow, Balance, Call, Chain, Congestion, Incident, ParkingInstant, Priority, RoadWindow, Telling,
+use crate::studies::audit;
+use crate::studies::report::telling::{
+    Account, AirWindow, Balance, Call, Chain, Congestion, Incident, ParkingInstant, Priority, RoadWindow, Telling,
 };
 use crate::telemetry::reading::{CallStatus, IncidentStatus, Severity};
 
@@ -21,10 +22,14 @@ const FIVE_MINUTES: SimDuration = SimDuration::milliseconds(300_000);
 const QUARTER: SimDuration = SimDuration::milliseconds(900_000);
 
 /// Everything the page tells of the stores, from the measured beginning on.
-pub(super) fn of_stores(stores: &Stores, balance: Balance, loaded: &LoadedScenario) -> Result<Telling, TwinError> {
+pub(super) fn of_stores(
+    stores: &Stores,
+    balance: &audit::Balance,
+    loaded: &LoadedScenario,
+) -> Result<Telling, TwinError> {
     let clock = Clock { midnight: loaded.settings.midnight, from: loaded.measured_from };
     Ok(Telling {
-        balance,
+        balance: account_of(stores, balance)?,
         roads: roads(stores, &clock)?,
         grading: Vec::new(),
         calls: rows::<CallChain>(stores, "calls")?.iter().map(|row| call(row, &clock)).collect(),
@@ -32,6 +37,42 @@ pub(super) fn of_stores(stores: &Stores, balance: Balance, loaded: &LoadedScenar
         air: air(stores, &clock)?,
         parking: parking(stores, &clock)?,
     })
+}
+
+/// The audit's balance as the page shows it.
+fn account_of(stores: &Stores, balance: &audit::Balance) -> Result<Balance, TwinError> {
+    let account = |one: &audit::Account| Account {
+        emitted: one.emitted,
+        stored: one.stored,
+        doubled: one.doubled,
+        quarantined: one.quarantined,
+        lost: one.lost,
+        unexplained: one.unexplained(),
+        damaged: one.damaged + one.forged,
+    };
+    Ok(Balance {
+        devices: balance.devices.len() as u64,
+        total: account(&balance.total),
+        kinds: balance.kinds.iter().map(|(kind, one)| (kind.word().to_owned(), account(one))).collect(),
+        reasons: quarantined_by_reason(stores)?.into_iter().collect(),
+        foreign: balance.strangers.values().sum::<u64>() + balance.strange_messages,
+        worst: balance.open_lines().iter().map(|(line, one)| (line.device.to_string(), account(one))).collect(),
+        closes: balance.closes(),
+    })
+}
+
+/// Messages in quarantine, by reason.
+pub(super) fn quarantined_by_reason(stores: &Stores) -> Result<BTreeMap<String, u64>, TwinError> {
+    let quarantine = stores.quarantine();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for ((_, reason), count) in quarantine.totals()?.counted {
+        *counts.entry(reason).or_default() += count;
+    }
+    quarantine.scan(&mut |message| {
+        *counts.entry(message.reason).or_default() += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(counts)
 }
 
 /// Calendar time as the page has it.
@@ -164,11 +205,7 @@ fn parking(stores: &Stores, clock: &Clock) -> Result<Vec<ParkingInstant>, TwinEr
         }
     }
     let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    let instant = |(time, (bays, taken))| ParkingInstant {
-        time,
-        bays: count(bays),
-        occupied: count(taken),
-        occupied_true: None,
-    };
+    let instant =
+        |(time, (bays, taken))| ParkingInstant { time, bays: count(bays), occupied: count(taken), occupied_true: None };
     Ok(instants.into_iter().map(instant).collect())
 }

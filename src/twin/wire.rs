@@ -24,12 +24,11 @@ use super::telling;
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
-    Bus, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherOptions, Target,
+    Bus, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
 };
-use crate::simulation::outcome::Outcome;
 use crate::studies::audit;
 use crate::studies::experiment::{Wire, WireError};
-use crate::studies::report::Telling;
+use crate::studies::report::telling::Telling;
 use crate::telemetry::{Emission, TopicMap};
 
 /// How long the city waits before it looks again whether the wire has room.
@@ -80,6 +79,7 @@ pub struct TwinWire {
     intake: Option<Intake>,
     board: Arc<Board>,
     address: Option<SocketAddr>,
+    balance: Option<audit::Balance>,
     _supervision: Supervision,
     runtime: Option<Runtime>,
 }
@@ -119,8 +119,8 @@ impl TwinWire {
         let gateway = Arc::new(gateway);
         let work = Arc::clone(&gateway);
         services.push(Service::new("gateway", &board, Arc::new(move || work.run())));
-        let supervision =
-            Supervision::start(services).map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
+        let supervision = Supervision::start(services)
+            .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
         Ok(Self {
             folders,
             door: Some(door),
@@ -129,6 +129,7 @@ impl TwinWire {
             intake,
             board,
             address,
+            balance: None,
             _supervision: supervision,
             runtime: Some(runtime),
         })
@@ -137,6 +138,16 @@ impl TwinWire {
     /// Where the built-in listener listens, if there is one.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// The balance, once everything is kept; none with a broker of the user's.
+    pub fn balance(&self) -> Option<&audit::Balance> {
+        self.balance.as_ref()
+    }
+
+    /// What the publisher has done so far.
+    pub fn counts(&self) -> PublisherCounts {
+        self.publisher.counts()
     }
 
     /// How many times each service had to be started again.
@@ -149,7 +160,7 @@ impl TwinWire {
     }
 
     /// Waits until everything sent is kept, and audits it.
-    fn settle(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, TwinError> {
+    fn settle(&mut self, loaded: &LoadedScenario) -> Result<Telling, TwinError> {
         // The gateway ends when the door is closed and every message has its acknowledgement.
         self.door = None;
         self.board.wait_for(1);
@@ -159,13 +170,14 @@ impl TwinWire {
             truth.finish()?;
         }
         ledger.write(&self.folders.ledger)?;
-        let Some(intake) = &self.intake else {
-            return Ok(telling::of_broker(&ledger, &self.publisher.counts()));
-        };
+        // What the user's broker has acknowledged is the user's; there is nothing here to read back.
+        let Some(intake) = &self.intake else { return Ok(Telling::default()) };
         intake.end(Order::Finish, u32::from(PARTITIONS) + 2)?;
         intake.stores.compact()?;
         let balance = audit::balance(&ledger, &intake.stores)?;
-        telling::of_stores(&intake.stores, balance, loaded, outcome, &self.folders.truth)
+        let telling = telling::of_stores(&intake.stores, &balance, loaded)?;
+        self.balance = Some(balance);
+        Ok(telling)
     }
 }
 
@@ -186,8 +198,8 @@ impl Wire for TwinWire {
         }
     }
 
-    fn close(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, WireError> {
-        self.settle(loaded, outcome).map_err(|error| WireError(error.to_string()))
+    fn close(&mut self, loaded: &LoadedScenario) -> Result<Telling, WireError> {
+        self.settle(loaded).map_err(|error| WireError(error.to_string()))
     }
 }
 
@@ -210,9 +222,8 @@ pub(crate) fn listening(
 ) -> Result<(Service, SocketAddr), TwinError> {
     let (handle, board) = (runtime.handle().clone(), Arc::clone(&intake.board));
     let log = Arc::clone(&intake.log);
-    let spawn = move |address| {
-        Listener::spawn(&handle, address, Arc::clone(&log) as Arc<dyn Bus>, ListenerLimits::default())
-    };
+    let spawn =
+        move |address| Listener::spawn(&handle, address, Arc::clone(&log) as Arc<dyn Bus>, ListenerLimits::default());
     // The first is started here, so that a taken address is told before the run, and a port is known.
     let first = spawn(address)?;
     let bound = first.local_addr();

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const SPELLS_MAX: u32 = 20;
 
 /// What a worker works on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Worker {
     /// Which partition of the log.
     pub partition: u16,
@@ -103,9 +103,10 @@ impl Worker {
             let batch = Batch { partition: self.partition, from, to: from, ..Batch::default() };
             return Ok(Desk { intake, analyst, batch });
         };
-        let cannot = |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
+        let cannot =
+            |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
-        let intake = Intake::restore(self.partition, IntakeSettings::default(), first).map_err(|e| cannot(&e.to_string()))?;
+        let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
         let (from, to) = (resume.next_offset, resume.next_offset);
         Ok(Desk { intake, analyst, batch: Batch { partition: self.partition, from, to, ..Batch::default() } })

@@ -15,9 +15,9 @@ use crate::city::emergency::{EmergencyPlan, resolve};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
 use crate::city::scenario::settings::RunSettings;
-use crate::primitives::{SimTime, Timestamp};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::{SimTime, Timestamp};
 
 /// What the command line says instead of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

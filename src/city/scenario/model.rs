@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use super::sensors::{SensorSettings, Weather};
+use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};

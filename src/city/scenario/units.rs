@@ -59,12 +59,8 @@ pub(super) const RATE: Units = Units {
 };
 
 /// Temperatures [°C].
-pub(super) const TEMPERATURE: Units = Units {
-    what: "a temperature",
-    table: &[("°C", 1.0), ("C", 1.0)],
-    examples: &["17 °C", "-3 °C"],
-    sums: false,
-};
+pub(super) const TEMPERATURE: Units =
+    Units { what: "a temperature", table: &[("°C", 1.0), ("C", 1.0)], examples: &["17 °C", "-3 °C"], sums: false };
 /// Rainfall [mm/h].
 pub(super) const RAINFALL: Units =
     Units { what: "a rainfall", table: &[("mm/h", 1.0)], examples: &["2 mm/h"], sums: false };

@@ -151,6 +151,11 @@ impl Listener {
         self.address
     }
 
+    /// Whether it still accepts connections; if not without having been shut down, something went wrong inside it.
+    pub fn is_serving(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// What it has done so far.
     pub fn stats(&self) -> ListenerStats {
         self.shared.counters.stats()

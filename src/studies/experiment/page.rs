@@ -9,7 +9,8 @@ use crate::city::network::places::{self, Places};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::Point;
 use crate::simulation::outcome::Outcome;
-use crate::studies::report::{self, Area, AreaKind, Backdrop, Place, PlaceKind, ReportInput, Telling};
+use crate::studies::report::telling::Telling;
+use crate::studies::report::{self, Area, AreaKind, Backdrop, Place, PlaceKind, ReportInput};
 
 /// Writes the report page of a run.
 pub(super) fn write(
@@ -26,7 +27,6 @@ pub(super) fn write(
         outcome,
         telling,
         demand: &loaded.demand,
-        telling: None,
         manifest: labels(loaded, program),
         backdrop: loaded.places.as_ref().map(backdrop).unwrap_or_default(),
     };

@@ -14,7 +14,7 @@ use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::Outcome;
-use crate::studies::report::Telling;
+use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
 /// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
@@ -64,7 +64,7 @@ pub trait Wire {
     ///
     /// # Errors
     /// When the wire has failed.
-    fn close(&mut self, loaded: &LoadedScenario, outcome: &Outcome) -> Result<Telling, WireError>;
+    fn close(&mut self, loaded: &LoadedScenario) -> Result<Telling, WireError>;
 }
 
 /// The wire has failed, with the reason in a sentence.
@@ -110,7 +110,7 @@ pub fn run(
     let mut drafts = Drafts::begin(loaded, destination)?;
     let before = user_cpu_seconds();
     let outcome = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
-    let telling = wire.map(|wire| wire.close(loaded, &outcome)).transpose()?;
+    let telling = wire.map(|wire| wire.close(loaded)).transpose()?;
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);

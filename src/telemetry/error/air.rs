@@ -75,7 +75,8 @@ impl AirStation {
         let mut noise = |size: f64| severity * size * normal(rng);
         // Severity goes from the truth to the counter's own law.
         let raw = |pm: f64| pm + severity * (particle_counter(pm, truth.humidity) - pm);
-        let particles = |pm: f64, noise: f64| (raw(pm) * self.gains[0] * (1.0 + NOISE_PM.1 * noise) + NOISE_PM.0 * noise).max(0.0);
+        let particles =
+            |pm: f64, noise: f64| (raw(pm) * self.gains[0] * (1.0 + NOISE_PM.1 * noise) + NOISE_PM.0 * noise).max(0.0);
         let pm2_5 = particles(truth.pm2_5, noise(1.0));
         // The coarse part is estimated from the fine one and cannot be below it.
         let coarse = (truth.pm10 - truth.pm2_5).max(0.0) * self.coarse * self.gains[0];

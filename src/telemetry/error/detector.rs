@@ -86,7 +86,8 @@ impl LoopDetector {
     /// What it reports of a period that ends `now` [s].
     pub fn observe(&mut self, truth: &Passages, now: f64, rng: &mut KeyedRng) -> Counted {
         if self.health.is_bad(now) {
-            let (occupancy, fault) = if self.health.lot() < 0.5 { (1.0, Fault::StuckOn) } else { (0.0, Fault::StuckOff) };
+            let (occupancy, fault) =
+                if self.health.lot() < 0.5 { (1.0, Fault::StuckOn) } else { (0.0, Fault::StuckOff) };
             return Counted { count: 0, occupancy, speed: None, fault: Some(fault) };
         }
         let short = truth.count - truth.long.min(truth.count);
@@ -158,7 +159,8 @@ mod tests {
             counts.1 += detector(owner, 1.0).observe(&HOUR, 0.0, &mut rng).count;
         }
         assert!(counts.0 > counts.1 + 600, "{counts:?}");
-        let talker = (0..200).map(|owner| detector(owner, 1.0)).find(|one| one.cross_talk > 0.0).expect("one in twenty");
+        let talker =
+            (0..200).map(|owner| detector(owner, 1.0)).find(|one| one.cross_talk > 0.0).expect("one in twenty");
         let beside = Passages { beside: 1000, ..HOUR };
         assert!(talker.expected(&beside) > talker.expected(&HOUR) + 15.0);
     }
