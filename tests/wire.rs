@@ -1,0 +1,206 @@
+//! The wire from outside: whatever is killed, restarted, replayed or thrown at it, every record is accounted for and the stores
+//! hold the same.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use citytwin::pipeline::stores::Stores;
+use citytwin::telemetry::ReadingKind;
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+
+/// A small town with every kind of device, ten minutes of it.
+const SCENARIO: &str = "
+citytwin: 1
+name: Wire
+map: { city: MAP }
+time: { start: 07:00, run: 10 min }
+demand:
+  - synthetic: { vehicles: 400, profile: flat, buses: true }
+incidents:
+  - { at: 07:02, road: High Street, duration: 3 min, kind: crash, casualties: 1 }
+emergencies: { ambulances: 1, calls: 30 per hour, treatment: 1 min, handover: 1 min }
+sensors: { loops: 20, cameras: 20, air: 5, parking: 50 }
+";
+
+fn scenario(folder: &Path) -> PathBuf {
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps/halvermere");
+    let path = folder.join("wire.yaml");
+    std::fs::write(&path, SCENARIO.replace("MAP", &map.display().to_string())).expect("a scenario");
+    path
+}
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
+    command.args(words).stdin(Stdio::null());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn run(scenario: &Path, out: &Path, more: &[&str]) -> Output {
+    let (scenario, out) = (scenario.display().to_string(), out.display().to_string());
+    let mut words = vec!["run", &scenario, "--out", &out, "--no-report"];
+    words.extend(more);
+    command(&words).output().expect("the program runs")
+}
+
+fn audit(out: &Path) -> Output {
+    command(&["audit", &out.display().to_string()]).output().expect("the program runs")
+}
+
+/// Every file of the history with its bytes.
+fn history(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let root = run.join("stores/history");
+    let (mut files, mut folders) = (BTreeMap::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&root).expect("inside").to_owned();
+                files.insert(name, std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    files
+}
+
+/// What the stores hold besides the history: rows, last words and quarantine, without the places in the log.
+#[derive(Debug, PartialEq)]
+struct Content {
+    rows: BTreeMap<(String, String), String>,
+    live: Vec<String>,
+    quarantine: Vec<(String, Vec<u8>, String)>,
+}
+
+fn content(run: &Path) -> Content {
+    let stores = Stores::open(&run.join("stores")).expect("stores");
+    let mut rows = BTreeMap::new();
+    for table in stores.tables().names().expect("names") {
+        let each = &mut |key: &str, json: &[u8]| {
+            rows.insert((table.clone(), key.to_owned()), text(json));
+            ControlFlow::Continue(())
+        };
+        stores.tables().scan(&table, "", each).expect("rows");
+    }
+    let mut live = Vec::new();
+    for &kind in ReadingKind::ALL {
+        let each = &mut |record| {
+            live.push(format!("{record:?}"));
+            ControlFlow::Continue(())
+        };
+        stores.live().scan(kind, each).expect("last words");
+    }
+    live.sort();
+    let mut quarantine = Vec::new();
+    let each = &mut |message: citytwin::pipeline::stores::Kept| {
+        quarantine.push((message.topic, message.payload, message.reason));
+        ControlFlow::Continue(())
+    };
+    stores.quarantine().scan(each).expect("quarantine");
+    quarantine.sort();
+    Content { rows, live, quarantine }
+}
+
+/// A run that listens on a port it chooses, and its address as it tells it.
+fn started(scenario: &Path, out: &Path) -> (Child, String) {
+    use std::io::BufRead;
+    let (scenario, out) = (scenario.display().to_string(), out.display().to_string());
+    let words = ["run", &scenario, "--out", &out, "--no-report", "--listen", "127.0.0.1:0"];
+    let mut child = command(&words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+    let mut lines = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("mqtt://"))).expect("it tells its address");
+    let address = line.split("mqtt://").nth(1).and_then(|rest| rest.split(';').next()).expect("an address").to_owned();
+    // Somebody has to read on, or the program would wait for its words to be taken.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, address)
+}
+
+fn subscriber(address: &str, filter: &str) -> (Client, rumqttc::Connection) {
+    let (host, port) = address.rsplit_once(':').expect("host and port");
+    let mut options = MqttOptions::new("test-subscriber", host, port.parse().expect("a port"));
+    options.set_keep_alive(Duration::from_secs(30));
+    let (client, connection) = Client::new(options, 10);
+    client.subscribe(filter, QoS::AtMostOnce).expect("room");
+    (client, connection)
+}
+
+#[test]
+fn a_run_killed_and_started_again_ends_up_with_the_stores_of_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = scenario(folder.path());
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let output = run(&scenario, &whole, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let (mut child, address) = started(&scenario, &killed);
+    let (_client, mut connection) = subscriber(&address, "#");
+    let mut seen = 0;
+    for event in connection.iter() {
+        match event.expect("the city speaks") {
+            Event::Incoming(Packet::Publish(_)) => seen += 1,
+            _ => continue,
+        }
+        if seen == 1000 {
+            break;
+        }
+    }
+    // SIGKILL: no handler runs, nothing is flushed.
+    child.kill().expect("still running");
+    child.wait().expect("gone");
+    assert!(!killed.join("ledger.csv").exists(), "killed before its end");
+
+    let output = run(&scenario, &killed, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = audit(&killed);
+    assert!(told.status.success(), "{}", text(&told.stdout));
+    assert_eq!(text(&told.stdout), text(&audit(&whole).stdout));
+    assert!(history(&whole) == history(&killed), "the Parquet files differ");
+    assert_eq!(content(&whole), content(&killed));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_files_on_two_threads_and_from_a_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = scenario(folder.path());
+    let (one, two, again) = (folder.path().join("one"), folder.path().join("two"), folder.path().join("again"));
+    for (out, threads) in [(&one, "1"), (&two, "2")] {
+        let output = run(&scenario, out, &["--threads", threads]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert!(history(&one).len() > 5, "something was kept");
+    assert!(history(&one) == history(&two), "the Parquet files differ between 1 and 2 threads");
+    assert_eq!(std::fs::read(one.join("ledger.csv")).expect("a ledger"), std::fs::read(two.join("ledger.csv")).expect("a ledger"));
+    let words = [&one, &again, &scenario].map(|path| path.display().to_string());
+    let output =
+        command(&["replay", &words[0], "--out", &words[1], "--scenario", &words[2]]).output().expect("the program runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(history(&one) == history(&again), "the Parquet files differ between the run and its recording");
+    assert_eq!(content(&one), content(&again));
+}
+
+#[test]
+fn another_scenario_is_not_mixed_into_a_runs_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = scenario(folder.path());
+    let out = folder.path().join("out");
+    let output = run(&scenario, &out, &["--end", "07:01"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let before = history(&out);
+    let output = run(&scenario, &out, &["--end", "07:01", "--seed", "7"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("another"), "{}", text(&output.stderr));
+    assert!(before == history(&out), "the refused run changed something");
+}
+
+#[test]
+fn a_plain_sumo_configuration_keeps_silent() {
+    let words = command(&["run", "--help"]).output().expect("the program runs");
+    assert!(text(&words.stdout).contains("--wire"));
+}
