@@ -280,6 +280,7 @@ type Fault = Box<dyn std::error::Error>;
 type Chart<'a, 'b> =
     plotters::chart::ChartContext<'a, SVGBackend<'b>, plotters::coord::cartesian::Cartesian2d<Scale, Scale>>;
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "plotters ties the life of a style to that of its colour")]
 fn label(color: &'static RGBColor) -> TextStyle<'static> {
     TextStyle::from(("sans-serif", TEXT_SIZE).into_font()).color(color)
 }

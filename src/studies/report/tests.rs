@@ -62,6 +62,36 @@ fn the_verdict_and_the_flags_come_before_any_figure() {
     assert!(page.contains("Last-resort moves <span class=\"value\">7</span>"));
 }
 
+/// The headline once counted trips of the warm-up beside a mean of those after it: 3,899 of 4,164 and a mean of 3,407.
+#[test]
+fn headline_and_key_figures_are_of_the_same_trips() {
+    let mut town = town();
+    let whole = page(&town.input());
+    let all = town.outcome.trips.len();
+    assert!(whole.contains(&format!("{} of {all} trips finished; the mean trip took", town.outcome.arrived)));
+    // Somebody due never got in; that counts against the measured trips.
+    town.outcome.loaded += 5;
+    let from = town.outcome.begin + crate::primitives::SimDuration::seconds(600.0);
+    town.outcome.trips.retain(|trip| trip.depart >= from);
+    let measured = town.outcome.trips.len();
+    let times: Vec<f64> = town
+        .outcome
+        .trips
+        .iter()
+        .filter(|trip| trip.arrival.is_some())
+        .map(|trip| trip.duration.as_seconds())
+        .collect();
+    let (finished, due) = (u32::try_from(times.len()).expect("few"), u32::try_from(measured + 5).expect("few"));
+    let mean = markup::span(times.iter().sum::<f64>() / f64::from(finished));
+    let page = page(&town.input());
+    let headline = format!("Of {due} trips begun after the warm-up, {finished} finished; the mean trip took {mean}");
+    assert!(page.replace('\u{a0}', " ").contains(&headline), "{headline}");
+    assert!(page.contains(&format!("{} trips begun in the warm-up filled the roads", all - measured)));
+    let share = markup::per_cent(f64::from(finished), f64::from(due));
+    assert!(page.contains(&format!("<dt>Trips finished</dt><dd>{share}</dd>")), "{share}");
+    assert!(page.contains(&format!("Measured over {finished} finished trips.")));
+}
+
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     assert_eq!(page(&town().input()), page(&town().input()));

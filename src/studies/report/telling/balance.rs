@@ -90,10 +90,10 @@ fn verdict(balance: &Balance) -> String {
     if !balance.worst.is_empty() {
         wrong.push(format!("{} with an open account", plural_of(balance.worst.len(), "device", "devices")));
     }
-    match wrong.is_empty() {
-        true => "The balance does not close.".to_owned(),
-        false => format!("The balance does not close: {}.", wrong.join(", ")),
+    if wrong.is_empty() {
+        return "The balance does not close.".to_owned();
     }
+    format!("The balance does not close: {}.", wrong.join(", "))
 }
 
 /// The equation with its numbers.

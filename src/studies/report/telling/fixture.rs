@@ -2,6 +2,8 @@
 //!
 //! Everything comes from keyed draws beside the town's own figures: the same telling for the same town.
 
+#![expect(clippy::cast_precision_loss, reason = "the town is small and its numbers are invented")]
+
 use crate::city::network::EdgeKind;
 use crate::primitives::ids::EdgeId;
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
@@ -135,7 +137,7 @@ pub(super) fn call(number: u64) -> Call {
         call: step(0.0, 0.0),
         answer: step(3.0, 15.0),
         queue: step(25.0, 60.0),
-        dispatch: step(5.0, if number % 5 == 0 { 300.0 } else { 20.0 }),
+        dispatch: step(5.0, if number.is_multiple_of(5) { 300.0 } else { 20.0 }),
         enroute: step(30.0, 50.0),
         arrive: step(110.0, 420.0),
         patient: step(40.0, 40.0),
@@ -185,7 +187,7 @@ fn air(station: u64, window: u64) -> AirWindow {
 }
 
 fn parking(minute: u32) -> ParkingInstant {
-    let taken = 210 + minute * 3 + u32::from(minute % 7 == 0) * 4;
+    let taken = 210 + minute * 3 + u32::from(minute.is_multiple_of(7)) * 4;
     ParkingInstant {
         time: SimTime::seconds(BEGIN + 60.0 * f64::from(minute)),
         bays: 500,

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::super::chart::{Figure, Plot, nothing};
-use super::super::markup::{clock, count, key_figures, number, per_cent};
+use super::super::markup::{clock, count, key_figures, per_cent};
 use super::against;
 use super::values::ParkingInstant;
 
@@ -63,9 +63,9 @@ fn over_time(instants: &[ParkingInstant]) -> io::Result<String> {
     }
     spoken.push('.');
     let top = told.iter().chain(&truth).map(|point| point.1).fold(1.0, f64::max);
-    let note = format!("Share of the bays that told of themselves [%], at most {}.", number(top, 0));
+    let note = "Share of the bays that told of themselves [%].";
     let x = first.time.as_seconds()..last.time.as_seconds();
     let legend = ["As told", if truth.is_empty() { "" } else { "As it was" }];
-    let plot = Plot { lines: vec![told, truth], ..Plot::over_time(x, (top * 1.06).min(100.0).max(10.0)) };
-    Figure { title: TITLE, note: &note, legend: &legend, spoken: &spoken }.draw_described("parking-over-time", &plot)
+    let plot = Plot { lines: vec![told, truth], ..Plot::over_time(x, (top * 1.06).clamp(10.0, 100.0)) };
+    Figure { title: TITLE, note, legend: &legend, spoken: &spoken }.draw_described("parking-over-time", &plot)
 }

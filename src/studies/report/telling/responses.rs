@@ -194,19 +194,19 @@ fn phases(chain: &Chain, end: SimTime) -> impl Iterator<Item = (usize, SimTime, 
 mod tests {
     use super::*;
 
-    fn at(seconds: f64) -> Option<SimTime> {
-        Some(SimTime::seconds(seconds))
-    }
-
     /// A unit still driving at the end was busy; one that skipped the hospital was free from the address on.
     #[test]
     fn phases_end_where_the_next_begins_or_with_the_run() {
         let found = |chain: Chain| -> Vec<(usize, f64, f64)> {
             phases(&chain, SimTime::seconds(900.0)).map(|(p, a, b)| (p, a.as_seconds(), b.as_seconds())).collect()
         };
-        let driving = Chain { dispatch: at(100.0), enroute: at(160.0), ..Chain::default() };
+        let driving = Chain {
+            dispatch: Some(SimTime::seconds(100.0)),
+            enroute: Some(SimTime::seconds(160.0)),
+            ..Chain::default()
+        };
         assert_eq!(found(driving), [(0, 100.0, 160.0), (1, 160.0, 900.0)]);
-        let treated = Chain { arrive: at(300.0), clear: at(800.0), ..driving };
+        let treated = Chain { arrive: Some(SimTime::seconds(300.0)), clear: Some(SimTime::seconds(800.0)), ..driving };
         assert_eq!(found(treated), [(0, 100.0, 160.0), (1, 160.0, 300.0), (2, 300.0, 800.0)]);
         assert_eq!(found(Chain::default()), []);
     }
@@ -217,12 +217,17 @@ mod tests {
         let call = |arrive: Option<SimTime>| Call {
             id: String::new(),
             priority: Priority::C1,
-            chain: Chain { call: at(0.0), arrive, ..Chain::default() },
+            chain: Chain { call: Some(SimTime::seconds(0.0)), arrive, ..Chain::default() },
             unit: None,
             hospital: None,
             siren: true,
         };
-        let calls = [call(at(120.0)), call(at(60.0)), call(at(240.0)), call(None)];
+        let calls = [
+            call(Some(SimTime::seconds(120.0))),
+            call(Some(SimTime::seconds(60.0))),
+            call(Some(SimTime::seconds(240.0))),
+            call(None),
+        ];
         let refs: Vec<&Call> = calls.iter().collect();
         let line = cumulative(&refs, 5.0);
         let expected =
