@@ -1,4 +1,4 @@
-//! What we learn from the city: one run with its manifest, and the report a planner looks at.
+//! What we learn from the city: one run with its manifest, the report a planner looks at, and whether the books balance.
 
 pub mod audit;
 pub mod experiment;

@@ -1,0 +1,72 @@
+//! The balance as a few lines of text, for the terminal and the report.
+
+use std::fmt;
+
+use super::balance::{Account, Balance};
+
+/// Most lines that do not close, or strangers, named one by one.
+const NAMED_MAX: usize = 5;
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["emitted", "stored", "quarantined", "lost", "unexplained", "doubled", "forged", "damaged"];
+        write!(f, "{:<10}", "balance")?;
+        for word in head {
+            write!(f, "{word:>13}")?;
+        }
+        for (kind, account) in &self.kinds {
+            row(f, kind.word(), account)?;
+        }
+        row(f, "total", &self.total)?;
+        let open = self.open_lines();
+        if open.is_empty() {
+            write!(f, "\nthe balance closes for each of {} devices", self.devices.len())?;
+        } else {
+            write!(f, "\nthe balance does NOT close for {} of {} devices; the worst:", open.len(), self.devices.len())?;
+        }
+        for (line, account) in open.iter().take(NAMED_MAX) {
+            write!(f, "\n  {} ({}, epoch {}): ", line.device, line.kind.word(), line.epoch)?;
+            complaint(f, account)?;
+        }
+        if !self.strangers.is_empty() {
+            let rows: u64 = self.strangers.values().sum();
+            write!(f, "\n{rows} rows by {} devices that are in no ledger:", self.strangers.len())?;
+            for (name, rows) in self.strangers.iter().take(NAMED_MAX) {
+                write!(f, " {name} ({rows})")?;
+            }
+            if self.strangers.len() > NAMED_MAX {
+                f.write_str(" ...")?;
+            }
+        }
+        if self.strange_messages > 0 {
+            write!(f, "\n{} messages in the quarantine are no device's of the ledger", self.strange_messages)?;
+        }
+        Ok(())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
+    let Account { emitted, stored, quarantined, lost, doubled, forged, damaged } = account;
+    write!(f, "\n{name:<10}{emitted:>13}{stored:>13}{quarantined:>13}{lost:>13}{:>13}", account.unexplained())?;
+    write!(f, "{doubled:>13}{forged:>13}{damaged:>13}")
+}
+
+fn complaint(f: &mut fmt::Formatter<'_>, account: &Account) -> fmt::Result {
+    let unexplained = account.unexplained();
+    let mut parts = Vec::new();
+    if unexplained > 0 {
+        parts.push(format!("{unexplained} of {} missing", account.emitted));
+    }
+    if unexplained < 0 {
+        parts.push(format!("{} more than emitted", -unexplained));
+    }
+    for (count, word) in [(account.doubled, "doubled"), (account.forged, "never emitted")] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    if account.damaged > 0 {
+        parts.push(String::from("all there, but not as sent"));
+    }
+    f.write_str(&parts.join(", "))
+}
