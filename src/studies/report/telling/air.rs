@@ -163,12 +163,13 @@ fn stations(windows: &[&AirWindow]) -> String {
     for window in windows {
         by_station.entry(&window.station).or_default().push(window);
     }
-    let mut ranked: Vec<(&str, Vec<&AirWindow>)> = by_station.into_iter().collect();
     let worth = |windows: &[&AirWindow]| PM2_5.mean(windows.iter().copied()).unwrap_or(-1.0);
-    ranked.sort_by(|a, b| worth(&b.1).total_cmp(&worth(&a.1)).then(a.0.cmp(b.0)));
-    let table = |caption: &str, part: &[(&str, Vec<&AirWindow>)]| {
+    let mut ranked: Vec<(f64, &str, Vec<&AirWindow>)> =
+        by_station.into_iter().map(|(name, windows)| (worth(&windows), name, windows)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let table = |caption: &str, part: &[(f64, &str, Vec<&AirWindow>)]| {
         let mut table = Table::new(caption, &COLUMNS);
-        for (name, windows) in part {
+        for (_, name, windows) in part {
             let all = || windows.iter().copied();
             let figures = [PM2_5.mean(all()), PM2_5.mean_true(all()), NO2.mean(all()), NO2.mean_true(all())];
             let mut cells = figures.map(|value| number(value.unwrap_or(f64::NAN), 1)).to_vec();

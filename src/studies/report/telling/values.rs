@@ -126,9 +126,9 @@ pub struct Grade {
     pub unit: String,
     /// Records compared.
     pub graded: u64,
-    /// The errors found [`unit`].
+    /// The errors found, in `unit`.
     pub found: Errors,
-    /// What the device's model expects of them [`unit`].
+    /// What the device's model expects of them, in `unit`.
     pub expected: Errors,
 }
 
