@@ -176,10 +176,14 @@ fn the_same_seed_gives_the_same_files_on_two_threads_and_from_a_recording() {
     }
     assert!(history(&one).len() > 5, "something was kept");
     assert!(history(&one) == history(&two), "the Parquet files differ between 1 and 2 threads");
-    assert_eq!(std::fs::read(one.join("ledger.csv")).expect("a ledger"), std::fs::read(two.join("ledger.csv")).expect("a ledger"));
+    assert_eq!(
+        std::fs::read(one.join("ledger.csv")).expect("a ledger"),
+        std::fs::read(two.join("ledger.csv")).expect("a ledger")
+    );
     let words = [&one, &again, &scenario].map(|path| path.display().to_string());
-    let output =
-        command(&["replay", &words[0], "--out", &words[1], "--scenario", &words[2]]).output().expect("the program runs");
+    let output = command(&["replay", &words[0], "--out", &words[1], "--scenario", &words[2]])
+        .output()
+        .expect("the program runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(history(&one) == history(&again), "the Parquet files differ between the run and its recording");
     assert_eq!(content(&one), content(&again));

@@ -259,6 +259,7 @@ fn tell_results(
 ) -> ExitCode {
     let summary = &finished.summary;
     let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
+    complaint::tell_left_out(&finished.no_place);
     super::tell(&table(summary));
     let code = tell_wire(wire).map_or(code, |failed| failed);
     let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());

@@ -35,7 +35,7 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
     let road = Road::new(facts, guides, heads, &demand, settings.step.as_seconds());
     let vehicles = demand.vehicles.len();
     let mut world = World::new();
-    world.insert_resource(Percept { now: settings.begin, road });
+    world.insert_resource(Percept { now: settings.begin, road, crossed: Vec::new(), parked: Vec::new() });
     world.insert_resource(Post::default());
     world.insert_resource(Woken::default());
     world.insert_resource(Workbench::default());

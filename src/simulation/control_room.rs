@@ -13,7 +13,7 @@ use crate::primitives::ids::{EdgeId, LaneId};
 use crate::primitives::{Category, IncidentKind, Point, Polyline, SimDuration, SimTime, Timestamp};
 use crate::telemetry::field::Text;
 use crate::telemetry::reading::{self, CallStatus, IncidentStatus, Severity};
-use crate::telemetry::{DeviceId, Emission, Fate, Reading, ReadingKind, Record};
+use crate::telemetry::{DeviceId, Emission, Fate, Reading, Record};
 
 /// How often an ambulance on the road says where it is.
 const EVERY: SimDuration = SimDuration::milliseconds(5_000);
@@ -66,7 +66,12 @@ struct HospitalCard {
 
 impl ControlRoom {
     /// A control room for a plan, on a day.
-    pub(crate) fn new(network: &Network, plan: &EmergencyPlan, calls: BTreeMap<u32, CallCard>, midnight: Timestamp) -> Self {
+    pub(crate) fn new(
+        network: &Network,
+        plan: &EmergencyPlan,
+        calls: BTreeMap<u32, CallCard>,
+        midnight: Timestamp,
+    ) -> Self {
         let earth = Earth::new(network);
         let lanes: Vec<(Polyline, f64)> =
             network.lanes.iter().map(|lane| (lane.shape.clone(), lane.length.as_metres())).collect();
@@ -105,6 +110,11 @@ impl ControlRoom {
         }
     }
 
+    /// Whether ambulances on the road say where they are after the step that began at `now`.
+    pub(crate) fn is_time(now: SimTime) -> bool {
+        now.as_milliseconds() % EVERY.as_milliseconds() == 0
+    }
+
     /// What it tells after the step that began at `now`: of everything that changed, and of who drives.
     pub(crate) fn tell(&mut self, now: SimTime, happened: &[Happened], units: &[UnitInstant]) -> Vec<Emission> {
         let mut told = Vec::new();
@@ -117,7 +127,7 @@ impl ControlRoom {
             };
             told.extend(made.map(|(name, reading)| self.record(*at, &name, reading)));
         }
-        if now.as_milliseconds() % EVERY.as_milliseconds() == 0 {
+        if Self::is_time(now) {
             for unit in units.iter().filter(|unit| unit.on_road) {
                 let (name, reading) = self.unit(unit);
                 told.push(self.record(now, &name, reading));

@@ -2,9 +2,12 @@
 //!
 //! Written from the diary alone: what nobody noted did not happen.
 
+use std::collections::BTreeMap;
+
 use bevy_ecs::prelude::*;
 
 use super::actors::emergency::Order;
+use super::control_room::CallCard;
 use super::outcome::{Call, Happened, Happening, Incident, IncidentChange, Stage};
 use crate::city::emergency::{EmergencyPlan, PlannedIncident};
 use crate::primitives::SimTime;
@@ -79,6 +82,17 @@ impl Ledger {
     /// Calls that came in, and those that are over.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.raised, self.closed)
+    }
+
+    /// What the control room will know of every call there can be, by number.
+    pub(crate) fn cards(&self) -> BTreeMap<u32, CallCard> {
+        let card = |call: &Call| CallCard {
+            category: call.category,
+            lane: call.lane,
+            position: call.position.as_metres(),
+            incident: call.incident,
+        };
+        self.calls.iter().map(|call| (call.number, card(call))).collect()
     }
 
     /// Calls that came in, in that order.

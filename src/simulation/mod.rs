@@ -5,15 +5,18 @@
 
 mod actors;
 mod assemble;
+mod control_room;
 mod emergency;
 pub mod kernel;
 mod laws;
 mod ledger;
 pub mod outcome;
+mod sensing;
 mod step;
 mod traffic;
 mod trips;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
@@ -22,9 +25,12 @@ use crate::city::demand::Demand;
 use crate::city::emergency::EmergencyPlan;
 use crate::city::network::Network;
 use crate::city::scenario::settings::RunSettings;
+use crate::city::scenario::{SensorSettings, Weather};
 use crate::primitives::SimTime;
 use crate::primitives::ids::{LaneId, VehicleId};
+use crate::telemetry::Emission;
 use actors::Percept;
+use control_room::ControlRoom;
 use ledger::Ledger;
 use outcome::{CityInstant, Happened, Outcome, UnitInstant, VehicleInstant};
 use step::{Books, Clockwork, Gate};
@@ -34,6 +40,10 @@ use traffic::following::HALTING;
 pub struct City {
     world: World,
     schedule: Schedule,
+    /// What devices do after a step, once there are any.
+    watch: Option<Schedule>,
+    /// What the control room tells of emergencies, once somebody watches.
+    control_room: Option<ControlRoom>,
     settings: RunSettings,
 }
 
@@ -47,7 +57,7 @@ impl City {
     /// Brings a city on paper to life.
     pub fn assemble(network: &Arc<Network>, demand: &Arc<Demand>, settings: RunSettings) -> Self {
         let world = assemble::world(network, Arc::clone(demand), &settings);
-        Self { world, schedule: step::schedule(), settings }
+        Self { world, schedule: step::schedule(), watch: None, control_room: None, settings }
     }
 
     /// Brings incidents, ambulances, hospitals and whoever calls them into a city that has not taken a step yet; `plan` was made
@@ -86,6 +96,49 @@ impl City {
     /// Advances one step.
     pub fn step(&mut self) {
         self.schedule.run(&mut self.world);
+        if let Some(watch) = &mut self.watch {
+            watch.run(&mut self.world);
+        }
+        if let Some(control_room) = &mut self.control_room {
+            let now = self.world.resource::<Percept>().now - self.settings.step;
+            let happened = self.world.get_resource::<Ledger>().map_or(&[][..], |ledger| &ledger.latest);
+            if !happened.is_empty() || ControlRoom::is_time(now) {
+                let told = control_room.tell(now, happened, &emergency::units(&self.world));
+                sensing::post(&mut self.world, told);
+            }
+        }
+    }
+
+    /// Lets the control room tell what it knows of incidents, calls, ambulances and hospitals, by way of
+    /// [`Self::take_emissions`]; to be done after the emergencies have been brought, and the sensors installed.
+    pub fn open_control_room(&mut self, network: &Network, plan: &EmergencyPlan) {
+        let cards = self.world.get_resource::<Ledger>().map(Ledger::cards).unwrap_or_default();
+        self.control_room = Some(ControlRoom::new(network, plan, cards, self.settings.midnight));
+    }
+
+    /// Puts devices into the city it was assembled from; to be done before the first step. They change nothing in it.
+    ///
+    /// Returns what was asked for and found no place, by name with how many.
+    pub fn install_sensors(
+        &mut self,
+        network: &Network,
+        demand: &Demand,
+        sensors: &SensorSettings,
+        weather: &Weather,
+    ) -> BTreeMap<String, u64> {
+        self.watch = Some(sensing::systems());
+        sensing::install(&mut self.world, network, demand, &self.settings, sensors, weather)
+    }
+
+    /// Takes what devices told since it was last taken, in the order of the steps and within a step of the devices. To be taken
+    /// after every step or at least now and then: what does not fit into the outbox is thrown away and counted.
+    pub fn take_emissions(&mut self) -> Vec<Emission> {
+        sensing::take(&mut self.world)
+    }
+
+    /// How many emissions were thrown away because nobody took them.
+    pub fn emissions_discarded(&self) -> u64 {
+        sensing::discarded(&self.world)
     }
 
     /// The city as it is now.

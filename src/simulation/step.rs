@@ -17,7 +17,7 @@ use super::laws::{Census, Laws};
 use super::traffic::approach::Approach;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
-use super::traffic::crossing::{Arrived, Moved, exchange};
+use super::traffic::crossing::{Arrived, Parked, exchange};
 use super::traffic::drive::{LaneStep, Step, drive};
 use super::traffic::facts::NONE;
 use super::traffic::insertion::Queues;
@@ -81,7 +81,6 @@ pub(crate) struct Books {
 pub(crate) struct Workbench {
     plans: Vec<LanePlan>,
     arrived: Vec<Arrived>,
-    moved: Vec<Moved>,
     jams: Jams,
 }
 
@@ -168,7 +167,7 @@ fn move_bodies(
 ) {
     let now = percept.now;
     let step = Step { now: now.as_seconds(), number: clockwork.number, seed: clockwork.seed };
-    let road = &mut percept.road;
+    let Percept { road, crossed, .. } = &mut *percept;
     let lanes = road.active.len();
     let bench = &mut *bench;
     if bench.plans.len() < lanes {
@@ -207,13 +206,13 @@ fn move_bodies(
         road.lanes[lane as usize] = bodies;
     }
     bench.arrived.clear();
-    bench.moved.clear();
-    exchange(road, step.now, &mut bench.arrived, &mut bench.moved);
+    crossed.clear();
+    exchange(road, step.now, &mut bench.arrived, crossed);
     road.refresh_active();
     road.refresh_tails();
     if !road.rescue.is_empty() {
         books.updates += road.rescue.len() as u64;
-        rescue::advance(road, &step, &mut bench.arrived, &mut bench.moved);
+        rescue::advance(road, &step, &mut bench.arrived, crossed);
         road.refresh_active();
         road.refresh_tails();
     }
@@ -297,11 +296,13 @@ fn take_arrivals(
     mut commands: Commands<'_, '_>,
 ) {
     let now = percept.now;
-    let road = &mut percept.road;
+    let Percept { road, crossed, parked, .. } = &mut *percept;
     let books = &mut *books;
+    parked.clear();
     for Arrived { body, lane } in bench.arrived.drain(..) {
         let end = road.arrival_position[body.id as usize].min(road.facts.lane(lane).length);
         books.trips.arrive(&body, lane, end, body.pos - end, now);
+        parked.push(Parked { vehicle: body.id, kind: body.kind, lane, pos: end });
         books.meter.row(now)[road.facts.lane(lane).edge as usize].arrived += 1;
         if road.is_on_call(body.id) {
             let unit = staff::unit_actor(body.id - road.first_on_call);
@@ -312,7 +313,7 @@ fn take_arrivals(
         }
     }
     let row = books.meter.row(now);
-    for moved in bench.moved.drain(..) {
+    for moved in &*crossed {
         row[moved.from_edge as usize].left += 1;
         row[moved.to_edge as usize].entered += 1;
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
 pub(crate) mod emergency;
+pub(crate) mod sensors;
 pub(crate) mod signal;
 pub(crate) mod vehicle;
 
@@ -14,6 +15,7 @@ use bevy_ecs::prelude::*;
 use super::kernel::ActorId;
 use super::kernel::mail::{Letter, PostOffice};
 use super::kernel::timers::Timers;
+use super::traffic::crossing::{Moved, Parked};
 use super::traffic::road::Road;
 use super::traffic::travel_time::TravelTimes;
 use crate::city::emergency::Spot;
@@ -161,6 +163,10 @@ pub(crate) struct Percept {
     pub now: SimTime,
     /// The road as it is now.
     pub road: Road,
+    /// Who passed the end of a lane in the last movement, in lane order.
+    pub crossed: Vec<Moved>,
+    /// Who arrived in the last movement, and where.
+    pub parked: Vec<Parked>,
 }
 
 /// What those who look for a way know: the roads, and the travel times now.

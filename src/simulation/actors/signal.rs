@@ -51,6 +51,11 @@ impl Controller {
         Some(Self { program, links, phase, since: now - into, detectors })
     }
 
+    /// The phase it is in, when that began, and what it shows on each link.
+    pub(crate) fn phase(&self) -> (usize, SimTime, &[Aspect]) {
+        (self.phase, self.since, &self.program.phases[self.phase].aspects)
+    }
+
     /// When it next has to think.
     fn next_thought(&self) -> SimTime {
         let phase = &self.program.phases[self.phase];

@@ -16,6 +16,23 @@ pub(crate) struct Arrived {
 pub(crate) struct Moved {
     pub from_edge: u32,
     pub to_edge: u32,
+    /// The lane whose end it passed.
+    pub from_lane: u32,
+    pub kind: u32,
+    /// Its speed [m/s].
+    pub speed: f64,
+    /// How far its front is past that lane's end at the end of the step [m].
+    pub beyond: f64,
+}
+
+/// Where a body that arrived was when it left the road.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parked {
+    pub vehicle: u32,
+    pub kind: u32,
+    pub lane: u32,
+    /// From the lane's start [m].
+    pub pos: f64,
 }
 
 /// Moves every body that has passed its lane's end; hands out arrivals and crossings in lane order.
@@ -95,13 +112,21 @@ fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved
         let link = road.facts.link(id);
         body.pos -= facts.length;
         body.push_trail(lane);
+        let from_lane = lane;
         enter_junction(link, body, now);
         if link.via == NONE {
             body.leg += 1;
         }
         lane = link.after;
         let to_edge = road.facts.lane(lane).edge;
-        moved.push(Moved { from_edge: facts.edge, to_edge });
+        moved.push(Moved {
+            from_edge: facts.edge,
+            to_edge,
+            from_lane,
+            kind: body.kind,
+            speed: body.speed,
+            beyond: body.pos,
+        });
         if is_at_destination(road, body, lane) {
             body.pos = body.pos.min(road.facts.lane(lane).length);
             return lane;

@@ -248,7 +248,14 @@ fn cross(road: &mut Road, mut body: Body, lane: u32, link: u32, now: f64, moved:
     if direct {
         body.leg += 1;
     }
-    moved.push(Moved { from_edge, to_edge: road.facts.lane(after).edge });
+    moved.push(Moved {
+        from_edge,
+        to_edge: road.facts.lane(after).edge,
+        from_lane: lane,
+        kind: body.kind,
+        speed: body.speed,
+        beyond: body.pos,
+    });
     road.insert(after, body);
 }
 

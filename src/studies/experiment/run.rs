@@ -3,6 +3,7 @@
 //! Steps are watched, never influenced. When somebody interrupts, the step under way is finished and everything is written
 //! as a partial result.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::files::{Draft, WriteError, write_file};
@@ -92,6 +93,8 @@ pub struct Finished {
     pub summary: Summary,
     /// What arrived of what the city told, if it told anything.
     pub telling: Option<Telling>,
+    /// Devices that were asked for and found no place on the map, by name with how many.
+    pub no_place: BTreeMap<String, u64>,
 }
 
 /// Runs a scenario and writes its files; `interrupted` is asked after every step.
@@ -109,7 +112,7 @@ pub fn run(
     // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
     let mut drafts = Drafts::begin(loaded, destination)?;
     let before = user_cpu_seconds();
-    let outcome = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
+    let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
     let telling = wire.map(|wire| wire.close(loaded)).transpose()?;
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
@@ -138,7 +141,7 @@ pub fn run(
             writeln!(out)
         })?;
     }
-    Ok(Finished { outcome, summary, telling })
+    Ok(Finished { outcome, summary, telling, no_place })
 }
 
 fn simulate(
@@ -147,11 +150,19 @@ fn simulate(
     wire: &mut Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Outcome, RunError> {
+) -> Result<(Outcome, BTreeMap<String, u64>), RunError> {
     let settings = loaded.settings;
     let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
     if let Some(plan) = &loaded.emergencies {
         city.bring_emergencies(&loaded.network, plan);
+    }
+    let mut no_place = BTreeMap::new();
+    if wire.is_some() {
+        let sensors = loaded.sensors.unwrap_or_default();
+        no_place = city.install_sensors(&loaded.network, &loaded.demand, &sensors, &loaded.weather);
+        if let Some(plan) = &loaded.emergencies {
+            city.open_control_room(&loaded.network, plan);
+        }
     }
     let mut instants = vec![city.instant()];
     let mut stopped = false;
@@ -175,7 +186,7 @@ fn simulate(
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
-    Ok(outcome)
+    Ok((outcome, no_place))
 }
 
 /// SUMO's files, begun before the run; summary and trajectories are written while it goes on.

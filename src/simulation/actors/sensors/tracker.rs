@@ -1,0 +1,182 @@
+//! Trackers as actors: one in a vehicle, from its entry until some time after it has parked.
+
+use bevy_ecs::prelude::*;
+use nalgebra::Vector2;
+
+use super::earth::Geometry;
+use super::scene::Scene;
+use super::{Alarm, Device, Directory, Outbox, Percept, TRACKERS, Watch, entity, rounded};
+use crate::primitives::random::Purpose;
+use crate::primitives::{Point, SimDuration, SimTime};
+use crate::simulation::actors::{Identity, VEHICLES};
+use crate::simulation::kernel::ActorId;
+use crate::telemetry::error::gnss::{Motion, Receiver};
+use crate::telemetry::field::Text;
+use crate::telemetry::reading::{Fix, Position};
+use crate::telemetry::{DeviceId, Emission, Fate, Fault};
+
+/// Which vehicles carry trackers, and how these work.
+#[derive(Resource, Debug)]
+pub(crate) struct Fleet {
+    /// Share of vehicles that carry one, 0 to 1.
+    pub share: f64,
+    /// How often it reports [s].
+    pub every: SimDuration,
+    /// How long it goes on after its vehicle has parked [s].
+    pub parked: SimDuration,
+    /// Share of messages that the radio damages.
+    pub garbled: f64,
+    /// Device and name of every vehicle, by row of the demand.
+    pub vehicles: Vec<(DeviceId, Text)>,
+}
+
+/// A tracker in a vehicle.
+#[derive(Component, Debug)]
+pub(crate) struct Tracker {
+    vehicle: u32,
+    class: Text,
+    receiver: Receiver,
+    /// When it last reported.
+    last: SimTime,
+    /// Where the vehicle was last: lane and position on it [m].
+    place: (u32, f64),
+}
+
+/// Trackers of vehicles that have just appeared are switched on.
+pub(crate) fn switch_on(
+    watch: Res<'_, Watch>,
+    scene: Res<'_, Scene>,
+    fleet: Res<'_, Fleet>,
+    mut alarm: ResMut<'_, Alarm>,
+    mut directory: ResMut<'_, Directory>,
+    mut commands: Commands<'_, '_>,
+) {
+    for one in &scene.appeared {
+        let actor = ActorId::new(TRACKERS, one.vehicle);
+        let traits = watch.dice(Purpose::DeviceTraits, actor);
+        let Some((id, _)) = fleet.vehicles.get(one.vehicle as usize) else { continue };
+        if traits.roll(2).unit() >= fleet.share {
+            continue;
+        }
+        let receiver = Receiver::new(watch.severity, &mut traits.roll(0));
+        let class = scene.kinds[one.kind as usize].class.clone();
+        let tracker = Tracker { vehicle: one.vehicle, class, receiver, last: watch.now, place: (one.lane, one.pos) };
+        let device = Device { id: id.clone(), sequence: 0, lon_lat: (0.0, 0.0), every: fleet.every };
+        let step = watch.step;
+        // Not before the next step: it has to be switched on first.
+        let first = super::first_wake(traits, watch.now + step, fleet.every, step);
+        alarm.timers.set(first, actor);
+        let entity = commands.spawn((Identity(actor), device, tracker)).id();
+        directory.0.insert(actor, entity);
+    }
+}
+
+/// How a vehicle moves as its tracker is asked.
+struct Seen {
+    point: Point,
+    motion: Motion,
+}
+
+/// Trackers whose time has come report; those whose vehicle is gone are switched off.
+pub(crate) fn report(
+    watch: Res<'_, Watch>,
+    percept: Res<'_, Percept>,
+    scene: Res<'_, Scene>,
+    geometry: Res<'_, Geometry>,
+    fleet: Res<'_, Fleet>,
+    mut alarm: ResMut<'_, Alarm>,
+    mut outbox: ResMut<'_, Outbox>,
+    mut directory: ResMut<'_, Directory>,
+    mut trackers: Query<'_, '_, (&mut Device, &mut Tracker)>,
+    mut commands: Commands<'_, '_>,
+) {
+    for actor in alarm.woken(TRACKERS) {
+        let Some(found) = entity(&directory, actor) else { continue };
+        let Ok((mut device, mut tracker)) = trackers.get_mut(found) else { continue };
+        let Some(speed) = locate(&percept, &scene, &geometry, &fleet, &directory, watch.now, &mut tracker) else {
+            directory.0.remove(&actor);
+            commands.entity(found).despawn();
+            continue;
+        };
+        let (lane, pos) = tracker.place;
+        let (shape, scale) = &geometry.lanes[lane as usize];
+        let along: Vector2<f64> = shape.direction_at(pos * scale);
+        let edge = percept.road.facts.lane(lane).edge as usize;
+        let motion = Motion { along, speed, canyon: geometry.canyon[edge] };
+        let seen = Seen { point: shape.point_at(pos * scale), motion };
+        outbox.post(tell(&watch, &fleet, actor, &mut device, &mut tracker, &seen));
+        alarm.timers.set(watch.now + device.every, actor);
+    }
+}
+
+/// The vehicle's speed, its place noted; none when the tracker's work is over.
+fn locate(
+    percept: &Percept,
+    scene: &Scene,
+    geometry: &Geometry,
+    fleet: &Fleet,
+    directory: &Directory,
+    now: SimTime,
+    tracker: &mut Tracker,
+) -> Option<f64> {
+    if let Some(at) = scene.find(tracker.vehicle) {
+        let body = &percept.road.lanes[at.lane as usize][at.slot as usize];
+        tracker.place = (at.lane, body.pos);
+        return Some(body.speed);
+    }
+    if let Some(parked) = scene.parked(tracker.vehicle) {
+        tracker.place = (parked.lane, parked.pos);
+        let edge = percept.road.facts.lane(parked.lane).edge as usize;
+        let over = geometry.leaves[edge] || now - parked.since > fleet.parked;
+        return (!over).then_some(0.0);
+    }
+    // Lifted as a last resort: still in the city, and where it was.
+    directory.0.contains_key(&ActorId::new(VEHICLES, tracker.vehicle)).then_some(0.0)
+}
+
+fn tell(
+    watch: &Watch,
+    fleet: &Fleet,
+    actor: ActorId,
+    device: &mut Device,
+    tracker: &mut Tracker,
+    seen: &Seen,
+) -> Emission {
+    let dt = (watch.now - tracker.last).as_seconds();
+    tracker.last = watch.now;
+    let mut rng = watch.dice(Purpose::GnssError, actor).roll(device.sequence);
+    let perceived = tracker.receiver.observe(&seen.motion, dt, &mut rng);
+    let empty = Position {
+        vehicle_id: fleet.vehicles[tracker.vehicle as usize].1.clone(),
+        vehicle_class: tracker.class.clone(),
+        fix: Fix::None,
+        latitude: None,
+        longitude: None,
+        speed: None,
+        direction: None,
+        hdop: None,
+    };
+    let fixed = |point: Point, speed: f64, heading: Option<f64>, hdop: Option<f64>| {
+        let (lon, lat) = watch.earth.written(point);
+        Position {
+            fix: Fix::ThreeD,
+            latitude: Some(lat.clamp(-90.0, 90.0)),
+            longitude: Some(lon.clamp(-180.0, 180.0)),
+            speed: Some(rounded(speed * 3.6, 1).min(400.0)),
+            direction: heading.map(|heading| rounded(heading, 1)),
+            hdop: hdop.map(|hdop| rounded(hdop, 1)),
+            ..empty.clone()
+        }
+    };
+    let along = seen.motion.along;
+    let bearing = || libm::atan2(along.x, along.y).to_degrees().rem_euclid(360.0);
+    let heading = (seen.motion.speed >= crate::telemetry::error::gnss::HEADING_FROM).then(bearing);
+    let truth = fixed(seen.point, seen.motion.speed, heading, None);
+    let said = match perceived.fix {
+        Some(fix) => fixed(seen.point + fix.offset, fix.speed, fix.heading, Some(fix.hdop)),
+        None => empty,
+    };
+    let damaged = watch.dice(Purpose::RadioDamage, actor).roll(device.sequence).unit() < fleet.garbled * watch.severity;
+    let (fault, fate) = if damaged { (Some(Fault::Garbled), Fate::Garbled) } else { (perceived.fault, Fate::Sent) };
+    device.emit(watch.timestamp(), said, truth, fault, fate)
+}
