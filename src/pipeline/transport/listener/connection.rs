@@ -147,7 +147,7 @@ impl TheConnection {
             () = taken, if !self.leaving => self.refuse(Refusal::TakenOver),
             _ = self.closing.changed(), if !self.leaving => {
                 self.session.shut_down();
-                self.leaving = true;
+                self.leave();
             }
             ready = ready => match ready {
                 Ok(ready) if ready.is_readable() && !self.leaving => self.read().await,
@@ -198,16 +198,24 @@ impl TheConnection {
         }
     }
 
+    /// Takes nothing more; what is waiting has its time, whatever keep-alive the client asked for.
+    fn leave(&mut self) {
+        if !self.leaving {
+            self.leaving = true;
+            self.ticks = ticks(self.shared.limits.connect_timeout);
+        }
+    }
+
     /// The other side is gone.
     fn hang_up(&mut self) {
-        self.leaving = true;
+        self.leave();
         self.dead = true;
     }
 
     fn refuse(&mut self, refusal: Refusal) {
         self.shared.counters.refuse(refusal);
         self.session.say_goodbye(refusal);
-        self.leaving = true;
+        self.leave();
     }
 
     fn tick(&mut self) {
@@ -261,10 +269,10 @@ impl TheConnection {
                 }
                 Heard::Subscribe { id, asked } => self.subscribe(id, asked),
                 Heard::Unsubscribe { id, filters } => self.unsubscribe(id, &filters),
-                Heard::Leave => self.leaving = true,
+                Heard::Leave => self.leave(),
                 Heard::Refused(refusal) => {
                     self.shared.counters.refuse(refusal);
-                    self.leaving = true;
+                    self.leave();
                 }
             }
         }
@@ -273,7 +281,7 @@ impl TheConnection {
 
     /// The other side sends no more; what it sent is still made durable and delivered.
     fn hang_up_after_reading(&mut self) {
-        self.leaving = true;
+        self.leave();
         self.dead = self.session.out.is_empty() && self.rounds.is_empty();
     }
 
@@ -343,7 +351,7 @@ impl TheConnection {
             let refusal = if failed { Refusal::Bus } else { Refusal::ClientId };
             self.shared.counters.refuse(refusal);
             self.session.turn_away(refusal);
-            self.leaving = true;
+            self.leave();
             return;
         }
         let assigned = client_id.is_empty().then(|| self.shared.next_client_id());
