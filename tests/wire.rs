@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use citytwin::pipeline::stores::Stores;
+use citytwin::pipeline::stores::{Area, Stores};
 use citytwin::telemetry::ReadingKind;
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
@@ -95,7 +95,7 @@ fn content(run: &Path) -> Content {
             live.push(format!("{record:?}"));
             ControlFlow::Continue(())
         };
-        stores.live().scan(kind, each).expect("last words");
+        stores.live().scan(kind, &Area::Everywhere, each).expect("last words");
     }
     live.sort();
     let mut quarantine = Vec::new();

@@ -24,7 +24,7 @@ use super::telling;
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
-    Bus, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
+    Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
 };
 use crate::studies::audit;
 use crate::studies::experiment::{Wire, WireError};
@@ -239,7 +239,8 @@ pub(crate) fn listening(
             None => spawn(bound).map_err(|error| error.to_string())?,
         };
         loop {
-            if let Some(error) = listener.failure() {
+            // A log that is merely full or busy takes more once its consumers have read on.
+            if let Some(error) = listener.failure().filter(BusError::is_final) {
                 return Err(error.to_string());
             }
             assert!(listener.is_serving(), "the listener's task has ended by itself");

@@ -15,12 +15,13 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     ("clippy", || ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))),
     ("test", || ended(cargo(&["test"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
+    ("wire", || ended(crate::wire::wire())),
     ("compare-sumo", compare_sumo),
 ];
 
@@ -38,7 +39,7 @@ fn compare_sumo() -> Ended {
 }
 
 /// Units that stand in brackets in the documentation, `[m]`, and are no links.
-const UNITS: [&str; 4] = ["m", "s", "ms", "km"];
+const UNITS: [&str; 8] = ["m", "s", "ms", "km", "deg", "veh", "V", "degC"];
 
 /// Whether every link of the documentation leads somewhere.
 fn links_lead_somewhere() -> bool {

@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -12,6 +13,7 @@ use std::process::{Command, ExitCode};
 const USAGE: &str = "usage: cargo xtask <verb>
   ci                          everything a change has to pass
   compare-sumo [SCENARIO...]  run the SUMO scenarios beside this checkout and compare with SUMO's own results
+  wire                        the wire against clients and readers nobody here wrote, and a full disk
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs down anew";
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let passed = match words[..] {
         ["ci"] => ci::ci(),
         ["compare-sumo", ref scenarios @ ..] => compare::compare(scenarios),
+        ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
         ["golden", "--write"] => cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")]),
         _ => {
