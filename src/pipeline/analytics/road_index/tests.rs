@@ -48,10 +48,11 @@ fn right(sigma: f64, remembers: bool) -> f64 {
     hits / 4000.0
 }
 
-/// What goes wrong is mostly at the roads' ends, where the next road begins within the error of a fix.
+/// Roads end at their junctions, a dozen metres apart, so that errors matter only beyond that. Fixes inside junctions are not
+/// judged: they belong to no road.
 #[test]
 fn fixes_are_given_to_the_road_the_vehicle_is_on() {
-    let cases = [(0.0, false, 0.98), (4.0, false, 0.93), (4.0, true, 0.97), (12.0, true, 0.88)];
+    let cases = [(0.0, false, 0.999), (4.0, false, 0.99), (4.0, true, 0.99), (12.0, false, 0.95), (12.0, true, 0.95)];
     for (sigma, remembers, wanted) in cases {
         let share = right(sigma, remembers);
         assert!(share >= wanted, "σ = {sigma} m, remembering {remembers}: {share} of 1, wanted {wanted}");
