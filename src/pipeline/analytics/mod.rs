@@ -22,7 +22,7 @@ pub use emergencies::{CallChain, CallStep, IncidentChain, IncidentStep};
 pub use parking::ParkingWindow;
 pub use positions::PositionWindow;
 pub use road_index::{RoadIndex, RoadRef};
-pub use roads::{Level, RoadSums, RoadWindow, Source, merge};
+pub use roads::{LaneSums, Level, RoadSums, RoadWindow, Source, merge};
 pub use row::Row;
 pub use state::BadState;
 pub use windows::WindowCounts;

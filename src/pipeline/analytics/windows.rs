@@ -6,6 +6,7 @@
 //!
 //! Limit: [`WINDOWS_MAX`] windows at a time; records that would open another are counted and left out of the windows.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
@@ -92,10 +93,13 @@ impl<K: Ord + Hash + Clone, A: Default> Windows<K, A> {
         if begin < self.told_to {
             self.corrected.insert((begin, key.clone()));
         }
-        let before = pane.len();
-        pane.entry(key.clone()).or_default();
-        self.kept += pane.len() - before;
-        pane.get_mut(key)
+        match pane.entry(key.clone()) {
+            Entry::Occupied(sums) => Some(sums.into_mut()),
+            Entry::Vacant(place) => {
+                self.kept += 1;
+                Some(place.insert(A::default()))
+            }
+        }
     }
 
     /// Tells every window that ends before the watermark and has not been told, in order, and forgets the oldest.

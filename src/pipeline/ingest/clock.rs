@@ -50,6 +50,7 @@ impl Clock {
     /// Believes these devices, whatever others said before; whether the clock moved.
     pub(super) fn believe<'a>(&mut self, told: impl Iterator<Item = (&'a DeviceId, Timestamp)>) -> bool {
         self.front.clear();
+        self.heard = PATIENCE;
         for (device, time) in told {
             match self.front.iter().position(|(known, _)| known == device) {
                 Some(at) if self.front[at].1 >= time => {}

@@ -6,6 +6,7 @@
 //!
 //! Does not know where messages come from nor who takes the records.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::clock::{Clock, PATIENCE};
@@ -248,14 +249,15 @@ impl Intake {
 
     /// Takes note of a record's identity.
     fn note(&mut self, record: &Record) -> Result<Noted, Refusal> {
-        if !self.devices.contains_key(&record.device) {
-            if self.devices.len() >= self.settings.devices_max {
-                let sentence = format!("{} devices are known already", self.devices.len());
+        let known = self.devices.len();
+        let device = match self.devices.entry(record.device.clone()) {
+            Entry::Occupied(device) => device.into_mut(),
+            Entry::Vacant(_) if known >= self.settings.devices_max => {
+                let sentence = format!("{known} devices are known already");
                 return Err(Refusal { reason: Reason::TooManyDevices, sentence });
             }
-            self.devices.insert(record.device.clone(), Device::new(record.epoch));
-        }
-        let Some(device) = self.devices.get_mut(&record.device) else { return Ok(Noted::Again) };
+            Entry::Vacant(place) => place.insert(Device::new(record.epoch)),
+        };
         let before = device.holes();
         let room = self.settings.holes_max.saturating_sub(self.holes);
         let noted = device.note(record.epoch, record.sequence, HOLES_MAX.min(before.saturating_add(room)));
@@ -294,7 +296,7 @@ impl Intake {
         self.held.push_back(held);
         self.held_in_a_row += 1;
         // Nobody has said otherwise for so long that these are all who still speak.
-        if self.held_in_a_row >= PATIENCE {
+        if self.held_in_a_row >= PATIENCE && self.are_plausible() {
             self.held_in_a_row = 0;
             let told = self.held.iter().map(|held| (&held.record.device, held.record.time));
             if self.clock.believe(told) {
@@ -308,13 +310,22 @@ impl Intake {
         }
     }
 
-    /// After the clock has moved: what is no longer ahead is trusted, what the others have left behind is not.
+    /// Whether those who are held can be the only ones left: several devices, or one that went on from where the clock stands.
+    fn are_plausible(&self) -> bool {
+        let mut held = self.held.iter();
+        let (Some(first), Some(now)) = (held.next(), self.clock.now) else { return false };
+        let ahead = SimDuration::milliseconds(self.settings.ahead_max.as_milliseconds().saturating_mul(2));
+        held.any(|other| other.record.device != first.record.device) || first.record.time.since(now) <= ahead
+    }
+
+    /// After the clock has moved: what is no longer ahead is trusted. What is still ahead although the others have gone on from
+    /// where they were, and so were not silent, is not.
     fn settle(&mut self) {
         let Some(now) = self.clock.now else { return };
         for held in std::mem::take(&mut self.held) {
             if !self.is_ahead(held.record.time, now) {
                 self.decided.push_back((held, true));
-            } else if self.is_ahead(now, held.clock) {
+            } else if now.since(held.clock) > self.settings.disorder_max {
                 self.decided.push_back((held, false));
             } else {
                 self.held.push_back(held);
