@@ -201,12 +201,10 @@ impl Checkpoints for BookCheckpoints {
     }
 
     fn identity(&self, claim: &str) -> Result<String, StoreError> {
-        match self.0.fact("identity")? {
-            Some(found) => Ok(String::from_utf8_lossy(&found).into_owned()),
-            None => {
-                self.0.set_fact("identity", claim.as_bytes(), Durability::Immediate)?;
-                Ok(claim.to_owned())
-            }
+        if let Some(found) = self.0.fact("identity")? {
+            return Ok(String::from_utf8_lossy(&found).into_owned());
         }
+        self.0.set_fact("identity", claim.as_bytes(), Durability::Immediate)?;
+        Ok(claim.to_owned())
     }
 }

@@ -52,7 +52,7 @@ fn batch(messages: &[Result<Record, Quarantined>], from: usize, to: usize) -> Ba
         quarantined: range.iter().filter_map(|message| message.as_ref().err()).cloned().collect(),
         rows: (from..to).map(row).collect(),
         state: to.to_string().into_bytes(),
-        watermark: Some(at(to as i64)),
+        watermark: Some(at(i64::try_from(to).expect("small"))),
     }
 }
 
@@ -282,6 +282,6 @@ fn workers_of_several_partitions_share_the_stores() {
     let once = messages[..200].iter().filter(|message| message.is_ok()).count();
     let kept = content(&stores);
     assert_eq!(kept.iter().filter(|line| line.starts_with("history")).count(), 4 * once);
-    assert_eq!(stores.quarantine().totals().expect("can be read").kept as usize, 4 * (200 - once));
+    assert_eq!(stores.quarantine().totals().expect("can be read").kept, 4 * (200 - once as u64));
     assert!((0..4).all(|partition| stores.resume(partition).expect("can be read").expect("kept").next_offset == 200));
 }

@@ -110,7 +110,7 @@ impl History for MemoryHistory {
             json::encode(row, &mut bytes);
             digest.add(&bytes);
         }
-        let first = pieces.first().ok_or_else(|| piece::nothing_to_merge())?;
+        let first = pieces.first().ok_or_else(piece::nothing_to_merge)?;
         let merged = first.beside(&format!("all-{}-{:032x}", rows.len(), digest.sum), rows.len() as u64);
         self.pieces().insert(merged.name.clone(), rows.into());
         Ok(merged)

@@ -75,3 +75,45 @@ impl TruthWriter {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+    use super::*;
+    use crate::pipeline::stores::conformance::{bay, beat};
+    use crate::telemetry::{Fate, Fault, Reading};
+
+    #[test]
+    fn the_truth_stands_under_the_identity_of_what_was_said_with_what_went_wrong() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut truth = TruthWriter::create(folder.path()).expect("can be made");
+        let said = bay("bay-1", 2, 9, 0, (51.5, -0.1));
+        let Reading::Parking(mut free) = said.reading.clone() else { panic!("a bay speaks of parking") };
+        free.occupied = true;
+        let fault = Some(Fault::MissedEvent);
+        let emission = Emission { truth: free.into(), record: said, fault, fate: Fate::Lost };
+        truth.add(&emission).expect("can be written");
+        let heartbeat = beat("bay-1", 10, 0);
+        let emission = Emission { truth: heartbeat.reading.clone(), record: heartbeat, fault: None, fate: Fate::Sent };
+        truth.add(&emission).expect("can be written");
+        let other = Emission { truth: bay("bay-1", 0, 0, 0, (0.0, 0.0)).reading, ..emission };
+        truth.add(&other).expect_err("the truth of a heartbeat is no parking bay");
+        assert!(!folder.path().join("parking.parquet").exists(), "a file has its name only when it is whole");
+        let rows = truth.finish().expect("can be written");
+        assert_eq!(rows, [(ReadingKind::Parking, 1), (ReadingKind::Health, 1)].into());
+        let file = File::open(folder.path().join("parking.parquet")).expect("there");
+        let file = SerializedFileReader::new(file).expect("Parquet");
+        let row = file.get_row_iter(None).expect("rows").next().expect("one").expect("can be read").to_string();
+        for part in [
+            "device: \"bay-1\"",
+            "epoch: 2",
+            "sequence: 9",
+            "occupied: true",
+            "fault: \"missed_event\"",
+            "fate: \"lost\"",
+        ] {
+            assert!(row.contains(part), "{part}: {row}");
+        }
+    }
+}

@@ -57,6 +57,8 @@ pub struct Stores {
     partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
     /// Held by those who read pieces, and by whoever takes pieces away.
     pieces: RwLock<()>,
+    /// Held by whoever merges: two at once would merge the same pieces twice.
+    merging: Mutex<()>,
     folder: Option<PathBuf>,
     /// Held as long as the stores are open.
     _lock: Option<File>,
@@ -106,6 +108,7 @@ impl Stores {
             history: Box::new(history),
             partitions: Mutex::default(),
             pieces: RwLock::default(),
+            merging: Mutex::default(),
             folder: Some(folder.to_owned()),
             _lock: Some(lock),
             #[cfg(test)]
@@ -128,6 +131,7 @@ impl Stores {
             history: Box::<MemoryHistory>::default(),
             partitions: Mutex::default(),
             pieces: RwLock::default(),
+            merging: Mutex::default(),
             folder: None,
             _lock: None,
             #[cfg(test)]
@@ -192,6 +196,7 @@ impl Stores {
     /// # Errors
     /// When a piece cannot be read or written; the history is what it was then, pieces merged so far included.
     pub fn compact(&self) -> Result<(), StoreError> {
+        let _merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let pieces: Vec<Piece> = self.pieces()?.into_iter().collect();
         for together in pieces.chunk_by(|a, b| a.folder() == b.folder()) {
             // A piece merged before has its name from its content: it is as it should be.
@@ -266,13 +271,20 @@ impl Keeper for Stores {
         }
         let sorted = Sorted::new(&records);
         let pieces = self.history.stage(Span { partition, from, to }, sorted.rows())?;
-        self.after(Step::History)?;
-        self.live.put(&sorted.newest(), watermark)?;
-        self.after(Step::Live)?;
-        self.tables.put(&rows)?;
-        self.after(Step::Tables)?;
-        self.quarantine.put(partition, from, &quarantined)?;
-        self.after(Step::Quarantine)?;
+        let others = || {
+            self.after(Step::History)?;
+            self.live.put(&sorted.newest(), watermark)?;
+            self.after(Step::Live)?;
+            self.tables.put(&rows)?;
+            self.after(Step::Tables)?;
+            self.quarantine.put(partition, from, &quarantined)?;
+            self.after(Step::Quarantine)
+        };
+        if let Err(error) = others() {
+            // Nothing lists them. Once the checkpoint was tried that is not so sure any more: then they stay until the next opening.
+            drop(self.history.remove(&pieces));
+            return Err(error);
+        }
         self.checkpoints.commit(&Checkpoint { partition, from, next_offset: to, state: &state, pieces: &pieces })?;
         self.after(Step::Checkpoint)
     }

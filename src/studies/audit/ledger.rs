@@ -118,7 +118,7 @@ impl Ledger {
         let cannot = |source: io::Error| LedgerError::File { doing: "read", path: path.to_owned(), source };
         let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(File::open(path).map_err(cannot)?);
         let bad = |line, reason: &str| LedgerError::Line { path: path.to_owned(), line, reason: reason.to_owned() };
-        if file.headers().map_err(|error| cannot(error.into()))? != &HEAD[..] {
+        if file.headers().map_err(|error| cannot(error.into()))? != HEAD[..] {
             return Err(bad(1, "not the columns of a ledger"));
         }
         let mut ledger = Self::default();

@@ -28,7 +28,7 @@ fn emission(device: &str, epoch: u32, sequence: u64, fate: Fate) -> Emission {
         road_id: "kerb".into(),
         latitude: 51.5 + sequence as f64 * 1e-9,
         longitude: -0.1,
-        occupied: sequence % 3 == 0,
+        occupied: sequence.is_multiple_of(3),
         battery_v: 3.3,
     });
     let time = Timestamp::milliseconds(1_780_358_400_000 + i64::try_from(sequence).expect("small") * 5000);

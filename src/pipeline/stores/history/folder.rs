@@ -1,4 +1,4 @@
-//! History as a folder of Parquet files, laid out by kind and day so that pandas and DuckDB read it as a partitioned table.
+//! History as a folder of Parquet files, laid out by kind and day so that pandas and `DuckDB` read it as a partitioned table.
 //!
 //! A file is written under a temporary name, flushed to disk, renamed, and its folder flushed: under its own name it is whole.
 
@@ -139,9 +139,9 @@ impl Folder {
             for entry in fs::read_dir(&folder).map_err(cannot)? {
                 let entry = entry.map_err(cannot)?;
                 if entry.file_type().map_err(cannot)?.is_dir() {
-                    folders.push(entry.path())
+                    folders.push(entry.path());
                 } else {
-                    files.push(entry.path())
+                    files.push(entry.path());
                 }
             }
         }
@@ -172,10 +172,19 @@ impl History for Folder {
         let mut made = Vec::new();
         for (kind, day, rows) in by_day(rows) {
             let piece = Piece::of(kind, day, &span.to_string(), rows.len() as u64);
-            let mut draft = self.begin(piece.folder(), kind)?;
-            let filled = rows.iter().try_for_each(|row| draft.writer.add(row));
-            let filled = filled.map_err(StoreError::parquet("write", &draft.path));
-            made.push(self.close(draft, filled, |_, _| Ok(piece))?);
+            let written = self.begin(piece.folder(), kind).and_then(|mut draft| {
+                let filled = rows.iter().try_for_each(|row| draft.writer.add(row));
+                let filled = filled.map_err(StoreError::parquet("write", &draft.path));
+                self.close(draft, filled, |_, _| Ok(piece))
+            });
+            match written {
+                Ok(piece) => made.push(piece),
+                Err(error) => {
+                    // They would go at the next opening; on a full disk their room is wanted now.
+                    drop(self.remove(&made));
+                    return Err(error);
+                }
+            }
         }
         Ok(made)
     }
@@ -242,5 +251,71 @@ impl History for Folder {
             fs::remove_file(&path).map_err(StoreError::file("remove", &path))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::stores::conformance::beat;
+    use crate::pipeline::stores::sorted::Sorted;
+
+    fn stage(history: &Folder, partition: u16, records: &[Record]) -> Piece {
+        let span = Span { partition, from: 0, to: records.len() as u64 };
+        let pieces = history.stage(span, Sorted::new(records).rows()).expect("can be written");
+        let [piece] = pieces.try_into().expect("one kind and day");
+        piece
+    }
+
+    fn rows(history: &Folder, piece: &Piece) -> Vec<Record> {
+        let mut rows = Vec::new();
+        let done = history.read(piece, &mut |row| {
+            rows.push(row);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(done.expect("can be read"), ControlFlow::Continue(()));
+        rows
+    }
+
+    #[test]
+    fn a_piece_of_several_groups_of_rows_is_read_to_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = Folder::open(folder.path()).expect("a fresh folder");
+        let records: Vec<Record> = (0..70_000).map(|n| beat("dev-1", n, 7)).collect();
+        let piece = stage(&history, 0, &records);
+        assert!(rows(&history, &piece) == records);
+    }
+
+    #[test]
+    fn many_pieces_are_merged_in_rounds_into_what_few_would_give() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = Folder::open(folder.path()).expect("a fresh folder");
+        let records: Vec<Record> = (0..50).map(|n| beat(["dev-1", "dev-2"][usize::from(n % 3 == 0)], n, 7)).collect();
+        let many: Vec<Piece> = (0..50).map(|n| stage(&history, n, &records[usize::from(n)..][..1])).collect();
+        let few = [stage(&history, 50, &records[..20]), stage(&history, 51, &records[20..])];
+        let merged = history.merge(&many).expect("can be merged");
+        assert_eq!(history.merge(&few).expect("can be merged"), merged);
+        assert_eq!(rows(&history, &merged).len(), 50);
+        let left = history.files().expect("can be read");
+        assert_eq!(left.len(), many.len() + few.len() + 1, "nothing of the rounds is left: {left:?}");
+    }
+
+    #[test]
+    fn a_piece_that_was_cut_or_is_another_kinds_is_named_and_not_believed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = Folder::open(folder.path()).expect("a fresh folder");
+        let records: Vec<Record> = (0..500).map(|n| beat("dev-1", n, 7)).collect();
+        let piece = stage(&history, 0, &records);
+        let path = history.path(&piece);
+        let whole = fs::read(&path).expect("can be read");
+        for length in [0, 4, 100, whole.len() / 2, whole.len() - 1] {
+            fs::write(&path, &whole[..length]).expect("can be written");
+            let error = history.read(&piece, &mut |_| ControlFlow::Continue(())).expect_err("cut");
+            assert!(matches!(&error, StoreError::Damaged { path: named, .. } if *named == path), "{error}");
+        }
+        let other = Piece { kind: ReadingKind::Air, ..piece };
+        fs::write(&path, &whole).expect("can be written");
+        let error = history.read(&other, &mut |_| ControlFlow::Continue(())).expect_err("another kind");
+        assert!(error.to_string().contains("other columns"), "{error}");
     }
 }

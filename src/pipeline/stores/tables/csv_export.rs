@@ -105,11 +105,10 @@ fn shape(table: &str, reason: String) -> ExportError {
     ExportError::Shape { table: table.to_owned(), reason }
 }
 
-fn each_row(
-    tables: &dyn Tables,
-    table: &str,
-    each: &mut dyn FnMut(&str, Vec<(String, Value)>) -> Result<(), ExportError>,
-) -> Result<(), ExportError> {
+/// Takes a row's key and its fields, until it finds something wrong.
+type EachFields<'a> = dyn FnMut(&str, Vec<(String, Value)>) -> Result<(), ExportError> + 'a;
+
+fn each_row(tables: &dyn Tables, table: &str, each: &mut EachFields<'_>) -> Result<(), ExportError> {
     let mut done = Ok(());
     tables.scan(table, "", &mut |key, json| {
         let row = serde_json::from_slice(json);
