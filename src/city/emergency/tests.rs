@@ -43,7 +43,7 @@ fn places(hospitals: usize) -> Places {
     };
     Places {
         ambulance_stations: vec![site("ab"), site("cd")],
-        hospitals: vec![site("ba"); hospitals],
+        hospitals: vec![site("da"); hospitals],
         zones: vec![Zone {
             name: "here".to_owned(),
             centroid: Point::origin(),
