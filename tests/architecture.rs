@@ -31,7 +31,7 @@ const ROOMS: &[Room] = &[
     room("city/network", &["primitives"], "time, vehicles; petgraph stays inside"),
     room("city/routing", &["primitives", "city/network"], "behaviour, the simulation"),
     room("city/demand", &["primitives", "city/network", "city/routing"], "behaviour, the simulation"),
-    room("city/emergency", &["primitives", "city/network", "city/demand", "city/routing"], "anything in motion"),
+    room("city/emergency", &["primitives", "city/network", "city/demand"], "anything in motion"),
     room(
         "city/scenario",
         &["primitives", "city/network", "city/demand", "city/routing", "city/emergency"],

@@ -209,7 +209,7 @@ pub(crate) fn let_in_beside(
         let DepartPosition::At(place) = gate.departures[vehicle as usize].position else { continue };
         let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
         let (body, pos) = (body_of(road, vehicle), place.as_metres());
-        if let Ok(lane) = rescue::set_out(road, body, edge, pos) {
+        if let Some(lane) = rescue::set_out(road, body, edge, pos) {
             queues.remove(edge, vehicle);
             entered.push(Entered { vehicle, lane, pos, speed: 0.0 });
         }
@@ -237,6 +237,10 @@ pub(crate) fn broadcast(ledger: Option<Res<'_, Ledger>>, percept: Res<'_, Percep
 /// A way round the closed roads for a driver who is about to leave; none where its route is open or there is no other.
 pub(crate) fn detour(ways: &Wayfinding, road: &Road, vehicle: u32, kind: u32) -> Option<Vec<u32>> {
     let route = road.guides.edges(road.guides.of_vehicle(vehicle));
+    let class = road.kinds[kind as usize].class;
+    if road.blocks.is_empty() || !route.iter().any(|&edge| road.is_closed(class, edge)) {
+        return None;
+    }
     actors::vehicle::way_round(ways, road, kind, &route[..1], route)
 }
 

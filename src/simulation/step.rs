@@ -385,11 +385,11 @@ fn choose_ways(
 /// had chosen before.
 fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
     let row = &gate.demand.vehicles[vehicle as usize];
-    if !road.blocks.is_empty() && row.stops.is_empty() {
-        if let Some(way) = emergency::detour(ways, road, vehicle, row.kind.raw()) {
-            road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
-            return;
-        }
+    if row.stops.is_empty()
+        && let Some(way) = emergency::detour(ways, road, vehicle, row.kind.raw())
+    {
+        road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
+        return;
     }
     let RouteChoice::FastestAtDeparture { via } = &row.choice else { return };
     if !row.stops.is_empty() {

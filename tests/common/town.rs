@@ -125,6 +125,22 @@ impl Town {
     }
 }
 
+/// Cars that leave one road for another at a time [s], in that order.
+#[allow(dead_code, reason = "each test uses its part of it")]
+pub(crate) fn cars(network: &Network, rows: &[(&str, &str, f64)]) -> Demand {
+    let router = Router::new(network);
+    let mut demand = Demand { kinds: kinds(), ..Demand::default() };
+    for (n, (from, to, time)) in rows.iter().enumerate() {
+        let edge = |name: &str| network.find_edge(name).unwrap_or_else(|| panic!("no road {name}"));
+        let kind = &demand.kinds[0];
+        let edges = router.shortest(edge(from), edge(to), kind.class, kind.speed_max).expect("a way");
+        let route = RouteId::new(demand.routes.len());
+        demand.routes.push(Route { edges });
+        demand.vehicles.push(vehicle(format!("car{n}"), KindId::new(0), route, SimTime::seconds(*time)));
+    }
+    demand
+}
+
 /// Cars of two temperaments, a truck and a long bus.
 fn kinds() -> Vec<VehicleKind> {
     let krauss = CarFollowing::Krauss { sigma: 0.5 };

@@ -98,7 +98,6 @@ pub(super) fn calls(
 /// The chance incidents of a run: on roads with lanes for cars, by the length of their lanes.
 pub(super) fn incidents(
     network: &Network,
-    with_casualties: bool,
     per_hour: f64,
     span: (SimTime, SimTime),
     seed: Seed,
@@ -130,7 +129,7 @@ pub(super) fn incidents(
                 lanes: lanes.first().map(|lane| vec![*lane])?,
                 position: within(network, edge, part, length),
                 length,
-                casualties: u32::from(crash && hurt && with_casualties),
+                casualties: u32::from(crash && hurt),
             })
         })
         .collect()

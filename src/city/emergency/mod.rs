@@ -9,3 +9,6 @@ mod resolve;
 
 pub use model::{Base, EmergencyPlan, EmergencySpec, Hospital, IncidentSpec, PlannedCall, PlannedIncident, Spot, Unit};
 pub use resolve::resolve;
+
+#[cfg(test)]
+mod tests;

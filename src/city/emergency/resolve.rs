@@ -8,8 +8,7 @@ use crate::city::demand::{
 };
 use crate::city::network::Network;
 use crate::city::network::places::{Places, Site};
-use crate::city::routing::Router;
-use crate::primitives::ids::{EdgeId, KindId, RouteId, VehicleId};
+use crate::primitives::ids::{EdgeId, KindId, LaneId, RouteId, VehicleId};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Problem, closest};
 use crate::primitives::{Distance, SimTime, Speed, VehicleClass};
@@ -26,7 +25,6 @@ const PULL_IN: f64 = 2.0;
 ///
 /// # Errors
 /// Everything that does not fit the map, at once.
-#[expect(clippy::too_many_arguments, reason = "everything a plan is made of, named by the caller")]
 pub fn resolve(
     network: &Network,
     places: Option<&Places>,
@@ -38,18 +36,35 @@ pub fn resolve(
 ) -> Result<EmergencyPlan, Findings> {
     let mut findings = Findings::default();
     let mut plan = EmergencyPlan { siren: true, ..EmergencyPlan::default() };
-    for incident in incidents {
-        plan.incidents.extend(resolve_incident(network, incident, &mut findings));
-    }
+    let mut reach = None;
     if let Some(spec) = spec {
         match places {
-            Some(places) => service(network, places, spec, span, seed, &mut plan, &mut findings),
+            Some(places) => reach = service(network, places, spec, span, seed, &mut plan, &mut findings),
             None => findings.problem(
                 Problem::new(spec.place.clone(), "the map has no hospitals and ambulance stations")
                     .help("use a `city` map, or remove `emergencies`"),
             ),
         }
-        plan.incidents.extend(draw::incidents(network, spec.ambulances > 0, spec.incidents_per_hour, span, seed));
+    }
+    for incident in incidents {
+        let resolved = resolve_incident(network, incident, &mut findings);
+        if let (Some(resolved), Some(reach)) = (&resolved, &reach)
+            && resolved.casualties > 0
+            && !reach.both_ways(resolved.edge)
+        {
+            let message = format!("no ambulance can get to `{}` and back", incident.road);
+            findings
+                .problem(Problem::new(incident.place.clone(), message).help("choose another road, or no casualties"));
+        }
+        plan.incidents.extend(resolved);
+    }
+    if let Some(spec) = spec {
+        let mut chance = draw::incidents(network, spec.incidents_per_hour, span, seed);
+        for incident in &mut chance {
+            let helped = spec.ambulances > 0 && reach.as_ref().is_some_and(|reach| reach.both_ways(incident.edge));
+            incident.casualties = if helped { incident.casualties } else { 0 };
+        }
+        plan.incidents.extend(chance);
     }
     if !findings.is_ok() {
         return Err(findings);
@@ -124,7 +139,7 @@ fn service(
     seed: Seed,
     plan: &mut EmergencyPlan,
     findings: &mut Findings,
-) {
+) -> Option<Reach> {
     plan.siren = spec.siren;
     plan.treatment = spec.treatment;
     plan.handover = spec.handover;
@@ -145,10 +160,9 @@ fn service(
         }
     }
     if !findings.is_ok() {
-        return;
+        return None;
     }
-    let router = Router::new(network);
-    let reach = Reach::new(network, &router, plan);
+    let reach = Reach::new(network, plan.bases[0].spot.edge);
     for (what, spot, name) in plan
         .bases
         .iter()
@@ -162,6 +176,7 @@ fn service(
     }
     let reachable = |edge: EdgeId| reach.both_ways(edge);
     plan.calls = draw::calls(network, places, &reachable, spec.calls_per_hour, span, seed);
+    Some(reach)
 }
 
 /// Which roads an ambulance can get to from the first station and back from.
@@ -170,25 +185,39 @@ struct Reach {
 }
 
 impl Reach {
-    fn new(network: &Network, router: &Router, plan: &EmergencyPlan) -> Self {
-        let home = plan.bases[0].spot.edge;
-        let class = VehicleClass::Emergency;
-        let way = |from, to| router.shortest(from, to, class, Speed::kilometres_per_hour(SPEED_MAX)).is_some();
-        let both = (0..network.edges.len())
-            .map(EdgeId::new)
-            .map(|edge| {
-                !network.edge(edge).is_internal()
-                    && network.edge_allows(edge, class)
-                    && way(home, edge)
-                    && way(edge, home)
-            })
-            .collect();
-        Self { both }
+    fn new(network: &Network, home: EdgeId) -> Self {
+        let edges = network.edges.len();
+        let (mut onwards, mut backwards) = (vec![Vec::new(); edges], vec![Vec::new(); edges]);
+        let open = |lane: LaneId| network.lane(lane).allowed.contains(VehicleClass::Emergency);
+        for link in &network.links {
+            let (from, to) = (network.lane(link.from).edge, network.lane(link.to).edge);
+            if !network.edge(from).is_internal() && open(link.from) && open(link.to) && link.via.is_none_or(open) {
+                onwards[from.index()].push(to);
+                backwards[to.index()].push(from);
+            }
+        }
+        let (there, back) = (flood(&onwards, home), flood(&backwards, home));
+        Self { both: there.iter().zip(&back).map(|(there, back)| *there && *back).collect() }
     }
 
     fn both_ways(&self, edge: EdgeId) -> bool {
         self.both[edge.index()]
     }
+}
+
+/// Everything that can be got to from an edge along arcs.
+fn flood(arcs: &[Vec<EdgeId>], from: EdgeId) -> Vec<bool> {
+    let mut reached = vec![false; arcs.len()];
+    let mut open = vec![from];
+    reached[from.index()] = true;
+    while let Some(edge) = open.pop() {
+        for &next in &arcs[edge.index()] {
+            if !std::mem::replace(&mut reached[next.index()], true) {
+                open.push(next);
+            }
+        }
+    }
+    reached
 }
 
 fn gate(network: &Network, site: &Site, spec: &EmergencySpec, what: &str, findings: &mut Findings) -> Option<Spot> {

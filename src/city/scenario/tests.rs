@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::primitives::SimDuration;
 
 /// A folder with the files a scenario may name.
 fn folder() -> tempfile::TempDir {
@@ -285,5 +286,55 @@ fn every_wish_about_the_fleet_acts() {
         assert!(matches!(kind.following, CarFollowing::Idm { .. }));
         assert_eq!((kind.headway.as_milliseconds(), kind.gap_min.to_string()), (1400, "3.00 m".to_owned()));
         assert!(kind.speed_max.as_kilometres_per_hour() < 60.001 && kind.speed_factor.deviation < 1e-12);
+    }
+}
+
+const SERVICE: &str = "citytwin: 1
+name: Help
+map: { city: town }
+time: { start: 07:00, run: 1 h }
+demand: [{ synthetic: { vehicles: 10 } }]
+";
+
+#[test]
+fn emergencies_mean_what_they_say() {
+    let folder = folder();
+    let path = folder.path().join("a.yaml");
+    let text = format!(
+        "{SERVICE}emergencies: {{ ambulances: 4, calls: 12 per hour, random-incidents: 48 per day, siren: false, handover: 20 min }}
+incidents:
+  - {{ at: 07:20, road: High Street, lanes: 2, position: 25 %, duration: 20 min, kind: crash, casualties: 2 }}
+"
+    );
+    std::fs::write(&path, text).expect("a file");
+    let scenario = read(&path).expect("a scenario");
+    let service = scenario.emergencies.expect("a service");
+    assert_eq!((service.ambulances, service.siren, service.bays), (4, false, 3));
+    assert!((service.calls_per_hour - 12.0).abs() < 1e-12 && (service.incidents_per_hour - 2.0).abs() < 1e-12);
+    assert_eq!((service.treatment.as_seconds(), service.handover), (900.0, Some(SimDuration::seconds(1200.0))));
+    let [incident] = &scenario.incidents[..] else { panic!("one incident") };
+    assert_eq!((incident.at.to_string().as_str(), incident.lanes, incident.casualties), ("07:20:00", Some(2), 2));
+    assert!((incident.position - 0.25).abs() < 1e-12 && (incident.length.as_metres() - 15.0).abs() < 1e-12);
+}
+
+/// A crash that never happens, or patients nobody comes for, would be found only in the results.
+#[test]
+fn emergencies_that_cannot_be_are_refused() {
+    let cases = [
+        ("incidents: [{ at: 06:59, road: a, duration: 5 min }]", "nothing is simulated at 06:59:00"),
+        ("incidents: [{ at: 07:20, road: a, duration: 0 min }]", "`duration` cannot be 0.0 s"),
+        ("incidents: [{ at: 07:20, road: a, lanes: 0, duration: 5 min }]", "an incident on no lane blocks nothing"),
+        ("incidents: [{ at: 07:20, road: a, duration: 5 min, position: 120 % }]", "`position` is a share of all"),
+        ("incidents: [{ at: 07:20, road: a, duration: 5 min, kind: crush }]", "`kind` cannot be `crush`"),
+        ("incidents: [{ at: 07:20, road: a, duration: 5 min, casualties: 1 }]", "nobody would come for the casualties"),
+        ("emergencies: { calls: 6 }", "`6` has no unit, so it is not a rate"),
+        ("emergencies: { calls: -1 per hour }", "`calls` cannot be -1.0 per hour"),
+        ("emergencies: { ambulances: 0, calls: 3 per hour }", "without ambulances nobody would come"),
+        ("emergencies: { bays: 0 }", "a hospital cannot have 0 bays"),
+        ("emergencies: { sirens: true }", "unknown key `sirens` in `emergencies`"),
+    ];
+    for (line, expected) in cases {
+        let found = problems(&format!("{SERVICE}{line}\n"));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{line}: {found:?}");
     }
 }

@@ -176,8 +176,7 @@ fn is_open_to_siren(
                 || !is_blocked_by(ask, leave, foe, merges, state)
         })
     };
-    facts.yields(link).iter().all(|&foe| lets_pass(foe))
-        && super::siren::crossing_entries(facts, link).all(|foe| lets_pass(foe))
+    facts.yields(link).iter().all(|&foe| lets_pass(foe)) && super::siren::crossing_entries(facts, link).all(lets_pass)
 }
 
 /// Whether one announced vehicle blocks the driver.

@@ -91,7 +91,7 @@ pub(crate) fn look_at(road: &mut Road) {
         let edge = road.facts.lane(block.lane).edge;
         let (first, lanes) = road.facts.edges[edge as usize];
         for lane in first..first + lanes {
-            for body in road.lanes[lane as usize].iter_mut() {
+            for body in &mut road.lanes[lane as usize] {
                 if (block.position - LOOKED_AT..block.position).contains(&body.pos) && !body.siren {
                     body.lc_speed_max = body.lc_speed_max.min(LOOKING_SPEED);
                 }

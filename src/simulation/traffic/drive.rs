@@ -12,7 +12,7 @@ use super::following::{EPS, HALTING, brake_gap};
 use super::heads::LinkState;
 use super::plan::PlanItem;
 use super::road::Road;
-use super::siren::{SIGHT, must_wait};
+use super::siren::{must_wait, sight};
 
 /// What happened to the bodies of one lane in one step, to be added up in lane order.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -136,15 +136,10 @@ fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: 
             verdict.waits |= item.link != NONE && item.speed_wait <= HALTING;
             break;
         }
-        if !road.approaches.sirens().is_empty() && !body.siren && must_wait(road, item, body.speed, kind) {
-            verdict.safe = verdict.safe.min(item.speed_wait);
-            verdict.waits = true;
-            break;
-        }
         let state = road.heads.state(item.link);
         let brake = brake_gap(body.speed, kind.decel, 0.0, dt);
         let can_brake = item.distance > brake || body.speed < kind.decel * dt;
-        if state.is_yellow() && can_brake && !body.siren {
+        if (state.is_yellow() && can_brake && !body.siren) || must_wait(road, item, body, kind) {
             verdict.safe = verdict.safe.min(item.speed_wait);
             verdict.waits = true;
             break;
@@ -177,8 +172,7 @@ fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: 
         }
         let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
         if !state.has_priority() && !entry_priority && !link.may_wait_inside && !state.is_yellow() {
-            let sight = if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility };
-            if item.distance > sight && can_brake {
+            if item.distance > sight(body, state, link) && can_brake {
                 // Too far away to know whether anybody is coming.
                 verdict.safe = verdict.safe.min(item.speed_wait);
                 verdict.waits = true;

@@ -11,7 +11,7 @@ use super::following::stop_speed_max;
 use super::following::{EPS, HALTING, arrival_speed_braking, arrival_time_min, brake_gap, free_speed, speed_after};
 use super::heads::LinkState;
 use super::road::{Rear, Road};
-use super::siren::SIGHT;
+use super::siren::sight;
 
 /// How far before a stop line a driver who will get priority anyway stops [m].
 const STOP_LINE_GAP: f64 = 1.0;
@@ -332,7 +332,7 @@ fn approach_link(
     let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
     let could_brake_for_minor = !state.has_priority() && brake < look.seen && !entry_priority;
     let mut arrival_speed = look.v_link;
-    let sight = if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility };
+    let sight = sight(body, state, link);
     if could_brake_for_minor && look.seen > sight {
         // Slow enough at the point of sight to be able to stop, then on again.
         let at_sight = stop_speed_max(sight, kind.decel, 0.0, dt);

@@ -57,7 +57,7 @@ pub(crate) fn pull_out(road: &mut Road) -> bool {
             continue;
         }
         let mut body = road.lanes[lane as usize].remove(slot);
-        if road.facts.lane(lane).internal {
+        if road.facts.lane(lane).internal && !road.facts.lane(to).internal {
             body.leg += 1;
             body.entered_junction = f64::INFINITY;
             body.entered_first = f64::INFINITY;
@@ -72,15 +72,16 @@ pub(crate) fn pull_out(road: &mut Road) -> bool {
     any
 }
 
-/// Sets a body with siren that finds no room on a lane down on the rescue lane beside it; gives it back where that is taken.
-pub(crate) fn set_out(road: &mut Road, mut body: Body, edge: u32, pos: f64) -> Result<u32, Body> {
+/// Sets a body with siren that finds no room on a lane down on the rescue lane beside it, and hands out that lane; none where
+/// somebody is there.
+pub(crate) fn set_out(road: &mut Road, mut body: Body, edge: u32, pos: f64) -> Option<u32> {
     if !is_free(road, edge, pos, road.kind(&body).length) {
-        return Err(body);
+        return None;
     }
     let lane = leaving_lane(road, &body, road.facts.edges[edge as usize].0, 0);
     body.pos = pos.min(road.facts.lane(lane).length);
     road.rescue.push(Passing { body, lane });
-    Ok(lane)
+    Some(lane)
 }
 
 /// Where a blocked vehicle goes: the lane it will leave the road by, and its position there; none where it is not blocked.
@@ -95,7 +96,10 @@ fn way_out(road: &Road, lane: u32, slot: usize) -> Option<(u32, f64)> {
         let link = road.facts.link(facts.first_link);
         let last = slot + 1 == road.lanes[lane as usize].len();
         let stuck = body.speed < 0.5 && facts.length - body.pos < 5.0;
-        return (last && stuck && link.via == NONE).then(|| (leaving_lane(road, body, link.to, body.leg + 1), 0.0));
+        if last && stuck && link.via == NONE {
+            return Some((leaving_lane(road, body, link.to, body.leg + 1), 0.0));
+        }
+        return (body.speed < 0.5 && !last).then_some((lane, body.pos));
     }
     let leader = road.leader_on_lane(lane, slot)?;
     let blocked = leader.back - body.pos < BLOCKED_WITHIN && leader.speed < PASSING_SPEED - 1.0;
@@ -130,6 +134,9 @@ pub(crate) fn announce(road: &mut Road, now: f64) {
         .rescue
         .iter()
         .filter_map(|passing| {
+            if road.facts.lane(passing.lane).internal {
+                return Some(inside(road, passing, now));
+            }
             let link = exit(road, passing)?;
             let request = request(road, passing, link, now);
             let (body, facts) = (&passing.body, road.facts.link(link));
@@ -153,6 +160,25 @@ pub(crate) fn announce(road: &mut Road, now: f64) {
     for (link, approach) in approaches {
         road.approaches.announce(link, approach);
     }
+}
+
+/// Over a junction it stays announced where it entered, so that nobody starts across its way.
+fn inside(road: &Road, passing: &Passing, now: f64) -> (u32, Approach) {
+    let (body, kind, facts) = (&passing.body, road.kind(&passing.body), road.facts.lane(passing.lane));
+    let approach = Approach {
+        vehicle: body.id,
+        arrival: now,
+        leave: leave_time(now, CROSSING_SPEED, CROSSING_SPEED, facts.length - body.pos, kind.length),
+        leave_speed: CROSSING_SPEED,
+        arrival_speed_braking: 0.0,
+        distance: 0.0,
+        speed: body.speed,
+        decel: kind.decel,
+        waiting: 0.0,
+        will_pass: true,
+        siren: true,
+    };
+    (facts.entry, approach)
 }
 
 fn request<'a>(road: &'a Road, passing: &Passing, link: u32, now: f64) -> Request<'a> {
@@ -182,6 +208,10 @@ pub(crate) fn advance(road: &mut Road, step: &Step, arrived: &mut Vec<Arrived>, 
     for mut passing in all {
         let lane = passing.lane;
         let length = road.facts.lane(lane).length;
+        if road.facts.lane(lane).internal {
+            pass_junction(road, passing, moved);
+            continue;
+        }
         let link = exit(road, &passing).filter(|&link| may_cross(road, &passing, link, step));
         let speed = next_speed(road, &passing, link.is_some());
         let wished = road.wished_speed(&passing.body, lane);
@@ -190,7 +220,8 @@ pub(crate) fn advance(road: &mut Road, step: &Step, arrived: &mut Vec<Arrived>, 
             arrived.push(Arrived { body: passing.body, lane });
         } else if passing.body.pos >= length {
             match link {
-                Some(link) => cross(road, passing.body, lane, link, step.now, moved),
+                Some(link) if has_room(road, link) => cross(road, passing.body, lane, link, step.now, moved),
+                Some(link) => go_on(road, passing, link, moved),
                 None => {
                     passing.body.pos = length - 0.01;
                     road.rescue.push(passing);
@@ -205,12 +236,54 @@ pub(crate) fn advance(road: &mut Road, step: &Step, arrived: &mut Vec<Arrived>, 
     }
 }
 
-/// Whether the junction ahead can be entered: open to a siren, and room behind the stop line.
+/// Whether the junction ahead can be entered: open to a siren, and room behind the stop line or a queue to drive past.
 fn may_cross(road: &Road, passing: &Passing, link: u32, step: &Step) -> bool {
-    let facts = road.facts.link(link);
-    let room = road.rear(facts.after).is_none_or(|rear| rear.back > PASSING_SPEED * road.dt + MARGIN);
+    let after = road.facts.link(link).after;
+    let slow = road.rear(after).is_none_or(|rear| rear.speed < PASSING_SPEED);
+    let length = road.kind(&passing.body).length;
+    let passable = slow && is_free(road, road.facts.lane(after).edge, PASSING_SPEED * road.dt, length);
     let request = request(road, passing, link, step.now);
-    room && is_open(&road.facts, &road.heads, &road.approaches, &request)
+    (has_room(road, link) || passable) && is_open(&road.facts, &road.heads, &road.approaches, &request)
+}
+
+/// Whether there is room on the lane behind a link.
+fn has_room(road: &Road, link: u32) -> bool {
+    road.rear(road.facts.link(link).after).is_none_or(|rear| rear.back > PASSING_SPEED * road.dt + MARGIN)
+}
+
+/// Moves somebody who drives past a queue that stands across a junction.
+fn pass_junction(road: &mut Road, mut passing: Passing, moved: &mut Vec<Moved>) {
+    let facts = road.facts.lane(passing.lane);
+    let (length, link) = (facts.length, facts.first_link);
+    let (kind, dt) = (road.kind(&passing.body), road.dt);
+    let free = is_free(road, next_edge(road, link), CROSSING_SPEED * dt, kind.length);
+    let mut speed = CROSSING_SPEED.min(kind.speed_next_max(passing.body.speed, dt));
+    if !free {
+        speed = speed.min((length - passing.body.pos - 0.1).max(0.0) / dt);
+    }
+    let wished = road.wished_speed(&passing.body, passing.lane);
+    keep_accounts(&mut passing.body, speed, wished, dt);
+    if passing.body.pos >= length {
+        go_on(road, passing, link, moved);
+    } else {
+        road.rescue.push(passing);
+    }
+}
+
+fn next_edge(road: &Road, link: u32) -> u32 {
+    road.facts.lane(road.facts.link(link).after).edge
+}
+
+/// Carries somebody on a rescue lane over a link to the next one.
+fn go_on(road: &mut Road, mut passing: Passing, link: u32, moved: &mut Vec<Moved>) {
+    let from = road.facts.lane(passing.lane);
+    let (from_edge, length) = (from.edge, from.length);
+    let (after, direct) = (road.facts.link(link).after, road.facts.link(link).via == NONE);
+    passing.body.leg += u32::from(direct);
+    passing.lane = if direct { leaving_lane(road, &passing.body, after, passing.body.leg) } else { after };
+    passing.body.pos = (passing.body.pos - length).min(road.facts.lane(passing.lane).length * 0.99);
+    moved.push(Moved { from_edge, to_edge: road.facts.lane(passing.lane).edge });
+    road.rescue.push(passing);
 }
 
 fn next_speed(road: &Road, passing: &Passing, open: bool) -> f64 {

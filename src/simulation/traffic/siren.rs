@@ -8,9 +8,10 @@
 //! microscopic traffic simulation".) How it gets past a queue is [`super::rescue`]'s.
 
 use super::approach::Approach;
-use super::body::KindFacts;
+use super::body::{Body, KindFacts};
 use super::facts::{LinkFacts, NONE, RoadFacts};
 use super::following::brake_gap;
+use super::heads::LinkState;
 use super::plan::PlanItem;
 use super::road::Road;
 
@@ -38,7 +39,18 @@ fn can_stop(distance: f64, speed: f64, decel: f64, dt: f64) -> bool {
 }
 
 /// Whether a driver must wait before a link because an emergency vehicle is about to cross its way.
-pub(crate) fn must_wait(road: &Road, item: &PlanItem, speed: f64, kind: &KindFacts) -> bool {
+#[inline]
+pub(crate) fn must_wait(road: &Road, item: &PlanItem, body: &Body, kind: &KindFacts) -> bool {
+    !road.approaches.sirens().is_empty() && !body.siren && is_crossed(road, item, body.speed, kind)
+}
+
+/// From how far away a driver sees crossing traffic at a link [m].
+#[inline]
+pub(crate) fn sight(body: &Body, state: LinkState, link: &LinkFacts) -> f64 {
+    if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility }
+}
+
+fn is_crossed(road: &Road, item: &PlanItem, speed: f64, kind: &KindFacts) -> bool {
     let link = road.facts.link(item.link);
     if link.from_internal || !can_stop(item.distance, speed, kind.decel, road.dt) {
         return false;
@@ -145,5 +157,45 @@ fn pull_over(road: &mut Road, lane: u32, from: f64, to: f64, held: bool) {
     let speed = if held { 0.0 } else { PULLED_OVER };
     for body in road.lanes[lane as usize].iter_mut().filter(|b| !b.siren && b.pos > from && b.pos <= to) {
         body.lc_speed_max = body.lc_speed_max.min(speed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coming(distance: f64, speed: f64, siren: bool) -> Approach {
+        Approach {
+            vehicle: 1,
+            arrival: 0.0,
+            leave: 0.0,
+            leave_speed: speed,
+            arrival_speed_braking: 0.0,
+            distance,
+            speed,
+            decel: 4.5,
+            waiting: 0.0,
+            will_pass: true,
+            siren,
+        }
+    }
+
+    /// An ambulance that counted on somebody to brake who no longer can would cause the next call itself.
+    #[test]
+    fn only_who_hears_it_and_can_stop_gives_way() {
+        for (distance, speed, siren, siren_distance, gives) in [
+            (40.0, 13.9, false, 10.0, true),
+            (10.0, 13.9, false, 10.0, false),
+            (10.0, 3.0, false, 10.0, true),
+            (40.0, 13.9, false, HEARD_ACROSS + 1.0, false),
+            (40.0, 13.9, true, 10.0, false),
+        ] {
+            let foe = coming(distance, speed, siren);
+            assert_eq!(
+                gives_way(&foe, siren_distance, 1.0),
+                gives,
+                "{distance} m at {speed} m/s, heard {siren_distance} m"
+            );
+        }
     }
 }

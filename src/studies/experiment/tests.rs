@@ -307,7 +307,8 @@ fn the_table_of_roads_has_a_row_for_every_road_and_interval() {
 #[test]
 fn every_column_is_explained_where_the_outputs_are() {
     let readme = include_str!("../../../outputs/README.md");
-    for column in tables::TRIP_COLUMNS.iter().chain(&tables::ROAD_COLUMNS) {
+    let emergencies = super::emergencies::CALL_COLUMNS.iter().chain(&super::emergencies::INCIDENT_COLUMNS);
+    for column in tables::TRIP_COLUMNS.iter().chain(&tables::ROAD_COLUMNS).chain(emergencies) {
         assert!(readme.contains(&format!("| `{column}` |")), "`{column}` is not in outputs/README.md");
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Ambulance {
     /// When the present stage is over [s].
     due: SimTime,
     siren: bool,
+    /// What others were last told that it does.
+    told: UnitStatus,
 }
 
 /// What a turn may use.
@@ -68,7 +70,17 @@ struct Desk<'a> {
 
 impl Ambulance {
     pub(crate) fn new(unit: u32, vehicle: u32, home: Spot) -> Self {
-        Self { unit, vehicle, home, duty: Duty::Ready, order: None, at: home, due: SimTime::MAX, siren: false }
+        Self {
+            unit,
+            vehicle,
+            home,
+            duty: Duty::Ready,
+            order: None,
+            at: home,
+            due: SimTime::MAX,
+            siren: false,
+            told: UnitStatus::Available,
+        }
     }
 
     /// Its row of the demand.
@@ -216,26 +228,23 @@ impl Ambulance {
         self.siren = hurries && desk.rules.siren;
         let road = &desk.percept.road;
         let (vehicle, siren, to_position) = (self.vehicle, self.siren, to.position.as_metres());
-        let action = match road.find(vehicle) {
-            Some(at) => {
-                let mut way = road.committed(vehicle, &at);
-                let last = way.pop().unwrap_or_else(|| road.facts.lane(at.lane).edge);
-                let pos = if way.is_empty() { at.pos } else { 0.0 };
-                way_to(desk.ways, &road.facts, (last, pos), &to).map(|(rest, _)| {
-                    way.extend(rest);
-                    Action::Divert { vehicle, way, to_position, siren }
-                })
-            }
-            None => {
-                let from = (self.at.edge.raw(), self.at.position.as_metres());
-                way_to(desk.ways, &road.facts, from, &to).map(|(way, _)| Action::SetOut {
-                    vehicle,
-                    way,
-                    from: from.1,
-                    to_position,
-                    siren,
-                })
-            }
+        let action = if let Some(at) = road.find(vehicle) {
+            let mut way = road.committed(vehicle, &at);
+            let last = way.pop().unwrap_or_else(|| road.facts.lane(at.lane).edge);
+            let pos = if way.is_empty() { at.pos } else { 0.0 };
+            way_to(desk.ways, &road.facts, (last, pos), &to).map(|(rest, _)| {
+                way.extend(rest);
+                Action::Divert { vehicle, way, to_position, siren }
+            })
+        } else {
+            let from = (self.at.edge.raw(), self.at.position.as_metres());
+            way_to(desk.ways, &road.facts, from, &to).map(|(way, _)| Action::SetOut {
+                vehicle,
+                way,
+                from: from.1,
+                to_position,
+                siren,
+            })
         };
         match action {
             Some(action) => desk.actions.0.push(action),
@@ -254,7 +263,11 @@ impl Ambulance {
         }
     }
 
-    fn tell(&self, desk: &mut Desk<'_>) {
+    fn tell(&mut self, desk: &mut Desk<'_>) {
+        let status = self.status();
+        if std::mem::replace(&mut self.told, status) == status {
+            return;
+        }
         let what = Happening::Unit { unit: self.unit, status: self.status(), call: self.call() };
         desk.diary.note(desk.now, what);
     }
