@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 
 use citytwin::city::scenario::settings::RunSettings;
 use citytwin::city::scenario::{SensorSettings, Weather, WeatherSky};
+use citytwin::primitives::ids::LaneId;
 use citytwin::primitives::random::Seed;
 use citytwin::primitives::{SimDuration, SimTime, Timestamp};
 use citytwin::simulation::City;
 use citytwin::telemetry::error::{gnss, radio};
 use citytwin::telemetry::reading::Fix;
-use citytwin::telemetry::{Digest, Emission, Fate, Fault, Reading, ReadingKind, json};
+use citytwin::telemetry::{DeviceId, Digest, Emission, Fate, Fault, Reading, ReadingKind, json};
 use town::{Peopled, Town};
 
 /// Far apart crossings: the sky is open everywhere.
@@ -116,6 +117,24 @@ fn off(emission: &Emission) -> Option<(f64, f64)> {
     Some(((said.longitude? - truth.longitude?) * METRES, (said.latitude? - truth.latitude?) * METRES))
 }
 
+/// The worst weather a scenario may ask for, measured three times as badly as usual, still gives messages one may send.
+#[test]
+fn the_worst_of_everything_stays_within_what_a_message_may_say() {
+    let mut worst = Weather::under(WeatherSky::Rain);
+    (worst.precipitation, worst.temperature, worst.humidity) = (200.0, 50.0, 1.0);
+    worst.wind = citytwin::primitives::Speed::metres_per_second(60.0);
+    let coldest = Weather { sky: WeatherSky::Snow, temperature: -60.0, ..worst };
+    let mut sensors = SensorSettings { severity: 3.0, ..SensorSettings::default() };
+    (sensors.air.every, sensors.weather.every, sensors.loops.every) = (every(5.0), every(5.0), every(1.0));
+    let run = RunSettings { end: Some(SimTime::seconds(200.0)), ..settings() };
+    for weather in [worst, coldest] {
+        for emission in watch(&people(CENTRE), run, &sensors, &weather) {
+            assert_eq!(emission.record.reading.out_of_range(), None);
+            assert_eq!(emission.truth.out_of_range(), None);
+        }
+    }
+}
+
 #[test]
 fn under_open_sky_the_fleet_is_off_by_what_the_model_says() {
     let none =
@@ -175,23 +194,31 @@ fn between_buildings_the_fleet_is_off_by_more_and_sometimes_silent() {
     }
 }
 
-/// What the loops' truth is made of, from outside: fronts that pass the loop's place, seen from step to step.
-fn fronts_past(town: &Peopled, run: RunSettings, places: &BTreeMap<String, f64>) -> BTreeMap<String, u32> {
+/// What passes over loops at these places, seen from outside from step to step: fronts that pass, and steps at whose end a vehicle
+/// stands over two metres of road from there on.
+fn passages(town: &Peopled, run: RunSettings, places: &BTreeMap<usize, f64>) -> BTreeMap<usize, (u32, u32)> {
     let mut city = City::assemble(&town.network, &town.demand, run);
     let mut before: BTreeMap<usize, (usize, f64)> = BTreeMap::new();
-    let mut passed: BTreeMap<String, u32> = BTreeMap::new();
+    let mut passed: BTreeMap<usize, (u32, u32)> = BTreeMap::new();
+    let edge = |lane: usize| town.network.lanes[lane].edge;
     while !city.is_over() {
         city.step();
         let mut now = BTreeMap::new();
         for one in city.vehicles() {
-            now.insert(one.vehicle.index(), (one.lane.index(), one.position));
-            let Some(&(lane, old)) = before.get(&one.vehicle.index()) else { continue };
-            let name = town.network.lane_name(citytwin::primitives::ids::LaneId::new(lane));
-            let Some(&place) = places.get(&name) else { continue };
-            let edge = |lane: usize| town.network.lanes[lane].edge;
-            let left = edge(lane) != edge(one.lane.index());
-            if old < place && (left || lane == one.lane.index() && one.position >= place) {
-                *passed.entry(name).or_default() += 1;
+            let (vehicle, here) = (one.vehicle.index(), one.lane.index());
+            now.insert(vehicle, (here, one.position));
+            let length = town.demand.kind(town.demand.vehicles[vehicle].kind).length.as_metres();
+            if let Some(&place) = places.get(&here)
+                && one.position > place
+                && one.position - length < place + 2.0
+            {
+                passed.entry(here).or_default().1 += 1;
+            }
+            let Some(&(lane, old)) = before.get(&vehicle) else { continue };
+            let Some(&place) = places.get(&lane) else { continue };
+            let left = edge(lane) != edge(here);
+            if old < place && (left || lane == here && one.position >= place) {
+                passed.entry(lane).or_default().0 += 1;
             }
         }
         before = now;
@@ -202,46 +229,43 @@ fn fronts_past(town: &Peopled, run: RunSettings, places: &BTreeMap<String, f64>)
 #[test]
 fn loops_know_the_truth_and_say_it_within_a_few_per_cent() {
     let town = people(SUBURB);
-    let sensors = SensorSettings::default();
+    let sensors = SensorSettings { tracker_share: 0.0, ..SensorSettings::default() };
     let all = watch(&town, settings(), &sensors, &Weather::default());
     let mut loops: BTreeMap<&str, (u32, u32, bool)> = BTreeMap::new();
+    let mut occupied = 0.0;
     for emission in &all {
         let (Reading::LoopCount(said), Reading::LoopCount(truth)) = (&emission.record.reading, &emission.truth) else {
             continue;
         };
         let sums = loops.entry(emission.record.device.as_str()).or_default();
         *sums = (sums.0 + said.count, sums.1 + truth.count, sums.2 || emission.fault.is_some());
-        assert!(truth.occupancy <= 100.0 && (truth.count > 0) == truth.speed.is_some());
-        // Five vehicles or fewer a minute of 4.5 to 18 m at 2 m/s or more cannot cover a loop for longer than that.
-        if let Some(speed) = truth.speed.filter(|_| truth.count <= 5) {
-            let longest = f64::from(truth.count + 2) * 20.0 / (speed / 3.6).max(0.3) / 60.0 * 100.0;
-            assert!(truth.occupancy <= longest.max(60.0) + 40.0, "{truth:?}");
-        }
+        assert_eq!(truth.count > 0, truth.speed.is_some());
+        occupied += truth.occupancy / 100.0 * f64::from(truth.period_s);
     }
-    assert!(loops.len() >= 50, "{}", loops.len());
+    assert!(loops.len() >= 40, "{}", loops.len());
     let healthy = loops.values().filter(|sums| !sums.2);
     let (said, truth) = healthy.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let wrong = f64::from(said) / f64::from(truth) - 1.0;
     assert!(truth > 500 && wrong.abs() < 0.03, "{said} of {truth}: {wrong}");
     // The truth itself, against what is seen from outside; a loop lies 40 m before the stop line.
-    let places: BTreeMap<String, f64> = town
-        .network
-        .lanes
-        .iter()
-        .enumerate()
-        .map(|(lane, facts)| {
-            let length = facts.length.as_metres();
-            (town.network.lane_name(citytwin::primitives::ids::LaneId::new(lane)), (length - 40.0).max(length / 2.0))
-        })
+    let lanes = town.network.lanes.iter().enumerate();
+    let watched = lanes.filter(|(lane, _)| {
+        let name = town.network.lane_name(LaneId::new(*lane));
+        loops.contains_key(DeviceId::of(ReadingKind::LoopCount, &name).as_str())
+    });
+    let places: BTreeMap<usize, f64> = watched
+        .map(|(lane, facts)| (lane, facts.length.as_metres()))
+        .map(|(lane, length)| (lane, (length - 40.0).max(length / 2.0)))
         .collect();
-    let outside = fronts_past(&town, settings(), &places);
-    let seen: u32 = loops
-        .keys()
-        .filter_map(|device| outside.iter().find(|(name, _)| format!("loop-{name}") == **device).map(|(_, n)| n))
-        .sum();
+    assert_eq!(places.len(), loops.len());
+    let (fronts, covered) =
+        passages(&town, settings(), &places).values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let known: u32 = loops.values().map(|sums| sums.1).sum();
     // A loop misses what passes before its first whole minute and after its last.
-    assert!(known <= seen && f64::from(known) > 0.85 * f64::from(seen), "{known} of {seen}");
+    let share = f64::from(known) / f64::from(fronts);
+    assert!((0.85..=1.0).contains(&share), "{known} of {fronts}");
+    let occupied = occupied / (f64::from(covered) * share);
+    assert!((0.9..1.1).contains(&occupied), "covered for {occupied} of the time seen from outside");
 }
 
 fn camera_total(reading: &Reading) -> Option<u32> {

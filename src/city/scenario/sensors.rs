@@ -47,13 +47,13 @@ pub struct SensorSettings {
 }
 
 impl Default for SensorSettings {
-    /// Every vehicle every 5 s, 100 loops and 200 cameras every minute, 50 air and 10 weather stations every five minutes, 500
+    /// Every vehicle every 5 s until a quarter of an hour after it has parked, 100 loops and 200 cameras every minute, 50 air and 10 weather stations every five minutes, 500
     /// parking bays, and the signals.
     fn default() -> Self {
         Self {
             tracker_share: 1.0,
             tracker_every: SimDuration::milliseconds(5_000),
-            tracker_parked: SimDuration::milliseconds(300_000),
+            tracker_parked: SimDuration::milliseconds(900_000),
             garbled: 1e-5,
             loops: Devices::new(100, 60),
             cameras: Devices::new(200, 60),

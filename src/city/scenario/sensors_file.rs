@@ -41,7 +41,7 @@ pub(super) struct TrackersKey {
     pub share: Option<At<WrittenShare>>,
     /// How often it reports. 5 s unless given.
     pub every: Option<At<WrittenDuration>>,
-    /// How long it goes on after its vehicle has parked. 5 min unless given; `0 s` stops it at once.
+    /// How long it goes on after its vehicle has parked. 15 min unless given; `0 s` stops it at once.
     pub parked: Option<At<WrittenDuration>>,
     /// Share of messages that the radio damages. 0.001 % unless given.
     pub garbled: Option<At<WrittenShare>>,

@@ -256,6 +256,61 @@ fn shipped_scenarios_are_sound_and_open_with_their_question() {
     assert_eq!((loaded.files.len(), loaded.demand.vehicles.is_empty()), (2, false));
 }
 
+/// A scenario with these keys.
+fn with(keys: &str) -> String {
+    format!("{}{keys}", GOOD.replace("question: How long does the mean trip take?\n", ""))
+}
+
+#[test]
+fn a_city_speaks_unless_it_is_told_to_keep_silent() {
+    let folder = folder();
+    let path = folder.path().join("a.yaml");
+    let scenario = |keys: &str| {
+        std::fs::write(&path, with(keys)).expect("a file");
+        read(&path).unwrap_or_else(|findings| panic!("{keys}: {:?}", findings.problems()))
+    };
+    assert_eq!(scenario("").sensors, Some(SensorSettings::default()));
+    assert_eq!(scenario("").weather, Weather::default());
+    assert_eq!(scenario("sensors: { enabled: false }\n").sensors, None);
+    let asked = scenario(
+        "sensors:\n  trackers: { share: 25 %, every: 10 s, parked: 0 s, garbled: 0 % }\n  cameras: { count: 7, every: 5 min }\n  \
+         loops: { count: 0 }\n  signals: false\n  severity: 0.5\n\
+         weather: { sky: rain, precipitation: 5 mm/h, temperature: 8 °C, wind: 4 m/s, wind-from: 90, visibility: 2 km }\n",
+    );
+    let sensors = asked.sensors.expect("devices");
+    assert!((sensors.tracker_share - 0.25).abs() < 1e-12 && sensors.garbled == 0.0 && !sensors.signals);
+    assert_eq!((sensors.tracker_every.as_seconds(), sensors.tracker_parked.as_seconds()), (10.0, 0.0));
+    assert_eq!((sensors.cameras.count, sensors.cameras.every.as_seconds(), sensors.loops.count), (7, 300.0, 0));
+    assert_eq!(sensors.parking, SensorSettings::default().parking);
+    let weather = asked.weather;
+    assert_eq!((weather.sky, weather.wind_from, weather.visibility.as_metres()), (WeatherSky::Rain, 90.0, 2000.0));
+    assert_eq!((weather.precipitation, weather.temperature, weather.wind.as_metres_per_second()), (5.0, 8.0, 4.0));
+}
+
+#[test]
+fn devices_and_skies_that_cannot_be_are_refused_all_at_once() {
+    let text = with("sensors: { camera: 3 }\nweather: { sky: rain, precipitation: 3 mm }\n");
+    let expected: &[&str] = &[
+        "a.yaml:16:12: unknown key `camera` in `sensors` (did you mean `cameras`?)",
+        "a.yaml:17:38: unknown unit `mm` in `3 mm` (did you mean `mm/h`? Units of a rainfall are `mm/h`)",
+    ];
+    assert_eq!(problems(&text), expected);
+    let text = with(
+        "sensors: { trackers: { share: 120 %, every: 0.5 s }, loops: { count: 1000000 }, severity: 9 }\n\
+         weather: { sky: dry, precipitation: 3 mm/h, temperature: 99 °C, wind-from: 400 }\n",
+    );
+    let expected: &[&str] = &[
+        "a.yaml:16:31: `share` is a share of all (from 0 % to 100 %)",
+        "a.yaml:16:45: a device cannot report every 0.5 s (whole seconds, from 1 s to 1 d)",
+        "a.yaml:16:70: `loops` cannot be 1000000 devices (from 0 to 100000)",
+        "a.yaml:16:91: `severity` cannot be 9 (a factor from 0 to 3)",
+        "a.yaml:17:37: nothing falls from a sky that is `dry` (write `sky: rain` or `sky: snow`, or remove it)",
+        "a.yaml:17:58: `temperature` cannot be 99.0 °C (from -60 °C to 50 °C)",
+        "a.yaml:17:76: `wind-from` cannot be 400.0 degrees (from 0 degrees to 360 degrees)",
+    ];
+    assert_eq!(problems(&text), expected);
+}
+
 /// Shares, models and headways asked for are those the vehicles have.
 #[test]
 fn every_wish_about_the_fleet_acts() {

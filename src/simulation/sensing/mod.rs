@@ -45,7 +45,7 @@ use places::{Places, Spot};
 
 /// Vehicles longer than this may be counted twice by a loop [m].
 const LONG: f64 = 9.0;
-/// How many gateways' radios cover a square of this side [m].
+/// One gateway's radio covers a square of this side [m].
 const GATEWAY: f64 = 1_000.0;
 
 /// Puts the devices into the world; what was asked for and has no place, by name with how many.
@@ -96,7 +96,7 @@ pub(crate) fn install(
             })
             .collect(),
     };
-    let Installer { places, short, alarm, earth, world, .. } = installer;
+    let Installer { short, alarm, earth, world, .. } = installer;
     let now = run.begin;
     let (severity, seed, step, midnight) = (settings.severity, run.seed, run.step, run.midnight);
     let climate = climate(weather, seed, run, &earth, network);
@@ -104,7 +104,7 @@ pub(crate) fn install(
     world.insert_resource(alarm);
     world.insert_resource(Outbox::default());
     world.insert_resource(fleet);
-    world.insert_resource(places.geometry(network));
+    world.insert_resource(Places::geometry(network));
     let kinds = demand.kinds.iter().map(traits).collect();
     world.insert_resource(Scene::new(kinds, demand.vehicles.len(), network.edges.len(), settings.air.count > 0));
     short
@@ -214,7 +214,7 @@ impl Installer<'_> {
             let whole = detector.period.as_milliseconds() % 1000 == 0;
             let usual = (1_000..=86_400_000).contains(&detector.period.as_milliseconds()) && whole;
             let every = if usual { detector.period } else { settings.loops.every };
-            let spot = self.places.spot(self.network, lane.raw(), position.as_metres());
+            let spot = Places::spot(self.network, lane.raw(), position.as_metres());
             all.push((detector.name.clone(), spot, every));
         }
         for spot in found {

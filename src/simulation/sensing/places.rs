@@ -72,7 +72,7 @@ impl Places {
     }
 
     /// A place on a lane.
-    pub(crate) fn spot(&self, network: &Network, lane: u32, position: f64) -> Spot {
+    pub(crate) fn spot(network: &Network, lane: u32, position: f64) -> Spot {
         let facts = &network.lanes[lane as usize];
         let length = facts.length.as_metres();
         let position = position.clamp(0.1_f64.min(length), length);
@@ -100,7 +100,7 @@ impl Places {
                 if found.len() >= count {
                     return found;
                 }
-                found.push(self.spot(network, lane.raw(), (length - BEFORE_STOP_LINE).max(length / 2.0)));
+                found.push(Self::spot(network, lane.raw(), (length - BEFORE_STOP_LINE).max(length / 2.0)));
             }
         }
         found
@@ -115,7 +115,7 @@ impl Places {
             .take(count)
             .map(|edge| {
                 let edge = &network.edges[edge as usize];
-                self.spot(network, edge.lanes.start, edge.length.as_metres())
+                Self::spot(network, edge.lanes.start, edge.length.as_metres())
             })
             .collect()
     }
@@ -192,7 +192,7 @@ impl Places {
     }
 
     /// Where lanes lie, how deep the canyons are, and which roads leave the city.
-    pub(crate) fn geometry(&self, network: &Network) -> Geometry {
+    pub(crate) fn geometry(network: &Network) -> Geometry {
         let lanes = (0..network.lanes.len())
             .map(|lane| (network.lanes[lane].shape.clone(), scale(network, u32::try_from(lane).unwrap_or(u32::MAX))))
             .collect();

@@ -2,7 +2,7 @@
 //!
 //! Fine particles: the public correction of a widespread optical counter is PM = 0.52 raw - 0.086 RH + 5.75 up to 343 ug/m3, above
 //! it PM = 0.46 raw + 3.93e-4 raw^2 + 2.97 (Barkjohn, Gantt, Clements 2021, "Development and application of a United States-wide
-//! correction for PM2.5 data collected with the PurpleAir sensor", Atmos. Meas. Tech. 14, in the form US EPA publishes); what the
+//! correction for PM2.5 data collected with the `PurpleAir` sensor", Atmos. Meas. Tech. 14, in the form US EPA publishes); what the
 //! counter says is its inverse. Electrochemical cells for NO2 answer to O3 too, and to temperature (Spinelle et al. 2015). The sizes
 //! of drift and noise are this program's assumptions.
 

@@ -71,11 +71,10 @@ impl Sight {
         let heaviness = (self.precipitation / HEAVY_RAIN).clamp(0.0, 1.0);
         // Share of all calls that are false.
         let false_calls = match self.sky {
-            Sky::Dry => 0.0,
             Sky::Rain if day => 0.10 * heaviness,
             Sky::Rain => 0.10 + 0.40 * heaviness,
             Sky::Snow => 0.50,
-            Sky::Fog => 0.0,
+            Sky::Dry | Sky::Fog => 0.0,
         };
         if self.sky == Sky::Snow {
             miss += MISS_SNOW;

@@ -1,7 +1,7 @@
 //! An induction loop: it misses vehicles, counts others twice, hears the next lane, breaks trucks in two, and fails for days.
 //!
 //! A healthy loop is wrong by 1 to 3 % of its count; a share of them is stuck on or off, and stays so for a long time: most bad
-//! detectors of the Californian network were bad all month (PeMS). Occupancy and speed err by the loop's effective length, which
+//! detectors of the Californian network were bad all month (`PeMS`). Occupancy and speed err by the loop's effective length, which
 //! nobody knows exactly (Hall 1996, "Traffic stream characteristics", section 2.2).
 
 use super::noise::{binomial, log_normal, normal};

@@ -1,7 +1,8 @@
 //! Noise that remembers: the Ornstein-Uhlenbeck process at any spacing in time, and counts drawn at random.
 //!
 //! The discretisation is exact (Gillespie 1996, "Exact numerical simulation of the Ornstein-Uhlenbeck process and its integral",
-//! Phys. Rev. E 54, eq. 1.9a): its variance does not depend on how often it is looked at. Transcendental functions are libm's.
+//! Phys. Rev. E 54, eq. 1.9a): its variance does not depend on how often it is looked at. Transcendental functions
+//! here are libm's; `rand_distr` uses others inside its rejection tests, where a last bit decides nothing that can be seen.
 
 use rand_distr::{Binomial, Distribution, Exp1, Poisson, StandardNormal};
 

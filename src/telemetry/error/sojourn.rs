@@ -1,6 +1,6 @@
 //! Trouble that lasts: two states, good and bad, each kept for a time drawn from an exponential distribution.
 //!
-//! What goes wrong with devices is mostly not noise but long absence: most bad loop detectors are bad all month (PeMS), radio loses
+//! What goes wrong with devices is mostly not noise but long absence: most bad loop detectors are bad all month (`PeMS`), radio loses
 //! messages in bursts (Gilbert 1960, "Capacity of a burst-noise channel", Bell Syst. Tech. J. 39). Every stay has dice of its own,
 //! so that the state at a time does not depend on how often one looks.
 

@@ -36,10 +36,12 @@ impl Checker<'_> {
                 settings.tracker_parked = span;
             }
         }
-        if let Some(severity) = &key.severity
-            && self.within(severity.spot, "`severity`", severity.value, 0.0, 3.0, "")
-        {
-            settings.severity = severity.value;
+        if let Some(severity) = &key.severity {
+            if (0.0..=3.0).contains(&severity.value) {
+                settings.severity = severity.value;
+            } else {
+                self.wrong(severity.spot, format!("`severity` cannot be {}", severity.value), "a factor from 0 to 3");
+            }
         }
         key.enabled.as_ref().is_none_or(|enabled| enabled.value).then_some(settings)
     }

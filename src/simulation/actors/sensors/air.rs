@@ -16,7 +16,7 @@ use crate::telemetry::Fate;
 use crate::telemetry::error::air::{AirState, AirStation};
 use crate::telemetry::reading::Air;
 
-/// Share of the streets' nitrogen oxides that is NO2 at the station, and ozone taken for each part of NOx.
+/// Share of the streets' nitrogen oxides that is NO2 at the station, and ozone taken for each part of them.
 const NO2_SHARE: f64 = 0.2;
 const OZONE_TAKEN: f64 = 0.15;
 

@@ -199,7 +199,7 @@ fn tell(watch: &Watch, actor: ActorId, device: &mut Device, bay: &mut BayDevice,
     let mut radio = watch.dice(Purpose::RadioLoss, actor).roll(device.sequence);
     let fate = bay.channel.send(watch.now.as_seconds(), &mut radio);
     let reading = |occupied: bool| Parking {
-        road_id: bay.road.clone(),
+        road_id: Text::clone(&bay.road),
         latitude: device.lon_lat.1,
         longitude: device.lon_lat.0,
         occupied,

@@ -103,7 +103,7 @@ fn tell(watch: &Watch, actor: ActorId, device: &mut Device, camera: &Camera) -> 
 fn reading(device: &Device, camera: &Camera, counts: &[u32; CLASSES], speed: Option<f64>) -> CameraCount {
     let [cars, vans, trucks, buses, motorcycles, others] = *counts;
     CameraCount {
-        road_id: camera.road.clone(),
+        road_id: Text::clone(&camera.road),
         latitude: device.lon_lat.1,
         longitude: device.lon_lat.0,
         period_s: period(device),

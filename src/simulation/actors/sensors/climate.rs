@@ -35,9 +35,9 @@ pub(crate) struct Climate {
     pub day: u32,
 }
 
-/// The weather at an instant.
+/// The weather at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Instant {
+pub(crate) struct Moment {
     pub sky: Sky,
     /// [°C]
     pub temperature: f64,
@@ -57,19 +57,19 @@ pub(crate) struct Instant {
 
 impl Climate {
     /// The weather at a time of the simulated day.
-    pub(crate) fn at(&self, now: SimTime) -> Instant {
+    pub(crate) fn at(&self, now: SimTime) -> Moment {
         let seconds = now.as_seconds();
         let hours = seconds / 3600.0;
         let swing = if self.sky == Sky::Dry { 5.0 } else { 2.0 };
         let warmer = swing * libm::cos(std::f64::consts::TAU * (hours - 15.0) / 24.0);
         let falls = if self.precipitation > 0.0 { libm::exp(0.5 * self.wander(seconds, 3) - 0.125) } else { 0.0 };
-        Instant {
+        Moment {
             sky: self.sky,
             temperature: self.temperature + warmer + 0.5 * self.wander(seconds, 0),
             humidity: (self.humidity * (1.0 - 0.05 * warmer) + 2.0 * self.wander(seconds, 1)).clamp(5.0, 100.0),
             wind: (self.wind * (1.0 + 0.2 * self.wander(seconds, 2))).max(0.0),
             wind_from: (self.wind_from + 15.0 * self.wander(seconds, 4)).rem_euclid(360.0),
-            precipitation: self.precipitation * falls,
+            precipitation: (self.precipitation * falls).min(500.0),
             visibility: (self.visibility * libm::exp(0.1 * self.wander(seconds, 5))).min(100_000.0),
             sun: sun_height(self.latitude, self.day, hours),
         }
@@ -77,7 +77,7 @@ impl Climate {
 
     /// What a camera looks through at a time of the simulated day.
     pub(crate) fn sight(&self, now: SimTime) -> Sight {
-        let Instant { sun, sky, precipitation, visibility, .. } = self.at(now);
+        let Moment { sun, sky, precipitation, visibility, .. } = self.at(now);
         Sight { sun, sky, precipitation, visibility }
     }
 
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn afternoons_are_warmer_than_nights_and_nothing_jumps() {
-        let all: Vec<Instant> = (0..86_400 / 60).map(|m| RAIN.at(SimTime::milliseconds(m * 60_000))).collect();
+        let all: Vec<Moment> = (0..86_400 / 60).map(|m| RAIN.at(SimTime::milliseconds(m * 60_000))).collect();
         assert!(all[15 * 60].temperature > all[3 * 60].temperature + 2.0);
         assert!(all.windows(2).all(|pair| (pair[0].temperature - pair[1].temperature).abs() < 0.3));
         assert!(all.iter().all(|one| (0.0..360.0).contains(&one.wind_from) && one.humidity <= 100.0));

@@ -142,7 +142,7 @@ fn tell(
     let mut rng = watch.dice(Purpose::LoopError, actor).roll(device.sequence);
     let counted = sensor.errors.observe(&truth, watch.now.as_seconds(), &mut rng);
     let reading = |count: u32, occupancy: f64, speed: Option<f64>| LoopCount {
-        road_id: sensor.road.clone(),
+        road_id: Text::clone(&sensor.road),
         lane: sensor.lane_index,
         latitude: device.lon_lat.1,
         longitude: device.lon_lat.0,

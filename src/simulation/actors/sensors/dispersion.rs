@@ -91,7 +91,7 @@ mod tests {
         assert!((plume(&piece(0.0, 30.0), 3.0, 0.0) - near).abs() < near * 1e-9);
     }
 
-    /// 1,500 vehicles an hour with 0.5 g/km of NOx make some tens of ug/m3 at the kerb: what street stations show.
+    /// 1,500 vehicles an hour with 0.5 g/km of nitrogen oxides make some tens of ug/m3 at the kerb: what street stations show.
     #[test]
     fn a_busy_street_makes_what_street_stations_show() {
         let row: f64 = (-20..=20).map(|k| plume(&piece(-10.0, f64::from(k) * PIECE), 3.0, 270.0)).sum();

@@ -111,7 +111,7 @@ mod tests {
             to,
             line: Polyline::new(vec![ends[from], ends[to]]),
             centred: false,
-            lanes: vec![lane.clone()],
+            lanes: vec![lane],
             speed: Speed::kilometres_per_hour(50.0),
             priority: 1,
             road_type: None,

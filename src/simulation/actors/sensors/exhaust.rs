@@ -1,6 +1,6 @@
 //! What vehicles emit, from their class, speed and acceleration in every step.
 //!
-//! Exhaust of NOx and particles: E = max(0, f1 + f2 v + f3 v^2 + f4 a + f5 a^2 + f6 v a) in g/s, v in m/s, a in m/s^2 (Int Panis,
+//! Exhaust of nitrogen oxides and particles: E = max(0, f1 + f2 v + f3 v^2 + f4 a + f5 a^2 + f6 v a) in g/s, v in m/s, a in m/s^2 (Int Panis,
 //! Broekx, Liu 2006, "Modelling instantaneous traffic emission and the influence of traffic speed limits", Sci. Total Environ. 371,
 //! eq. 1 and table 2), the fleet of its time. Cars are taken as 55 % petrol and 45 % diesel. Abrasion of tyres, brakes and road:
 //! EMEP/EEA guidebook 1.A.3.b.vi-vii, tier 1, in g/km. Carbon monoxide: one hot factor per class in g/km, rounded from the same

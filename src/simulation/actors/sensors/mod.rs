@@ -164,6 +164,7 @@ pub(crate) fn schedule() -> Schedule {
         (
             wake,
             scene::observe,
+            signals::report,
             detector::perceive,
             detector::report,
             camera::perceive,
@@ -174,7 +175,6 @@ pub(crate) fn schedule() -> Schedule {
             bay::report,
             tracker::switch_on,
             tracker::report,
-            signals::report,
         )
             .chain(),
     );

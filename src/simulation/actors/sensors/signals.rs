@@ -26,7 +26,7 @@ pub(crate) fn report(
         let (phase, _, aspects) = controller.phase();
         let state: String = aspects.iter().take(TEXT_MAX).map(|&aspect| letter(aspect)).collect();
         let reading = Signal {
-            junction_id: junction.0.clone(),
+            junction_id: Text::clone(&junction.0),
             latitude: device.lon_lat.1,
             longitude: device.lon_lat.0,
             phase: u32::try_from(phase).unwrap_or(u32::MAX),

@@ -1,6 +1,7 @@
 //! Trackers as actors: one in a vehicle, from its entry until some time after it has parked.
 
 use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
 use nalgebra::Vector2;
 
 use super::earth::Geometry;
@@ -59,7 +60,7 @@ pub(crate) fn switch_on(
             continue;
         }
         let receiver = Receiver::new(watch.severity, &mut traits.roll(0));
-        let class = scene.kinds[one.kind as usize].class.clone();
+        let class = Text::clone(&scene.kinds[one.kind as usize].class);
         let tracker = Tracker { vehicle: one.vehicle, class, receiver, last: watch.now, place: (one.lane, one.pos) };
         let device = Device { id: id.clone(), sequence: 0, lon_lat: (0.0, 0.0), every: fleet.every };
         let step = watch.step;
@@ -71,6 +72,16 @@ pub(crate) fn switch_on(
     }
 }
 
+/// What a tracker may see.
+#[derive(SystemParam)]
+pub(crate) struct Sight<'w> {
+    watch: Res<'w, Watch>,
+    percept: Res<'w, Percept>,
+    scene: Res<'w, Scene>,
+    geometry: Res<'w, Geometry>,
+    fleet: Res<'w, Fleet>,
+}
+
 /// How a vehicle moves as its tracker is asked.
 struct Seen {
     point: Point,
@@ -79,11 +90,7 @@ struct Seen {
 
 /// Trackers whose time has come report; those whose vehicle is gone are switched off.
 pub(crate) fn report(
-    watch: Res<'_, Watch>,
-    percept: Res<'_, Percept>,
-    scene: Res<'_, Scene>,
-    geometry: Res<'_, Geometry>,
-    fleet: Res<'_, Fleet>,
+    sight: Sight<'_>,
     mut alarm: ResMut<'_, Alarm>,
     mut outbox: ResMut<'_, Outbox>,
     mut directory: ResMut<'_, Directory>,
@@ -93,32 +100,25 @@ pub(crate) fn report(
     for actor in alarm.woken(TRACKERS) {
         let Some(found) = entity(&directory, actor) else { continue };
         let Ok((mut device, mut tracker)) = trackers.get_mut(found) else { continue };
-        let Some(speed) = locate(&percept, &scene, &geometry, &fleet, &directory, watch.now, &mut tracker) else {
+        let Some(speed) = locate(&sight, &directory, &mut tracker) else {
             directory.0.remove(&actor);
             commands.entity(found).despawn();
             continue;
         };
         let (lane, pos) = tracker.place;
-        let (shape, scale) = &geometry.lanes[lane as usize];
+        let (shape, scale) = &sight.geometry.lanes[lane as usize];
         let along: Vector2<f64> = shape.direction_at(pos * scale);
-        let edge = percept.road.facts.lane(lane).edge as usize;
-        let motion = Motion { along, speed, canyon: geometry.canyon[edge] };
+        let edge = sight.percept.road.facts.lane(lane).edge as usize;
+        let motion = Motion { along, speed, canyon: sight.geometry.canyon[edge] };
         let seen = Seen { point: shape.point_at(pos * scale), motion };
-        outbox.post(tell(&watch, &fleet, actor, &mut device, &mut tracker, &seen));
-        alarm.timers.set(watch.now + device.every, actor);
+        outbox.post(tell(&sight.watch, &sight.fleet, actor, &mut device, &mut tracker, &seen));
+        alarm.timers.set(sight.watch.now + device.every, actor);
     }
 }
 
 /// The vehicle's speed, its place noted; none when the tracker's work is over.
-fn locate(
-    percept: &Percept,
-    scene: &Scene,
-    geometry: &Geometry,
-    fleet: &Fleet,
-    directory: &Directory,
-    now: SimTime,
-    tracker: &mut Tracker,
-) -> Option<f64> {
+fn locate(sight: &Sight<'_>, directory: &Directory, tracker: &mut Tracker) -> Option<f64> {
+    let Sight { watch, percept, scene, geometry, fleet } = sight;
     if let Some(at) = scene.find(tracker.vehicle) {
         let body = &percept.road.lanes[at.lane as usize][at.slot as usize];
         tracker.place = (at.lane, body.pos);
@@ -127,7 +127,7 @@ fn locate(
     if let Some(parked) = scene.parked(tracker.vehicle) {
         tracker.place = (parked.lane, parked.pos);
         let edge = percept.road.facts.lane(parked.lane).edge as usize;
-        let over = geometry.leaves[edge] || now - parked.since > fleet.parked;
+        let over = geometry.leaves[edge] || watch.now - parked.since > fleet.parked;
         return (!over).then_some(0.0);
     }
     // Lifted as a last resort: still in the city, and where it was.
@@ -147,8 +147,8 @@ fn tell(
     let mut rng = watch.dice(Purpose::GnssError, actor).roll(device.sequence);
     let perceived = tracker.receiver.observe(&seen.motion, dt, &mut rng);
     let empty = Position {
-        vehicle_id: fleet.vehicles[tracker.vehicle as usize].1.clone(),
-        vehicle_class: tracker.class.clone(),
+        vehicle_id: Text::clone(&fleet.vehicles[tracker.vehicle as usize].1),
+        vehicle_class: Text::clone(&tracker.class),
         fix: Fix::None,
         latitude: None,
         longitude: None,

@@ -6,7 +6,7 @@
 use bevy_ecs::prelude::*;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::climate::Instant;
+use super::climate::Moment;
 use super::{Alarm, Device, Directory, Outbox, WEATHER, Watch, entity, rounded};
 use crate::primitives::random::{KeyedRng, Purpose};
 use crate::telemetry::Fate;
@@ -42,7 +42,7 @@ pub(crate) fn report(
             let now: f64 = StandardNormal.sample(&mut rng);
             watch.severity * (station.0[k] + now) / std::f64::consts::SQRT_2
         };
-        let measured = Instant {
+        let measured = Moment {
             temperature: truth.temperature + 0.2 * off(0),
             humidity: (truth.humidity + 3.0 * off(1)).clamp(0.0, 100.0),
             wind: (truth.wind + (0.1 * truth.wind).max(0.5) * off(2)).max(0.0),
@@ -56,7 +56,7 @@ pub(crate) fn report(
     }
 }
 
-fn reading(device: &Device, weather: &Instant) -> Weather {
+fn reading(device: &Device, weather: &Moment) -> Weather {
     Weather {
         latitude: device.lon_lat.1,
         longitude: device.lon_lat.0,
