@@ -24,7 +24,8 @@ use super::telling;
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
-    Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
+    Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions,
+    Target,
 };
 use crate::studies::audit;
 use crate::studies::experiment::{Wire, WireError};

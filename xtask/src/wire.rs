@@ -177,7 +177,18 @@ fn seen(runs: &Path) -> Result<String, String> {
     let mut words = BufReader::new(child.stderr.take().ok_or("no words")?);
     let address = address_in(&mut words)?;
     let (host, port) = address.rsplit_once(':').ok_or("no port")?;
-    let sub = output(Command::new("mosquitto_sub").args(["-h", host, "-p", port, "-t", "gps_data/#", "-C", "100", "-W", "20"]));
+    let sub = output(Command::new("mosquitto_sub").args([
+        "-h",
+        host,
+        "-p",
+        port,
+        "-t",
+        "gps_data/#",
+        "-C",
+        "100",
+        "-W",
+        "20",
+    ]));
     words.lines().for_each(drop);
     let ended = child.wait().map_err(|error| error.to_string())?;
     let sub = sub?;

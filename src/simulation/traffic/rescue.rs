@@ -276,13 +276,20 @@ fn next_edge(road: &Road, link: u32) -> u32 {
 
 /// Carries somebody on a rescue lane over a link to the next one.
 fn go_on(road: &mut Road, mut passing: Passing, link: u32, moved: &mut Vec<Moved>) {
-    let from = road.facts.lane(passing.lane);
+    let (from_lane, from) = (passing.lane, road.facts.lane(passing.lane));
     let (from_edge, length) = (from.edge, from.length);
     let (after, direct) = (road.facts.link(link).after, road.facts.link(link).via == NONE);
     passing.body.leg += u32::from(direct);
     passing.lane = if direct { leaving_lane(road, &passing.body, after, passing.body.leg) } else { after };
     passing.body.pos = (passing.body.pos - length).min(road.facts.lane(passing.lane).length * 0.99);
-    moved.push(Moved { from_edge, to_edge: road.facts.lane(passing.lane).edge });
+    moved.push(Moved {
+        from_edge,
+        to_edge: road.facts.lane(passing.lane).edge,
+        from_lane,
+        kind: passing.body.kind,
+        speed: passing.body.speed,
+        beyond: passing.body.pos,
+    });
     road.rescue.push(passing);
 }
 
