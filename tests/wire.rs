@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use citytwin::city::scenario::Overrides;
 use citytwin::pipeline::stores::{Area, Stores};
-use citytwin::telemetry::ReadingKind;
+use citytwin::studies::experiment::{self, Destination, Program, Wire};
+use citytwin::telemetry::{ReadingKind, TopicMap};
+use citytwin::twin::{TwinWire, WireSettings};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
 /// A small town with every kind of device, ten minutes of it.
@@ -22,7 +25,7 @@ demand:
 incidents:
   - { at: 07:02, road: High Street, duration: 3 min, kind: crash, casualties: 1 }
 emergencies: { ambulances: 1, calls: 30 per hour, treatment: 1 min, handover: 1 min }
-sensors: { loops: 20, cameras: 20, air: 5, parking: 50 }
+sensors: { loops: { count: 20 }, cameras: { count: 20 }, air: { count: 5 }, parking: { count: 50 } }
 ";
 
 fn scenario(folder: &Path) -> PathBuf {
@@ -204,7 +207,22 @@ fn another_scenario_is_not_mixed_into_a_runs_folder() {
 }
 
 #[test]
-fn a_plain_sumo_configuration_keeps_silent() {
-    let words = command(&["run", "--help"]).output().expect("the program runs");
-    assert!(text(&words.stdout).contains("--wire"));
+fn a_worker_that_dies_is_started_again_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = scenario(folder.path());
+    let loaded = citytwin::city::scenario::load(&scenario, &Overrides::default()).expect("a scenario");
+    let program = Program { command: Vec::new(), began: std::time::SystemTime::UNIX_EPOCH, loading_cpu_s: None };
+    let mut files = Vec::new();
+    for dies_after in [None, Some(3000)] {
+        let out = folder.path().join(format!("dies-{dies_after:?}"));
+        let mut settings = WireSettings::in_folder(&out, TopicMap::new(&loaded.name));
+        settings.worker_dies_after = dies_after;
+        let mut wire = TwinWire::lay(&settings, &loaded).expect("a wire");
+        let speak: Option<&mut dyn Wire> = Some(&mut wire);
+        experiment::run(&loaded, &Destination::default(), &program, speak, &|| false, &mut |_| ()).expect("a run");
+        assert_eq!(wire.restarts().values().sum::<u32>(), u32::from(dies_after.is_some()));
+        assert!(wire.balance().is_some_and(citytwin::studies::audit::Balance::closes));
+        files.push(history(&out));
+    }
+    assert!(files[0] == files[1], "the Parquet files differ");
 }

@@ -22,7 +22,7 @@ for kind in sorted(path for path in history.iterdir() if path.is_dir()):
     if frame.duplicated(["device", "epoch", "sequence"]).any():
         sys.exit(f"{kind.name}: a record is there twice")
     query = f"select count(*), count(distinct (device, epoch, sequence)) from read_parquet('{kind}/**/*.parquet')"
-    rows, distinct = duckdb.sql(query).fetchone()
+    rows, distinct = duckdb.sql(query).fetchall()[0]
     if rows != distinct or rows != len(frame):
         sys.exit(f"{kind.name}: pandas has {len(frame)} rows, DuckDB {rows}, distinct {distinct}")
     found[kind.name] = rows

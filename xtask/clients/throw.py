@@ -16,15 +16,15 @@ DICE = random.Random(20260602)
 PREFIX = f"v{VERSION.replace('.', '')}"
 
 
-def position(device, sequence, second, **changes):
+def position(name, sequence, second, **changes):
     """A good record of a tracker, changed as asked."""
     record = {
         "type": "position",
-        "device": f"gps-{PREFIX}-{device}",
+        "device": f"gps-{PREFIX}-{name}",
         "epoch": 0,
         "seq": sequence,
         "timestamp": f"2026-06-02T07:{second // 60:02}:{second % 60:02}.000Z",
-        "vehicle_id": device,
+        "vehicle_id": name,
         "vehicle_class": "passenger",
         "fix": "3d",
         "latitude": 55.6 + sequence / 1e5,

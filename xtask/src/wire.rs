@@ -10,7 +10,7 @@ use crate::root;
 /// Packages from Python's index, in an environment of their own.
 const PACKAGES: [&str; 4] = ["paho-mqtt==2.1.0", "pandas>=2,<3", "pyarrow", "duckdb"];
 /// A disk too small for the run below, and one that is large enough [MiB].
-const SMALL: u32 = 12;
+const SMALL: u32 = 6;
 const LARGE: u32 = 512;
 
 /// Runs every check; whether none failed.

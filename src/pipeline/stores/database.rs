@@ -4,6 +4,7 @@
 //! writes commits in their order. So a batch costs one wait, and a checkpoint is never on disk before what it vouches for.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
 
@@ -22,6 +23,9 @@ const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
 pub(super) struct Book {
     database: Database,
     path: PathBuf,
+    /// Whether the disk was found full. After a failed write the database refuses everything without saying why, and whoever
+    /// comes next is to hear the reason. Held while writing, of which there is one at a time anyway.
+    full: Mutex<bool>,
 }
 
 impl std::fmt::Debug for Book {
@@ -40,7 +44,7 @@ impl Book {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
         let database = builder.create(&path).map_err(StoreError::database(&path))?;
-        let book = Self { database, path };
+        let book = Self { database, path, full: Mutex::new(false) };
         book.write(Durability::None, |work| {
             work.open_table(FACTS)?;
             Ok(())
@@ -77,13 +81,23 @@ impl Book {
             transaction.commit()?;
             Ok(done)
         };
-        all().map_err(StoreError::database(&self.path))
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = all().map_err(|error| self.error(error, *full));
+        *full |= matches!(done, Err(StoreError::Full(_)));
+        done
+    }
+
+    fn error(&self, error: redb::Error, full: bool) -> StoreError {
+        match error {
+            redb::Error::PreviousIo if full => StoreError::Full(self.path.clone()),
+            other => StoreError::database(&self.path)(other),
+        }
     }
 
     /// Reads one state of the database, undisturbed by writers.
     pub(super) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Worked<T>) -> Result<T, StoreError> {
         let all = || work(&self.database.begin_read()?);
-        all().map_err(StoreError::database(&self.path))
+        all().map_err(|error| self.error(error, *self.full.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// A small fact.

@@ -117,7 +117,8 @@ pub fn run(
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
-    let summary = Summary::of(&outcome, spent(before, simulated));
+    // With a wire the time is that of the whole pipeline, and says nothing of the engine.
+    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| telling.is_none()));
     drafts.end(&outcome)?;
     let mut files = write_folder(loaded, destination, program, &outcome, telling.as_ref())?;
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
