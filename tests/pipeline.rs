@@ -33,6 +33,7 @@ fn told() -> Vec<Message> {
             let reading = Position {
                 vehicle_id: name.as_str().into(),
                 vehicle_class: "passenger".into(),
+                ignition: true,
                 fix: Fix::ThreeD,
                 latitude: Some(52.0 + rng.unit() / 100.0),
                 longitude: Some(10.0 + rng.unit() / 100.0),

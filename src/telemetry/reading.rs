@@ -200,6 +200,7 @@ readings! {
     Position = "position", "gps" {
         vehicle_id: Text, "", 0.0, 0.0, "The vehicle that carries the tracker.";
         vehicle_class: Text, "", 0.0, 0.0, "What kind of vehicle it is, in SUMO's words.";
+        ignition: bool, "", 0.0, 0.0, "Whether the engine runs; a parked vehicle's tracker goes on for a while.";
         fix: Fix, "", 0.0, 0.0, "What the receiver makes of its signals; without a fix there is no position.";
         latitude: Option<f64>, "deg", -90.0, 90.0, "Latitude, WGS 84.";
         longitude: Option<f64>, "deg", -180.0, 180.0, "Longitude, WGS 84.";

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{Message, Publisher};
-use crate::studies::audit::Ledger;
+use crate::studies::audit::{Grader, Ledger};
 use crate::telemetry::{DeviceId, Emission, Fate, TopicMap, json};
 
 /// Steps of the city that may wait for the gateway; the city waits when there are more.
@@ -29,6 +29,7 @@ struct Desk {
     told: VecDeque<Emission>,
     pending: VecDeque<Message>,
     ledger: Ledger,
+    grader: Grader,
     truth: Option<TruthWriter>,
     topics: BTreeMap<DeviceId, Arc<str>>,
 }
@@ -45,6 +46,7 @@ impl Gateway {
             told: VecDeque::new(),
             pending: VecDeque::new(),
             ledger: Ledger::default(),
+            grader: Grader::default(),
             truth,
             topics: BTreeMap::new(),
         };
@@ -76,7 +78,7 @@ impl Gateway {
     /// Encodes what was told, and hands it to the publisher, which makes us wait when the wire is full.
     fn hand_on(&self) -> Result<(), String> {
         let mut desk = locked(&self.desk);
-        let Desk { told, pending, ledger, truth, topics } = &mut *desk;
+        let Desk { told, pending, ledger, grader, truth, topics } = &mut *desk;
         while let Some(emission) = told.front() {
             let mut payload = Vec::with_capacity(320);
             json::encode(&emission.record, &mut payload);
@@ -84,6 +86,7 @@ impl Gateway {
                 truth.add(emission).map_err(|error| error.to_string())?;
             }
             ledger.add(emission, &payload);
+            grader.add(emission);
             if let Some(payload) = on_the_air(payload, emission.fate) {
                 pending.push_back(Message::new(self.topic(topics, emission), payload));
             }
@@ -108,10 +111,10 @@ impl Gateway {
         topic
     }
 
-    /// Takes ledger and truth out at the end.
-    pub(crate) fn close(&self) -> (Ledger, Option<TruthWriter>) {
+    /// Takes ledger, grades and truth out at the end.
+    pub(crate) fn close(&self) -> (Ledger, Grader, Option<TruthWriter>) {
         let mut desk = locked(&self.desk);
-        (std::mem::take(&mut desk.ledger), desk.truth.take())
+        (std::mem::take(&mut desk.ledger), std::mem::take(&mut desk.grader), desk.truth.take())
     }
 }
 

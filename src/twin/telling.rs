@@ -10,10 +10,12 @@ use crate::city::scenario::LoadedScenario;
 use crate::pipeline::analytics::{self, CallChain, IncidentChain, Level, ParkingWindow};
 use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime, Timestamp};
-use crate::studies::audit;
+use crate::studies::audit::{self, ErrorSums, Graded, Grader};
 use crate::studies::report::telling::{
-    Account, AirWindow, Balance, Call, Chain, Congestion, Incident, ParkingInstant, Priority, RoadWindow, Telling,
+    Account, AirWindow, Balance, Call, Chain, Congestion, Errors, Grade, Incident, ParkingInstant, Priority,
+    RoadWindow, Telling,
 };
+use crate::telemetry::error::gnss;
 use crate::telemetry::reading::{CallStatus, IncidentStatus, Severity};
 
 /// Length of the windows of roads and parking [s].
@@ -25,16 +27,17 @@ const QUARTER: SimDuration = SimDuration::milliseconds(900_000);
 pub(super) fn of_stores(
     stores: &Stores,
     balance: &audit::Balance,
+    grader: &Grader,
     loaded: &LoadedScenario,
 ) -> Result<Telling, TwinError> {
     let clock = Clock { midnight: loaded.settings.midnight, from: loaded.measured_from };
     Ok(Telling {
         balance: account_of(stores, balance)?,
         roads: roads(stores, &clock)?,
-        grading: Vec::new(),
+        grading: grading(grader, loaded),
         calls: rows::<CallChain>(stores, "calls")?.iter().map(|row| call(row, &clock)).collect(),
         incidents: rows::<IncidentChain>(stores, "incidents")?.iter().filter_map(|row| incident(row, &clock)).collect(),
-        air: air(stores, &clock)?,
+        air: air(stores, grader, &clock)?,
         parking: parking(stores, &clock)?,
     })
 }
@@ -73,6 +76,60 @@ pub(super) fn quarantined_by_reason(stores: &Stores) -> Result<BTreeMap<String, 
         ControlFlow::Continue(())
     })?;
     Ok(counts)
+}
+
+/// How far devices were from the truth, and how far their models say they would be.
+fn grading(grader: &Grader, loaded: &LoadedScenario) -> Vec<Grade> {
+    let severity = loaded.sensors.unwrap_or_default().severity;
+    let grade = |(graded, sums): (&Graded, &ErrorSums)| {
+        let (device, quantity, unit) = match graded {
+            Graded::PositionInSight => ("Trackers, sky in sight", "distance of the fix", "m"),
+            Graded::PositionReflected => ("Trackers, among reflections", "distance of the fix", "m"),
+            Graded::TrackerSpeed => ("Trackers, sky in sight", "speed while moving", "km/h"),
+            Graded::LoopCount => ("Loops, healthy", "vehicles in a period", "veh"),
+            Graded::LoopCountFaulty => ("Loops, stuck or hearing the next lane", "vehicles in a period", "veh"),
+            Graded::CameraCount => ("Cameras", "vehicles in a period", "veh"),
+            Graded::FineParticles => ("Air stations", "PM2.5", "µg/m³"),
+            Graded::NitrogenDioxide => ("Air stations", "NO₂", "µg/m³"),
+            Graded::ParkingBay => ("Parking bays", "taken (1) or free (0)", "1"),
+        };
+        Grade {
+            device: device.to_owned(),
+            quantity: quantity.to_owned(),
+            unit: unit.to_owned(),
+            graded: sums.count,
+            found: Errors { mean: sums.mean(), rms: sums.rms(), p50: sums.quantile(0.5), p95: sums.quantile(0.95) },
+            expected: expected(*graded, severity),
+        }
+    };
+    grader.errors().iter().map(grade).collect()
+}
+
+/// What the model of a device says of its errors, where that is a closed form.
+///
+/// Two independent normal errors of one deviation give a distance after Rayleigh (1880): its root mean square is √2 deviations,
+/// its median √(2 ln 2), its 95th percentile √(2 ln 20).
+fn expected(graded: Graded, severity: f64) -> Errors {
+    let deviation = audit::open_sky_deviation(severity);
+    match graded {
+        Graded::PositionInSight => Errors {
+            mean: Some(deviation * (std::f64::consts::PI / 2.0).sqrt()),
+            rms: Some(deviation * std::f64::consts::SQRT_2),
+            p50: Some(deviation * (2.0 * 2.0_f64.ln()).sqrt()),
+            p95: Some(deviation * (2.0 * 20.0_f64.ln()).sqrt()),
+        },
+        Graded::TrackerSpeed => {
+            let rms = gnss::DOPPLER * severity * 3.6;
+            Errors { mean: Some(0.0), rms: Some(rms), p50: Some(0.674_49 * rms), p95: Some(1.959_96 * rms) }
+        }
+        Graded::ParkingBay
+        | Graded::PositionReflected
+        | Graded::LoopCount
+        | Graded::LoopCountFaulty
+        | Graded::CameraCount
+        | Graded::FineParticles
+        | Graded::NitrogenDioxide => Errors::default(),
+    }
 }
 
 /// Calendar time as the page has it.
@@ -179,17 +236,18 @@ fn incident(row: &IncidentChain, clock: &Clock) -> Option<Incident> {
     })
 }
 
-fn air(stores: &Stores, clock: &Clock) -> Result<Vec<AirWindow>, TwinError> {
+fn air(stores: &Stores, grader: &Grader, clock: &Clock) -> Result<Vec<AirWindow>, TwinError> {
     let windows: Vec<analytics::AirWindow> = rows(stores, "air_windows")?;
     let window = |row: &analytics::AirWindow| {
+        let truth = row.device.parse().ok().and_then(|station| grader.true_air(&station, row.start));
         Some(AirWindow {
             station: row.device.to_string(),
             begin: clock.measured(row.start)?,
             length: QUARTER,
             pm2_5: row.pm2_5,
             no2: row.no2,
-            pm2_5_true: None,
-            no2_true: None,
+            pm2_5_true: truth.map(|truth| truth.0),
+            no2_true: truth.map(|truth| truth.1),
         })
     };
     Ok(windows.iter().filter_map(window).collect())

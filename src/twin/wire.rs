@@ -100,17 +100,16 @@ impl TwinWire {
         let topics = Arc::new(settings.topics.clone());
         let folders = Folders::of(&settings.folder);
         let mut services = Vec::new();
-        let (intake, board, target, address) = match &settings.broker {
-            Some(broker) => (None, Arc::new(Board::default()), broker.clone(), None),
-            None => {
-                let intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
-                services.extend(intake.services(settings.worker_dies_after));
-                let (service, address) = listening(&runtime, settings.listen, &intake)?;
-                services.push(service);
-                let target = Target { host: address.ip().to_string(), port: address.port() };
-                let board = Arc::clone(&intake.board);
-                (Some(intake), board, target, Some(address))
-            }
+        let (intake, board, target, address) = if let Some(broker) = &settings.broker {
+            (None, Arc::new(Board::default()), broker.clone(), None)
+        } else {
+            let intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
+            services.extend(intake.services(settings.worker_dies_after));
+            let (service, address) = listening(&runtime, settings.listen, &intake)?;
+            services.push(service);
+            let target = Target { host: address.ip().to_string(), port: address.port() };
+            let board = Arc::clone(&intake.board);
+            (Some(intake), board, target, Some(address))
         };
         let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, "citytwin-gateway");
         options.credentials.clone_from(&settings.credentials);
@@ -166,7 +165,7 @@ impl TwinWire {
         self.door = None;
         self.board.wait_for(1);
         self.failure()?;
-        let (ledger, truth) = self.gateway.close();
+        let (ledger, grader, truth) = self.gateway.close();
         if let Some(truth) = truth {
             truth.finish()?;
         }
@@ -176,7 +175,7 @@ impl TwinWire {
         intake.end(Order::Finish, u32::from(PARTITIONS) + 2)?;
         intake.stores.compact()?;
         let balance = audit::balance(&ledger, &intake.stores)?;
-        let telling = telling::of_stores(&intake.stores, &balance, loaded)?;
+        let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);
         Ok(telling)
     }
@@ -262,7 +261,7 @@ fn identity(loaded: &LoadedScenario) -> String {
         hasher.update(file.blake3.as_bytes());
     }
     let settings = &loaded.settings;
-    let end = settings.end.map(|end| end.as_milliseconds());
+    let end = settings.end.map(crate::primitives::SimTime::as_milliseconds);
     let rest = format!(
         "{} {} {:?} {:?} {}",
         settings.seed.0,

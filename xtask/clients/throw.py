@@ -26,6 +26,7 @@ def position(name, sequence, second, **changes):
         "timestamp": f"2026-06-02T07:{second // 60:02}:{second % 60:02}.000Z",
         "vehicle_id": name,
         "vehicle_class": "passenger",
+        "ignition": True,
         "fix": "3d",
         "latitude": 55.6 + sequence / 1e5,
         "longitude": 4.0,

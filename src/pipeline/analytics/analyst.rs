@@ -302,7 +302,8 @@ impl Analyst {
             let before = if late { None } else { tracker.last.as_ref() };
             sums.add(record, reading, fixed, before, name);
         }
-        if let (Some(road), Some(name)) = (road, name)
+        // A vehicle that has parked is no traffic, though its tracker speaks on.
+        if let (true, Some(road), Some(name)) = (reading.ignition, road, name)
             && let Some(tally) = self.roads.at(name, time)
         {
             let counted = Some((road, time.div_euclid(roads::LENGTH)));

@@ -51,6 +51,7 @@ fn position(vehicle: &str, rng: &mut KeyedRng, place: Option<Point>) -> Position
     Position {
         vehicle_id: vehicle.into(),
         vehicle_class: "passenger".into(),
+        ignition: true,
         fix: if lon_lat.is_some() { Fix::ThreeD } else { Fix::None },
         latitude: lon_lat.map(|p| p.1),
         longitude: lon_lat.map(|p| p.0),

@@ -331,7 +331,9 @@ pub(crate) fn take(world: &mut World) -> Vec<crate::telemetry::Emission> {
 /// Puts what somebody else told behind what the devices told.
 pub(crate) fn post(world: &mut World, told: Vec<crate::telemetry::Emission>) {
     if let Some(mut outbox) = world.get_resource_mut::<Outbox>() {
-        told.into_iter().for_each(|emission| outbox.post(emission));
+        for emission in told {
+            outbox.post(emission);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! pipeline.
 
 mod balance;
+mod grading;
 mod ledger;
 mod show;
 
@@ -12,4 +13,5 @@ mod show;
 mod tests;
 
 pub use balance::{Account, AuditError, Balance, balance};
+pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use ledger::{Entry, Ledger, LedgerError, Line};

@@ -86,6 +86,7 @@ pub(crate) struct Sight<'w> {
 struct Seen {
     point: Point,
     motion: Motion,
+    ignition: bool,
 }
 
 /// Trackers whose time has come report; those whose vehicle is gone are switched off.
@@ -100,7 +101,7 @@ pub(crate) fn report(
     for actor in alarm.woken(TRACKERS) {
         let Some(found) = entity(&directory, actor) else { continue };
         let Ok((mut device, mut tracker)) = trackers.get_mut(found) else { continue };
-        let Some(speed) = locate(&sight, &directory, &mut tracker) else {
+        let Some((speed, ignition)) = locate(&sight, &directory, &mut tracker) else {
             directory.0.remove(&actor);
             commands.entity(found).despawn();
             continue;
@@ -110,28 +111,28 @@ pub(crate) fn report(
         let along: Vector2<f64> = shape.direction_at(pos * scale);
         let edge = sight.percept.road.facts.lane(lane).edge as usize;
         let motion = Motion { along, speed, canyon: sight.geometry.canyon[edge] };
-        let seen = Seen { point: shape.point_at(pos * scale), motion };
+        let seen = Seen { point: shape.point_at(pos * scale), motion, ignition };
         outbox.post(tell(&sight.watch, &sight.fleet, actor, &mut device, &mut tracker, &seen));
         alarm.timers.set(sight.watch.now + device.every, actor);
     }
 }
 
-/// The vehicle's speed, its place noted; none when the tracker's work is over.
-fn locate(sight: &Sight<'_>, directory: &Directory, tracker: &mut Tracker) -> Option<f64> {
+/// The vehicle's speed and whether its engine runs, its place noted; none when the tracker's work is over.
+fn locate(sight: &Sight<'_>, directory: &Directory, tracker: &mut Tracker) -> Option<(f64, bool)> {
     let Sight { watch, percept, scene, geometry, fleet } = sight;
     if let Some(at) = scene.find(tracker.vehicle) {
         let body = &percept.road.lanes[at.lane as usize][at.slot as usize];
         tracker.place = (at.lane, body.pos);
-        return Some(body.speed);
+        return Some((body.speed, true));
     }
     if let Some(parked) = scene.parked(tracker.vehicle) {
         tracker.place = (parked.lane, parked.pos);
         let edge = percept.road.facts.lane(parked.lane).edge as usize;
         let over = geometry.leaves[edge] || watch.now - parked.since > fleet.parked;
-        return (!over).then_some(0.0);
+        return (!over).then_some((0.0, false));
     }
     // Lifted as a last resort: still in the city, and where it was.
-    directory.0.contains_key(&ActorId::new(VEHICLES, tracker.vehicle)).then_some(0.0)
+    directory.0.contains_key(&ActorId::new(VEHICLES, tracker.vehicle)).then_some((0.0, true))
 }
 
 fn tell(
@@ -149,6 +150,7 @@ fn tell(
     let empty = Position {
         vehicle_id: Text::clone(&fleet.vehicles[tracker.vehicle as usize].1),
         vehicle_class: Text::clone(&tracker.class),
+        ignition: seen.ignition,
         fix: Fix::None,
         latitude: None,
         longitude: None,
