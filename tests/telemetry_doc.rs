@@ -10,7 +10,7 @@ use citytwin::telemetry::{ColumnType, DeviceId, ReadingKind, TopicMap, json};
 
 /// A message of every kind, as it travels.
 const MESSAGES: [&str; 12] = [
-    r#"{"type":"position","device":"gps-trip-04081","epoch":0,"seq":31,"timestamp":"2026-06-02T07:02:35.000Z","vehicle_id":"trip-04081","vehicle_class":"passenger","fix":"3d","latitude":55.585603,"longitude":4.004111,"speed":46.6,"direction":330.7,"hdop":1.0}"#,
+    r#"{"type":"position","device":"gps-trip-04081","epoch":0,"seq":31,"timestamp":"2026-06-02T07:02:35.000Z","vehicle_id":"trip-04081","vehicle_class":"passenger","ignition":true,"fix":"3d","latitude":55.585603,"longitude":4.004111,"speed":46.6,"direction":330.7,"hdop":1.0}"#,
     r#"{"type":"loop","device":"loop-station-road-2_0","epoch":0,"seq":12,"timestamp":"2026-06-02T07:02:41.000Z","road_id":"station-road-2","lane":0,"latitude":55.604461,"longitude":3.994265,"period_s":60,"count":11,"occupancy":12.9,"speed":34.6}"#,
     r#"{"type":"camera","device":"cam-station-road-2","epoch":0,"seq":12,"timestamp":"2026-06-02T07:02:59.000Z","road_id":"station-road-2","latitude":55.602331,"longitude":4.020815,"period_s":60,"cars":9,"vans":1,"trucks":0,"buses":1,"motorcycles":0,"others":0,"speed":12.9}"#,
     r#"{"type":"air","device":"air-031","epoch":0,"seq":2,"timestamp":"2026-06-02T07:04:58.000Z","latitude":55.613106,"longitude":4.001611,"pm2_5":14.3,"pm10":19.3,"no2":22.7,"o3":51.3,"co":0.308,"temperature":17.4,"humidity":53.0}"#,

@@ -211,7 +211,7 @@ fn a_worker_that_dies_is_started_again_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let scenario = scenario(folder.path());
     let loaded = citytwin::city::scenario::load(&scenario, &Overrides::default()).expect("a scenario");
-    let program = Program { command: Vec::new(), began: std::time::SystemTime::UNIX_EPOCH, loading_cpu_s: None };
+    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None };
     let mut files = Vec::new();
     for dies_after in [None, Some(3000)] {
         let out = folder.path().join(format!("dies-{dies_after:?}"));

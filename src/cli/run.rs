@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::complaint;
 use crate::city::scenario::{self, LoadedScenario, Overrides};
-use crate::pipeline::transport::{Credentials, Protocol, Target};
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
 use crate::studies::experiment::{
@@ -21,7 +20,7 @@ use crate::studies::experiment::{
     user_cpu_seconds,
 };
 use crate::telemetry::TopicMap;
-use crate::twin::{TwinWire, WireSettings};
+use crate::twin::{Credentials, Protocol, Target, TwinWire, WireSettings};
 
 /// What `run` is told.
 #[derive(Debug, Args)]

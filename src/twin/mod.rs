@@ -19,6 +19,7 @@ use crate::pipeline::stores::{StoreError, Stores};
 use crate::pipeline::transport::{BusError, ListenError};
 use crate::studies::audit::{self, AuditError, Balance, Ledger, LedgerError};
 
+pub use crate::pipeline::transport::{Credentials, Protocol, Target};
 pub use intake::Folders;
 pub use listen::{Heard, Listening, listen};
 pub use replay::{Replayed, replay};
