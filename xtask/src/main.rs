@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod sirens;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   ci                          everything a change has to pass
   compare-sumo [SCENARIO...]  run the SUMO scenarios beside this checkout and compare with SUMO's own results
   wire                        the wire against clients and readers nobody here wrote, and a full disk
+  sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs down anew";
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let passed = match words[..] {
         ["ci"] => ci::ci(),
         ["compare-sumo", ref scenarios @ ..] => compare::compare(scenarios),
+        ["sirens"] => sirens::sirens(),
         ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
         ["golden", "--write"] => cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")]),

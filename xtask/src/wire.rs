@@ -1,4 +1,4 @@
-//! `cargo xtask wire`: the wire against what nobody here wrote: paho and Mosquitto's clients as devices, pandas and DuckDB as
+//! `cargo xtask wire`: the wire against what nobody here wrote: paho and Mosquitto's clients as devices, pandas and `DuckDB` as
 //! readers, and a disk that is full.
 
 use std::io::{BufRead, BufReader};
@@ -13,6 +13,9 @@ const PACKAGES: [&str; 4] = ["paho-mqtt==2.1.0", "pandas>=2,<3", "pyarrow", "duc
 const SMALL: u32 = 6;
 const LARGE: u32 = 512;
 
+/// A check: figures if it holds, the reason if not.
+type Check<'a> = &'a dyn Fn() -> Result<String, String>;
+
 /// Runs every check; whether none failed.
 pub(crate) fn wire() -> bool {
     let folder = root().join("target/wire");
@@ -26,7 +29,7 @@ pub(crate) fn wire() -> bool {
     if !crate::cargo(&["build", "--release"], &[]) {
         return false;
     }
-    let checks: [(&str, &dyn Fn() -> Result<String, String>); 5] = [
+    let checks: [(&str, Check<'_>); 5] = [
         ("read by pandas and DuckDB", &|| read(&python, &runs)),
         ("paho, MQTT 3.1.1", &|| thrown(&python, &runs, "3.1.1")),
         ("paho, MQTT 5", &|| thrown(&python, &runs, "5")),

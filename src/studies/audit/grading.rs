@@ -46,7 +46,8 @@ impl Graded {
         match self {
             Self::PositionInSight | Self::PositionReflected | Self::FineParticles | Self::NitrogenDioxide => 0.05,
             Self::TrackerSpeed => 0.01,
-            Self::LoopCount | Self::LoopCountFaulty | Self::CameraCount | Self::ParkingBay => 0.5,
+            // Whole numbers: a bin holds one of them.
+            Self::LoopCount | Self::LoopCountFaulty | Self::CameraCount | Self::ParkingBay => 1.0,
         }
     }
 }
@@ -110,7 +111,9 @@ impl ErrorSums {
             seen += bin;
             seen >= wanted
         })?;
-        Some((at as f64 + 0.5) * self.bin)
+        // The middle of a bin stands for what is in it, except where a bin holds one whole number.
+        let middle = if self.bin < 1.0 { 0.5 } else { 0.0 };
+        Some((at as f64 + middle) * self.bin)
     }
 }
 
