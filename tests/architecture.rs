@@ -149,6 +149,21 @@ const OWED: &[(&str, &str, &str)] = &[
     ("studies/report", "simulation/outcome", "the page is drawn from the outcome, not from a study of it"),
 ];
 
+/// Rooms where values become text and back.
+const SERDE: &[&str] = &[
+    "telemetry",
+    "pipeline/ingest",
+    "pipeline/analytics",
+    "pipeline/stores",
+    "studies/audit",
+    "twin",
+    "city/network",
+    "city/scenario",
+    "studies/experiment",
+    "studies/report",
+    "cli",
+];
+
 /// A crate, or a part of std, and the rooms whose code may name it; tests are free.
 const FENCES: &[(&str, &[&str])] = &[
     ("tokio", &["pipeline/transport", "twin"]),
@@ -166,38 +181,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("schemars", &["city/scenario"]),
     ("serde_saphyr", &["city/scenario", "telemetry"]),
     ("strsim", &["primitives"]),
-    (
-        "serde",
-        &[
-            "telemetry",
-            "pipeline/ingest",
-            "pipeline/analytics",
-            "pipeline/stores",
-            "studies/audit",
-            "twin",
-            "city/network",
-            "city/scenario",
-            "studies/experiment",
-            "studies/report",
-            "cli",
-        ],
-    ),
-    (
-        "serde_json",
-        &[
-            "telemetry",
-            "pipeline/ingest",
-            "pipeline/analytics",
-            "pipeline/stores",
-            "studies/audit",
-            "twin",
-            "city/network",
-            "city/scenario",
-            "studies/experiment",
-            "studies/report",
-            "cli",
-        ],
-    ),
+    ("serde", SERDE),
+    ("serde_json", SERDE),
     ("csv", &["pipeline/stores", "studies/audit", "studies/experiment", "studies/report"]),
     ("plotters", &["studies/report"]),
     ("clap", &["cli"]),

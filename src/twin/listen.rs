@@ -13,7 +13,7 @@ use super::board::Order;
 use super::intake::{Intake, PARTITIONS};
 use super::service::Supervision;
 use super::telling::quarantined_by_reason;
-use super::wire::listening;
+use super::wire::{listening, threads};
 use crate::city::network::Network;
 use crate::pipeline::transport::Bus;
 use crate::telemetry::TopicMap;
@@ -54,12 +54,7 @@ pub fn listen(
     ready: &mut dyn FnMut(SocketAddr),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .thread_name("wire")
-        .build()
-        .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))?;
+    let runtime = threads()?;
     let topics = Arc::new(settings.topics.clone());
     let intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
     let mut services = intake.services(None);

@@ -91,12 +91,7 @@ impl TwinWire {
     /// # Errors
     /// When the folder holds another run, is in use or cannot be used, or the address is taken.
     pub fn lay(settings: &WireSettings, loaded: &LoadedScenario) -> Result<Self, TwinError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .thread_name("wire")
-            .build()
-            .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))?;
+        let runtime = threads()?;
         let topics = Arc::new(settings.topics.clone());
         let folders = Folders::of(&settings.folder);
         let mut services = Vec::new();
@@ -212,6 +207,16 @@ impl Drop for TwinWire {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The threads on which sockets are served.
+pub(crate) fn threads() -> Result<Runtime, TwinError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("wire")
+        .build()
+        .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))
 }
 
 /// The listener as a service: started again on the same port when it dies.
