@@ -165,7 +165,14 @@ fn a_run_killed_and_started_again_ends_up_with_the_stores_of_one_that_was_not() 
     assert!(told.status.success(), "{}", text(&told.stdout));
     assert_eq!(text(&told.stdout), text(&audit(&whole).stdout));
     assert!(history(&whole) == history(&killed), "the Parquet files differ");
-    assert_eq!(content(&whole), content(&killed));
+    let expected = content(&whole);
+    assert_eq!(expected, content(&killed));
+
+    // A run that is whole may be started again as well: everything is recognised.
+    let output = run(&scenario, &whole, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(history(&whole) == history(&killed), "the Parquet files differ");
+    assert_eq!(expected, content(&whole));
 }
 
 #[test]
@@ -217,6 +224,7 @@ fn a_worker_that_dies_is_started_again_and_loses_nothing() {
         let out = folder.path().join(format!("dies-{dies_after:?}"));
         let mut settings = WireSettings::in_folder(&out, TopicMap::new(&loaded.name));
         settings.worker_dies_after = dies_after;
+        settings.batch_messages = 500;
         let mut wire = TwinWire::lay(&settings, &loaded).expect("a wire");
         let speak: Option<&mut dyn Wire> = Some(&mut wire);
         experiment::run(&loaded, &Destination::default(), &program, speak, &|| false, &mut |_| ()).expect("a run");

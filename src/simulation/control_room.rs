@@ -122,7 +122,10 @@ impl ControlRoom {
             let made = match *what {
                 Happening::Incident { incident, change } => self.incident(incident, change),
                 Happening::Call { call, stage, unit, hospital } => self.call(call, stage, unit, hospital),
-                Happening::Unit { unit, .. } => units.iter().find(|one| one.unit == unit).map(|one| self.unit(one)),
+                Happening::Unit { unit, status, call } => units
+                    .iter()
+                    .find(|one| one.unit == unit)
+                    .map(|one| self.unit(&UnitInstant { status, call, ..*one })),
                 Happening::Hospital { hospital, taking_over, waiting } => self.hospital(hospital, taking_over, waiting),
             };
             told.extend(made.map(|(name, reading)| self.record(*at, &name, reading)));

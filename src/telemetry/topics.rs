@@ -152,8 +152,11 @@ fn check_template(kind: ReadingKind, template: &str) -> Result<(), TopicError> {
             "`{template}` holds a placeholder that is none; there are {{device}}, {{type}} and {{city}}"
         ));
     }
-    if !template.contains("{device}") {
-        return bad(format!("`{template}` has no {{device}}: the order of a device's records is kept per topic"));
+    // Whose message it was must be seen in the topic even where the message cannot be read.
+    if template != "{device}" && !template.ends_with("/{device}") {
+        return bad(format!(
+            "`{template}` does not end in `/{{device}}`, by which a message that cannot be read is traced to its sender"
+        ));
     }
     Ok(())
 }
@@ -175,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_mapping_file_changes_what_it_names() {
-        let map = TopicMap::with_file("New Town", "position: '{city}/vehicles/{device}/{type}'\n").expect("a mapping");
+        let map = TopicMap::with_file("New Town", "position: '{city}/vehicles/{type}/{device}'\n").expect("a mapping");
         let device = DeviceId::of(ReadingKind::Position, "a");
-        assert_eq!(map.topic(ReadingKind::Position, &device), "new-town/vehicles/gps-a/position");
+        assert_eq!(map.topic(ReadingKind::Position, &device), "new-town/vehicles/position/gps-a");
         assert_eq!(map.topic(ReadingKind::Air, &device), "air-quality/gps-a");
         assert!(map.filters().contains(&"new-town/vehicles/+/+".to_owned()));
     }
@@ -189,7 +192,8 @@ mod tests {
             ("position: '#/{device}'", "no broker takes"),
             ("position: '$SYS/{device}'", "no broker takes"),
             ("position: a/{devise}", "a placeholder that is none"),
-            ("position: a", "no {device}"),
+            ("position: a", "does not end in `/{device}`"),
+            ("position: '{device}/a'", "does not end in `/{device}`"),
             ("- position", "not a mapping"),
         ] {
             let error = TopicMap::with_file("x", yaml).expect_err(yaml).to_string();

@@ -13,10 +13,12 @@ use std::time::Duration;
 pub(crate) enum Order {
     /// Go on.
     Work = 0,
+    /// Take nothing more from outside; whoever listens ends.
+    Hush = 1,
     /// Nothing more will come: take what is left, close what is open, and end.
-    Finish = 1,
-    /// Keep what you have, close nothing, and end.
-    Leave = 2,
+    Finish = 2,
+    /// Take what is left, close nothing, and end.
+    Leave = 3,
 }
 
 /// What is known of the services.
@@ -39,7 +41,8 @@ impl Board {
     pub(crate) fn order(&self) -> Order {
         match self.order.load(Ordering::SeqCst) {
             0 => Order::Work,
-            1 => Order::Finish,
+            1 => Order::Hush,
+            2 => Order::Finish,
             _ => Order::Leave,
         }
     }

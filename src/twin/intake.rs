@@ -52,9 +52,15 @@ pub(crate) struct Intake {
     pub stores: Arc<Stores>,
     topics: Arc<TopicMap>,
     roads: Option<Arc<RoadIndex>>,
+    /// Messages of a partition after which what was made of them is kept.
+    pub batch_messages: u64,
     /// What the services are to do.
     pub board: Arc<Board>,
 }
+
+/// Messages of a partition in a batch, unless asked for otherwise: enough that a Parquet file is worth its while, and memory
+/// stays small.
+pub(crate) const BATCH_MESSAGES: u64 = 100_000;
 
 impl Intake {
     /// Opens log and stores of a folder for the run that `identity` names.
@@ -77,6 +83,7 @@ impl Intake {
             stores: Arc::new(stores),
             topics: Arc::clone(topics),
             roads,
+            batch_messages: BATCH_MESSAGES,
             board: Arc::new(Board::default()),
         })
     }
@@ -93,6 +100,7 @@ impl Intake {
                 keeper: Arc::clone(&keeper),
                 topics: Arc::clone(&self.topics),
                 roads: self.roads.clone(),
+                batch_messages: self.batch_messages,
                 board: Arc::clone(&self.board),
                 dies_after: dies_after.clone(),
             };
@@ -101,7 +109,12 @@ impl Intake {
         (0..PARTITIONS).map(service).collect()
     }
 
-    /// Tells the workers to end and waits until they have.
+    /// Whether anything was in the log when it was opened, or has come since.
+    pub(crate) fn has_messages(&self) -> bool {
+        (0..PARTITIONS).any(|partition| self.log.end(partition) > 0)
+    }
+
+    /// Gives an order and waits until so many services have ended, in all.
     ///
     /// # Errors
     /// When a service has given up.

@@ -66,6 +66,8 @@ pub fn listen(
     while !stop() && intake.board.failure().is_none() {
         intake.board.pause(MOMENT);
     }
+    // First the listener, so that nothing is acknowledged that no worker reads.
+    intake.end(Order::Hush, 1)?;
     intake.end(Order::Leave, u32::from(PARTITIONS) + 1)?;
     drop(supervision);
     Ok(Heard {

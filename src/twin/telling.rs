@@ -31,11 +31,12 @@ pub(super) fn of_stores(
     loaded: &LoadedScenario,
 ) -> Result<Telling, TwinError> {
     let clock = Clock { midnight: loaded.settings.midnight, from: loaded.measured_from };
+    let siren = loaded.emergencies.as_ref().is_some_and(|plan| plan.siren);
     Ok(Telling {
         balance: account_of(stores, balance)?,
         roads: roads(stores, &clock)?,
         grading: grading(grader, loaded),
-        calls: rows::<CallChain>(stores, "calls")?.iter().map(|row| call(row, &clock)).collect(),
+        calls: rows::<CallChain>(stores, "calls")?.iter().filter_map(|row| call(row, &clock, siren)).collect(),
         incidents: rows::<IncidentChain>(stores, "incidents")?.iter().filter_map(|row| incident(row, &clock)).collect(),
         air: air(stores, grader, &clock)?,
         parking: parking(stores, &clock)?,
@@ -195,9 +196,13 @@ fn road(window: &analytics::RoadWindow, clock: &Clock) -> Option<RoadWindow> {
     })
 }
 
-fn call(row: &CallChain, clock: &Clock) -> Call {
+/// A call that rang in the measured time; `siren` says whether ambulances may use theirs.
+fn call(row: &CallChain, clock: &Clock, siren: bool) -> Option<Call> {
     let when = |status| row.chain.iter().find(|step| step.status == status).map(|step| clock.at(step.at));
-    Call {
+    if when(CallStatus::Received).is_some_and(|rang| rang < clock.from) {
+        return None;
+    }
+    Some(Call {
         id: row.call.to_string(),
         priority: match row.severity {
             Severity::Critical => Priority::C1,
@@ -220,12 +225,15 @@ fn call(row: &CallChain, clock: &Clock) -> Call {
         },
         unit: row.unit.as_ref().map(ToString::to_string),
         hospital: row.hospital.as_ref().map(ToString::to_string),
-        siren: matches!(row.severity, Severity::Critical | Severity::High),
-    }
+        siren: siren && matches!(row.severity, Severity::Critical | Severity::High),
+    })
 }
 
 fn incident(row: &IncidentChain, clock: &Clock) -> Option<Incident> {
     let when = |status| row.chain.iter().find(|step| step.status == status).map(|step| clock.at(step.at));
+    if when(IncidentStatus::Cleared).is_some_and(|cleared| cleared < clock.from) {
+        return None;
+    }
     Some(Incident {
         id: row.incident.to_string(),
         kind: row.kind.to_string(),

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use super::TwinError;
 use super::board::{Board, Order};
 use super::gateway::Gateway;
-use super::intake::{Folders, Intake, PARTITIONS};
+use super::intake::{BATCH_MESSAGES, Folders, Intake, PARTITIONS};
 use super::service::{Service, Supervision};
 use super::telling;
 use crate::city::scenario::LoadedScenario;
@@ -50,6 +50,10 @@ pub struct WireSettings {
     pub protocol: Protocol,
     /// Topics by reading.
     pub topics: TopicMap,
+    /// How the publisher calls itself; two of one name throw each other out of a broker.
+    pub name: String,
+    /// Messages of a partition after which what was made of them is kept.
+    pub batch_messages: u64,
     /// For drills: the worker that takes the message of this number dies once.
     pub worker_dies_after: Option<i64>,
 }
@@ -64,6 +68,8 @@ impl WireSettings {
             credentials: None,
             protocol: Protocol::V311,
             topics,
+            name: "citytwin-gateway".to_owned(),
+            batch_messages: BATCH_MESSAGES,
             worker_dies_after: None,
         }
     }
@@ -81,6 +87,8 @@ pub struct TwinWire {
     board: Arc<Board>,
     address: Option<SocketAddr>,
     balance: Option<audit::Balance>,
+    /// Whether the folder held messages of an earlier try.
+    begun_before: bool,
     _supervision: Supervision,
     runtime: Option<Runtime>,
 }
@@ -94,11 +102,17 @@ impl TwinWire {
         let runtime = threads()?;
         let topics = Arc::new(settings.topics.clone());
         let folders = Folders::of(&settings.folder);
-        let mut services = Vec::new();
+        let (mut services, mut begun_before) = (Vec::new(), false);
         let (intake, board, target, address) = if let Some(broker) = &settings.broker {
+            if folders.stores.exists() {
+                let sentence = "holds a run that kept what it told; name another folder for one that tells a broker";
+                return Err(TwinError::Service(format!("`{}` {sentence}", settings.folder.display())));
+            }
             (None, Arc::new(Board::default()), broker.clone(), None)
         } else {
-            let intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
+            let mut intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
+            intake.batch_messages = settings.batch_messages.max(1);
+            begun_before = intake.has_messages();
             services.extend(intake.services(settings.worker_dies_after));
             let (service, address) = listening(&runtime, settings.listen, &intake)?;
             services.push(service);
@@ -106,7 +120,7 @@ impl TwinWire {
             let board = Arc::clone(&intake.board);
             (Some(intake), board, target, Some(address))
         };
-        let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, "citytwin-gateway");
+        let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, settings.name.as_str());
         options.credentials.clone_from(&settings.credentials);
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
@@ -125,6 +139,7 @@ impl TwinWire {
             board,
             address,
             balance: None,
+            begun_before,
             _supervision: supervision,
             runtime: Some(runtime),
         })
@@ -155,7 +170,7 @@ impl TwinWire {
     }
 
     /// Waits until everything sent is kept, and audits it.
-    fn settle(&mut self, loaded: &LoadedScenario) -> Result<Telling, TwinError> {
+    fn settle(&mut self, loaded: &LoadedScenario, interrupted: bool) -> Result<Option<Telling>, TwinError> {
         // The gateway ends when the door is closed and every message has its acknowledgement.
         self.door = None;
         self.board.wait_for(1);
@@ -164,15 +179,26 @@ impl TwinWire {
         if let Some(truth) = truth {
             truth.finish()?;
         }
-        ledger.write(&self.folders.ledger)?;
+        // Cut short in a folder that an earlier try has filled further, the ledger would know less than the stores hold.
+        let is_part = interrupted && self.begun_before;
+        if !is_part {
+            ledger.write(&self.folders.ledger)?;
+        }
         // What the user's broker has acknowledged is the user's; there is nothing here to read back.
-        let Some(intake) = &self.intake else { return Ok(Telling::default()) };
-        intake.end(Order::Finish, u32::from(PARTITIONS) + 2)?;
+        let Some(intake) = &self.intake else { return Ok(None) };
+        // First the listener, so that nothing is acknowledged that no worker reads.
+        intake.end(Order::Hush, 2)?;
+        // Windows of a run cut short stay open, for the one that will go on from here.
+        let order = if interrupted { Order::Leave } else { Order::Finish };
+        intake.end(order, u32::from(PARTITIONS) + 2)?;
+        if is_part {
+            return Ok(None);
+        }
         intake.stores.compact()?;
         let balance = audit::balance(&ledger, &intake.stores)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);
-        Ok(telling)
+        Ok(Some(telling))
     }
 }
 
@@ -193,8 +219,8 @@ impl Wire for TwinWire {
         }
     }
 
-    fn close(&mut self, loaded: &LoadedScenario) -> Result<Telling, WireError> {
-        self.settle(loaded).map_err(|error| WireError(error.to_string()))
+    fn close(&mut self, loaded: &LoadedScenario, interrupted: bool) -> Result<Option<Telling>, WireError> {
+        self.settle(loaded, interrupted).map_err(|error| WireError(error.to_string()))
     }
 }
 

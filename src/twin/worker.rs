@@ -17,8 +17,8 @@ use crate::telemetry::TopicMap;
 const READ_MESSAGES: usize = 4096;
 /// Bytes read at once.
 const READ_BYTES: usize = 2 << 20;
-/// Messages after which a batch is kept: enough that a Parquet file is worth its while, and memory stays small.
-const BATCH_MESSAGES: u64 = 100_000;
+/// Bytes of messages after which a batch is kept, however few they are.
+const BATCH_BYTES: usize = 64 << 20;
 /// How long to wait for a message before looking whether to end.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Quiet spells after which an unfinished batch is kept all the same, so that an idle city's last words are on disk.
@@ -37,6 +37,8 @@ pub(crate) struct Worker {
     pub topics: Arc<TopicMap>,
     /// The roads readings are matched to, if they are known.
     pub roads: Option<Arc<RoadIndex>>,
+    /// Messages after which a batch is kept.
+    pub batch_messages: u64,
     /// What is to be done.
     pub board: Arc<Board>,
     /// For drills: die once after this many messages.
@@ -48,6 +50,8 @@ struct Desk {
     intake: Intake,
     analyst: Analyst,
     batch: Batch,
+    /// Bytes of the messages in the batch.
+    bytes: usize,
 }
 
 impl Worker {
@@ -67,14 +71,14 @@ impl Worker {
                 for message in &logged {
                     self.take(&mut desk, message);
                 }
-                if desk.batch.to - desk.batch.from >= BATCH_MESSAGES {
+                if desk.batch.to - desk.batch.from >= self.batch_messages || desk.bytes >= BATCH_BYTES {
                     self.keep(&mut desk)?;
                 }
                 continue;
             }
             // The order was read before the log: after `Finish` nothing more comes, so an empty read is the end.
             match order {
-                Order::Work => {
+                Order::Work | Order::Hush => {
                     if self.bus.wait_beyond(self.partition, next, PATIENCE) {
                         continue;
                     }
@@ -101,7 +105,7 @@ impl Worker {
         let Some(resume) = self.keeper.resume(self.partition).map_err(|e| e.to_string())? else {
             let from = self.bus.begin(self.partition);
             let batch = Batch { partition: self.partition, from, to: from, ..Batch::default() };
-            return Ok(Desk { intake, analyst, batch });
+            return Ok(Desk { intake, analyst, batch, bytes: 0 });
         };
         let cannot =
             |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
@@ -109,7 +113,7 @@ impl Worker {
         let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
         let (from, to) = (resume.next_offset, resume.next_offset);
-        Ok(Desk { intake, analyst, batch: Batch { partition: self.partition, from, to, ..Batch::default() } })
+        Ok(Desk { intake, analyst, batch: Batch { partition: self.partition, from, to, ..Batch::default() }, bytes: 0 })
     }
 
     fn analysis(&self) -> AnalystSettings {
@@ -121,6 +125,7 @@ impl Worker {
             assert!(left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) != 0, "dies as the drill asks");
         }
         let message = &logged.message;
+        desk.bytes += message.bytes();
         let taken = desk.intake.take(logged.offset, &message.topic, &message.payload, &self.topics);
         note(desk, taken);
         settle(desk);
@@ -137,6 +142,7 @@ impl Worker {
         batch.rows = desk.analyst.take_rows().iter().map(row).collect();
         batch.state = join(&desk.intake.state(), &desk.analyst.state());
         batch.watermark = desk.intake.watermark();
+        desk.bytes = 0;
         let to = batch.to;
         self.keeper.keep(batch).map_err(|error| error.to_string())?;
         self.bus.release(self.partition, to);

@@ -214,10 +214,11 @@ impl Analyst {
         if let Some(last) = last {
             self.pass(last.as_milliseconds());
         }
-        // The window under way is told as it stands.
-        if let Some(end) = self.bays.end() {
-            self.pass(end);
-        }
+        // The window under way is told as it stands, and stays under way: ending twice tells the same.
+        let (rows, partition) = (&mut self.rows, Some(self.settings.partition));
+        self.bays.stand(|start, road, bays, taken| {
+            rows.push(Row::Parking(ParkingWindow { road: Text::clone(road), start, partition, bays, taken }));
+        });
         self.tell(None);
     }
 

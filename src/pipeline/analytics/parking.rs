@@ -85,9 +85,12 @@ impl Bays {
         self.end = Some(end);
     }
 
-    /// End of the window under way [ms]; none before the first reading.
-    pub(super) const fn end(&self) -> Option<i64> {
-        self.end
+    /// Tells the window under way as it stands; it stays under way, and is told again when it ends.
+    pub(super) fn stand(&self, mut tell: impl FnMut(Timestamp, &Text, u64, u64)) {
+        let Some(end) = self.end else { return };
+        for (road, &(bays, taken)) in &self.roads {
+            tell(Timestamp::milliseconds(end - LENGTH), road, bays, taken);
+        }
     }
 
     /// A bay tells something.

@@ -61,11 +61,12 @@ pub trait Wire {
     /// When the wire has failed; the run cannot go on.
     fn send(&mut self, told: Vec<Emission>) -> Result<(), WireError>;
 
-    /// Nothing more will be told: waits until everything is kept, and says what arrived.
+    /// Nothing more will be told, because the run is over or was interrupted: waits until everything is kept, and says what
+    /// arrived; none where that cannot be said here.
     ///
     /// # Errors
     /// When the wire has failed.
-    fn close(&mut self, loaded: &LoadedScenario) -> Result<Telling, WireError>;
+    fn close(&mut self, loaded: &LoadedScenario, interrupted: bool) -> Result<Option<Telling>, WireError>;
 }
 
 /// The wire has failed, with the reason in a sentence.
@@ -113,12 +114,13 @@ pub fn run(
     let mut drafts = Drafts::begin(loaded, destination)?;
     let before = user_cpu_seconds();
     let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
-    let telling = wire.map(|wire| wire.close(loaded)).transpose()?;
+    let has_wire = wire.is_some();
+    let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| telling.is_none()));
+    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| !has_wire));
     drafts.end(&outcome)?;
     let mut files = write_folder(loaded, destination, program, &outcome, telling.as_ref())?;
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
@@ -174,6 +176,11 @@ fn simulate(
         drafts.step(time, &city)?;
         if let Some(wire) = wire {
             wire.send(city.take_emissions())?;
+            if city.emissions_discarded() > 0 {
+                let sentence =
+                    "the city told more in one step than can be kept; ask for fewer devices, or longer periods";
+                return Err(WireError(sentence.to_owned()).into());
+            }
         }
         stopped = interrupted();
         let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;

@@ -100,7 +100,8 @@ impl LoopDetector {
         // A single loop works the speed out of the length it believes vehicles to have; vehicles differ.
         let spread = 0.05 * self.severity / libm::sqrt(f64::from(truth.count.max(1)));
         let speed = truth.speed.map(|speed| (speed / self.length_factor * (1.0 + spread * normal(rng))).max(0.0));
-        let fault = (heard > 0).then_some(Fault::CrossTalk);
+        // The loop's trait, whether or not it was heard this time: sorted by their errors, the healthy ones would look too good.
+        let fault = (self.cross_talk > 0.0).then_some(Fault::CrossTalk);
         Counted { count, occupancy, speed: speed.filter(|_| count > 0), fault }
     }
 }

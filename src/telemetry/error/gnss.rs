@@ -138,7 +138,9 @@ impl Receiver {
             bearing.to_degrees().rem_euclid(360.0)
         });
         let offset = self.fast + self.slow + white + street * push;
-        let fault = reflected.then_some(Fault::Reflections);
+        // What reflections have pushed aside comes back slowly, and is not in sight until it has.
+        let aside = self.pushed.abs() > WHITE * self.severity;
+        let fault = (reflected || aside).then_some(Fault::Reflections);
         Perceived { fix: Some(Reported { offset, speed, heading, hdop }), fault }
     }
 

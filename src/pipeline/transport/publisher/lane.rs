@@ -202,11 +202,13 @@ impl Lane {
 
     /// The broker has these messages. Returns an identifier nobody waited for.
     pub(super) fn acknowledge(&self, ids: &[u16]) -> Result<(), u16> {
-        let mut state = self.state();
+        let (mut state, mut unknown) = (self.state(), None);
         for id in ids {
             // Brokers answer in order, so it is the first one as a rule.
-            let at = state.sent.iter().position(|(sent, _)| sent == id).ok_or(*id)?;
-            if let Some((_, message)) = state.sent.remove(at) {
+            let at = state.sent.iter().position(|(sent, _)| sent == id);
+            // The others are answered all the same, and whoever waits for them is told.
+            unknown = unknown.or(at.is_none().then_some(*id));
+            if let Some((_, message)) = at.and_then(|at| state.sent.remove(at)) {
                 state.bytes -= message.bytes();
                 state.counts.acknowledged += 1;
             }
@@ -219,7 +221,7 @@ impl Lane {
         if wake {
             self.changed.notify_all();
         }
-        Ok(())
+        unknown.map_or(Ok(()), Err)
     }
 
     /// The topic of a message on its way.

@@ -179,6 +179,8 @@ fn tell(
         None => empty,
     };
     let damaged = watch.dice(Purpose::RadioDamage, actor).roll(device.sequence).unit() < fleet.garbled * watch.severity;
-    let (fault, fate) = if damaged { (Some(Fault::Garbled), Fate::Garbled) } else { (perceived.fault, Fate::Sent) };
+    let fate = if damaged { Fate::Garbled } else { Fate::Sent };
+    // What the receiver suffers from matters more to whoever grades; the fate tells of the radio anyway.
+    let fault = perceived.fault.or(damaged.then_some(Fault::Garbled));
     device.emit(watch.timestamp(), said, truth, fault, fate)
 }
