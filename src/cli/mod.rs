@@ -56,6 +56,7 @@ enum Verb {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    quiet_about_damage();
     match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
@@ -64,6 +65,16 @@ pub fn main() -> ExitCode {
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Schema => schema::schema(),
     }
+}
+
+/// A database file that says nonsense makes redb panic; that is caught and told as damage, once and in a sentence.
+fn quiet_about_damage() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.location().is_some_and(|at| at.file().contains("redb-")) {
+            tell(panic);
+        }
+    }));
 }
 
 /// The topics of a scenario: the default ones, or those of its mapping file.
