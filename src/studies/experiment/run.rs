@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::files::{Draft, WriteError, write_file};
+use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
@@ -111,6 +111,10 @@ pub fn run(
 ) -> Result<Finished, RunError> {
     // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
     let mut drafts = Drafts::begin(loaded, destination)?;
+    if let Some(folder) = &destination.folder {
+        // An earlier run's would vouch for this one's files if this one is cut short.
+        remove_file(&folder.join("manifest.json"))?;
+    }
     let before = user_cpu_seconds();
     let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
     let telling = wire.map(|wire| wire.close(loaded)).transpose()?;
