@@ -163,8 +163,9 @@ fn simulate(
     }
     let mut no_place = BTreeMap::new();
     if wire.is_some() {
-        let sensors = loaded.sensors.unwrap_or_default();
-        no_place = city.install_sensors(&loaded.network, &loaded.demand, &sensors, &loaded.weather);
+        if let Some(sensors) = &loaded.sensors {
+            no_place = city.install_sensors(&loaded.network, &loaded.demand, sensors, &loaded.weather);
+        }
         if let Some(plan) = &loaded.emergencies {
             city.open_control_room(&loaded.network, plan);
         }
