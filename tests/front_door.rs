@@ -75,6 +75,9 @@ fn wrong_flags_are_invalid_input() {
         &["run", "a.yaml", "--threads", "0"],
         &["run", "a.yaml", "--begin", "7 am"],
         &["run", "a.yaml", "--seed", "-1"],
+        &["run", "a.yaml", "--listen", "localhost:1883"],
+        &["run", "a.yaml", "--wire", "off", "--broker", "mqtt://localhost:1883"],
+        &["run", "a.yaml", "--wire", "off", "--listen", "127.0.0.1:0"],
     ] {
         assert_eq!(citytwin(folder.path(), words).status.code(), Some(2), "{words:?}");
     }

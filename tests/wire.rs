@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use citytwin::city::scenario::Overrides;
+use citytwin::city::scenario::{LoadedScenario, Overrides};
 use citytwin::pipeline::stores::{Area, Stores};
-use citytwin::studies::experiment::{self, Destination, Program, Wire};
+use citytwin::studies::experiment::{self, Destination, Program, Wire, WireError};
+use citytwin::studies::report::telling::Telling;
 use citytwin::telemetry::{ReadingKind, TopicMap};
 use citytwin::twin::{TwinWire, WireSettings};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
@@ -233,4 +234,84 @@ fn a_worker_that_dies_is_started_again_and_loses_nothing() {
         files.push(history(&out));
     }
     assert!(files[0] == files[1], "the Parquet files differ");
+}
+
+/// A wire that is cut at once.
+#[derive(Debug)]
+struct Cut;
+
+impl Wire for Cut {
+    fn send(&mut self, _told: Vec<citytwin::telemetry::Emission>) -> Result<(), WireError> {
+        Err(WireError("cut".to_owned()))
+    }
+
+    fn close(&mut self, _loaded: &LoadedScenario) -> Result<Telling, WireError> {
+        Err(WireError("cut".to_owned()))
+    }
+}
+
+#[test]
+fn nothing_of_an_earlier_run_vouches_for_one_that_is_cut_short() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = scenario(folder.path());
+    let loaded = citytwin::city::scenario::load(&scenario, &Overrides::default()).expect("a scenario");
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).expect("a folder");
+    for stale in ["manifest.json", "ledger.csv"] {
+        std::fs::write(out.join(stale), "of an earlier run").expect("room");
+    }
+    let settings = WireSettings::in_folder(&out, TopicMap::new(&loaded.name));
+    drop(TwinWire::lay(&settings, &loaded).expect("a wire"));
+    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None };
+    let destination = Destination { folder: Some(out.clone()), ..Destination::default() };
+    experiment::run(&loaded, &destination, &program, Some(&mut Cut), &|| false, &mut |_| ()).expect_err("a cut wire");
+    assert!(!out.join("manifest.json").exists(), "a folder with a manifest is a whole run");
+    let output = audit(&out);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("run it again"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn looking_for_a_run_where_there_is_none_leaves_the_folder_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (empty, out) = (folder.path().join("empty"), folder.path().join("out"));
+    std::fs::create_dir(&empty).expect("a folder");
+    let words = [&empty, &out].map(|path| path.display().to_string());
+    for words in [&["audit", &words[0]][..], &["replay", &words[0], "--out", &words[1]]] {
+        let output = command(words).output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(text(&output.stderr).contains("name the folder of a run"), "{}", text(&output.stderr));
+        assert_eq!(std::fs::read_dir(&empty).expect("a folder").count(), 0, "{words:?}");
+    }
+}
+
+#[test]
+fn a_city_without_devices_tells_only_what_its_control_room_knows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(folder.path());
+    let yaml = std::fs::read_to_string(&path).expect("a scenario");
+    let (before, _) = yaml.split_once("sensors:").expect("devices");
+    std::fs::write(&path, format!("{before}sensors: {{ enabled: false }}\n")).expect("room");
+    let out = folder.path().join("out");
+    let output = run(&path, &out, &["--end", "07:04"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let ledger = std::fs::read_to_string(out.join("ledger.csv")).expect("a ledger");
+    let mut kinds: Vec<&str> = ledger.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert!(kinds.contains(&"incident"), "{kinds:?}");
+    assert!(kinds.iter().all(|kind| ["call", "hospital", "incident", "unit"].contains(kind)), "{kinds:?}");
+}
+
+#[test]
+fn a_mapping_with_mistakes_is_found_by_checking_the_scenario() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(folder.path());
+    let yaml = std::fs::read_to_string(&path).expect("a scenario");
+    std::fs::write(&path, format!("{yaml}telemetry: {{ topics: topics.yaml }}\n")).expect("room");
+    std::fs::write(folder.path().join("topics.yaml"), "positon: a/{device}\nair: b\n").expect("room");
+    let output = command(&["check", &path.display().to_string()]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.contains("did you mean `position`?") && told.contains("2 problems"), "{told}");
 }

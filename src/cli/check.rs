@@ -38,7 +38,8 @@ struct Finding {
 
 /// Checks a scenario; 2 when something is wrong with it.
 pub(super) fn check(arguments: &Arguments) -> ExitCode {
-    let (findings, code) = match scenario::load(&arguments.file, &Overrides::default()) {
+    let loaded = scenario::load(&arguments.file, &Overrides::default());
+    let (findings, code) = match loaded.and_then(|loaded| super::topics_of(&loaded).map(|_| loaded)) {
         Ok(loaded) => {
             let (vehicles, roads) = (loaded.demand.vehicles.len(), loaded.network.roads().count());
             super::tell(&format!(

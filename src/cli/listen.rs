@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address, default_value = "127.0.0.1:1883")]
     listen: SocketAddr,
     /// Mapping file: a topic for each reading type
     #[arg(long, value_name = "FILE")]
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 /// Listens until interrupted.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let topics = match &arguments.topics {
-        Some(path) => super::topics_in(path, &arguments.city, Place::file("command line")),
+        Some(path) => super::topics_in(path, &arguments.city, &Place::file("command line")),
         None => Ok(TopicMap::new(&arguments.city)),
     };
     let topics = match topics {

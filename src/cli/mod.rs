@@ -12,6 +12,7 @@ mod run;
 mod schema;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::{Findings, Place, Problem};
-use crate::telemetry::TopicMap;
+use crate::telemetry::{TopicError, TopicMap};
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -56,6 +57,7 @@ enum Verb {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    quiet_about_damage();
     match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
@@ -66,22 +68,43 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A database file that says nonsense makes redb panic; that is caught and told as damage, once and in a sentence.
+fn quiet_about_damage() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.location().is_some_and(|at| at.file().contains("redb-")) {
+            tell(panic);
+        }
+    }));
+}
+
 /// The topics of a scenario: the default ones, or those of its mapping file.
 fn topics_of(loaded: &LoadedScenario) -> Result<TopicMap, Findings> {
     match &loaded.telemetry.topics {
-        Some(file) => topics_in(&file.path, &loaded.name, file.place.clone()),
+        Some(file) => topics_in(&file.path, &loaded.name, &file.place),
         None => Ok(TopicMap::new(&loaded.name)),
     }
 }
 
 /// The topics of a mapping file.
-fn topics_in(path: &Path, city: &str, place: Place) -> Result<TopicMap, Findings> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"));
-    text.and_then(|yaml| TopicMap::with_file(city, &yaml).map_err(|error| error.to_string())).map_err(|reason| {
+fn topics_in(path: &Path, city: &str, place: &Place) -> Result<TopicMap, Findings> {
+    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("cannot be read: {error}")]);
+    let map = text.and_then(|yaml| {
+        let told = |errors: Vec<TopicError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        TopicMap::with_file(city, &yaml).map_err(told)
+    });
+    map.map_err(|reasons| {
         let mut findings = Findings::default();
-        findings.problem(Problem::new(place, format!("the mapping file `{}`: {reason}", path.display())));
+        for reason in reasons {
+            findings.problem(Problem::new(place.clone(), format!("the mapping file `{}`: {reason}", path.display())));
+        }
         findings
     })
+}
+
+/// An address and a port to listen at.
+fn address(word: &str) -> Result<SocketAddr, String> {
+    word.parse().map_err(|_| "write an address in numbers and a port, such as `127.0.0.1:1883`".to_owned())
 }
 
 /// A flag that the first interrupt sets, so that what is under way can be finished; the second ends the program at once.

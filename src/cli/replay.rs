@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         }
     };
     let topics = match (&arguments.topics, &loaded) {
-        (Some(path), _) => super::topics_in(path, "city", Place::file("command line")),
+        (Some(path), _) => super::topics_in(path, "city", &Place::file("command line")),
         (None, Some(loaded)) => super::topics_of(loaded),
         (None, None) => Ok(TopicMap::new("city")),
     };

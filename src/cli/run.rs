@@ -64,7 +64,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     wire: Option<bool>,
     /// Where the built-in MQTT listener listens [default: any free port of this machine]
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "broker")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address, conflicts_with = "broker")]
     listen: Option<SocketAddr>,
     /// Publish to this MQTT broker instead, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and
     /// `CITYTWIN_MQTT_PASSWORD`
@@ -88,6 +88,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(interrupted) => interrupted,
         Err(code) => return code,
     };
+    if arguments.wire == Some(false) && (arguments.listen.is_some() || arguments.broker.is_some()) {
+        super::tell(
+            "error: `--wire off` leaves nothing to listen for or to publish; leave it out, or `--listen` and `--broker`",
+        );
+        return ExitCode::from(super::INVALID);
+    }
     let began = SystemTime::now();
     let loaded = match scenario::load(&arguments.file, &overrides(arguments)) {
         Ok(loaded) => loaded,

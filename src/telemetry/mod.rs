@@ -16,7 +16,7 @@ pub use digest::Digest;
 pub use field::{Column, ColumnType, Value};
 pub use reading::{Reading, ReadingKind};
 pub use record::{DeviceId, Emission, Fate, Fault, Record};
-pub use topics::TopicMap;
+pub use topics::{TopicError, TopicMap};
 
 #[cfg(test)]
 pub(crate) mod tests;

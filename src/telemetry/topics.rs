@@ -72,11 +72,11 @@ impl TopicMap {
     /// The default with the templates of a mapping file in their places.
     ///
     /// # Errors
-    /// When the text is no mapping, names an unknown reading, or holds a topic no broker would take.
-    pub fn with_file(city: &str, yaml: &str) -> Result<Self, TopicError> {
+    /// When the text is no mapping, names unknown readings, or holds topics no broker would take: everything wrong with it.
+    pub fn with_file(city: &str, yaml: &str) -> Result<Self, Vec<TopicError>> {
         let entries: BTreeMap<String, String> =
-            serde_saphyr::from_str(yaml).map_err(|error| TopicError::NotAMapping(error.to_string()))?;
-        let mut map = Self::new(city);
+            serde_saphyr::from_str(yaml).map_err(|error| vec![TopicError::NotAMapping(error.to_string())])?;
+        let (mut map, mut errors) = (Self::new(city), Vec::new());
         for (word, template) in entries {
             let Some(kind) = ReadingKind::from_word(&word) else {
                 let words = ReadingKind::ALL.iter().map(|kind| kind.word());
@@ -84,12 +84,15 @@ impl TopicMap {
                     || format!("there are {}", words.collect::<Vec<_>>().join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
-                return Err(TopicError::UnknownType { word, help });
+                errors.push(TopicError::UnknownType { word, help });
+                continue;
             };
-            check_template(kind, &template)?;
-            map.templates.insert(kind, template);
+            match check_template(kind, &template) {
+                Ok(()) => drop(map.templates.insert(kind, template)),
+                Err(error) => errors.push(error),
+            }
         }
-        Ok(map)
+        if errors.is_empty() { Ok(map) } else { Err(errors) }
     }
 
     /// The topic under which a device's readings of a kind travel.
@@ -196,8 +199,10 @@ mod tests {
             ("position: '{device}/a'", "does not end in `/{device}`"),
             ("- position", "not a mapping"),
         ] {
-            let error = TopicMap::with_file("x", yaml).expect_err(yaml).to_string();
-            assert!(error.contains(needle), "{yaml}: {error}");
+            let errors = TopicMap::with_file("x", yaml).expect_err(yaml);
+            assert!(errors.len() == 1 && errors[0].to_string().contains(needle), "{yaml}: {errors:?}");
         }
+        let errors = TopicMap::with_file("x", "positon: a/{device}\nair: a\nloop: '{city}/{device}'\n");
+        assert_eq!(errors.expect_err("two mistakes").len(), 2);
     }
 }

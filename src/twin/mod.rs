@@ -54,11 +54,20 @@ pub enum TwinError {
 /// When there is no such run, it is still going on, or its files cannot be read.
 pub fn audit(run: &Path) -> Result<Balance, TwinError> {
     let folders = Folders::of(run);
-    let ledger = Ledger::read(&folders.ledger)?;
-    if !folders.stores.is_dir() {
+    // Opening them would make new ones, and an audit is to leave everything as it is.
+    if !Stores::are_in(&folders.stores) {
         let sentence =
             format!("there are no stores in `{}`; name the folder of a run that used the wire", run.display());
         return Err(TwinError::Service(sentence));
     }
+    if !folders.ledger.exists() {
+        let sentence = format!(
+            "there is no ledger in `{}`: it is written at the end of a run, and this one has not come to it; run it again with \
+             the same `--out`, it goes on from what is kept",
+            run.display()
+        );
+        return Err(TwinError::Service(sentence));
+    }
+    let ledger = Ledger::read(&folders.ledger)?;
     Ok(audit::balance(&ledger, &Stores::open(&folders.stores)?)?)
 }

@@ -40,7 +40,8 @@ pub fn replay(
 ) -> Result<Replayed, TwinError> {
     let inside = Folders::of(recording).log;
     let folder = if inside.is_dir() { inside } else { recording.to_owned() };
-    if !folder.is_dir() {
+    // Opening a log where there is none would make one.
+    if !DurableLog::is_in(&folder) {
         return Err(TwinError::Service(format!(
             "there is no recording in `{}`; name the folder of a run that used the wire, or its `log`",
             recording.display()

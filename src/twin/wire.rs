@@ -27,7 +27,7 @@ use crate::pipeline::transport::{
     Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions,
     Target,
 };
-use crate::studies::audit;
+use crate::studies::audit::{self, Ledger};
 use crate::studies::experiment::{Wire, WireError};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::{Emission, TopicMap};
@@ -124,6 +124,8 @@ impl TwinWire {
         options.credentials.clone_from(&settings.credentials);
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
+        // An earlier run's would be held against what this one has stored if this one is cut short.
+        Ledger::remove(&folders.ledger)?;
         let (gateway, door) = Gateway::new(&publisher, &topics, Some(truth));
         let gateway = Arc::new(gateway);
         let work = Arc::clone(&gateway);

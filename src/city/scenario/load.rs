@@ -207,7 +207,8 @@ fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Fi
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },
-        sensors: None,
+        // It says nothing of devices; asked to tell something, its city has the standard set.
+        sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
         outputs,
         files: hashed(sumo.files.into_iter())?,

@@ -3,6 +3,7 @@
 //! Its stores commit without waiting for the disk; the checkpoint's commit waits, and takes everything before it along: redb
 //! writes commits in their order. So a batch costs one wait, and a checkpoint is never on disk before what it vouches for.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,10 +41,10 @@ pub(super) type Worked<T> = Result<T, redb::Error>;
 impl Book {
     /// Opens the database of a folder, or makes it.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join("stores.redb");
+        let path = Self::path_in(folder);
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
-        let database = builder.create(&path).map_err(StoreError::database(&path))?;
+        let database = sound(&path, || builder.create(&path).map_err(StoreError::database(&path)))?;
         let book = Self { database, path, full: Mutex::new(false) };
         book.write(Durability::None, |work| {
             work.open_table(FACTS)?;
@@ -61,6 +62,11 @@ impl Book {
             }
         }
         Ok(book)
+    }
+
+    /// Where that of a folder lies.
+    pub(super) fn path_in(folder: &Path) -> PathBuf {
+        folder.join("stores.redb")
     }
 
     /// Where it lies.
@@ -82,7 +88,7 @@ impl Book {
             Ok(done)
         };
         let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = all().map_err(|error| self.error(error, *full));
+        let done = sound(&self.path, || all().map_err(|error| self.error(error, *full)));
         *full |= matches!(done, Err(StoreError::Full(_)));
         done
     }
@@ -97,7 +103,8 @@ impl Book {
     /// Reads one state of the database, undisturbed by writers.
     pub(super) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Worked<T>) -> Result<T, StoreError> {
         let all = || work(&self.database.begin_read()?);
-        all().map_err(|error| self.error(error, *self.full.lock().unwrap_or_else(PoisonError::into_inner)))
+        let full = || *self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        sound(&self.path, || all().map_err(|error| self.error(error, full())))
     }
 
     /// A small fact.
@@ -111,5 +118,39 @@ impl Book {
             work.open_table(FACTS)?.insert(name, value)?;
             Ok(())
         })
+    }
+}
+
+/// Does something with the database in `path`.
+///
+/// redb panics over some pages that say nonsense instead of calling them corrupt; whoever has such a file is told what is told
+/// of any other damage.
+fn sound<T>(path: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gives no reason");
+        Err(StoreError::Damaged { path: path.to_owned(), reason: format!("the database cannot read it: {words}") })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_nonsense_is_damage_and_never_a_panic() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(Book::open(folder.path()).expect("a database"));
+        let path = Book::path_in(folder.path());
+        let whole = std::fs::read(&path).expect("its file");
+        let mut damaged = 0;
+        for (page, nonsense) in (0..whole.len() / 4096).flat_map(|page| [(page, 0x00), (page, 0x5a), (page, 0xff)]) {
+            let mut bytes = whole.clone();
+            bytes[page * 4096..(page + 1) * 4096].fill(nonsense);
+            std::fs::write(&path, &bytes).expect("room");
+            // A page nobody needs may say what it likes.
+            damaged += u32::from(Book::open(folder.path()).is_err());
+        }
+        assert!(damaged > 0, "no page of {} mattered", whole.len() / 4096);
     }
 }

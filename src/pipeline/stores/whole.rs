@@ -73,6 +73,11 @@ impl std::fmt::Debug for Stores {
 }
 
 impl Stores {
+    /// Whether there are stores in a folder, whole or not; nothing is made or opened.
+    pub fn are_in(folder: &Path) -> bool {
+        Book::path_in(folder).is_file()
+    }
+
     /// Opens the stores of a folder, or makes them: one database and a folder of Parquet.
     ///
     /// What a crash left unfinished is taken away.

@@ -103,7 +103,7 @@ pub enum BusError {
         path: PathBuf,
     },
     /// The folder holds a log with another number of partitions.
-    #[error("the log in `{}` has {found} partitions, not {asked}; ask for {found}, or choose another folder", path.display())]
+    #[error("the log in `{}` has {found} partitions, not {asked}; put back what is missing, or choose another folder", path.display())]
     Partitions {
         /// The log's folder.
         path: PathBuf,
@@ -123,7 +123,10 @@ pub enum BusError {
         begin: u64,
     },
     /// The offset asked for has never been durable: whoever asks remembers another log.
-    #[error("partition {partition} ends at {end}: there is no {from}")]
+    #[error(
+        "partition {partition} of the log ends at {end}, and {from} was asked for: the log is not the one that was read before; \
+         put it back from a copy, or begin in an empty folder"
+    )]
     Beyond {
         /// Which partition.
         partition: u16,

@@ -193,7 +193,7 @@ impl DurableLog {
         let mut writers = Vec::new();
         let counts = Counts::default();
         for number in 0..options.partitions {
-            let (mut lane, torn) = Lane::open(number, folder.join(format!("partition-{number:04}")))?;
+            let (mut lane, torn) = Lane::open(number, folder.join(lane_name(number)))?;
             counts.bytes_torn.fetch_add(torn, Ordering::Relaxed);
             writers.push(open_writer(&*disk, &mut lane)?);
             lanes.push(Mutex::new(lane));
@@ -217,6 +217,11 @@ impl DurableLog {
         Ok(Self { shared, committer: Some(committer), _lock: lock })
     }
 
+    /// Whether there is a log in a folder, whole or not; nothing is made or opened.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(lane_name(0)).is_dir()
+    }
+
     /// What it has done since it was opened.
     pub fn stats(&self) -> LogStats {
         let counts = &self.shared.counts;
@@ -234,6 +239,11 @@ impl DurableLog {
     pub fn failure(&self) -> Option<BusError> {
         self.shared.failure()
     }
+}
+
+/// The folder of a partition in that of the log.
+fn lane_name(partition: u16) -> String {
+    format!("partition-{partition:04}")
 }
 
 /// Makes sure nobody else has the log open.

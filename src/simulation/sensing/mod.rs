@@ -328,12 +328,11 @@ pub(crate) fn take(world: &mut World) -> Vec<crate::telemetry::Emission> {
     world.get_resource_mut::<Outbox>().map(|mut outbox| std::mem::take(&mut outbox.emissions)).unwrap_or_default()
 }
 
-/// Puts what somebody else told behind what the devices told.
+/// Puts what somebody else told behind what the devices told, of which there may be none.
 pub(crate) fn post(world: &mut World, told: Vec<crate::telemetry::Emission>) {
-    if let Some(mut outbox) = world.get_resource_mut::<Outbox>() {
-        for emission in told {
-            outbox.post(emission);
-        }
+    let mut outbox = world.get_resource_or_init::<Outbox>();
+    for emission in told {
+        outbox.post(emission);
     }
 }
 

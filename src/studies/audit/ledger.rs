@@ -110,6 +110,19 @@ impl Ledger {
         written().map_err(|source| LedgerError::File { doing: "write", path: path.to_owned(), source })
     }
 
+    /// Takes away what [`Self::write`] wrote, if it is there.
+    ///
+    /// # Errors
+    /// When it is there and will not go.
+    pub fn remove(path: &Path) -> Result<(), LedgerError> {
+        match std::fs::remove_file(path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(LedgerError::File { doing: "remove", path: path.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads what [`Self::write`] wrote.
     ///
     /// # Errors

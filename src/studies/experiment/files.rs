@@ -22,6 +22,8 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        io::ErrorKind::AlreadyExists => "there is a file of that name; name a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "what should be a folder on its way is a file".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -102,6 +104,17 @@ pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<
     let mut draft = Draft::create(path)?;
     draft.add(write)?;
     draft.finish()
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// When it is there and will not go.
+pub(super) fn remove_file(path: &Path) -> Result<(), WriteError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(WriteError::about(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder and those above it, unless it is there.

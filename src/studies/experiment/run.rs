@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::files::{Draft, WriteError, write_file};
+use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
@@ -112,6 +112,10 @@ pub fn run(
 ) -> Result<Finished, RunError> {
     // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
     let mut drafts = Drafts::begin(loaded, destination)?;
+    if let Some(folder) = &destination.folder {
+        // An earlier run's would vouch for this one's files if this one is cut short.
+        remove_file(&folder.join("manifest.json"))?;
+    }
     let before = user_cpu_seconds();
     let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
     let has_wire = wire.is_some();
@@ -161,8 +165,9 @@ fn simulate(
     }
     let mut no_place = BTreeMap::new();
     if wire.is_some() {
-        let sensors = loaded.sensors.unwrap_or_default();
-        no_place = city.install_sensors(&loaded.network, &loaded.demand, &sensors, &loaded.weather);
+        if let Some(sensors) = &loaded.sensors {
+            no_place = city.install_sensors(&loaded.network, &loaded.demand, sensors, &loaded.weather);
+        }
         if let Some(plan) = &loaded.emergencies {
             city.open_control_room(&loaded.network, plan);
         }
