@@ -116,7 +116,8 @@ fn content(run: &Path) -> Content {
 fn started(scenario: &Path, out: &Path) -> (Child, String) {
     use std::io::BufRead;
     let (scenario, out) = (scenario.display().to_string(), out.display().to_string());
-    let words = ["run", &scenario, "--out", &out, "--no-report", "--listen", "127.0.0.1:0"];
+    let words =
+        ["run", &scenario, "--out", &out, "--no-report", "--listen", "127.0.0.1:0", "--checkpoint-every", "200"];
     let mut child = command(&words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
     let mut lines = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
     let line = lines.find_map(|line| line.ok().filter(|line| line.contains("mqtt://"))).expect("it tells its address");
@@ -245,7 +246,7 @@ impl Wire for Cut {
         Err(WireError("cut".to_owned()))
     }
 
-    fn close(&mut self, _loaded: &LoadedScenario) -> Result<Telling, WireError> {
+    fn close(&mut self, _loaded: &LoadedScenario, _interrupted: bool) -> Result<Option<Telling>, WireError> {
         Err(WireError("cut".to_owned()))
     }
 }

@@ -66,6 +66,9 @@ pub(super) struct Arguments {
     /// Where the built-in MQTT listener listens [default: any free port of this machine]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address, conflicts_with = "broker")]
     listen: Option<SocketAddr>,
+    /// Messages of a partition after which what was made of them is kept for good [default: 100000]
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_every: Option<u64>,
     /// Publish to this MQTT broker instead, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and
     /// `CITYTWIN_MQTT_PASSWORD`
     #[arg(long, value_name = "URL", value_parser = Target::parse)]
@@ -176,6 +179,9 @@ fn lay_wire(
     settings.broker.clone_from(&arguments.broker);
     settings.protocol = if loaded.telemetry.mqtt5 { Protocol::V5 } else { Protocol::V311 };
     settings.credentials = credentials();
+    // Two at one broker need two names.
+    settings.name = format!("citytwin-{}", std::process::id());
+    settings.batch_messages = arguments.checkpoint_every.unwrap_or(settings.batch_messages);
     let wire = TwinWire::lay(&settings, loaded).map_err(|error| WireError(error.to_string()))?;
     if let (Some(address), true) = (wire.address(), arguments.listen.is_some()) {
         super::tell(&format!("listening on mqtt://{address}; subscribe to `#` to see the city"));
@@ -245,6 +251,12 @@ fn tell_wire(wire: Option<&TwinWire>) -> Option<ExitCode> {
         super::tell(&format!("{service} died and was started again {times} times"));
     }
     let Some(balance) = wire.balance() else {
+        if wire.address().is_some() {
+            super::tell(
+                "the folder holds more than this try told: run it again to its end, and the balance will be drawn",
+            );
+            return None;
+        }
         let counts = wire.counts();
         super::tell(&format!(
             "{} messages published, {} acknowledged by the broker",

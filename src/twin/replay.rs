@@ -57,7 +57,7 @@ pub fn replay(
             )));
         }
     }
-    let intake = Intake::open(out, &format!("replay of {}", folder.display()), &Arc::new(topics.clone()), network)?;
+    let intake = Intake::open(out, &identity(&source)?, &Arc::new(topics.clone()), network)?;
     let supervision = Supervision::start(intake.services(None))
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     let copied = copy(&source, &intake, stop);
@@ -67,6 +67,17 @@ pub fn replay(
     let copied = copied?;
     intake.stores.compact()?;
     Ok(copied)
+}
+
+/// What makes a recording: how each partition begins. Its place does not, for it may be named in many ways.
+fn identity(source: &DurableLog) -> Result<String, TwinError> {
+    let mut hasher = blake3::Hasher::new();
+    for partition in 0..PARTITIONS {
+        for Logged { message, .. } in source.read(partition, 0, COPY_MESSAGES, COPY_BYTES)? {
+            hasher.update(message.topic.as_bytes()).update(&message.payload);
+        }
+    }
+    Ok(format!("replay of {}", &hasher.finalize().to_hex()[..32]))
 }
 
 /// Appends to the new log what it does not have yet.
