@@ -51,9 +51,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match twin::listen(&settings, &mut ready, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(heard) => {
             super::tell(&format!("{} messages in the log", heard.messages));
+            super::tell(&format!("  stored as records: {}", heard.stored));
             for (reason, count) in &heard.quarantined {
                 super::tell(&format!("  in quarantine as {reason}: {count}"));
             }
+            let known = heard.stored + heard.quarantined.values().sum::<u64>();
+            super::tell(&format!("  here before, or still held: {}", heard.messages.saturating_sub(known)));
             super::print(&arguments.out.display().to_string(), ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -20,7 +20,7 @@ use crate::studies::experiment::{
     user_cpu_seconds,
 };
 use crate::telemetry::TopicMap;
-use crate::twin::{Credentials, Protocol, Target, TwinWire, WireSettings};
+use crate::twin::{Credentials, Folders, Protocol, Target, TwinWire, WireSettings};
 
 /// What `run` is told.
 #[derive(Debug, Args)]
@@ -167,6 +167,11 @@ fn lay_wire(
     folder: Option<&Path>,
 ) -> Result<Option<TwinWire>, RunError> {
     if !arguments.wire.unwrap_or(loaded.telemetry.wire || arguments.listen.is_some() || arguments.broker.is_some()) {
+        // Tables of this run beside the stores of another would be taken for one run.
+        if let Some(folder) = folder.filter(|folder| Folders::of(folder).stores.exists()) {
+            let sentence = "holds a run that kept what it told; name another folder for one that keeps silent";
+            return Err(WireError(format!("`{}` {sentence}", folder.display())).into());
+        }
         return Ok(None);
     }
     let Some(folder) = folder else {

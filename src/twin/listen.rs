@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::telling::quarantined_by_reason;
 use super::wire::{listening, threads};
 use crate::city::network::Network;
 use crate::pipeline::transport::Bus;
-use crate::telemetry::TopicMap;
+use crate::telemetry::{ReadingKind, TopicMap};
 
 /// How often to look whether to stop.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -39,7 +40,9 @@ pub struct Listening {
 pub struct Heard {
     /// Messages in the log, those of earlier times included.
     pub messages: u64,
-    /// Messages in quarantine, by reason.
+    /// Records in the history.
+    pub stored: u64,
+    /// Messages in quarantine, by reason; the same bytes under the same topic count once.
     pub quarantined: BTreeMap<String, u64>,
     /// How many times each service had to be started again.
     pub restarts: BTreeMap<String, u32>,
@@ -70,7 +73,15 @@ pub fn listen(
     intake.end(Order::Hush, 1)?;
     intake.end(Order::Leave, u32::from(PARTITIONS) + 1)?;
     drop(supervision);
+    let mut stored = 0;
+    for &kind in ReadingKind::ALL {
+        intake.stores.scan(kind, &mut |_| {
+            stored += 1;
+            ControlFlow::Continue(())
+        })?;
+    }
     Ok(Heard {
+        stored,
         messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
         quarantined: quarantined_by_reason(&intake.stores)?,
         restarts: intake.board.restarts(),

@@ -57,7 +57,7 @@ pub fn replay(
             )));
         }
     }
-    let intake = Intake::open(out, &identity(&source)?, &Arc::new(topics.clone()), network)?;
+    let intake = Intake::open(out, &identity(&source, topics, network.is_some())?, &Arc::new(topics.clone()), network)?;
     let supervision = Supervision::start(intake.services(None))
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     let copied = copy(&source, &intake, stop);
@@ -69,14 +69,16 @@ pub fn replay(
     Ok(copied)
 }
 
-/// What makes a recording: how each partition begins. Its place does not, for it may be named in many ways.
-fn identity(source: &DurableLog) -> Result<String, TwinError> {
+/// What makes the content of a replay: how each partition of the recording begins, under which topics it is read, and whether the
+/// roads are known. Its place does not, for it may be named in many ways.
+fn identity(source: &DurableLog, topics: &TopicMap, roads: bool) -> Result<String, TwinError> {
     let mut hasher = blake3::Hasher::new();
     for partition in 0..PARTITIONS {
         for Logged { message, .. } in source.read(partition, 0, COPY_MESSAGES, COPY_BYTES)? {
             hasher.update(message.topic.as_bytes()).update(&message.payload);
         }
     }
+    hasher.update(format!("{topics:?} {roads}").as_bytes());
     Ok(format!("replay of {}", &hasher.finalize().to_hex()[..32]))
 }
 
