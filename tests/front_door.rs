@@ -165,7 +165,7 @@ fn a_scenario_leaves_a_whole_folder_and_tells_where() {
     assert!(place.starts_with("results/the-street/") && place.ends_with("-s42\n"), "{place}");
     let run = folder.path().join(place.trim_end());
     let files = ["edges.xml", "fcd.xml", "manifest.json", "report.html", "roads.csv", "trips.csv", "tripinfo.xml"];
-    let wire = ["ledger.csv", "log", "stores", "truth"];
+    let wire = ["ledger.csv", "log", "stores", "tables", "truth"];
     let mut expected: Vec<String> = files.iter().chain(&wire).map(ToString::to_string).collect();
     expected.sort();
     assert_eq!(names(&run), expected, "and no unfinished file among them");

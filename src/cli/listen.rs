@@ -55,8 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             for (reason, count) in &heard.quarantined {
                 super::tell(&format!("  in quarantine as {reason}: {count}"));
             }
-            let known = heard.stored + heard.quarantined.values().sum::<u64>();
-            super::tell(&format!("  here before, or still held: {}", heard.messages.saturating_sub(known)));
+            super::tell(&super::tally(heard.tally));
             super::print(&arguments.out.display().to_string(), ExitCode::SUCCESS)
         }
         Err(error) => {

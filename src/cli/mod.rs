@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::telemetry::{TopicError, TopicMap};
+use crate::twin::Tally;
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -120,6 +121,12 @@ fn interrupts() -> Result<Arc<AtomicBool>, ExitCode> {
         tell(&format!("error: cannot listen for interrupts: {error}"));
         ExitCode::from(FAILED)
     })
+}
+
+/// What the pipeline saw besides records that were new.
+fn tally(tally: Tally) -> String {
+    let Tally { duplicates, late, missing } = tally;
+    format!("  here before: {duplicates}; late: {late}; missing in the devices' sequences: {missing}")
 }
 
 /// Prints data on standard output; a reader that has gone away (`| head`) is no failure.

@@ -270,6 +270,7 @@ fn tell_wire(wire: Option<&TwinWire>) -> Option<ExitCode> {
         return None;
     };
     super::tell(&balance.to_string());
+    super::tell(&super::tally(wire.tally()));
     (!balance.closes()).then(|| ExitCode::from(super::FAILED))
 }
 

@@ -29,8 +29,20 @@ pub(crate) struct Board {
     changed: Condvar,
 }
 
+/// What workers saw besides records that were new, since the folder was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Messages that had been there before.
+    pub duplicates: u64,
+    /// Records that came after their windows could have been closed.
+    pub late: u64,
+    /// Sequences of devices that never came although later ones did.
+    pub missing: u64,
+}
+
 #[derive(Debug, Default)]
 struct Notices {
+    tally: Tally,
     failure: Option<String>,
     restarts: BTreeMap<String, u32>,
     ended: u32,
@@ -75,6 +87,19 @@ impl Board {
     /// How many times each service was started again.
     pub(crate) fn restarts(&self) -> BTreeMap<String, u32> {
         self.notices().restarts.clone()
+    }
+
+    /// A worker says what it saw.
+    pub(crate) fn add(&self, seen: Tally) {
+        let tally = &mut self.notices().tally;
+        tally.duplicates += seen.duplicates;
+        tally.late += seen.late;
+        tally.missing += seen.missing;
+    }
+
+    /// What the workers that have ended saw.
+    pub(crate) fn tally(&self) -> Tally {
+        self.notices().tally
     }
 
     /// A service has done what it was to do.

@@ -29,6 +29,8 @@ pub struct Folders {
     pub truth: PathBuf,
     /// What was sent.
     pub ledger: PathBuf,
+    /// Tables of results as CSV.
+    pub tables: PathBuf,
 }
 
 impl Folders {
@@ -39,6 +41,7 @@ impl Folders {
             stores: run.join("stores"),
             truth: run.join("truth"),
             ledger: run.join("ledger.csv"),
+            tables: run.join("tables"),
         }
     }
 }

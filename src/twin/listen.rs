@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TwinError;
-use super::board::Order;
+use super::board::{Order, Tally};
 use super::intake::{Intake, PARTITIONS};
 use super::service::Supervision;
 use super::telling::quarantined_by_reason;
@@ -44,6 +44,8 @@ pub struct Heard {
     pub stored: u64,
     /// Messages in quarantine, by reason; the same bytes under the same topic count once.
     pub quarantined: BTreeMap<String, u64>,
+    /// What the workers saw besides records that were new.
+    pub tally: Tally,
     /// How many times each service had to be started again.
     pub restarts: BTreeMap<String, u32>,
 }
@@ -84,6 +86,7 @@ pub fn listen(
         stored,
         messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
         quarantined: quarantined_by_reason(&intake.stores)?,
+        tally: intake.board.tally(),
         restarts: intake.board.restarts(),
     })
 }

@@ -9,6 +9,7 @@ mod intake;
 mod listen;
 mod replay;
 mod service;
+mod tables;
 mod telling;
 mod wire;
 mod worker;
@@ -20,6 +21,7 @@ use crate::pipeline::transport::{BusError, ListenError};
 use crate::studies::audit::{self, AuditError, Balance, Ledger, LedgerError};
 
 pub use crate::pipeline::transport::{Credentials, Protocol, Target};
+pub use board::Tally;
 pub use intake::Folders;
 pub use listen::{Heard, Listening, listen};
 pub use replay::{Replayed, replay};

@@ -152,7 +152,7 @@ impl Clock {
 }
 
 /// Every row of a table.
-fn rows<T: serde::de::DeserializeOwned>(stores: &Stores, table: &str) -> Result<Vec<T>, TwinError> {
+pub(super) fn rows<T: serde::de::DeserializeOwned>(stores: &Stores, table: &str) -> Result<Vec<T>, TwinError> {
     let (mut rows, mut bad) = (Vec::new(), None);
     stores.tables().scan(table, "", &mut |key, json| match serde_json::from_slice(json) {
         Ok(row) => {

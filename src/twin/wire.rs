@@ -16,11 +16,11 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::TwinError;
-use super::board::{Board, Order};
+use super::board::{Board, Order, Tally};
 use super::gateway::Gateway;
 use super::intake::{BATCH_MESSAGES, Folders, Intake, PARTITIONS};
 use super::service::{Service, Supervision};
-use super::telling;
+use super::{tables, telling};
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
@@ -157,6 +157,11 @@ impl TwinWire {
         self.balance.as_ref()
     }
 
+    /// What the workers saw besides records that were new, once they have ended.
+    pub fn tally(&self) -> Tally {
+        self.board.tally()
+    }
+
     /// What the publisher has done so far.
     pub fn counts(&self) -> PublisherCounts {
         self.publisher.counts()
@@ -197,6 +202,7 @@ impl TwinWire {
             return Ok(None);
         }
         intake.stores.compact()?;
+        tables::write(&intake.stores, &self.folders.tables)?;
         let balance = audit::balance(&ledger, &intake.stores)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::board::{Board, Order};
+use super::board::{Board, Order, Tally};
 use crate::pipeline::analytics::{Analyst, AnalystSettings, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Batch, Keeper, Quarantined, Row};
@@ -91,9 +91,9 @@ impl Worker {
                     desk.intake.finish();
                     settle(&mut desk);
                     desk.analyst.finish();
-                    return self.keep(&mut desk);
+                    return self.end(&mut desk);
                 }
-                Order::Leave => return self.keep(&mut desk),
+                Order::Leave => return self.end(&mut desk),
             }
         }
     }
@@ -133,6 +133,18 @@ impl Worker {
         if let Some(watermark) = desk.intake.watermark() {
             desk.analyst.advance(watermark);
         }
+    }
+
+    /// Keeps what is left, and says what was seen.
+    fn end(&self, desk: &mut Desk) -> Result<(), String> {
+        self.keep(desk)?;
+        let counts = desk.intake.counts();
+        self.board.add(Tally {
+            duplicates: counts.duplicates + counts.refused_again,
+            late: counts.late,
+            missing: desk.intake.gaps().iter().map(|gap| gap.to - gap.from).sum::<u64>() + desk.intake.forgotten(),
+        });
+        Ok(())
     }
 
     /// Keeps the batch and begins the next.

@@ -25,7 +25,7 @@ const RUN_MAX: SimDuration = SimDuration::milliseconds(7 * 24 * 3_600_000);
 /// The most vehicles a synthetic source may ask for.
 const VEHICLES_MAX: f64 = 2_000_000.0;
 /// Files of a run's folder that an output cannot replace.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "manifest.json",
     "trips.csv",
     "roads.csv",
@@ -36,6 +36,7 @@ const RESERVED: [&str; 11] = [
     "balance.csv",
     "log",
     "stores",
+    "tables",
     "truth",
 ];
 
