@@ -39,7 +39,7 @@ fn compare_sumo() -> Ended {
 }
 
 /// Units that stand in brackets in the documentation, `[m]`, and are no links.
-const UNITS: [&str; 8] = ["m", "s", "ms", "km", "deg", "veh", "V", "degC"];
+const UNITS: [&str; 10] = ["m", "m²", "s", "ms", "km", "deg", "veh", "V", "degC", "records"];
 
 /// Whether every link of the documentation leads somewhere.
 fn links_lead_somewhere() -> bool {
