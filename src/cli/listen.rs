@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::complaint;
 use crate::primitives::text::Place;
 use crate::telemetry::TopicMap;
 use crate::twin::{self, Listening};
@@ -31,24 +30,19 @@ pub(super) struct Arguments {
 
 /// Listens until interrupted.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    listen(arguments).unwrap_or_else(|code| code)
+}
+
+fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let topics = match &arguments.topics {
         Some(path) => super::topics_in(path, &arguments.city, &Place::file("command line")),
         None => Ok(TopicMap::new(&arguments.city)),
     };
-    let topics = match topics {
-        Ok(topics) => topics,
-        Err(findings) => {
-            complaint::tell(&findings);
-            return ExitCode::from(super::INVALID);
-        }
-    };
-    let interrupted = match super::interrupts() {
-        Ok(interrupted) => interrupted,
-        Err(code) => return code,
-    };
+    let topics = super::understood(topics)?;
+    let interrupted = super::interrupts()?;
     let settings = Listening { folder: arguments.out.clone(), address: arguments.listen, topics, network: None };
     let mut ready = |address| super::tell(&format!("listening on mqtt://{address}; interrupt to end"));
-    match twin::listen(&settings, &mut ready, &|| interrupted.load(Ordering::SeqCst)) {
+    Ok(match twin::listen(&settings, &mut ready, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(heard) => {
             super::tell(&format!("{} messages in the log", heard.messages));
             super::tell(&format!("  stored as records: {}", heard.stored));
@@ -62,5 +56,5 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             super::tell(&format!("error: {error}"));
             ExitCode::from(super::FAILED)
         }
-    }
+    })
 }

@@ -79,6 +79,14 @@ fn quiet_about_damage() {
     }));
 }
 
+/// What was read, or the code to end with once its mistakes have been told.
+fn understood<T>(read: Result<T, Findings>) -> Result<T, ExitCode> {
+    read.map_err(|findings| {
+        complaint::tell(&findings);
+        ExitCode::from(INVALID)
+    })
+}
+
 /// The topics of a scenario: the default ones, or those of its mapping file.
 fn topics_of(loaded: &LoadedScenario) -> Result<TopicMap, Findings> {
     match &loaded.telemetry.topics {

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::complaint;
 use crate::city::scenario::{self, Overrides};
 use crate::primitives::text::Place;
 use crate::telemetry::TopicMap;
@@ -30,32 +29,22 @@ pub(super) struct Arguments {
 
 /// Feeds it in.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let loaded = match arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose() {
-        Ok(loaded) => loaded,
-        Err(findings) => {
-            complaint::tell(&findings);
-            return ExitCode::from(super::INVALID);
-        }
-    };
+    feed_in(arguments).unwrap_or_else(|code| code)
+}
+
+fn feed_in(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
+    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
+    let loaded = super::understood(loaded)?;
     let topics = match (&arguments.topics, &loaded) {
         (Some(path), _) => super::topics_in(path, "city", &Place::file("command line")),
         (None, Some(loaded)) => super::topics_of(loaded),
         (None, None) => Ok(TopicMap::new("city")),
     };
-    let topics = match topics {
-        Ok(topics) => topics,
-        Err(findings) => {
-            complaint::tell(&findings);
-            return ExitCode::from(super::INVALID);
-        }
-    };
-    let interrupted = match super::interrupts() {
-        Ok(interrupted) => interrupted,
-        Err(code) => return code,
-    };
+    let topics = super::understood(topics)?;
+    let interrupted = super::interrupts()?;
     let network = loaded.as_ref().map(|loaded| &*loaded.network);
     let stop = || interrupted.load(Ordering::SeqCst);
-    match twin::replay(&arguments.recording, &arguments.out, &topics, network, &stop) {
+    Ok(match twin::replay(&arguments.recording, &arguments.out, &topics, network, &stop) {
         Ok(replayed) => {
             let code = if stop() { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
             super::tell(&format!("{} messages fed in, {} bytes", replayed.messages, replayed.bytes));
@@ -65,5 +54,5 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             super::tell(&format!("error: {error}"));
             ExitCode::from(super::FAILED)
         }
-    }
+    })
 }

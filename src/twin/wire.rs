@@ -10,7 +10,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -266,9 +266,7 @@ pub(crate) fn listening(
     // The first is started here, so that a taken address is told before the run, and a port is known.
     let first = spawn(address)?;
     let bound = first.local_addr();
-    let waiting = OnceLock::new();
-    drop(waiting.set(first));
-    let waiting = std::sync::Mutex::new(waiting);
+    let waiting = Mutex::new(Some(first));
     let handle = runtime.handle().clone();
     let heed = Arc::clone(&intake.board);
     let work = move || {
