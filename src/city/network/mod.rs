@@ -10,6 +10,7 @@ pub mod invented;
 mod junction_builder;
 pub mod mapfile;
 pub mod model;
+mod names;
 pub mod places;
 pub mod projection;
 pub mod sumo;

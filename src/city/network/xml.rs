@@ -3,19 +3,22 @@
 //! Exists so that every reader reports file, line and column, unpacks gzip by content rather than by name, and keeps the
 //! same limits. Deliberately knows no element of any file format.
 
+mod number;
+mod walk;
+
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use quick_xml::XmlVersion;
-use quick_xml::events::Event;
-use quick_xml::events::attributes::Attributes;
-use quick_xml::reader::Reader;
 
 use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem, closest};
+
+pub(crate) use number::parse_number;
+pub(crate) use walk::{Item, walk};
 
 /// The largest file read, unpacked [bytes]; a country's network fits, a gzip bomb does not.
 pub(crate) const SIZE_MAX: u64 = 4 << 30;
@@ -29,23 +32,35 @@ pub(crate) struct Source {
     pub(crate) place: Place,
     /// Its text, unpacked.
     pub(crate) text: String,
+    /// Where lines were last counted to; places are asked for in the order of the file, mostly.
+    cursor: Cell<Cursor>,
 }
 
 impl Source {
+    fn new(place: Place, text: String) -> Self {
+        Self { place, text, cursor: Cell::default() }
+    }
+
+    /// The place of a byte of the text.
+    pub(crate) fn place_at(&self, at: usize) -> Place {
+        let known = self.cursor.get();
+        let mut cursor = if known.at <= at { known } else { Cursor::default() };
+        cursor.advance(self.text.as_bytes(), at.min(self.text.len()));
+        self.cursor.set(cursor);
+        let clamp = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+        self.place.at(clamp(cursor.lines), clamp(cursor.column))
+    }
+
     /// A source from text at hand.
     #[cfg(test)]
     pub(crate) fn from_text(name: &str, text: impl Into<String>) -> Self {
-        Self { place: Place::file(name), text: text.into() }
+        Self::new(Place::file(name), text.into())
     }
 
     /// Opens a file, plain or gzip.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         let place = Place::file(path);
-        let fault = |what: &str, error: std::io::Error| Problem::new(place.clone(), format!("{what}: {error}"));
-        let file = File::open(path).map_err(|error| fault("cannot open the file", error))?;
-        let mut bytes = Vec::new();
-        file.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(|error| fault("cannot read the file", error))?;
-        Self::from_bytes(place, bytes)
+        Self::from_bytes(place, read_bytes(path)?)
     }
 
     /// A source from the bytes of a file, plain or gzip.
@@ -66,17 +81,55 @@ impl Source {
             bytes.drain(..3);
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { place, text }),
+            Ok(text) => Ok(Self::new(place, text)),
             Err(error) => {
                 let bytes = error.as_bytes();
                 if declares_latin_1(bytes) {
-                    return Ok(Self { text: bytes.iter().copied().map(char::from).collect(), place });
+                    return Ok(Self::new(place, bytes.iter().copied().map(char::from).collect()));
                 }
                 let before = &bytes[..error.utf8_error().valid_up_to()];
                 let line = 1 + u32::try_from(count_lines(before)).unwrap_or(u32::MAX);
                 Err(Problem::new(place.at(line, 0), "the text is not UTF-8").help("save the file as UTF-8"))
             }
         }
+    }
+}
+
+/// The bytes of a file as it lies there, and no more than are ever read of one.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+    let fault = |what: &str, error: std::io::Error| Problem::new(Place::file(path), format!("{what}: {error}"));
+    let file = File::open(path).map_err(|error| fault("cannot open the file", error))?;
+    // A hint only: a file may grow while it is read, and a device has no length.
+    let length = file.metadata().map_or(0, |about| about.len()).min(SIZE_MAX);
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(usize::try_from(length).unwrap_or(0) + 1).is_err() {
+        return Err(Problem::new(Place::file(path), "the file does not fit into memory"));
+    }
+    file.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(|error| fault("cannot read the file", error))?;
+    Ok(bytes)
+}
+
+/// Lines and columns counted up to a byte.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    at: usize,
+    lines: usize,
+    /// Characters since the line began.
+    column: usize,
+}
+
+impl Cursor {
+    fn advance(&mut self, text: &[u8], to: usize) {
+        let passed = text.get(self.at..to).unwrap_or_default();
+        let mut since = passed;
+        if let Some(last) = passed.iter().rposition(|&byte| byte == b'\n') {
+            self.lines += count_lines(&passed[..=last]);
+            self.column = 0;
+            since = &passed[last + 1..];
+        }
+        // Bytes that continue a character are no characters of their own.
+        self.column += since.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+        self.at = to;
     }
 }
 
@@ -97,16 +150,16 @@ pub(crate) struct Element<'s> {
     pub(crate) name: &'s str,
     /// How many elements it lies in; the root has 0.
     pub(crate) depth: usize,
-    file: &'s Place,
-    line: u32,
-    column: u32,
+    source: &'s Source,
+    /// Where its tag begins in the text.
+    at: usize,
     attributes: Vec<(&'s str, Cow<'s, str>)>,
 }
 
 impl<'s> Element<'s> {
     /// Where it begins.
     pub(crate) fn place(&self) -> Place {
-        self.file.at(self.line, self.column)
+        self.source.place_at(self.at)
     }
 
     /// A problem with this element.
@@ -141,8 +194,8 @@ impl<'s> Element<'s> {
     /// A finite number.
     pub(crate) fn number(&self, name: &str, findings: &mut Findings) -> Option<f64> {
         let text = self.get(name)?;
-        match text.trim().parse::<f64>() {
-            Ok(value) if value.is_finite() => Some(value),
+        match parse_number(text) {
+            Some(value) if value.is_finite() => Some(value),
             _ => {
                 findings.problem(self.problem(format!("'{name}' of <{}> is not a number: '{text}'", self.name)));
                 None
@@ -217,8 +270,13 @@ pub(crate) fn parse_time(text: &str) -> Option<SimTime> {
     const SECONDS_MAX: f64 = 1e12;
     let text = text.trim();
     let (sign, digits) = text.strip_prefix('-').map_or((1.0, text), |rest| (-1.0, rest));
-    let parts: Vec<f64> = digits.split(':').map(|part| part.trim().parse().ok()).collect::<Option<_>>()?;
-    let seconds = match parts[..] {
+    let mut parts = [0.0; 4];
+    let mut count = 0;
+    for part in digits.split(':') {
+        *parts.get_mut(count)? = parse_number(part)?;
+        count += 1;
+    }
+    let seconds = match parts[..count] {
         [s] => s,
         [h, m, s] => h * 3600.0 + m * 60.0 + s,
         [d, h, m, s] => d * 86_400.0 + h * 3600.0 + m * 60.0 + s,
@@ -227,205 +285,11 @@ pub(crate) fn parse_time(text: &str) -> Option<SimTime> {
     (seconds.is_finite() && seconds.abs() < SECONDS_MAX).then(|| SimTime::seconds(sign * seconds))
 }
 
-/// What a walk over a file meets.
-#[derive(Debug)]
-pub(crate) enum Item<'e, 's> {
-    /// An element opens.
-    Open(&'e Element<'s>),
-    /// The element of this name closes.
-    Close(&'s str),
-}
-
-/// Walks a file's elements in order; stops at the first place that is not XML, after noting it.
-///
-/// The handler says whether the elements inside the one that opens are wanted; answers to closing elements are ignored.
-pub(crate) fn walk<'s>(
-    source: &'s Source,
-    findings: &mut Findings,
-    mut handle: impl FnMut(Item<'_, 's>, &mut Findings) -> bool,
-) {
-    let text = source.text.as_str();
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().expand_empty_elements = true;
-    let mut cursor = Cursor::default();
-    let mut open: Vec<&'s str> = Vec::new();
-    let mut skipping: Option<usize> = None;
-    let mut elements = 0_usize;
-    loop {
-        let start = position(reader.buffer_position(), text);
-        let event = reader.read_event();
-        let end = position(reader.buffer_position(), text);
-        match event {
-            Ok(Event::Start(tag)) => {
-                cursor.advance(text, start);
-                let inside = text.get(start + 1..end.max(start + 2) - 1).unwrap_or_default();
-                let name_length = tag.name().as_ref().len();
-                let name = inside.get(..name_length).unwrap_or_default();
-                elements += 1;
-                if skipping.is_none() {
-                    let element = cursor.element(source, name, open.len(), inside, findings);
-                    if !handle(Item::Open(&element), findings) {
-                        skipping = Some(open.len());
-                    }
-                }
-                open.push(name);
-                if open.len() > DEPTH_MAX {
-                    let message = format!("elements are nested more than {DEPTH_MAX} deep");
-                    findings.problem(Problem::new(cursor.place(source), message));
-                    return;
-                }
-            }
-            Ok(Event::End(_)) => {
-                let Some(name) = open.pop() else { continue };
-                if skipping == Some(open.len()) {
-                    skipping = None;
-                    handle(Item::Close(name), findings);
-                } else if skipping.is_none() {
-                    handle(Item::Close(name), findings);
-                }
-            }
-            Ok(Event::Eof) => break,
-            Ok(_) => {}
-            Err(error) => {
-                cursor.advance(text, position(reader.error_position(), text));
-                findings.problem(Problem::new(cursor.place(source), format!("not well-formed XML: {error}")));
-                return;
-            }
-        }
-    }
-    if let Some(name) = open.last() {
-        cursor.advance(text, text.len());
-        let problem = Problem::new(cursor.place(source), format!("the file ends inside <{name}>"));
-        findings.problem(problem.help("the file seems to be cut off"));
-    } else if elements == 0 {
-        findings.problem(Problem::new(source.place.clone(), "the file holds no XML element"));
-    }
-}
-
-fn position(offset: u64, text: &str) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX).min(text.len())
-}
-
-/// Counts lines up to where the walk stands.
-#[derive(Debug, Default)]
-struct Cursor {
-    offset: usize,
-    lines: usize,
-    line_start: usize,
-}
-
-impl Cursor {
-    fn advance(&mut self, text: &str, to: usize) {
-        let Some(passed) = text.as_bytes().get(self.offset..to) else { return };
-        self.lines += count_lines(passed);
-        if let Some(last) = passed.iter().rposition(|&byte| byte == b'\n') {
-            self.line_start = self.offset + last + 1;
-        }
-        self.offset = to;
-    }
-
-    fn line_and_column(&self, text: &str) -> (u32, u32) {
-        let column = String::from_utf8_lossy(&text.as_bytes()[self.line_start..self.offset]).chars().count();
-        let clamp = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-        (clamp(self.lines), clamp(column))
-    }
-
-    fn place(&self, source: &Source) -> Place {
-        let (line, column) = self.line_and_column(&source.text);
-        source.place.at(line, column)
-    }
-
-    fn element<'s>(
-        &self,
-        source: &'s Source,
-        name: &'s str,
-        depth: usize,
-        inside: &'s str,
-        findings: &mut Findings,
-    ) -> Element<'s> {
-        let (line, column) = self.line_and_column(&source.text);
-        let inside = inside.strip_suffix('/').unwrap_or(inside);
-        let mut attributes = Vec::with_capacity(8);
-        for attribute in Attributes::new(inside, name.len()) {
-            let value = attribute.map_err(|error| error.to_string()).and_then(|one| {
-                match one.normalized_value(XmlVersion::Implicit1_0) {
-                    Ok(value) => Ok((one.key.into_inner(), value)),
-                    Err(error) => Err(error.to_string()),
-                }
-            });
-            match value {
-                Ok(pair) => attributes.push(pair),
-                Err(error) => findings.problem(Problem::new(
-                    source.place.at(line, column),
-                    format!("an attribute of <{name}> is malformed: {error}"),
-                )),
-            }
-        }
-        Element { name, depth, file: &source.place, line, column, attributes }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
-
-    fn names_and_lines(source: &Source) -> (Vec<(String, u32)>, Findings) {
-        let mut findings = Findings::default();
-        let mut seen = Vec::new();
-        walk(source, &mut findings, |item, _| {
-            if let Item::Open(element) = item {
-                seen.push((element.name.to_string(), element.line));
-            }
-            true
-        });
-        (seen, findings)
-    }
-
-    #[test]
-    fn elements_carry_the_line_they_begin_on() {
-        let source =
-            Source::from_text("a.xml", "<?xml version=\"1.0\"?>\n<!-- a\n b -->\n<a>\n  <b\n c='1'/>\n <d/></a>\n");
-        let (seen, findings) = names_and_lines(&source);
-        assert_eq!(seen, vec![("a".into(), 4), ("b".into(), 5), ("d".into(), 7)]);
-        assert!(findings.is_ok(), "{findings:?}");
-    }
-
-    #[test]
-    fn entities_are_resolved_and_unknown_ones_reported() {
-        let source = Source::from_text("a.xml", "<a name='Gr&amp;&#252;n' bad='&nbsp;'/>");
-        let mut findings = Findings::default();
-        walk(&source, &mut findings, |item, _| {
-            if let Item::Open(element) = item {
-                assert_eq!(element.get("name"), Some("Gr&ün"));
-            }
-            true
-        });
-        assert_eq!(findings.problems().len(), 1);
-    }
-
-    #[test]
-    fn broken_files_are_reported_with_their_line() {
-        for (text, line) in [
-            ("<a>\n<b></a>", 2),
-            ("<a>\n<b x='1>", 2),
-            ("<a>\n\n", 3),
-            ("", 0),
-            ("just words", 0),
-            ("<a>\n<b x=1/></a>", 2),
-        ] {
-            let source = Source::from_text("a.xml", text);
-            let (_, findings) = names_and_lines(&source);
-            assert_eq!(findings.problems().first().map(|p| p.place.line), Some(line), "{text:?}: {findings:?}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_refused() {
-        let source = Source::from_text("a.xml", "<a>".repeat(100_000));
-        assert_eq!(names_and_lines(&source).1.problems().len(), 1);
-    }
 
     #[test]
     fn gzip_is_known_by_content() {

@@ -5,25 +5,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId, SignalId};
-use crate::primitives::text::{Findings, Problem};
+use crate::primitives::text::{Findings, PROBLEMS_MAX, Place, Problem};
 use crate::primitives::{Distance, Polyline, Speed};
 
 use super::super::assembly::{NetworkParts, RequestRow};
-use super::super::model::{Edge, EdgeKind, Junction, JunctionKind, Lane, Link, Projection, RightOfWay, Signal};
-use super::junctions::{self, Way, Ways, split_lane};
-use super::raw::{Function, RawConnection, RawEdge, RawNetwork, left_out_as, unknown};
+use super::super::model::{
+    Edge, EdgeKind, Junction, JunctionKind, Lane, Link, Projection, RightOfWay, Signal, SignalProgram,
+};
+use super::junctions::{self, Way, Ways};
+use super::raw::{Function, NONE, RawConnection, RawEdge, RawLane, RawNetwork, RawVia, left_out_as, unknown};
 
 /// Builds the columns; what is wrong goes to the findings, and then the columns are not to be used.
-pub(super) fn build(raw: &RawNetwork<'_>, findings: &mut Findings) -> NetworkParts {
-    let junction_ids = junctions::by_name(raw);
-    let kept = keep(raw, findings);
-    let mut columns = Columns::default();
-    for edge in raw.edges.iter().filter(|edge| kept.edges.contains(edge.name.as_ref())) {
-        columns.add_edge(edge, &junction_ids, findings);
+pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> NetworkParts {
+    let programs = std::mem::take(&mut raw.programs);
+    let mut lanes = std::mem::take(&mut raw.lanes);
+    let ends = junctions::by_name(raw);
+    let by_name = edges_by_name(raw, findings);
+    let ways = Ways::new(raw);
+    let kept = keep(raw, &lanes, &by_name, &ways, findings);
+    let mut columns = Columns { by_name: vec![NONE; raw.edge_names.len()], ..Columns::default() };
+    for edge in raw.edges.iter().filter(|edge| kept.edges[edge.name as usize]) {
+        let lanes = &mut lanes[edge.lanes.clone()];
+        columns.add_edge(raw, edge, lanes, &ends, findings);
     }
-    let signals = gather_signals(raw, findings);
-    let known = columns.add_links(raw, &kept, &signals, findings);
-    let ways = by_lane(raw);
+    drop(lanes);
+    let signals = gather_signals(raw, programs, findings);
+    let known = columns.add_links(raw, &by_name, &kept, &signals, findings);
     let requests = order(raw, &ways, &known, &mut columns.links, findings);
     junctions::waiting_places(raw, &ways, &known, &mut columns.links);
     NetworkParts {
@@ -33,66 +40,69 @@ pub(super) fn build(raw: &RawNetwork<'_>, findings: &mut Findings) -> NetworkPar
         lanes: columns.lanes,
         links: columns.links,
         signals: signals.all,
-        projection: raw.projection.clone().unwrap_or(Projection::None),
+        projection: raw.projection.take().unwrap_or(Projection::None),
         left_hand: raw.left_hand,
     }
 }
 
-/// Which edges and connections vehicles use.
-struct Kept<'r> {
-    edges: BTreeSet<&'r str>,
+/// The edge of every name, by position, or [`NONE`].
+fn edges_by_name(raw: &RawNetwork<'_>, findings: &mut Findings) -> Vec<u32> {
+    let mut by_name = vec![NONE; raw.edge_names.len()];
+    for (edge, position) in raw.edges.iter().zip(0_u32..) {
+        if std::mem::replace(&mut by_name[edge.name as usize], position) != NONE {
+            let name = raw.edge_names.name(edge.name);
+            findings.problem(Problem::new(edge.place.clone(), format!("there are two edges '{name}'")));
+        }
+    }
+    by_name
+}
+
+/// Which edges, by name, and which connections vehicles use.
+struct Kept {
+    edges: Vec<bool>,
     connections: Vec<bool>,
 }
 
 /// Keeps the roads some vehicle may use, the connections between them, and the paths those take over junctions.
-fn keep<'r>(raw: &'r RawNetwork<'_>, findings: &mut Findings) -> Kept<'r> {
-    let mut by_name: BTreeMap<&str, &RawEdge<'_>> = BTreeMap::new();
-    for edge in &raw.edges {
-        if by_name.insert(edge.name.as_ref(), edge).is_some() {
-            findings.problem(Problem::new(edge.place.clone(), format!("there are two edges '{}'", edge.name)));
-        }
-    }
-    let mut roads = BTreeSet::new();
+fn keep(raw: &RawNetwork<'_>, lanes: &[RawLane], by_name: &[u32], ways: &Ways, findings: &mut Findings) -> Kept {
+    let mut roads = vec![false; raw.edge_names.len()];
     for edge in raw.edges.iter().filter(|edge| edge.function != Function::Internal) {
         if edge.lanes.is_empty() {
-            findings.problem(Problem::new(edge.place.clone(), format!("edge '{}' has no lane", edge.name)));
-        } else if let Some(what) = left_out_as(edge) {
+            let name = raw.edge_names.name(edge.name);
+            findings.problem(Problem::new(edge.place.clone(), format!("edge '{name}' has no lane")));
+        } else if let Some(what) = left_out_as(edge.function, &lanes[edge.lanes.clone()]) {
             findings.unsupported(what, 1);
         } else {
-            roads.insert(edge.name.as_ref());
+            roads[edge.name as usize] = true;
         }
     }
-    let is_internal = |name: &str| by_name.get(name).is_some_and(|edge| edge.function == Function::Internal);
-    let for_vehicles = |name: &str, lane: u32| match by_name.get(name) {
-        // Unknown names are complained about where links are made.
-        None => true,
-        Some(edge) => edge.lanes.get(lane as usize).is_none_or(|lane| lane.allowed.any_on_road()),
+    // Unknown names are complained about where links are made.
+    let known = |name: u32| roads[name as usize] || by_name[name as usize] == NONE;
+    let for_vehicles = |name: u32, lane: u32| {
+        let edge = raw.edges.get(by_name[name as usize] as usize);
+        edge.and_then(|edge| lanes[edge.lanes.clone()].get(lane as usize)).is_none_or(|lane| lane.for_vehicles)
     };
-    let known = |name: &str| roads.contains(name) || !by_name.contains_key(name);
-    // A path is reached from a kept connection, or from the first half of a kept path; two rounds find both halves.
+    // A path is reached from a kept connection, or from the first half of a kept path: whenever an edge is found to be used,
+    // what leads on from it is looked at.
     let mut edges = roads.clone();
     let mut connections = vec![false; raw.connections.len()];
-    loop {
-        let mut grown = false;
-        for (connection, kept) in raw.connections.iter().zip(&mut connections) {
-            let from = connection.from.as_ref();
-            let from_kept = edges.contains(from) || (!is_internal(from) && known(from));
-            if *kept
-                || !from_kept
-                || !known(connection.to.as_ref())
-                || !for_vehicles(from, connection.from_lane)
-                || !for_vehicles(connection.to.as_ref(), connection.to_lane)
+    let mut reached: Vec<u32> = (0..NONE).take(edges.len()).filter(|&name| known(name)).collect();
+    while let Some(name) = reached.pop() {
+        for &position in ways.of_edge(name) {
+            let connection = &raw.connections[position as usize];
+            if connections[position as usize]
+                || !known(connection.to)
+                || !for_vehicles(name, connection.from_lane)
+                || !for_vehicles(connection.to, connection.to_lane)
             {
                 continue;
             }
-            *kept = true;
-            grown = true;
-            if let Some((via, _)) = connection.via.as_deref().and_then(split_lane) {
-                edges.insert(by_name.get_key_value(via).map_or(via, |(name, _)| name));
+            connections[position as usize] = true;
+            if let RawVia::Lane(via, _) = connection.via
+                && !std::mem::replace(&mut edges[via as usize], true)
+            {
+                reached.push(via);
             }
-        }
-        if !grown {
-            break;
         }
     }
     Kept { edges, connections }
@@ -103,29 +113,40 @@ struct Columns {
     edges: Vec<Edge>,
     lanes: Vec<Lane>,
     links: Vec<Link>,
-    by_name: BTreeMap<String, EdgeId>,
+    /// The edge of every name, or [`NONE`].
+    by_name: Vec<u32>,
 }
 
 impl Columns {
-    fn add_edge(&mut self, raw: &RawEdge<'_>, junctions: &BTreeMap<&str, JunctionId>, findings: &mut Findings) {
+    fn add_edge(
+        &mut self,
+        network: &RawNetwork<'_>,
+        raw: &RawEdge<'_>,
+        lanes: &mut [RawLane],
+        junctions: &[Option<JunctionId>],
+        findings: &mut Findings,
+    ) {
+        let name = network.edge_names.name(raw.name);
         let (from, to) = if raw.function == Function::Internal {
-            let own = internal_junction(raw.name.as_ref(), junctions);
+            let own = internal_junction(name, network, junctions);
             (own, own)
         } else {
-            let mut end = |name: Option<&str>, what: &str| {
-                let name = name.unwrap_or("");
-                let found = junctions.get(name).copied();
+            let mut end = |number: Option<u32>, what: &str| {
+                let found = number.and_then(|number| junctions[number as usize]);
                 if found.is_none() {
-                    let message = format!("edge '{}' {what} at an unknown junction '{name}'", raw.name);
-                    findings.problem(unknown(&raw.place, message, name, junctions.keys().copied()));
+                    let end = number.map_or("", |number| network.junction_names.name(number));
+                    let message = format!("edge '{name}' {what} at an unknown junction '{end}'");
+                    let names = network.junctions.iter().filter(|junction| junction.kind != "internal");
+                    let names = names.map(|junction| junction.name.as_ref());
+                    complain(&raw.place, message, end, names, findings);
                 }
                 found
             };
-            (end(raw.from.as_deref(), "begins"), end(raw.to.as_deref(), "ends"))
+            (end(raw.from, "begins"), end(raw.to, "ends"))
         };
         let id = EdgeId::new(self.edges.len());
         let first = LaneId::new(self.lanes.len()).raw();
-        for (lane, index) in raw.lanes.iter().zip(0_u32..) {
+        for (lane, index) in lanes.iter_mut().zip(0_u32..) {
             self.lanes.push(Lane {
                 edge: id,
                 index,
@@ -135,32 +156,35 @@ impl Columns {
                 allowed: lane.allowed,
                 change_left: lane.change_left,
                 change_right: lane.change_right,
-                shape: Polyline::new(lane.shape.clone()),
+                shape: Polyline::new(std::mem::take(&mut lane.shape)),
                 links: 0..0,
                 incoming: Vec::new(),
                 conflicts: Vec::new(),
             });
         }
         let nowhere = JunctionId::new(0);
-        self.by_name.insert(raw.name.to_string(), id);
+        self.by_name[raw.name as usize] = id.raw();
         self.edges.push(Edge {
-            name: raw.name.to_string(),
+            name: name.to_owned(),
             street: raw.street.as_ref().map(ToString::to_string),
             kind: if raw.function == Function::Internal { EdgeKind::Internal } else { EdgeKind::Road },
             from: from.unwrap_or(nowhere),
             to: to.unwrap_or(nowhere),
             lanes: first..LaneId::new(self.lanes.len()).raw(),
             priority: raw.priority,
-            length: raw.lanes.first().map_or(Distance::ZERO, |lane| Distance::metres(lane.length)),
+            length: lanes.first().map_or(Distance::ZERO, |lane| Distance::metres(lane.length)),
             road_type: raw.road_type.as_ref().map(ToString::to_string),
         });
     }
 
-    fn lane(&self, edge: &str, index: u32) -> Result<LaneId, String> {
-        let Some(id) = self.by_name.get(edge) else { return Err(format!("an unknown edge '{edge}'")) };
-        let lanes = &self.edges[id.index()];
-        lanes.lane_ids().nth(index as usize).ok_or_else(|| {
-            format!("lane {index} of edge '{edge}', which has only lanes 0 to {}", lanes.lane_count().saturating_sub(1))
+    /// The lane of an edge's name, or what there is instead.
+    fn lane(&self, raw: &RawNetwork<'_>, edge: u32, index: u32) -> Result<LaneId, String> {
+        let name = raw.edge_names.name(edge);
+        let Some(edge) = self.edges.get(self.by_name[edge as usize] as usize) else {
+            return Err(format!("an unknown edge '{name}'"));
+        };
+        edge.lane_ids().nth(index as usize).ok_or_else(|| {
+            format!("lane {index} of edge '{name}', which has only lanes 0 to {}", edge.lane_count().saturating_sub(1))
         })
     }
 
@@ -168,32 +192,35 @@ impl Columns {
     fn add_links(
         &mut self,
         raw: &RawNetwork<'_>,
-        kept: &Kept<'_>,
+        by_name: &[u32],
+        kept: &Kept,
         signals: &Signals,
         findings: &mut Findings,
     ) -> Vec<Way> {
-        let mut made: Vec<(usize, Link)> = Vec::with_capacity(raw.connections.len());
-        for (i, connection) in raw.connections.iter().enumerate() {
-            if kept.connections[i] {
-                made.extend(self.link(connection, signals, findings).map(|link| (i, link)));
-            }
+        let mut made: Vec<Option<Link>> = Vec::with_capacity(raw.connections.len());
+        let mut order: Vec<(LaneId, u32)> = Vec::with_capacity(raw.connections.len());
+        for ((connection, kept), position) in raw.connections.iter().zip(&kept.connections).zip(0_u32..) {
+            let link = kept.then(|| self.link(raw, connection, signals, findings)).flatten();
+            order.extend(link.as_ref().map(|link| (link.from, position)));
+            made.push(link);
         }
-        made.sort_by_key(|(_, link)| link.from);
-        let functions: BTreeMap<&str, Function> =
-            raw.edges.iter().map(|edge| (edge.name.as_ref(), edge.function)).collect();
-        let function = |name: &str| functions.get(name).copied().unwrap_or(Function::Normal);
+        order.sort_unstable();
+        let function =
+            |name: u32| raw.edges.get(by_name[name as usize] as usize).map_or(Function::Normal, |edge| edge.function);
         let mut ways: Vec<Way> = raw
             .connections
             .iter()
             .map(|connection| {
-                let (from, to) = (function(&connection.from), function(&connection.to));
+                let (from, to) = (function(connection.from), function(connection.to));
                 let off_area = from == Function::WalkingArea && to != Function::Crossing;
                 Way { link: None, has_row: to != Function::WalkingArea && !off_area }
             })
             .collect();
-        for (i, link) in made {
-            let (id, from) = (LinkId::new(self.links.len()), link.from);
-            ways[i].link = Some(id);
+        self.links.reserve_exact(order.len());
+        for (from, position) in order {
+            let Some(link) = made[position as usize].take() else { continue };
+            let id = LinkId::new(self.links.len());
+            ways[position as usize].link = Some(id);
             let links = &mut self.lanes[from.index()].links;
             if links.start == links.end {
                 links.start = id.raw();
@@ -204,31 +231,39 @@ impl Columns {
         ways
     }
 
-    fn link(&self, raw: &RawConnection<'_>, signals: &Signals, findings: &mut Findings) -> Option<Link> {
-        let mut resolve = |edge: &str, lane: u32, what: &str| {
-            self.lane(edge, lane)
+    fn link(
+        &self,
+        network: &RawNetwork<'_>,
+        raw: &RawConnection<'_>,
+        signals: &Signals,
+        findings: &mut Findings,
+    ) -> Option<Link> {
+        let mut resolve = |edge: u32, lane: u32, what: &str| {
+            let found = self.lane(network, edge, lane);
+            found
                 .map_err(|found| {
-                    let problem = Problem::new(raw.place.clone(), format!("a connection {what} {found}"));
-                    let names = self.by_name.keys().map(String::as_str);
-                    findings.problem(super::suggest(problem, edge, names.filter(|_| !self.by_name.contains_key(edge))));
+                    let names = self.edges.iter().map(|edge| edge.name.as_str());
+                    let names = names.filter(|_| self.by_name[edge as usize] == NONE);
+                    let name = network.edge_names.name(edge);
+                    complain(&raw.place, format!("a connection {what} {found}"), name, names, findings);
                 })
                 .ok()
         };
-        let from = resolve(&raw.from, raw.from_lane, "begins at");
-        let to = resolve(&raw.to, raw.to_lane, "leads to");
-        let via = match raw.via.as_deref() {
-            None => None,
-            Some(name) => {
-                let Some((edge, index)) = split_lane(name) else {
-                    let message = format!("a connection leads over '{name}', which is no lane's name");
-                    findings.problem(Problem::new(raw.place.clone(), message));
-                    return None;
-                };
-                Some(resolve(edge, index, "leads over")?)
+        let from = resolve(raw.from, raw.from_lane, "begins at");
+        let to = resolve(raw.to, raw.to_lane, "leads to");
+        let via = match &raw.via {
+            RawVia::None => None,
+            RawVia::Lane(edge, index) => Some(resolve(*edge, *index, "leads over")?),
+            RawVia::Unreadable(name) => {
+                let message = format!("a connection leads over '{name}', which is no lane's name");
+                findings.problem(Problem::new(raw.place.clone(), message));
+                return None;
             }
         };
         let (from, to) = (from?, to?);
-        let signal = raw.signal.as_ref().and_then(|(name, index)| signals.head(name, *index, raw, findings));
+        let signal = raw.signal.and_then(|(name, index)| {
+            signals.head((network.signal_names.name(name), signals.of_name[name as usize], index), raw, findings)
+        });
         // Railway signals never stop a road vehicle here, so the way is free.
         let unsignalled = raw.right_of_way == RightOfWay::Signal && signal.is_none();
         Some(Link {
@@ -248,11 +283,23 @@ impl Columns {
     }
 }
 
+/// Notes a problem with a name that is not there; no suggestion is looked for that nobody would read.
+fn complain<'a>(
+    place: &Place,
+    message: String,
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    findings: &mut Findings,
+) {
+    let crowded = findings.problems().len() >= PROBLEMS_MAX;
+    findings.problem(if crowded { Problem::new(place.clone(), message) } else { unknown(place, message, word, names) });
+}
+
 /// The junction an internal edge crosses, from its name `:junction_number`.
-fn internal_junction(name: &str, junctions: &BTreeMap<&str, JunctionId>) -> Option<JunctionId> {
+fn internal_junction(name: &str, raw: &RawNetwork<'_>, junctions: &[Option<JunctionId>]) -> Option<JunctionId> {
     let mut rest = name.strip_prefix(':')?;
     while let Some((junction, _)) = rest.rsplit_once('_') {
-        if let Some(&id) = junctions.get(junction) {
+        if let Some(id) = raw.junction_names.find(junction).and_then(|name| junctions[name as usize]) {
             return Some(id);
         }
         rest = junction;
@@ -260,30 +307,30 @@ fn internal_junction(name: &str, junctions: &BTreeMap<&str, JunctionId>) -> Opti
     None
 }
 
-/// Signals by name, and the names that govern railways.
+/// Signals by the number of their name, and the names that govern railways.
 struct Signals {
     all: Vec<Signal>,
-    by_name: BTreeMap<String, SignalId>,
+    /// How many heads the shortest program of each shows.
+    heads: Vec<usize>,
+    of_name: Vec<Option<SignalId>>,
     of_railways: BTreeSet<String>,
 }
 
 impl Signals {
     fn head(
         &self,
-        name: &str,
-        index: u32,
+        (name, id, index): (&str, Option<SignalId>, u32),
         raw: &RawConnection<'_>,
         findings: &mut Findings,
     ) -> Option<(SignalId, u32)> {
-        let Some(&id) = self.by_name.get(name) else {
+        let Some(id) = id else {
             if !self.of_railways.contains(name) {
                 let message = format!("a connection obeys an unknown signal '{name}'");
-                findings.problem(unknown(&raw.place, message, name, self.by_name.keys().map(String::as_str)));
+                complain(&raw.place, message, name, self.all.iter().map(|signal| signal.name.as_str()), findings);
             }
             return None;
         };
-        let heads = self.all[id.index()].programs.iter().map(|program| program.phases[0].aspects.len()).min();
-        if heads.is_some_and(|heads| index as usize >= heads) {
+        if index as usize >= self.heads[id.index()] {
             let message = format!("a connection obeys head {index} of signal '{name}', whose phases are shorter");
             findings.problem(Problem::new(raw.place.clone(), message));
             return None;
@@ -292,54 +339,55 @@ impl Signals {
     }
 }
 
-fn gather_signals(raw: &RawNetwork<'_>, findings: &mut Findings) -> Signals {
-    let mut signals: Vec<Signal> = Vec::new();
+fn gather_signals(
+    raw: &RawNetwork<'_>,
+    programs: Vec<(String, SignalProgram, Place)>,
+    findings: &mut Findings,
+) -> Signals {
+    let mut all: Vec<Signal> = Vec::new();
+    let mut heads = Vec::new();
     let mut by_name: BTreeMap<String, SignalId> = BTreeMap::new();
-    for (name, program, place) in &raw.programs {
-        let id = *by_name.entry(name.clone()).or_insert_with(|| {
-            signals.push(Signal { name: name.clone(), programs: Vec::new(), links: Vec::new() });
-            SignalId::new(signals.len() - 1)
+    let mut names = BTreeSet::new();
+    for (name, program, place) in programs {
+        let id = *by_name.entry(name).or_insert_with_key(|name| {
+            all.push(Signal { name: name.clone(), programs: Vec::new(), links: Vec::new() });
+            heads.push(usize::MAX);
+            SignalId::new(all.len() - 1)
         });
-        let programs = &mut signals[id.index()].programs;
-        if programs.iter().any(|other| other.name == program.name) {
-            let message = format!("signal '{name}' has two programs '{}'", program.name);
-            findings.problem(Problem::new(place.clone(), message));
+        let signal = &mut all[id.index()];
+        if !names.insert((id, program.name.clone())) {
+            let message = format!("signal '{}' has two programs '{}'", signal.name, program.name);
+            findings.problem(Problem::new(place, message));
         }
-        programs.push(program.clone());
+        heads[id.index()] = heads[id.index()].min(program.phases[0].aspects.len());
+        signal.programs.push(program);
     }
+    let numbers = (0..NONE).take(raw.signal_names.len());
+    let of_name = numbers.map(|number| by_name.get(raw.signal_names.name(number)).copied()).collect();
     let of_railways = raw
         .junctions
         .iter()
         .filter(|junction| matches!(junction.kind.as_ref(), "rail_signal" | "rail_crossing"))
         .map(|junction| junction.name.to_string())
         .collect();
-    Signals { all: signals, by_name, of_railways }
-}
-
-/// Connections by the lane they begin on, in the order of the file.
-fn by_lane<'r>(raw: &'r RawNetwork<'_>) -> Ways<'r> {
-    let mut ways = Ways::new();
-    for (i, connection) in raw.connections.iter().enumerate() {
-        ways.entry((connection.from.as_ref(), connection.from_lane)).or_default().push(i);
-    }
-    ways
+    Signals { all, heads, of_name, of_railways }
 }
 
 fn order(
     raw: &RawNetwork<'_>,
-    ways: &Ways<'_>,
+    ways: &Ways,
     known: &[Way],
     links: &mut [Link],
     findings: &mut Findings,
 ) -> Vec<Vec<RequestRow>> {
     let junctions = raw.junctions.iter().filter(|junction| junction.kind != "internal");
-    junctions.map(|junction| junctions::order_requests(junction, ways, known, links, findings)).collect()
+    junctions.map(|junction| junctions::order_requests(junction, raw, ways, known, links, findings)).collect()
 }
 
-fn build_junctions(raw: &RawNetwork<'_>, findings: &mut Findings) -> Vec<Junction> {
+fn build_junctions(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> Vec<Junction> {
     let mut names = BTreeSet::new();
     let mut built = Vec::new();
-    for junction in raw.junctions.iter().filter(|junction| junction.kind != "internal") {
+    for junction in raw.junctions.iter_mut().filter(|junction| junction.kind != "internal") {
         if !names.insert(junction.name.as_ref()) {
             let message = format!("there are two junctions '{}'", junction.name);
             findings.problem(Problem::new(junction.place.clone(), message));
@@ -352,7 +400,7 @@ fn build_junctions(raw: &RawNetwork<'_>, findings: &mut Findings) -> Vec<Junctio
             name: junction.name.to_string(),
             kind,
             position: junction.position,
-            shape: junction.shape.clone(),
+            shape: std::mem::take(&mut junction.shape),
             links: Vec::new(),
         });
     }

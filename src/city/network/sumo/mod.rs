@@ -34,17 +34,19 @@ pub fn read_network(path: &Path) -> Result<(Network, Findings), Findings> {
 
 pub(crate) fn read_source(source: &Source) -> Result<(Network, Findings), Findings> {
     let mut findings = Findings::default();
-    let raw = raw::gather(source, &mut findings);
+    let mut raw = raw::gather(source, &mut findings);
     // A file that is not XML to its end would only give follow-up complaints about names.
     if !findings.is_ok() {
         return Err(findings);
     }
-    let parts = build::build(&raw, &mut findings);
+    let parts = build::build(&mut raw, &mut findings);
     if !findings.is_ok() {
         return Err(findings);
     }
+    let roundabouts = std::mem::take(&mut raw.roundabouts);
+    drop(raw);
     let mut network = assemble(parts);
-    network.roundabouts = raw.roundabouts.iter().filter_map(|name| network.find_edge(name)).collect();
+    network.roundabouts = roundabouts.iter().filter_map(|name| network.find_edge(name)).collect();
     Ok((network, findings))
 }
 

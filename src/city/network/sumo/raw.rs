@@ -1,17 +1,47 @@
 //! The elements of a network file as they stand there, each with its place.
 //!
-//! Resolves no names; only numbers and words are checked here.
+//! Every name becomes a number on the way in, so that nothing after this compares texts. Resolves no names; only numbers and
+//! words are checked here.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{ClassSet, Point, VehicleClass};
 
 use super::super::model::{Projection, RightOfWay, SignalProgram, Turn};
-use super::super::xml::{Element, Item, Source, walk};
+use super::super::names::Names;
+use super::super::xml::{Element, Item, Source, parse_number, walk};
 use super::parse_classes;
 use super::signals::ProgramReader;
 
+/// SUMO's letters for ways to turn.
+const TURNS: [(&str, Turn); 10] = [
+    ("s", Turn::Straight),
+    ("r", Turn::Right),
+    ("R", Turn::SlightRight),
+    ("l", Turn::Left),
+    ("L", Turn::SlightLeft),
+    ("t", Turn::Back),
+    ("T", Turn::Back),
+    ("invalid", Turn::Straight),
+    ("none", Turn::Straight),
+    ("", Turn::Straight),
+];
+/// SUMO's letters for the right of way.
+const STATES: [(&str, RightOfWay); 11] = [
+    ("M", RightOfWay::Major),
+    ("m", RightOfWay::Minor),
+    ("=", RightOfWay::Equal),
+    ("s", RightOfWay::Stop),
+    ("w", RightOfWay::AllwayStop),
+    ("Z", RightOfWay::Zipper),
+    ("o", RightOfWay::Signal),
+    ("O", RightOfWay::Signal),
+    ("t", RightOfWay::Signal),
+    ("-", RightOfWay::DeadEnd),
+    ("", RightOfWay::Major),
+];
 /// Width of a lane that gives none [m] (SUMO).
 const LANE_WIDTH: f64 = 3.2;
 /// From how far crossing traffic is seen where a connection does not say [m] (SUMO).
@@ -28,17 +58,23 @@ pub(super) enum Function {
     WalkingArea,
 }
 
+/// "No such element".
+pub(super) const NONE: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct RawEdge<'s> {
     pub(super) place: Place,
-    pub(super) name: Cow<'s, str>,
+    /// Its number in [`RawNetwork::edge_names`].
+    pub(super) name: u32,
     pub(super) function: Function,
-    pub(super) from: Option<Cow<'s, str>>,
-    pub(super) to: Option<Cow<'s, str>>,
+    /// Numbers in [`RawNetwork::junction_names`].
+    pub(super) from: Option<u32>,
+    pub(super) to: Option<u32>,
     pub(super) priority: i32,
     pub(super) street: Option<Cow<'s, str>>,
     pub(super) road_type: Option<Cow<'s, str>>,
-    pub(super) lanes: Vec<RawLane>,
+    /// Positions in [`RawNetwork::lanes`].
+    pub(super) lanes: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -46,6 +82,8 @@ pub(super) struct RawLane {
     pub(super) allowed: ClassSet,
     pub(super) change_left: ClassSet,
     pub(super) change_right: ClassSet,
+    /// Whether any vehicle may use it.
+    pub(super) for_vehicles: bool,
     pub(super) speed: f64,
     pub(super) length: f64,
     pub(super) width: f64,
@@ -61,26 +99,40 @@ pub(super) struct RawJunction<'s> {
     pub(super) shape: Vec<Point>,
     pub(super) incoming: Cow<'s, str>,
     pub(super) internal: Cow<'s, str>,
-    pub(super) requests: Vec<RawRequest>,
+    /// Positions in [`RawNetwork::requests`].
+    pub(super) requests: Range<usize>,
 }
 
+/// A row of a right-of-way matrix; both texts are made of 0 and 1, the last for link 0.
 #[derive(Debug)]
-pub(super) struct RawRequest {
+pub(super) struct RawRequest<'s> {
     pub(super) index: u32,
-    pub(super) response: Vec<bool>,
-    pub(super) foes: Vec<bool>,
+    pub(super) response: Cow<'s, str>,
+    pub(super) foes: Cow<'s, str>,
     pub(super) cont: bool,
+}
+
+/// The internal lane a connection leads over.
+#[derive(Debug)]
+pub(super) enum RawVia<'s> {
+    None,
+    /// Its edge's number in [`RawNetwork::edge_names`], and its place on it.
+    Lane(u32, u32),
+    /// What is no lane's name.
+    Unreadable(Cow<'s, str>),
 }
 
 #[derive(Debug)]
 pub(super) struct RawConnection<'s> {
     pub(super) place: Place,
-    pub(super) from: Cow<'s, str>,
+    /// Numbers in [`RawNetwork::edge_names`].
+    pub(super) from: u32,
     pub(super) from_lane: u32,
-    pub(super) to: Cow<'s, str>,
+    pub(super) to: u32,
     pub(super) to_lane: u32,
-    pub(super) via: Option<Cow<'s, str>>,
-    pub(super) signal: Option<(Cow<'s, str>, u32)>,
+    pub(super) via: RawVia<'s>,
+    /// Number in [`RawNetwork::signal_names`], and the head.
+    pub(super) signal: Option<(u32, u32)>,
     pub(super) turn: Turn,
     pub(super) right_of_way: RightOfWay,
     pub(super) keep_clear: bool,
@@ -91,13 +143,21 @@ pub(super) struct RawConnection<'s> {
 #[derive(Debug, Default)]
 pub(super) struct RawNetwork<'s> {
     pub(super) edges: Vec<RawEdge<'s>>,
+    pub(super) lanes: Vec<RawLane>,
     pub(super) junctions: Vec<RawJunction<'s>>,
+    pub(super) requests: Vec<RawRequest<'s>>,
     pub(super) connections: Vec<RawConnection<'s>>,
     pub(super) programs: Vec<(String, SignalProgram, Place)>,
     pub(super) projection: Option<Projection>,
     pub(super) left_hand: bool,
     /// Names of the edges of roundabouts.
     pub(super) roundabouts: Vec<String>,
+    /// Every name used for an edge, whether there is one or not.
+    pub(super) edge_names: Names<'s>,
+    /// Every name of a junction and of the end of an edge, without waiting places.
+    pub(super) junction_names: Names<'s>,
+    /// Every name used for a signal by connections.
+    pub(super) signal_names: Names<'s>,
 }
 
 /// Gathers a file's elements.
@@ -127,19 +187,30 @@ impl<'s> RawNetwork<'s> {
                 findings.problem(element.problem(message));
                 return false;
             }
-            "edge" => self.edges.extend(read_edge(element, findings)),
+            "edge" => self.read_edge(element, findings),
             "lane" => {
                 if let (Some(edge), Some(lane)) = (self.edges.last_mut(), read_lane(element, findings)) {
-                    edge.lanes.push(lane);
+                    self.lanes.push(lane);
+                    edge.lanes.end = self.lanes.len();
                 }
             }
-            "junction" => self.junctions.extend(read_junction(element, findings)),
+            "junction" => {
+                let at = self.requests.len();
+                let junction = read_junction(element, at, findings);
+                if let Some(junction) = junction.as_ref().filter(|junction| junction.kind != "internal") {
+                    self.junction_names.intern(junction.name.clone());
+                }
+                self.junctions.extend(junction);
+            }
             "request" => {
                 if let (Some(junction), Some(request)) = (self.junctions.last_mut(), read_request(element, findings)) {
-                    junction.requests.push(request);
+                    self.requests.push(request);
+                    junction.requests.end = self.requests.len();
                 }
             }
-            "connection" => self.connections.extend(read_connection(element, findings)),
+            "connection" => {
+                self.read_connection(element, findings);
+            }
             "location" => self.projection = Some(read_location(element, findings)),
             "tlLogic" | "phase" | "param" => program.open(element, findings),
             // They say again what requests say, or only describe types.
@@ -155,35 +226,92 @@ impl<'s> RawNetwork<'s> {
         }
         true
     }
+
+    fn read_edge(&mut self, element: &Element<'s>, findings: &mut Findings) {
+        let Some(name) = element.required("id", findings) else { return };
+        let function = match element.get("function") {
+            None | Some("normal" | "connector") => Function::Normal,
+            Some("internal") => Function::Internal,
+            Some("crossing") => Function::Crossing,
+            Some("walkingarea") => Function::WalkingArea,
+            Some(other) => {
+                findings.problem(element.problem(format!("edge '{name}' has an unknown function '{other}'")));
+                return;
+            }
+        };
+        let priority = element.get("priority").map_or(Some(-1), |text| text.trim().parse().ok());
+        if priority.is_none() {
+            findings.problem(element.problem(format!("the priority of edge '{name}' is not a whole number")));
+        }
+        let mut end = |attribute: &str| element.text(attribute).map(|name| self.junction_names.intern(name));
+        self.edges.push(RawEdge {
+            place: element.place(),
+            name: self.edge_names.intern(name),
+            function,
+            from: end("from"),
+            to: end("to"),
+            priority: priority.unwrap_or(-1),
+            street: element.text("name").filter(|street| !street.trim().is_empty()),
+            road_type: element.text("type").filter(|kind| !kind.is_empty()),
+            lanes: self.lanes.len()..self.lanes.len(),
+        });
+    }
+
+    fn read_connection(&mut self, element: &Element<'s>, findings: &mut Findings) -> Option<()> {
+        let (from, to) = (element.required("from", findings), element.required("to", findings));
+        let mut lane = |name: &str| {
+            element.required(name, findings)?;
+            element.whole(name, findings)
+        };
+        let (from_lane, to_lane) = (lane("fromLane"), lane("toLane"));
+        let signal = match element.text("tl").filter(|name| !name.is_empty()) {
+            // At a railway crossing the ways without a head of the signal have index -1.
+            Some(_) if element.get("linkIndex") == Some("-1") => None,
+            Some(name) if element.get("linkIndex").is_some() => {
+                Some((self.signal_names.intern(name), element.whole("linkIndex", findings)?))
+            }
+            Some(name) => {
+                findings.problem(element.problem(format!("a connection under signal '{name}' has no linkIndex")));
+                None
+            }
+            None => None,
+        };
+        let via = match element.text("via").filter(|via| !via.is_empty()) {
+            None => RawVia::None,
+            Some(via) => match split_lane(&via) {
+                None => RawVia::Unreadable(via),
+                Some((edge, index)) => RawVia::Lane(self.edge_names.intern(cut(&via, edge.len())), index),
+            },
+        };
+        self.connections.push(RawConnection {
+            place: element.place(),
+            from: self.edge_names.intern(from?),
+            from_lane: from_lane?,
+            to: self.edge_names.intern(to?),
+            to_lane: to_lane?,
+            via,
+            signal,
+            turn: element.word("dir", &TURNS, findings).unwrap_or(Turn::Straight),
+            right_of_way: element.word("state", &STATES, findings).unwrap_or(RightOfWay::Major),
+            keep_clear: element.flag("keepClear", findings).unwrap_or(true),
+            visibility: element.number("visibility", findings).unwrap_or(VISIBILITY),
+        });
+        Some(())
+    }
 }
 
-fn read_edge<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawEdge<'s>> {
-    let name = element.required("id", findings)?;
-    let function = match element.get("function") {
-        None | Some("normal" | "connector") => Function::Normal,
-        Some("internal") => Function::Internal,
-        Some("crossing") => Function::Crossing,
-        Some("walkingarea") => Function::WalkingArea,
-        Some(other) => {
-            findings.problem(element.problem(format!("edge '{name}' has an unknown function '{other}'")));
-            return None;
-        }
-    };
-    let priority = element.get("priority").map_or(Some(-1), |text| text.trim().parse().ok());
-    if priority.is_none() {
-        findings.problem(element.problem(format!("the priority of edge '{name}' is not a whole number")));
+/// The first `length` bytes of a text, borrowed where the text is.
+fn cut<'s>(text: &Cow<'s, str>, length: usize) -> Cow<'s, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..length]),
+        Cow::Owned(text) => Cow::Owned(text[..length].to_owned()),
     }
-    Some(RawEdge {
-        place: element.place(),
-        function,
-        from: element.text("from"),
-        to: element.text("to"),
-        priority: priority.unwrap_or(-1),
-        street: element.text("name").filter(|street| !street.trim().is_empty()),
-        road_type: element.text("type").filter(|kind| !kind.is_empty()),
-        lanes: Vec::new(),
-        name,
-    })
+}
+
+/// Edge and index of a lane's name.
+pub(super) fn split_lane(name: &str) -> Option<(&str, u32)> {
+    let (edge, index) = name.rsplit_once('_')?;
+    Some((edge, index.parse().ok()?))
 }
 
 fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> {
@@ -222,6 +350,7 @@ fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> 
         allowed,
         change_left,
         change_right,
+        for_vehicles: allowed.any_on_road(),
         speed: speed?,
         length: length?.max(LANE_LENGTH_MIN),
         width: width?,
@@ -229,7 +358,7 @@ fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> 
     })
 }
 
-fn read_junction<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawJunction<'s>> {
+fn read_junction<'s>(element: &Element<'s>, first_request: usize, findings: &mut Findings) -> Option<RawJunction<'s>> {
     let name = element.required("id", findings)?;
     let (x, y) = (element.number("x", findings), element.number("y", findings));
     Some(RawJunction {
@@ -240,19 +369,18 @@ fn read_junction<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<R
         shape: read_shape(element, findings).unwrap_or_default(),
         incoming: element.text("incLanes").unwrap_or_default(),
         internal: element.text("intLanes").unwrap_or_default(),
-        requests: Vec::new(),
+        requests: first_request..first_request,
     })
 }
 
-fn read_request(element: &Element<'_>, findings: &mut Findings) -> Option<RawRequest> {
+fn read_request<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawRequest<'s>> {
     let bits = |name: &str, findings: &mut Findings| {
         let text = element.required(name, findings)?;
-        let row: Option<Vec<bool>> =
-            text.bytes().rev().map(|bit| matches!(bit, b'0' | b'1').then_some(bit == b'1')).collect();
-        if row.is_none() {
-            findings.problem(element.problem(format!("'{name}' of a right-of-way row is not made of 0 and 1")));
+        if text.bytes().all(|bit| matches!(bit, b'0' | b'1')) {
+            return Some(text);
         }
-        row
+        findings.problem(element.problem(format!("'{name}' of a right-of-way row is not made of 0 and 1")));
+        None
     };
     let (response, foes) = (bits("response", findings), bits("foes", findings));
     Some(RawRequest {
@@ -263,72 +391,23 @@ fn read_request(element: &Element<'_>, findings: &mut Findings) -> Option<RawReq
     })
 }
 
-fn read_connection<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawConnection<'s>> {
-    const TURNS: [(&str, Turn); 10] = [
-        ("s", Turn::Straight),
-        ("r", Turn::Right),
-        ("R", Turn::SlightRight),
-        ("l", Turn::Left),
-        ("L", Turn::SlightLeft),
-        ("t", Turn::Back),
-        ("T", Turn::Back),
-        ("invalid", Turn::Straight),
-        ("none", Turn::Straight),
-        ("", Turn::Straight),
-    ];
-    const STATES: [(&str, RightOfWay); 11] = [
-        ("M", RightOfWay::Major),
-        ("m", RightOfWay::Minor),
-        ("=", RightOfWay::Equal),
-        ("s", RightOfWay::Stop),
-        ("w", RightOfWay::AllwayStop),
-        ("Z", RightOfWay::Zipper),
-        ("o", RightOfWay::Signal),
-        ("O", RightOfWay::Signal),
-        ("t", RightOfWay::Signal),
-        ("-", RightOfWay::DeadEnd),
-        ("", RightOfWay::Major),
-    ];
-    let (from, to) = (element.required("from", findings), element.required("to", findings));
-    let mut lane = |name: &str| {
-        element.required(name, findings)?;
-        element.whole(name, findings)
-    };
-    let (from_lane, to_lane) = (lane("fromLane"), lane("toLane"));
-    let signal = match element.text("tl").filter(|name| !name.is_empty()) {
-        // At a railway crossing the ways without a head of the signal have index -1.
-        Some(_) if element.get("linkIndex") == Some("-1") => None,
-        Some(name) if element.get("linkIndex").is_some() => Some((name, element.whole("linkIndex", findings)?)),
-        Some(name) => {
-            findings.problem(element.problem(format!("a connection under signal '{name}' has no linkIndex")));
-            None
-        }
-        None => None,
-    };
-    Some(RawConnection {
-        place: element.place(),
-        from: from?,
-        from_lane: from_lane?,
-        to: to?,
-        to_lane: to_lane?,
-        via: element.text("via").filter(|via| !via.is_empty()),
-        signal,
-        turn: element.word("dir", &TURNS, findings).unwrap_or(Turn::Straight),
-        right_of_way: element.word("state", &STATES, findings).unwrap_or(RightOfWay::Major),
-        keep_clear: element.flag("keepClear", findings).unwrap_or(true),
-        visibility: element.number("visibility", findings).unwrap_or(VISIBILITY),
-    })
-}
-
 /// The points of a `shape`; heights are left out.
 fn read_shape(element: &Element<'_>, findings: &mut Findings) -> Option<Vec<Point>> {
     let text = element.get("shape")?;
     let point = |word: &str| {
-        let mut numbers = word.split(',').map(str::parse::<f64>);
-        let (x, y) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        let mut numbers = word.split(',');
+        let (x, y) = (parse_number(numbers.next()?)?, parse_number(numbers.next()?)?);
         (x.is_finite() && y.is_finite()).then(|| Point::new(x, y))
     };
-    let points: Option<Vec<Point>> = text.split_ascii_whitespace().map(point).collect();
+    let room = 1 + text.bytes().filter(|&byte| byte == b' ').count();
+    let mut points = Some(Vec::with_capacity(room));
+    for word in text.split_ascii_whitespace() {
+        let Some(point) = point(word) else {
+            points = None;
+            break;
+        };
+        points.iter_mut().for_each(|points| points.push(point));
+    }
     if points.is_none() {
         let name = element.get("id").unwrap_or("?");
         findings.problem(element.problem(format!("the shape of '{name}' is not a list of points 'x,y'")));
@@ -370,19 +449,19 @@ pub(super) fn unknown<'a>(
 }
 
 /// What an edge that is left out was for; none where vehicles use it.
-pub(super) fn left_out_as(edge: &RawEdge<'_>) -> Option<&'static str> {
-    match edge.function {
+pub(super) fn left_out_as(function: Function, lanes: &[RawLane]) -> Option<&'static str> {
+    match function {
         Function::Crossing => return Some("pedestrian crossings"),
         Function::WalkingArea => return Some("walking areas"),
         Function::Normal | Function::Internal => {}
     }
-    if edge.lanes.iter().any(|lane| lane.allowed.any_on_road()) {
+    if lanes.iter().any(|lane| lane.for_vehicles) {
         return None;
     }
-    let on_foot = |class| edge.lanes.iter().any(|lane| lane.allowed.contains(class));
+    let on_foot = |class| lanes.iter().any(|lane| lane.allowed.contains(class));
     Some(if on_foot(VehicleClass::Pedestrian) || on_foot(VehicleClass::Wheelchair) {
         "footways"
-    } else if edge.lanes.iter().all(|lane| lane.allowed.is_empty()) {
+    } else if lanes.iter().all(|lane| lane.allowed.is_empty()) {
         "edges closed to everybody"
     } else if on_foot(VehicleClass::Ship) {
         "waterways"
