@@ -2,8 +2,8 @@
 //!
 //! Derives what every source leaves implicit: incoming links, whom a link yields to, and where paths over a junction meet.
 
-use super::model::{Edge, Junction, Lane, Link, Network, Projection, Signal};
-use crate::primitives::ids::{EdgeId, LaneId, LinkId};
+use super::model::{Edge, EdgeIndex, Junction, Lane, Link, Network, Projection, Signal};
+use crate::primitives::ids::{LaneId, LinkId};
 
 mod conflicts;
 
@@ -48,19 +48,19 @@ const PATH_LANES_MAX: usize = 8;
 /// A [`Link::yields_to`] the source has filled for an inner link is kept: SUMO's files name whom a waiting place watches.
 pub fn assemble(mut parts: NetworkParts) -> Network {
     link_up(&mut parts);
-    let paths = entry_paths(&parts);
+    let paths = Paths::trace(&parts);
     order_yields(&mut parts, &paths);
-    conflicts::derive(&mut parts, &paths);
-    let edge_by_name = parts.edges.iter().enumerate().map(|(i, edge)| (edge.name.clone(), EdgeId::new(i))).collect();
+    let conflicts = conflicts::derive(&mut parts, &paths);
     Network {
+        edge_by_name: EdgeIndex::new(&parts.edges),
         junctions: parts.junctions,
         edges: parts.edges,
         lanes: parts.lanes,
         links: parts.links,
+        conflicts: conflicts.into(),
         signals: parts.signals,
         projection: parts.projection,
         left_hand: parts.left_hand,
-        edge_by_name,
         roundabouts: std::collections::BTreeSet::new(),
     }
 }
@@ -70,7 +70,10 @@ fn link_up(parts: &mut NetworkParts) {
     let mut entries: Vec<Vec<(u32, LinkId)>> = vec![Vec::new(); parts.junctions.len()];
     for (i, link) in parts.links.iter().enumerate() {
         let id = LinkId::new(i);
-        parts.lanes[link.via.unwrap_or(link.to).index()].incoming.push(id);
+        let incoming = &mut parts.lanes[link.via.unwrap_or(link.to).index()].incoming;
+        // Most lanes have one, and none of them many.
+        incoming.reserve_exact(1);
+        incoming.push(id);
         if let Some(request) = link.request {
             entries[link.junction.index()].push((request, id));
         }
@@ -88,31 +91,46 @@ fn link_up(parts: &mut NetworkParts) {
     }
 }
 
-/// For every link from a road over a junction: the internal lanes it leads along, in order; empty for all others.
-fn entry_paths(parts: &NetworkParts) -> Vec<Vec<LaneId>> {
-    let is_internal = |lane: LaneId| parts.edges[parts.lanes[lane.index()].edge.index()].is_internal();
-    let path = |entry: &Link| {
-        let mut path = Vec::new();
-        let mut next = entry.via;
-        while let Some(lane) = next {
-            if path.len() == PATH_LANES_MAX || path.contains(&lane) {
-                break;
+/// For every link from a road over a junction, the internal lanes it leads along, in order; none for all others.
+struct Paths {
+    /// Where each link's lanes begin in `lanes`; one more at the end.
+    first: Vec<usize>,
+    lanes: Vec<LaneId>,
+}
+
+impl Paths {
+    fn trace(parts: &NetworkParts) -> Self {
+        let is_internal = |lane: LaneId| parts.edges[parts.lanes[lane.index()].edge.index()].is_internal();
+        let mut paths = Self { first: Vec::with_capacity(parts.links.len() + 1), lanes: Vec::new() };
+        paths.first.push(0);
+        for link in &parts.links {
+            let mut next = link.via.filter(|_| !is_internal(link.from));
+            let first = paths.lanes.len();
+            while let Some(lane) = next {
+                if paths.lanes.len() - first == PATH_LANES_MAX || paths.lanes[first..].contains(&lane) {
+                    break;
+                }
+                paths.lanes.push(lane);
+                next = parts.lanes[lane.index()].link_ids().find_map(|id| parts.links[id.index()].via);
             }
-            path.push(lane);
-            next = parts.lanes[lane.index()].link_ids().find_map(|id| parts.links[id.index()].via);
+            paths.first.push(paths.lanes.len());
         }
-        path
-    };
-    parts.links.iter().map(|link| if is_internal(link.from) { Vec::new() } else { path(link) }).collect()
+        paths
+    }
+
+    fn of(&self, link: LinkId) -> &[LaneId] {
+        &self.lanes[self.first[link.index()]..self.first[link.index() + 1]]
+    }
 }
 
 /// Fills whom every link yields to from the junctions' matrices.
-fn order_yields(parts: &mut NetworkParts, paths: &[Vec<LaneId>]) {
+fn order_yields(parts: &mut NetworkParts, paths: &Paths) {
     for (junction, rows) in parts.junctions.iter().zip(&parts.requests) {
         for (row, &entry) in rows.iter().zip(&junction.links) {
-            let yields: Vec<LinkId> =
-                row.response.iter().zip(&junction.links).filter(|(yields, _)| **yields).map(|(_, id)| *id).collect();
-            for lane in &paths[entry.index()] {
+            let others = || row.response.iter().zip(&junction.links).filter(|(yields, _)| **yields).map(|(_, id)| *id);
+            let mut yields = Vec::with_capacity(others().count());
+            yields.extend(others());
+            for lane in paths.of(entry) {
                 for inner in parts.lanes[lane.index()].link_ids() {
                     let inner = &mut parts.links[inner.index()];
                     if inner.via.is_some() && inner.yields_to.is_empty() {

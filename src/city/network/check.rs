@@ -200,10 +200,10 @@ impl Check<'_> {
         let network = self.network;
         for index in 0..network.lanes.len() {
             let lane = LaneId::new(index);
-            for conflict in &network.lane(lane).conflicts {
-                let (here, there) = (network.lane_name(lane), network.lane_name(conflict.foe_lane));
-                let foe = network.lane(conflict.foe_lane);
-                let Some(mirror) = foe.conflicts.iter().find(|other| other.foe_lane == lane) else {
+            for conflict in network.conflicts(lane) {
+                let (here, there) = (network.lane_name(lane), network.lane_name(conflict.foe()));
+                let back = network.conflicts(conflict.foe());
+                let Some(mirror) = back.iter().find(|other| other.foe() == lane) else {
                     self.complain(format!("`{here}` meets `{there}`, but not the other way round"));
                     continue;
                 };
@@ -211,13 +211,13 @@ impl Check<'_> {
                     self.complain(format!("`{here}` and `{there}` disagree about who yields"));
                 }
                 let within = |at: f64, length: f64| (-0.01..=length + 0.01).contains(&at);
-                if !within(conflict.at.as_metres(), network.lane(lane).length.as_metres()) {
+                if !within(conflict.at().as_metres(), network.lane(lane).length.as_metres()) {
                     self.complain(format!("`{here}` meets `{there}` beyond its end"));
                 }
                 if !conflict.diverges && !conflict.yields && !conflict.foe_yields && here < there {
                     let both_major = network.lane(lane).incoming.iter().all(|&link| {
                         let way = |id: LinkId| network.link(id).right_of_way;
-                        way(link) == RightOfWay::Major && way(conflict.foe_entry) == RightOfWay::Major
+                        way(link) == RightOfWay::Major && way(conflict.entry()) == RightOfWay::Major
                     });
                     if both_major {
                         self.complain(format!("`{here}` and `{there}` cross and neither yields"));
@@ -256,9 +256,9 @@ impl Check<'_> {
             }
         }
         for (&lane, links) in &entries {
-            for conflict in network.lane(lane).conflicts.iter().filter(|c| !c.diverges && !c.yields && !c.foe_yields) {
+            for conflict in network.conflicts(lane).iter().filter(|c| !c.diverges && !c.yields && !c.foe_yields) {
                 for &link in links {
-                    self.green_together(link, conflict.foe_entry);
+                    self.green_together(link, conflict.entry());
                 }
             }
         }

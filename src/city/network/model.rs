@@ -5,9 +5,11 @@
 //! (`via`), which belongs to an internal edge; where a turn may wait inside the junction, its path is two internal lanes in a
 //! row with a link of its own between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::names::NameIndex;
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId, SignalId};
 use crate::primitives::{ClassSet, Distance, Point, Polyline, SimDuration, Speed, VehicleClass};
 
@@ -85,8 +87,9 @@ pub struct Lane {
     pub links: Range<u32>,
     /// Links that lead into it (for an internal lane: the one link that enters it).
     pub incoming: Vec<LinkId>,
-    /// Where it meets other paths over its junction, nearest first; empty for a lane of a road.
-    pub conflicts: Vec<Conflict>,
+    /// Where it meets other paths over its junction, nearest first: a stretch of [`Network::conflicts`]; empty for a lane of a
+    /// road.
+    pub conflicts: Range<u32>,
 }
 
 impl Lane {
@@ -163,22 +166,26 @@ pub struct Link {
     pub yields_to: Vec<LinkId>,
 }
 
-/// A place where an internal lane meets another path over the same junction; kept with the lane.
+/// A place where an internal lane meets another path over the same junction.
+///
+/// There are more of these than of anything else in a city, and the inner loops read them: so ids and metres are bare numbers
+/// here, measured from where the area begins, and the engine shares the column instead of having one of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "how paths meet and who yields are independent facts")]
 pub struct Conflict {
-    /// The other path's internal lane.
-    pub foe_lane: LaneId,
-    /// The link by which a vehicle enters the junction to reach that lane (the entry link, also for a second part).
-    pub foe_entry: LinkId,
-    /// Where the paths meet, along this internal lane [m].
-    pub at: Distance,
-    /// Where the paths meet, along the other internal lane [m].
-    pub foe_at: Distance,
-    /// Length of this path that the other one covers, centred on the meeting point [m]; zero where they merge.
-    pub size: Distance,
+    /// The other path's internal lane: the number of a [`LaneId`].
+    pub foe_lane: u32,
+    /// The link by which a vehicle enters the junction to reach that lane (the entry link, also for a second part): the number
+    /// of a [`LinkId`].
+    pub foe_entry: u32,
+    /// Where this path enters the area both share, from the lane's start [m].
+    pub start: f64,
+    /// Where the other path enters it, from its lane's start [m].
+    pub foe_start: f64,
+    /// Length of this path that the other one covers, centred on where they meet [m]; zero where they merge or part.
+    pub size: f64,
     /// Length of the other path that this one covers [m].
-    pub foe_size: Distance,
+    pub foe_size: f64,
     /// Whether both end on the same lane.
     pub merges: bool,
     /// Whether both begin on the same lane.
@@ -187,6 +194,28 @@ pub struct Conflict {
     pub yields: bool,
     /// Whether the other path yields to this one.
     pub foe_yields: bool,
+}
+
+impl Conflict {
+    /// The other path's internal lane.
+    pub fn foe(&self) -> LaneId {
+        LaneId::new(self.foe_lane as usize)
+    }
+
+    /// The link by which the other path enters the junction.
+    pub fn entry(&self) -> LinkId {
+        LinkId::new(self.foe_entry as usize)
+    }
+
+    /// Where the paths meet, along this internal lane [m].
+    pub fn at(&self) -> Distance {
+        Distance::metres(self.start + 0.5 * self.size)
+    }
+
+    /// Where the paths meet, along the other internal lane [m].
+    pub fn foe_at(&self) -> Distance {
+        Distance::metres(self.foe_start + 0.5 * self.foe_size)
+    }
 }
 
 /// How a junction is regulated.
@@ -322,6 +351,27 @@ pub enum Projection {
     },
 }
 
+/// Edges by name: looks names up in the edges themselves and keeps none of its own.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EdgeIndex(NameIndex);
+
+impl EdgeIndex {
+    /// The index of a column of edges.
+    pub fn new(edges: &[Edge]) -> Self {
+        let mut index = NameIndex::with_capacity(edges.len());
+        for (edge, number) in edges.iter().zip(0..) {
+            index.insert(&edge.name, number, |number| &edges[number as usize].name);
+        }
+        Self(index)
+    }
+
+    /// The edge of this name in the column the index was made of.
+    fn find(&self, name: &str, edges: &[Edge]) -> Option<EdgeId> {
+        let found = self.0.find(name, |number| edges.get(number as usize).map_or("", |edge| edge.name.as_str()));
+        found.map(|number| EdgeId::new(number as usize))
+    }
+}
+
 /// The road network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
@@ -333,6 +383,8 @@ pub struct Network {
     pub lanes: Vec<Lane>,
     /// Links; those of one lane are adjacent.
     pub links: Vec<Link>,
+    /// Where paths over junctions meet; those of one lane are adjacent. Shared with the engine, which reads it as it is.
+    pub conflicts: Arc<[Conflict]>,
     /// Signal controllers.
     pub signals: Vec<Signal>,
     /// Place on earth.
@@ -340,7 +392,7 @@ pub struct Network {
     /// Whether one drives on the left.
     pub left_hand: bool,
     /// Edges by name.
-    pub edge_by_name: BTreeMap<String, EdgeId>,
+    pub edge_by_name: EdgeIndex,
     /// Edges that form the ring of a roundabout, as far as the source says so.
     pub roundabouts: BTreeSet<EdgeId>,
 }
@@ -384,7 +436,18 @@ impl Network {
 
     /// The edge with this name.
     pub fn find_edge(&self, name: &str) -> Option<EdgeId> {
-        self.edge_by_name.get(name).copied()
+        self.edge_by_name.find(name, &self.edges)
+    }
+
+    /// Every edge's name, in the order of the edges.
+    pub fn edge_names(&self) -> impl Iterator<Item = &str> {
+        self.edges.iter().map(|edge| edge.name.as_str())
+    }
+
+    /// Where a lane meets other paths over its junction, nearest first.
+    pub fn conflicts(&self, lane: LaneId) -> &[Conflict] {
+        let range = &self.lane(lane).conflicts;
+        &self.conflicts[range.start as usize..range.end as usize]
     }
 
     /// The lane with this name, `edge_index`.

@@ -48,23 +48,18 @@ impl NameIndex {
         self.probe(hash(name), name, name_of).ok()
     }
 
-    /// The number of a name, and whether it has just been given to it: then it is how many there were before.
-    ///
-    /// # Panics
-    /// When there are 2^32 - 1 names already; no file that is read is that long.
-    pub(crate) fn insert<'n>(&mut self, name: &str, name_of: impl Fn(u32) -> &'n str) -> (u32, bool) {
+    /// The number of a name, which is given `number` where it has none yet.
+    pub(crate) fn insert<'n>(&mut self, name: &str, number: u32, name_of: impl Fn(u32) -> &'n str) -> u32 {
         if self.slots.len() < 2 * (self.count as usize + 1) {
             self.grow(&name_of);
         }
         let hash = hash(name);
         match self.probe(hash, name, name_of) {
-            Ok(number) => (number, false),
+            Ok(known) => known,
             Err(slot) => {
-                let number = self.count;
-                assert!(number < u32::MAX, "a file holds fewer than 2^32 names");
                 self.slots[slot] = hash & !0xffff_ffff | u64::from(number);
                 self.count += 1;
-                (number, true)
+                number
             }
         }
     }
@@ -123,10 +118,14 @@ impl<'s> Names<'s> {
     }
 
     /// The number of a name, which gets one if it has none.
+    ///
+    /// # Panics
+    /// When there are 2^32 names already; no file that is read is that long.
     pub(crate) fn intern(&mut self, name: Cow<'s, str>) -> u32 {
         let names = &self.names;
-        let (number, new) = self.index.insert(&name, |number| &names[number as usize]);
-        if new {
+        let new = u32::try_from(names.len()).expect("a file holds fewer than 2^32 names");
+        let number = self.index.insert(&name, new, |number| &names[number as usize]);
+        if number == new {
             self.names.push(name);
         }
         number

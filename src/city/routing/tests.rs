@@ -80,7 +80,7 @@ fn build(sketch: &Sketch) -> Network {
             shape: Polyline::new(vec![Point::new(0.0, 0.0), Point::new(x, y)]),
             links: raw(first)..raw(last),
             incoming: Vec::new(),
-            conflicts: Vec::new(),
+            conflicts: 0..0,
         });
         edges.push(Edge {
             name: format!("e{i}"),

@@ -2,6 +2,8 @@
 //!
 //! Built once from [`Network`]; afterwards no inner loop touches a name, a shape or a nested vector.
 
+use std::sync::Arc;
+
 use crate::city::network::Network;
 use crate::primitives::ClassSet;
 use crate::primitives::ids::EdgeId;
@@ -75,38 +77,16 @@ pub(crate) struct LinkFacts {
     pub keep_clear: bool,
 }
 
-/// A meeting of two paths over a junction; see [`crate::city::network::Conflict`].
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a conflict, read in the innermost loop")]
-pub(crate) struct ConflictFacts {
-    /// The other internal lane.
-    pub foe_lane: u32,
-    /// The link by which the other path enters the junction.
-    pub foe_entry: u32,
-    /// Where this path enters the conflict area, from the lane's start [m].
-    pub start: f64,
-    /// Where the other path enters it, from its lane's start [m].
-    pub foe_start: f64,
-    /// Length of the area along this path; zero where paths merge or part [m].
-    pub size: f64,
-    /// Length of the area along the other path [m].
-    pub foe_size: f64,
-    /// Both end on the same lane.
-    pub merges: bool,
-    /// Both begin on the same lane.
-    pub diverges: bool,
-    /// This path yields to the other.
-    pub yields: bool,
-    /// The other path yields to this one.
-    pub foe_yields: bool,
-}
+/// A meeting of two paths over a junction; the network keeps it in the form the inner loops want.
+pub(crate) use crate::city::network::Conflict as ConflictFacts;
 
 /// The network as the inner loops see it.
 #[derive(Debug)]
 pub(crate) struct RoadFacts {
     pub lanes: Vec<LaneFacts>,
     pub links: Vec<LinkFacts>,
-    pub conflicts: Vec<ConflictFacts>,
+    /// The network's own column.
+    pub conflicts: Arc<[ConflictFacts]>,
     pub yields: Vec<u32>,
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
@@ -121,7 +101,7 @@ impl RoadFacts {
         let mut facts = Self {
             lanes: Vec::with_capacity(network.lanes.len()),
             links: Vec::with_capacity(network.links.len()),
-            conflicts: Vec::new(),
+            conflicts: Arc::clone(&network.conflicts),
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
@@ -161,22 +141,6 @@ impl RoadFacts {
 
     fn push_lane(&mut self, network: &Network, lane: &crate::city::network::Lane) {
         let edge = network.edge(lane.edge);
-        let first = self.conflicts.len();
-        self.conflicts.extend(lane.conflicts.iter().map(|c| {
-            let (size, foe_size) = (c.size.as_metres(), c.foe_size.as_metres());
-            ConflictFacts {
-                foe_lane: c.foe_lane.raw(),
-                foe_entry: c.foe_entry.raw(),
-                start: c.at.as_metres() - 0.5 * size,
-                foe_start: c.foe_at.as_metres() - 0.5 * foe_size,
-                size,
-                foe_size,
-                merges: c.merges,
-                diverges: c.diverges,
-                yields: c.yields,
-                foe_yields: c.foe_yields,
-            }
-        }));
         let own = edge.lanes.start + lane.index;
         self.lanes.push(LaneFacts {
             length: lane.length.as_metres(),
@@ -189,7 +153,7 @@ impl RoadFacts {
             entry: NONE,
             origin: NONE,
             before: NONE,
-            conflicts: (count(first), count(self.conflicts.len())),
+            conflicts: (lane.conflicts.start, lane.conflicts.end),
             allowed: lane.allowed,
             left: if own + 1 < edge.lanes.end && !edge.is_internal() { own + 1 } else { NONE },
             right: if own > edge.lanes.start && !edge.is_internal() { own - 1 } else { NONE },

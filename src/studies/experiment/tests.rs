@@ -44,7 +44,7 @@ pub(super) fn street() -> Network {
         shape: Polyline::new(vec![Point::new(from, 0.0), Point::new(to, 0.0)]),
         links: 0..0,
         incoming: Vec::new(),
-        conflicts: Vec::new(),
+        conflicts: 0..0,
     };
     Network {
         junctions: vec![junction("a", 0.0), junction("b", 105.0), junction("c", 310.0)],
@@ -58,7 +58,8 @@ pub(super) fn street() -> Network {
         signals: Vec::new(),
         projection: Projection::None,
         left_hand: false,
-        edge_by_name: BTreeMap::new(),
+        conflicts: std::sync::Arc::default(),
+        edge_by_name: EdgeIndex::default(),
         roundabouts: std::collections::BTreeSet::new(),
     }
 }

@@ -17,7 +17,7 @@ use crate::city::demand::{
     CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route, RouteChoice,
     SpeedFactor, Vehicle, VehicleKind,
 };
-use crate::city::network::{Edge, EdgeKind, Junction, JunctionKind, Lane, Network, Projection};
+use crate::city::network::{Edge, EdgeIndex, EdgeKind, Junction, JunctionKind, Lane, Network, Projection};
 use crate::primitives::ids::{EdgeId, JunctionId, KindId, LaneId, RouteId, VehicleId};
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
 use crate::primitives::{Acceleration, ClassSet, Distance, Point, Polyline, SimDuration, SimTime, Speed, VehicleClass};
@@ -106,7 +106,8 @@ fn network(columns: usize, rows: usize) -> Network {
         signals: Vec::new(),
         projection: Projection::None,
         left_hand: false,
-        edge_by_name: BTreeMap::new(),
+        conflicts: std::sync::Arc::default(),
+        edge_by_name: EdgeIndex::default(),
         roundabouts: std::collections::BTreeSet::new(),
     };
     for row in 0..rows {
@@ -145,6 +146,7 @@ fn network(columns: usize, rows: usize) -> Network {
         let position = network.junctions[junction].position;
         add_edge(&mut network, (junction, junction), &[position, position], 1, None, EdgeKind::Internal);
     }
+    network.edge_by_name = EdgeIndex::new(&network.edges);
     network
 }
 
@@ -187,11 +189,10 @@ fn add_edge(
             shape: line.offset_right(3.2 * ((lanes - index) as f64 - 0.5)),
             links: 0..0,
             incoming: Vec::new(),
-            conflicts: Vec::new(),
+            conflicts: 0..0,
         });
     }
     let name = format!("e{}", id.raw());
-    network.edge_by_name.insert(name.clone(), id);
     network.edges.push(Edge {
         name,
         street: street.map(str::to_owned),

@@ -65,7 +65,7 @@ pub(super) fn suggest_lane(problem: Problem, name: &str, network: &Network) -> P
     let edge = name.rsplit_once('_').map_or(name, |(edge, _)| edge);
     match network.find_edge(edge) {
         Some(id) => problem.help(format!("edge '{edge}' has {} lanes, counted from 0", network.edge(id).lane_count())),
-        None => suggest(problem, edge, network.edge_by_name.keys().map(String::as_str)),
+        None => suggest(problem, edge, network.edge_names()),
     }
 }
 

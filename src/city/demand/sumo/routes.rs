@@ -153,7 +153,7 @@ impl<'r> Routes<'r> {
         found.ok_or_else(|| {
             let problem = Problem::new(place.clone(), format!("{who} uses an unknown edge '{name}'"));
             let problem = problem.help("it is not in the network, or only trains or people on foot may use it");
-            suggest(problem, name, self.network.edge_by_name.keys().map(String::as_str))
+            suggest(problem, name, self.network.edge_names())
         })
     }
 

@@ -44,7 +44,7 @@ pub(super) fn find_edge(network: &Network, name: &str, whose: &str, findings: &m
     if found.is_none() {
         let problem =
             Problem::new(Place::file("places of the map"), format!("{whose} lies on {name}, which is no road"));
-        let names = network.edge_by_name.keys().map(String::as_str);
+        let names = network.edge_names();
         findings.problem(match closest(name, names) {
             Some(like) => problem.help(format!("did you mean {like}?")),
             None => problem,

@@ -97,7 +97,7 @@ impl Gathering {
             shape,
             links: 0..0,
             incoming: Vec::new(),
-            conflicts: Vec::new(),
+            conflicts: 0..0,
         });
         self.links.push(Vec::new());
     }

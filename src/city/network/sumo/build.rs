@@ -159,7 +159,7 @@ impl Columns {
                 shape: Polyline::new(std::mem::take(&mut lane.shape)),
                 links: 0..0,
                 incoming: Vec::new(),
-                conflicts: Vec::new(),
+                conflicts: 0..0,
             });
         }
         let nowhere = JunctionId::new(0);

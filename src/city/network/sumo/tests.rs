@@ -186,23 +186,28 @@ fn paths_meet_where_they_cross_merge_and_part() {
     let network = network(T_JUNCTION);
     let meets = |on: &str, with: &str| {
         let with = network.find_lane(with).expect("there is such a lane");
-        lane(&network, on).conflicts.iter().find(|conflict| conflict.foe_lane == with).copied()
+        let on = network.find_lane(on).expect("there is such a lane");
+        network.conflicts(on).iter().find(|conflict| conflict.foe() == with).copied()
     };
     let crossing = meets(":C_6_0", ":C_5_0").expect("turning left crosses the opposite stream");
     assert!(!crossing.merges && crossing.yields && !crossing.foe_yields);
-    assert!((3.0..6.0).contains(&crossing.at.as_metres()), "{crossing:?}");
+    assert!((3.0..6.0).contains(&crossing.at().as_metres()), "{crossing:?}");
     let mirrored = meets(":C_5_0", ":C_6_0").expect("and the other way round");
-    assert_eq!((mirrored.at, mirrored.foe_at, mirrored.size), (crossing.foe_at, crossing.at, crossing.foe_size));
-    assert!(meets(":C_2_0", ":C_5_0").is_some_and(|conflict| conflict.merges
-        && conflict.yields
-        && conflict.size == crate::primitives::Distance::ZERO));
+    assert_eq!(
+        (mirrored.start, mirrored.foe_start, mirrored.size),
+        (crossing.foe_start, crossing.start, crossing.foe_size)
+    );
+    assert!(
+        meets(":C_2_0", ":C_5_0").is_some_and(|conflict| conflict.merges && conflict.yields && conflict.size <= 0.0)
+    );
     assert!(meets(":C_4_0", ":C_5_0").is_some_and(|conflict| conflict.diverges && !conflict.yields));
     assert!(meets(":C_2_0", ":C_0_0").is_none(), "these streams never meet");
-    for lane in &network.lanes {
-        assert!(lane.conflicts.windows(2).all(|pair| pair[0].at <= pair[1].at));
-        for conflict in &lane.conflicts {
-            assert!(conflict.at.as_metres() >= 0.0 && conflict.at <= lane.length);
-            assert!(conflict.foe_at.as_metres() >= 0.0 && conflict.foe_at <= network.lane(conflict.foe_lane).length);
+    for (i, lane) in network.lanes.iter().enumerate() {
+        let conflicts = network.conflicts(LaneId::new(i));
+        assert!(conflicts.windows(2).all(|pair| pair[0].at() <= pair[1].at()));
+        for conflict in conflicts {
+            assert!(conflict.at().as_metres() >= 0.0 && conflict.at() <= lane.length);
+            assert!(conflict.foe_at().as_metres() >= 0.0 && conflict.foe_at() <= network.lane(conflict.foe()).length);
         }
     }
 }

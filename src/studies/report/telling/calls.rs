@@ -254,7 +254,7 @@ fn incidents_table(incidents: &[Incident], network: &Network) -> String {
     };
     let mut table = Table::new(&caption, &COLUMNS);
     for incident in shown {
-        let edge = network.edge_by_name.get(&incident.road).and_then(|edge| network.edges.get(edge.index()));
+        let edge = network.find_edge(&incident.road).and_then(|edge| network.edges.get(edge.index()));
         let street = edge.map_or(incident.road.as_str(), road_name);
         let code = if street == incident.road { String::new() } else { code(&incident.road) };
         let at = |at: SimTime| clock(at.as_seconds());

@@ -59,7 +59,7 @@ pub(super) fn compare<'a>(windows: &'a [RoadWindow], network: &Network, outcome:
     let mut sorted: Vec<&RoadWindow> = windows.iter().collect();
     sorted.sort_by(|a, b| a.road.cmp(&b.road).then(a.begin.cmp(&b.begin)));
     let beside = |heard: &'a RoadWindow| {
-        let edge = network.edge_by_name.get(&heard.road).copied().filter(|edge| edge.index() < network.edges.len());
+        let edge = network.find_edge(&heard.road).filter(|edge| edge.index() < network.edges.len());
         let intervals = intervals(heard, outcome);
         let truth = edge.zip(intervals).map(|(edge, part)| roads::figures(network, outcome, edge, part));
         Compared { heard, edge, truth }
