@@ -13,13 +13,14 @@ mod schema;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::telemetry::{TopicError, TopicMap};
@@ -109,6 +110,18 @@ fn topics_in(path: &Path, city: &str, place: &Place) -> Result<TopicMap, Finding
         }
         findings
     })
+}
+
+/// Where networks are kept that were read before: what `CITYTWIN_CACHE` names (nowhere if it is empty), or the user's cache folder.
+fn network_cache() -> Option<NetworkCache> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(own) = std::env::var_os("CITYTWIN_CACHE") {
+        return (!own.is_empty()).then(|| NetworkCache::in_folder(own));
+    }
+    let of_user = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(NetworkCache::in_folder(of_user.join("citytwin").join("networks")))
 }
 
 /// An address and a port to listen at.

@@ -57,6 +57,10 @@ pub(super) struct Arguments {
     /// Write SUMO edge data to this file
     #[arg(long, value_name = "FILE")]
     edgedata: Option<PathBuf>,
+    /// Read the network's file even if it has been read before; the cache is the folder `CITYTWIN_CACHE` names, or
+    /// `citytwin` in the user's cache folder
+    #[arg(long)]
+    no_cache: bool,
     /// Write no report page
     #[arg(long)]
     no_report: bool,
@@ -98,7 +102,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         return ExitCode::from(super::INVALID);
     }
     let began = SystemTime::now();
-    let loaded = match scenario::load(&arguments.file, &overrides(arguments)) {
+    let cache = if arguments.no_cache { None } else { super::network_cache() };
+    let loaded = match scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref()) {
         Ok(loaded) => loaded,
         Err(findings) => {
             complaint::tell(&findings);

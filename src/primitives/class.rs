@@ -142,6 +142,16 @@ impl ClassSet {
         Self(classes.iter().fold(0, |bits, class| bits | 1 << (*class as u8)))
     }
 
+    /// The set as one bit for each class, by its number.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set of [`ClassSet::bits`].
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Whether a vehicle of `class` is in the set; [`VehicleClass::Ignoring`] always is.
     pub const fn contains(self, class: VehicleClass) -> bool {
         matches!(class, VehicleClass::Ignoring) || self.0 >> (class as u8) & 1 == 1

@@ -5,6 +5,7 @@
 
 pub mod assembly;
 pub mod bare;
+pub mod cache;
 pub mod check;
 pub mod invented;
 mod junction_builder;

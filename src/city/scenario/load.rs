@@ -13,6 +13,7 @@ use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::emergency::{EmergencyPlan, resolve};
 use crate::city::network::Network;
+use crate::city::network::cache::NetworkCache;
 use crate::city::network::places::Places;
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::Seed;
@@ -81,9 +82,17 @@ pub struct LoadedScenario {
 /// # Errors
 /// Everything wrong with the scenario, or else everything wrong with the files it names, at once.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
+    load_with(path, overrides, None)
+}
+
+/// The same, with SUMO's networks from a cache where they have been read before.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -> Result<LoadedScenario, Findings> {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => from_yaml(path, overrides),
-        Some("sumocfg") => from_sumocfg(path, overrides),
+        Some("yaml" | "yml") => from_yaml(path, overrides, cache),
+        Some("sumocfg") => from_sumocfg(path, overrides, cache),
         _ => {
             let problem = Problem::new(Place::file(path), "is neither a scenario nor a SUMO configuration");
             Err(just(problem.help("scenarios end in `.yaml`, SUMO configurations in `.sumocfg`")))
@@ -97,11 +106,11 @@ fn just(problem: Problem) -> Findings {
     findings
 }
 
-fn from_yaml(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
+fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -> Result<LoadedScenario, Findings> {
     let mut scenario = super::read(path)?;
     override_times(&mut scenario, overrides)?;
     scenario.seed = overrides.seed.unwrap_or(scenario.seed);
-    let mut roads = sources::roads(&scenario.map)?;
+    let mut roads = sources::roads(&scenario.map, cache)?;
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
     let emergencies = emergencies(&scenario, &roads, &mut travellers.demand)?;
@@ -191,8 +200,8 @@ fn hashed(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<InputFile>, Findin
 }
 
 /// A SUMO configuration: measured from its beginning, and nothing written unless asked for.
-fn from_sumocfg(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findings> {
-    let sumo = sumocfg::load(path, overrides.seed, overrides.begin, overrides.end)?;
+fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -> Result<LoadedScenario, Findings> {
+    let sumo = sumocfg::load_with(path, overrides.seed, overrides.begin, overrides.end, cache)?;
     let settings = RunSettings { threads: overrides.threads.unwrap_or(1).max(1), ..sumo.settings };
     let name = path.file_stem().map_or_else(|| "sumo".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let outputs = Outputs { dir: None, road_interval: settings.road_interval, ..Outputs::default() };

@@ -28,7 +28,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 
-pub use load::{InputFile, LoadedScenario, Overrides, load};
+pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };

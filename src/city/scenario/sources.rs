@@ -12,6 +12,7 @@ use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
 use crate::city::network::Network;
+use crate::city::network::cache::NetworkCache;
 use crate::city::network::mapfile::{self, MapFile};
 use crate::city::network::places::Places;
 use crate::city::network::sumo::read_network;
@@ -43,10 +44,10 @@ pub(super) struct Travellers {
 }
 
 /// Reads the roads.
-pub(super) fn roads(map: &MapSource) -> Result<Roads, Findings> {
+pub(super) fn roads(map: &MapSource, cache: Option<&NetworkCache>) -> Result<Roads, Findings> {
     match map {
         MapSource::SumoNet(file) => {
-            let (network, left_out) = read_network(&file.path)?;
+            let (network, left_out) = cache.map_or_else(|| read_network(&file.path), |cache| cache.read(&file.path))?;
             Ok(Roads { network, places: None, files: vec![file.path.clone()], left_out })
         }
         MapSource::City(file) => city(file),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ProgramChange, ReadSettings, parse_depart_lane, parse_depart_speed, read_demand};
 use crate::city::network::Network;
+use crate::city::network::cache::NetworkCache;
 use crate::city::network::sumo::read_network;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
 use crate::city::scenario::settings::RunSettings;
@@ -43,6 +44,20 @@ pub fn load(
     begin: Option<SimTime>,
     end: Option<SimTime>,
 ) -> Result<LoadedSumo, Findings> {
+    load_with(path, seed, begin, end, None)
+}
+
+/// The same, with the network from a cache where it has been read before.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    path: &Path,
+    seed: Option<Seed>,
+    begin: Option<SimTime>,
+    end: Option<SimTime>,
+    cache: Option<&NetworkCache>,
+) -> Result<LoadedSumo, Findings> {
     let mut findings = Findings::default();
     let source = match Source::open(path) {
         Ok(source) => source,
@@ -68,7 +83,7 @@ pub fn load(
     let demand_files: Vec<PathBuf> =
         options.additional.iter().chain(&options.routes).map(|file| folder.join(file)).collect();
     files.extend(demand_files.iter().cloned());
-    let mut network = match read_network(&network_file) {
+    let mut network = match cache.map_or_else(|| read_network(&network_file), |cache| cache.read(&network_file)) {
         Ok((network, left_out)) => {
             findings.absorb(left_out);
             network
