@@ -8,7 +8,7 @@ pub type Point = Point2<f64>;
 /// A chain of straight segments, such as the centre line of a lane; at least one point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polyline {
-    points: Vec<Point>,
+    points: Box<[Point]>,
 }
 
 impl Polyline {
@@ -18,7 +18,7 @@ impl Polyline {
     /// When there is no point: a shape without a place is a fault of the caller, who checks input first.
     pub fn new(points: Vec<Point>) -> Self {
         assert!(!points.is_empty(), "a polyline needs a point");
-        Self { points }
+        Self { points: points.into() }
     }
 
     /// The points, in order.

@@ -47,6 +47,7 @@ const PATH_LANES_MAX: usize = 8;
 ///
 /// A [`Link::yields_to`] the source has filled for an inner link is kept: SUMO's files name whom a waiting place watches.
 pub fn assemble(mut parts: NetworkParts) -> Network {
+    let incoming = lead_in(&mut parts);
     link_up(&mut parts);
     let paths = Paths::trace(&parts);
     order_yields(&mut parts, &paths);
@@ -57,6 +58,7 @@ pub fn assemble(mut parts: NetworkParts) -> Network {
         edges: parts.edges,
         lanes: parts.lanes,
         links: parts.links,
+        incoming,
         conflicts: conflicts.into(),
         signals: parts.signals,
         projection: parts.projection,
@@ -65,15 +67,26 @@ pub fn assemble(mut parts: NetworkParts) -> Network {
     }
 }
 
-/// Fills incoming links of lanes, entry links of junctions and links of signals.
+/// The column of incoming links, of which each lane is given its stretch.
+fn lead_in(parts: &mut NetworkParts) -> Vec<LinkId> {
+    let mut order: Vec<(LaneId, LinkId)> =
+        parts.links.iter().enumerate().map(|(i, link)| (link.via.unwrap_or(link.to), LinkId::new(i))).collect();
+    order.sort_unstable();
+    for (position, (lane, _)) in (0_u32..).zip(&order) {
+        let range = &mut parts.lanes[lane.index()].incoming;
+        if range.start == range.end {
+            range.start = position;
+        }
+        range.end = position + 1;
+    }
+    order.into_iter().map(|(_, link)| link).collect()
+}
+
+/// Fills entry links of junctions and links of signals.
 fn link_up(parts: &mut NetworkParts) {
     let mut entries: Vec<Vec<(u32, LinkId)>> = vec![Vec::new(); parts.junctions.len()];
     for (i, link) in parts.links.iter().enumerate() {
         let id = LinkId::new(i);
-        let incoming = &mut parts.lanes[link.via.unwrap_or(link.to).index()].incoming;
-        // Most lanes have one, and none of them many.
-        incoming.reserve_exact(1);
-        incoming.push(id);
         if let Some(request) = link.request {
             entries[link.junction.index()].push((request, id));
         }

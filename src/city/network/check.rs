@@ -110,7 +110,8 @@ impl Check<'_> {
         for (i, lane) in network.lanes.iter().enumerate() {
             let inside = lane.links.end as usize <= links && lane.edge.index() < network.edges.len();
             let own = inside && lane.link_ids().all(|link| network.link(link).from.index() == i);
-            if !own || lane.incoming.iter().any(|link| link.index() >= links) {
+            let (incoming, conflicts) = (lane.incoming.end as usize, lane.conflicts.end as usize);
+            if !own || incoming > network.incoming.len() || conflicts > network.conflicts.len() {
                 faults.push(format!("lane number {i} has links that are not its own"));
             }
         }
@@ -120,6 +121,9 @@ impl Check<'_> {
             if !known || link.signal.is_some_and(|(signal, _)| signal.index() >= network.signals.len()) {
                 faults.push(format!("link number {i} names a lane, junction or signal there is not"));
             }
+        }
+        if network.incoming.iter().any(|link| link.index() >= links) {
+            faults.push("a lane is led into by a link there is not".to_owned());
         }
         for junction in &network.junctions {
             if junction.links.iter().any(|link| link.index() >= links) {
@@ -159,7 +163,7 @@ impl Check<'_> {
                 via = network.link(next).via;
             }
             let entered = network.lane_after(id);
-            if !network.lane(entered).incoming.contains(&id) {
+            if !network.incoming(entered).contains(&id) {
                 self.complain(format!("the lane entered {} does not know it", self.link_name(id)));
             }
         }
@@ -215,7 +219,7 @@ impl Check<'_> {
                     self.complain(format!("`{here}` meets `{there}` beyond its end"));
                 }
                 if !conflict.diverges && !conflict.yields && !conflict.foe_yields && here < there {
-                    let both_major = network.lane(lane).incoming.iter().all(|&link| {
+                    let both_major = network.incoming(lane).iter().all(|&link| {
                         let way = |id: LinkId| network.link(id).right_of_way;
                         way(link) == RightOfWay::Major && way(conflict.entry()) == RightOfWay::Major
                     });

@@ -85,8 +85,8 @@ pub struct Lane {
     pub shape: Polyline,
     /// Links that begin at its end; contiguous in [`Network::links`].
     pub links: Range<u32>,
-    /// Links that lead into it (for an internal lane: the one link that enters it).
-    pub incoming: Vec<LinkId>,
+    /// Links that lead into it (for an internal lane: the one link that enters it): a stretch of [`Network::incoming`].
+    pub incoming: Range<u32>,
     /// Where it meets other paths over its junction, nearest first: a stretch of [`Network::conflicts`]; empty for a lane of a
     /// road.
     pub conflicts: Range<u32>,
@@ -383,6 +383,8 @@ pub struct Network {
     pub lanes: Vec<Lane>,
     /// Links; those of one lane are adjacent.
     pub links: Vec<Link>,
+    /// Links by the lane they lead into; those of one lane are adjacent.
+    pub incoming: Vec<LinkId>,
     /// Where paths over junctions meet; those of one lane are adjacent. Shared with the engine, which reads it as it is.
     pub conflicts: Arc<[Conflict]>,
     /// Signal controllers.
@@ -442,6 +444,12 @@ impl Network {
     /// Every edge's name, in the order of the edges.
     pub fn edge_names(&self) -> impl Iterator<Item = &str> {
         self.edges.iter().map(|edge| edge.name.as_str())
+    }
+
+    /// Links that lead into a lane, in order.
+    pub fn incoming(&self, lane: LaneId) -> &[LinkId] {
+        let range = &self.lane(lane).incoming;
+        &self.incoming[range.start as usize..range.end as usize]
     }
 
     /// Where a lane meets other paths over its junction, nearest first.

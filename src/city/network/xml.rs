@@ -167,14 +167,20 @@ impl<'s> Element<'s> {
         Problem::new(self.place(), message)
     }
 
+    fn find(&self, name: &str) -> Option<&Cow<'s, str>> {
+        // Most keys differ in their first letter or length, which is cheaper to see than to call for a comparison.
+        let alike = |key: &str| key.len() == name.len() && key.as_bytes().first() == name.as_bytes().first();
+        self.attributes.iter().find(|(key, _)| alike(key) && *key == name).map(|(_, value)| value)
+    }
+
     /// The value of an attribute.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_ref())
+        self.find(name).map(AsRef::as_ref)
     }
 
     /// The value of an attribute, as long as the source lives.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'s, str>> {
-        self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+        self.find(name).cloned()
     }
 
     /// Every attribute, in order.

@@ -79,7 +79,7 @@ fn build(sketch: &Sketch) -> Network {
             change_right: ClassSet::ALL,
             shape: Polyline::new(vec![Point::new(0.0, 0.0), Point::new(x, y)]),
             links: raw(first)..raw(last),
-            incoming: Vec::new(),
+            incoming: 0..0,
             conflicts: 0..0,
         });
         edges.push(Edge {

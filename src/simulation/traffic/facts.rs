@@ -115,6 +115,8 @@ impl RoadFacts {
         }
         facts.trace_paths();
         facts.list_feeders();
+        facts.yields.shrink_to_fit();
+        facts.feeders.shrink_to_fit();
         facts
     }
 

@@ -4,8 +4,6 @@
 //!   a ──west (100 m, 2 lanes)──> b ──:b_0 (10 m)──> east (200 m, 1 lane) ──> c
 //! ```
 
-use std::collections::BTreeMap;
-
 use super::{sumo_xml, tables};
 use crate::city::demand::*;
 use crate::city::network::*;
@@ -43,7 +41,7 @@ pub(super) fn street() -> Network {
         change_right: ClassSet::ALL,
         shape: Polyline::new(vec![Point::new(from, 0.0), Point::new(to, 0.0)]),
         links: 0..0,
-        incoming: Vec::new(),
+        incoming: 0..0,
         conflicts: 0..0,
     };
     Network {
@@ -58,6 +56,7 @@ pub(super) fn street() -> Network {
         signals: Vec::new(),
         projection: Projection::None,
         left_hand: false,
+        incoming: Vec::new(),
         conflicts: std::sync::Arc::default(),
         edge_by_name: EdgeIndex::default(),
         roundabouts: std::collections::BTreeSet::new(),

@@ -11,8 +11,6 @@
     reason = "the town is small and its numbers are invented"
 )]
 
-use std::collections::BTreeMap;
-
 use crate::city::demand::{
     CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route, RouteChoice,
     SpeedFactor, Vehicle, VehicleKind,
@@ -106,6 +104,7 @@ fn network(columns: usize, rows: usize) -> Network {
         signals: Vec::new(),
         projection: Projection::None,
         left_hand: false,
+        incoming: Vec::new(),
         conflicts: std::sync::Arc::default(),
         edge_by_name: EdgeIndex::default(),
         roundabouts: std::collections::BTreeSet::new(),
@@ -188,7 +187,7 @@ fn add_edge(
             change_right: ClassSet::ALL,
             shape: line.offset_right(3.2 * ((lanes - index) as f64 - 0.5)),
             links: 0..0,
-            incoming: Vec::new(),
+            incoming: 0..0,
             conflicts: 0..0,
         });
     }

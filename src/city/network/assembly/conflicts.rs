@@ -334,7 +334,7 @@ mod tests {
             change_right: ClassSet::ALL,
             shape: Polyline::new(points.iter().map(|p| Point::new(p.0, p.1)).collect()),
             links: 0..0,
-            incoming: Vec::new(),
+            incoming: 0..0,
             conflicts: 0..0,
         }
     }

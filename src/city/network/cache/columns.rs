@@ -65,6 +65,7 @@ pub(super) fn encode(network: &Network, left_out: &Findings) -> Vec<u8> {
     out.list(&network.edges, Out::edge);
     out.list(&network.lanes, Out::lane);
     out.list(&network.links, Out::link);
+    out.links(&network.incoming);
     out.list(network.conflicts.iter(), Out::conflict);
     out.list(&network.signals, Out::signal);
     match &network.projection {
@@ -100,6 +101,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Network, Findings)> {
         edges,
         lanes: from.list(80, In::lane)?,
         links: from.list(40, In::link)?,
+        incoming: from.links()?,
         conflicts: from.list(41, In::conflict)?.into(),
         signals: from.list(12, In::signal)?,
         projection: Projection::None,
@@ -152,7 +154,9 @@ impl Out {
 
     fn maybe_text(&mut self, text: Option<&str>) {
         self.u8(u8::from(text.is_some()));
-        text.into_iter().for_each(|text| self.text(text));
+        if let Some(text) = text {
+            self.text(text);
+        }
     }
 
     fn list<T>(&mut self, items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>, one: impl Fn(&mut Self, T)) {
@@ -218,7 +222,7 @@ impl Out {
         }
         self.list(lane.shape.points(), |out, point| out.point(*point));
         self.range(&lane.links);
-        self.links(&lane.incoming);
+        self.range(&lane.incoming);
         self.range(&lane.conflicts);
     }
 
@@ -276,7 +280,7 @@ impl Out {
 /// Bytes still to be read.
 struct In<'b>(&'b [u8]);
 
-impl<'b> In<'b> {
+impl In<'_> {
     fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (first, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
@@ -313,6 +317,7 @@ impl<'b> In<'b> {
     }
 
     /// An id that may be none.
+    #[expect(clippy::option_option, reason = "the outer one says whether there was anything to read")]
     fn maybe(&mut self) -> Option<Option<u32>> {
         self.u32().map(|id| (id != NONE).then_some(id))
     }
@@ -324,6 +329,7 @@ impl<'b> In<'b> {
         std::str::from_utf8(text).ok().map(str::to_owned)
     }
 
+    #[expect(clippy::option_option, reason = "the outer one says whether there was anything to read")]
     fn maybe_text(&mut self) -> Option<Option<String>> {
         if self.flag()? { self.text().map(Some) } else { Some(None) }
     }
@@ -413,7 +419,7 @@ impl<'b> In<'b> {
             change_right: self.classes()?,
             shape: self.points().filter(|points| !points.is_empty()).map(Polyline::new)?,
             links: self.range()?,
-            incoming: self.links()?,
+            incoming: self.range()?,
             conflicts: self.range()?,
         })
     }

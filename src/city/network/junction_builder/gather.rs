@@ -96,7 +96,7 @@ impl Gathering {
             change_right: ClassSet::ALL,
             shape,
             links: 0..0,
-            incoming: Vec::new(),
+            incoming: 0..0,
             conflicts: 0..0,
         });
         self.links.push(Vec::new());

@@ -24,7 +24,10 @@ pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> Networ
     let ways = Ways::new(raw);
     let kept = keep(raw, &lanes, &by_name, &ways, findings);
     let mut columns = Columns { by_name: vec![NONE; raw.edge_names.len()], ..Columns::default() };
-    for edge in raw.edges.iter().filter(|edge| kept.edges[edge.name as usize]) {
+    let of_vehicles = || raw.edges.iter().filter(|edge| kept.edges[edge.name as usize]);
+    columns.edges.reserve_exact(of_vehicles().count());
+    columns.lanes.reserve_exact(of_vehicles().map(|edge| edge.lanes.len()).sum());
+    for edge in of_vehicles() {
         let lanes = &mut lanes[edge.lanes.clone()];
         columns.add_edge(raw, edge, lanes, &ends, findings);
     }
@@ -158,7 +161,7 @@ impl Columns {
                 change_right: lane.change_right,
                 shape: Polyline::new(std::mem::take(&mut lane.shape)),
                 links: 0..0,
-                incoming: Vec::new(),
+                incoming: 0..0,
                 conflicts: 0..0,
             });
         }

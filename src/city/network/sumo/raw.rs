@@ -400,19 +400,16 @@ fn read_shape(element: &Element<'_>, findings: &mut Findings) -> Option<Vec<Poin
         (x.is_finite() && y.is_finite()).then(|| Point::new(x, y))
     };
     let room = 1 + text.bytes().filter(|&byte| byte == b' ').count();
-    let mut points = Some(Vec::with_capacity(room));
+    let mut points = Vec::with_capacity(room);
     for word in text.split_ascii_whitespace() {
         let Some(point) = point(word) else {
-            points = None;
-            break;
+            let name = element.get("id").unwrap_or("?");
+            findings.problem(element.problem(format!("the shape of '{name}' is not a list of points 'x,y'")));
+            return None;
         };
-        points.iter_mut().for_each(|points| points.push(point));
+        points.push(point);
     }
-    if points.is_none() {
-        let name = element.get("id").unwrap_or("?");
-        findings.problem(element.problem(format!("the shape of '{name}' is not a list of points 'x,y'")));
-    }
-    points
+    Some(points)
 }
 
 fn read_location(element: &Element<'_>, findings: &mut Findings) -> Projection {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::city::network::{Aspect, JunctionKind, Lane, Link, Projection, RightOfWay, SignalControl, Turn};
 use crate::primitives::SimDuration;
-use crate::primitives::ids::LinkId;
+use crate::primitives::ids::{LaneId, LinkId};
 use crate::primitives::random::{Purpose, Seed};
 use crate::primitives::text::Place;
 
@@ -151,8 +151,8 @@ fn a_junction_keeps_its_lanes_turns_and_place() {
 fn lanes_are_reached_only_by_what_leads_onto_them() {
     let network = network(T_JUNCTION);
     for (i, link) in network.links.iter().enumerate() {
-        let entered = network.lane(network.lane_after(LinkId::new(i)));
-        assert!(entered.incoming.contains(&LinkId::new(i)));
+        let entered = network.lane_after(LinkId::new(i));
+        assert!(network.incoming(entered).contains(&LinkId::new(i)));
         assert!(network.lane(link.from).link_ids().any(|id| id.index() == i));
         assert!(!network.edge_of(link.to).is_internal(), "a link names the road it ends on");
     }

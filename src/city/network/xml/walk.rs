@@ -224,7 +224,7 @@ impl<'s> Scan<'s> {
         let empty = inside.ends_with('/');
         if wanted {
             let inside = inside.strip_suffix('/').unwrap_or(inside);
-            self.unusual_attributes(inside, element, findings)?;
+            Self::unusual_attributes(inside, element, findings)?;
         }
         Ok(empty)
     }
@@ -278,12 +278,7 @@ impl<'s> Scan<'s> {
     }
 
     /// The attributes of a tag with something unusual in it, with what is wrong with them.
-    fn unusual_attributes(
-        &self,
-        inside: &'s str,
-        element: &mut Element<'s>,
-        findings: &mut Findings,
-    ) -> Result<(), Fault> {
+    fn unusual_attributes(inside: &'s str, element: &mut Element<'s>, findings: &mut Findings) -> Result<(), Fault> {
         for (attribute, number) in Attributes::new(inside, element.name.len()).zip(0_usize..) {
             if number == ATTRIBUTES_MAX {
                 let message = format!("<{}> has more than {ATTRIBUTES_MAX} attributes", element.name);
