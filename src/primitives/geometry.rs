@@ -104,20 +104,21 @@ impl Polyline {
 
     /// The first crossing of two chains: offsets along this one and along the other [m].
     pub fn crossing(&self, other: &Self) -> Option<(f64, f64)> {
-        let mut along = 0.0;
-        for a in self.points.windows(2) {
-            let length_a = (a[1] - a[0]).norm();
-            let mut along_other = 0.0;
-            for b in other.points.windows(2) {
-                let length_b = (b[1] - b[0]).norm();
+        for (i, a) in self.points.windows(2).enumerate() {
+            for (j, b) in other.points.windows(2).enumerate() {
                 if let Some((s, t)) = segment_crossing(a[0], a[1], b[0], b[1]) {
-                    return Some((along + s * length_a, along_other + t * length_b));
+                    // Most chains that are asked do not cross, so lengths are measured only here.
+                    let (before, before_other) = (self.length_before(i), other.length_before(j));
+                    return Some((before + s * (a[1] - a[0]).norm(), before_other + t * (b[1] - b[0]).norm()));
                 }
-                along_other += length_b;
             }
-            along += length_a;
         }
         None
+    }
+
+    /// Length of the chain up to a point [m].
+    fn length_before(&self, point: usize) -> f64 {
+        self.points[..=point].windows(2).fold(0.0, |along, pair| along + (pair[1] - pair[0]).norm())
     }
 
     /// The offset along the chain nearest to `point`, and the distance to it [m].
