@@ -39,13 +39,14 @@ impl Controller {
     /// The controller of a signal in the phase that `now` falls into; none for a signal without a program.
     pub(crate) fn new(network: &Network, signal: &Signal, now: SimTime) -> Option<Self> {
         let program = signal.programs.last()?.clone();
-        if program.phases.is_empty() || cycle(&program) <= SimDuration::ZERO {
+        let of_rails = matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. });
+        if of_rails || program.phases.is_empty() || cycle(&program) <= SimDuration::ZERO {
             return None;
         }
         let links: Vec<Vec<u32>> = signal.links.iter().map(|l| l.iter().map(|id| id.raw()).collect()).collect();
         let (phase, into) = phase_at(&program, now);
         let detectors = match program.control {
-            SignalControl::FixedTime => Vec::new(),
+            SignalControl::FixedTime | SignalControl::Block | SignalControl::LevelCrossing { .. } => Vec::new(),
             SignalControl::Actuated { detector_gap, .. } => place_detectors(network, signal, detector_gap),
         };
         Some(Self { program, links, phase, since: now - into, detectors })
@@ -61,7 +62,7 @@ impl Controller {
         let phase = &self.program.phases[self.phase];
         match self.program.control {
             SignalControl::Actuated { .. } if self.is_extensible() => self.since + phase.duration_min,
-            SignalControl::FixedTime | SignalControl::Actuated { .. } => self.since + phase.duration,
+            _ => self.since + phase.duration,
         }
     }
 

@@ -10,12 +10,15 @@ use crate::primitives::random::{Purpose, Seed};
 
 use super::body::{Body, KindFacts};
 use super::facts::NONE;
+use super::rail::may_set_out;
 use super::road::Road;
 
 /// Kept from the very start of a lane when a vehicle starts with its back there [m].
 const BASE_EPS: f64 = 0.1;
 /// A lane that can be followed this far counts as good as any for starting on [m].
 const BEST_LANE_FAR: f64 = 3000.0;
+/// Kept from the very end of a lane [m].
+const END_EPS: f64 = 1e-6;
 /// How often a place drawn by chance is tried before the vehicle waits another step.
 const RANDOM_TRIES: u64 = 10;
 
@@ -154,6 +157,9 @@ fn enter(
         return Err(lane);
     }
     let kind = road.kind(body);
+    if kind.class.is_rail() && !may_set_out(road, lane, body.itinerary, body.id) {
+        return Err(lane);
+    }
     let length = road.facts.lane(lane).length;
     let wished = road.wished_speed(body, lane);
     let (speed, fixed) = match departure.speed {
@@ -196,6 +202,8 @@ fn enter(
         }
     }
     for pos in places {
+        // On the very end it would count as past it.
+        let pos = pos.min(length - END_EPS);
         if let Some(speed) = fits(road, lane, body, pos, speed, fixed) {
             body.pos = pos;
             body.speed = speed;
