@@ -272,8 +272,12 @@ pub enum SignalControl {
     Actuated {
         /// The longest gap that still extends a green [s].
         gap_max: SimDuration,
-        /// How far before the stop line a detector lies, in travel time at the limit [s].
+        /// How far before the stop line a detector lies at most, in travel time at the limit [s].
         detector_gap: SimDuration,
+        /// Headway of a discharging queue; a detector lies no farther back than the queue that the shortest green clears [s].
+        passing_time: SimDuration,
+        /// Time without green after which waiting vehicles come before all others, where a phase has several that may follow [s].
+        inactive_after: SimDuration,
     },
     /// A railway signal: green for a train while the block up to the next such signal is free and nobody else's.
     Block,

@@ -5,6 +5,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
+pub(crate) mod actuation;
 pub(crate) mod emergency;
 pub(crate) mod rail;
 pub(crate) mod sensors;

@@ -16,6 +16,10 @@ const GAP_MAX: f64 = 3.0;
 /// Travel time from detector to stop line where the program does not say [s] (SUMO).
 const DETECTOR_GAP: f64 = 2.0;
 
+/// Headway of a discharging queue where the program does not say [s] (SUMO).
+const PASSING_TIME: f64 = 1.9;
+/// Time without green after which a detector comes first where the program does not say [s] (SUMO).
+const INACTIVE_AFTER: f64 = 180.0;
 /// Least time until a train arrives for a level crossing to stay open, beyond its closing time [s] (SUMO).
 const CROSSING_TIME_GAP: f64 = 15.0;
 /// How long a level crossing stays closed behind a train [s] (SUMO).
@@ -85,6 +89,8 @@ struct Current {
     rail: bool,
     gap_max: SimDuration,
     detector_gap: SimDuration,
+    passing_time: SimDuration,
+    inactive_after: SimDuration,
 }
 
 impl ProgramReader {
@@ -104,7 +110,8 @@ impl ProgramReader {
         let mut current = self.current.take()?;
         let (gap_max, detector_gap) = (current.gap_max, current.detector_gap);
         if current.actuated {
-            current.program.control = SignalControl::Actuated { gap_max, detector_gap };
+            let (passing_time, inactive_after) = (current.passing_time, current.inactive_after);
+            current.program.control = SignalControl::Actuated { gap_max, detector_gap, passing_time, inactive_after };
         }
         let phases = &current.program.phases;
         let problem = if phases.is_empty() {
@@ -158,6 +165,8 @@ fn begin(element: &Element<'_>, findings: &mut Findings) -> Option<Current> {
         rail: rail.is_some(),
         gap_max: SimDuration::seconds(GAP_MAX),
         detector_gap: SimDuration::seconds(DETECTOR_GAP),
+        passing_time: SimDuration::seconds(PASSING_TIME),
+        inactive_after: SimDuration::seconds(INACTIVE_AFTER),
     })
 }
 
@@ -187,6 +196,8 @@ impl Current {
         match key {
             "max-gap" => seconds(&mut self.gap_max),
             "detector-gap" => seconds(&mut self.detector_gap),
+            "passing-time" => seconds(&mut self.passing_time),
+            "inactive-threshold" => seconds(&mut self.inactive_after),
             _ if self.actuated && !QUIET.contains(&key) => {
                 findings.unsupported(format!("signal parameter '{key}'"), 1);
             }
