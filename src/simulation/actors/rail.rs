@@ -134,9 +134,8 @@ impl LevelCrossing {
             Stage::Open if near => (Stage::Closing, self.closing),
             Stage::Open => (Stage::Open, step),
             Stage::Closing => (Stage::Closed, step.max(closed_for)),
-            Stage::Closed if near => (Stage::Closed, closed_for),
+            Stage::Closed | Stage::Opening if near => (Stage::Closed, closed_for),
             Stage::Closed => (Stage::Opening, self.opening),
-            Stage::Opening if near => (Stage::Closed, closed_for),
             Stage::Opening => (Stage::Open, self.green_min),
         };
         let changed = stage != self.stage;
