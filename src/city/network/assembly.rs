@@ -64,6 +64,7 @@ pub fn assemble(mut parts: NetworkParts) -> Network {
         projection: parts.projection,
         left_hand: parts.left_hand,
         roundabouts: std::collections::BTreeSet::new(),
+        single_tracks: std::collections::BTreeMap::new(),
     }
 }
 

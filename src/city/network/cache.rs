@@ -20,7 +20,7 @@ use super::xml::{SIZE_MAX, Source, read_bytes};
 use crate::primitives::text::{Findings, Place};
 
 /// What every file of the cache begins with; the digit is the version of the form.
-const MAGIC: &[u8; 8] = b"ctwinet1";
+const MAGIC: &[u8; 8] = b"ctwinet2";
 /// Smallest source worth keeping [bytes]; anything below is read in a few milliseconds.
 const SOURCE_MIN: u64 = 256 << 10;
 /// Bytes before the columns: the magic and three hashes (of the program, the source and the columns).
@@ -180,7 +180,9 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::city::network::model::SignalControl;
     use crate::city::network::sumo::tests::signalled;
+    use crate::primitives::SimDuration;
 
     /// A network large enough to be kept, and a folder for the cache.
     fn city() -> (TempDir, PathBuf, NetworkCache) {
@@ -212,6 +214,31 @@ mod tests {
         assert_eq!(cache.read(&path).expect("it is kept").0, network);
         let bytes = columns::encode(&network, &left_out);
         assert_eq!(columns::encode(&again, &left_out_again), bytes, "the same bytes for the same network");
+    }
+
+    #[test]
+    fn railways_come_out_as_they_went_in() {
+        let (_folder, path, cache) = city();
+        let text = padded("")
+            .replace(r#"<edge id="ce""#, r#"<edge id="ce" bidi="ec""#)
+            .replace(r#"type="traffic_light""#, r#"type="rail_crossing""#)
+            .replace(r#"type="priority""#, r#"type="rail_signal""#);
+        fs::write(&path, text).expect("it can be written");
+        let (mut network, left_out) = cache.read(&path).expect("it is a network");
+        assert_eq!(
+            network.single_tracks.get(&network.find_edge("ce").expect("it is kept")),
+            network.find_edge("ec").as_ref()
+        );
+        assert_eq!(kept(&cache, &path).expect("it was kept").0, network);
+        let crossing = SignalControl::LevelCrossing {
+            time_gap: SimDuration::seconds(1.0),
+            opening_delay: SimDuration::seconds(2.0),
+            green_min: SimDuration::seconds(3.0),
+        };
+        for control in [SignalControl::Block, crossing] {
+            network.signals[0].programs[0].control = control;
+            assert_eq!(columns::decode(&columns::encode(&network, &left_out)).expect("it is whole").0, network);
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(super) fn street() -> Network {
         conflicts: std::sync::Arc::default(),
         edge_by_name: EdgeIndex::default(),
         roundabouts: std::collections::BTreeSet::new(),
+        single_tracks: std::collections::BTreeMap::new(),
     }
 }
 

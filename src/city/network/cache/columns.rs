@@ -4,7 +4,7 @@
 //! Reading never panics and never reserves more than the bytes at hand could fill; what does not add up is no network. Knows no
 //! file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::super::model::{
@@ -83,6 +83,10 @@ pub(super) fn encode(network: &Network, left_out: &Findings) -> Vec<u8> {
     }
     out.u8(u8::from(network.left_hand));
     out.list(&network.roundabouts, |out, edge| out.u32(edge.raw()));
+    out.list(&network.single_tracks, |out, (edge, opposite)| {
+        out.u32(edge.raw());
+        out.u32(opposite.raw());
+    });
     out.0
 }
 
@@ -107,6 +111,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Network, Findings)> {
         projection: Projection::None,
         left_hand: false,
         roundabouts: BTreeSet::new(),
+        single_tracks: BTreeMap::new(),
     };
     network.projection = match from.u8()? {
         0 => Projection::None,
@@ -115,7 +120,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(Network, Findings)> {
         _ => return None,
     };
     network.left_hand = from.flag()?;
-    network.roundabouts = from.list(4, |from| Some(EdgeId::new(from.u32()? as usize)))?.into_iter().collect();
+    network.roundabouts = from.list(4, In::edge_id)?.into_iter().collect();
+    network.single_tracks = from.list(8, |from| Some((from.edge_id()?, from.edge_id()?)))?.into_iter().collect();
     from.0.is_empty().then_some((network, left_out))
 }
 
@@ -260,10 +266,14 @@ impl Out {
         self.text(&program.name);
         match program.control {
             SignalControl::FixedTime => self.u8(0),
-            SignalControl::Actuated { gap_max, detector_gap } => {
+            SignalControl::Actuated { gap_max, detector_gap, passing_time, inactive_after } => {
                 self.u8(1);
-                self.span(gap_max);
-                self.span(detector_gap);
+                [gap_max, detector_gap, passing_time, inactive_after].into_iter().for_each(|span| self.span(span));
+            }
+            SignalControl::Block => self.u8(2),
+            SignalControl::LevelCrossing { time_gap, opening_delay, green_min } => {
+                self.u8(3);
+                [time_gap, opening_delay, green_min].into_iter().for_each(|span| self.span(span));
             }
         }
         self.span(program.offset);
@@ -363,6 +373,10 @@ impl In<'_> {
         self.list(4, |from| Some(LinkId::new(from.u32()? as usize)))
     }
 
+    fn edge_id(&mut self) -> Option<EdgeId> {
+        self.u32().map(|id| EdgeId::new(id as usize))
+    }
+
     fn lane_id(&mut self) -> Option<LaneId> {
         self.u32().map(|id| LaneId::new(id as usize))
     }
@@ -409,7 +423,7 @@ impl In<'_> {
 
     fn lane(&mut self) -> Option<Lane> {
         Some(Lane {
-            edge: EdgeId::new(self.u32()? as usize),
+            edge: self.edge_id()?,
             index: self.u32()?,
             length: self.metres()?,
             speed: Speed::metres_per_second(self.f64()?),
@@ -461,7 +475,18 @@ impl In<'_> {
         let name = self.text()?;
         let control = match self.u8()? {
             0 => SignalControl::FixedTime,
-            1 => SignalControl::Actuated { gap_max: self.span()?, detector_gap: self.span()? },
+            1 => SignalControl::Actuated {
+                gap_max: self.span()?,
+                detector_gap: self.span()?,
+                passing_time: self.span()?,
+                inactive_after: self.span()?,
+            },
+            2 => SignalControl::Block,
+            3 => SignalControl::LevelCrossing {
+                time_gap: self.span()?,
+                opening_delay: self.span()?,
+                green_min: self.span()?,
+            },
             _ => return None,
         };
         Some(SignalProgram { name, control, offset: self.span()?, phases: self.list(40, Self::phase)? })

@@ -14,9 +14,11 @@ use super::super::model::{
 };
 use super::junctions::{self, Way, Ways};
 use super::raw::{Function, NONE, RawConnection, RawEdge, RawLane, RawNetwork, RawVia, left_out_as, unknown};
+use super::signals::{rail_control, rail_program, show_heads};
 
-/// Builds the columns; what is wrong goes to the findings, and then the columns are not to be used.
-pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> NetworkParts {
+/// Builds the columns, and lists the edges that are one track with another one; what is wrong goes to the findings, and then
+/// neither is to be used.
+pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> (NetworkParts, BTreeMap<EdgeId, EdgeId>) {
     let programs = std::mem::take(&mut raw.programs);
     let mut lanes = std::mem::take(&mut raw.lanes);
     let ends = junctions::by_name(raw);
@@ -36,7 +38,8 @@ pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> Networ
     let known = columns.add_links(raw, &by_name, &kept, &signals, findings);
     let requests = order(raw, &ways, &known, &mut columns.links, findings);
     junctions::waiting_places(raw, &ways, &known, &mut columns.links);
-    NetworkParts {
+    let single_tracks = columns.single_tracks(raw);
+    let parts = NetworkParts {
         junctions: build_junctions(raw, findings),
         requests,
         edges: columns.edges,
@@ -45,7 +48,8 @@ pub(super) fn build(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> Networ
         signals: signals.all,
         projection: raw.projection.take().unwrap_or(Projection::None),
         left_hand: raw.left_hand,
-    }
+    };
+    (parts, single_tracks)
 }
 
 /// The edge of every name, by position, or [`NONE`].
@@ -180,6 +184,14 @@ impl Columns {
         });
     }
 
+    /// Edges that are the same track as another one in the other direction, of those that are kept.
+    fn single_tracks(&self, raw: &RawNetwork<'_>) -> BTreeMap<EdgeId, EdgeId> {
+        let kept = |name: u32| Some(self.by_name[name as usize]).filter(|&edge| edge != NONE);
+        let id = |edge: u32| EdgeId::new(edge as usize);
+        let pair = |edge: &RawEdge<'_>| Some((id(kept(edge.name)?), id(kept(edge.bidi?)?)));
+        raw.edges.iter().filter_map(pair).collect()
+    }
+
     /// The lane of an edge's name, or what there is instead.
     fn lane(&self, raw: &RawNetwork<'_>, edge: u32, index: u32) -> Result<LaneId, String> {
         let name = raw.edge_names.name(edge);
@@ -267,7 +279,7 @@ impl Columns {
         let signal = raw.signal.and_then(|(name, index)| {
             signals.head((network.signal_names.name(name), signals.of_name[name as usize], index), raw, findings)
         });
-        // Railway signals never stop a road vehicle here, so the way is free.
+        // A signal nobody speaks for leaves the way free.
         let unsignalled = raw.right_of_way == RightOfWay::Signal && signal.is_none();
         Some(Link {
             from,
@@ -310,13 +322,12 @@ fn internal_junction(name: &str, raw: &RawNetwork<'_>, junctions: &[Option<Junct
     None
 }
 
-/// Signals by the number of their name, and the names that govern railways.
+/// Signals by the number of their name.
 struct Signals {
     all: Vec<Signal>,
     /// How many heads the shortest program of each shows.
     heads: Vec<usize>,
     of_name: Vec<Option<SignalId>>,
-    of_railways: BTreeSet<String>,
 }
 
 impl Signals {
@@ -327,10 +338,8 @@ impl Signals {
         findings: &mut Findings,
     ) -> Option<(SignalId, u32)> {
         let Some(id) = id else {
-            if !self.of_railways.contains(name) {
-                let message = format!("a connection obeys an unknown signal '{name}'");
-                complain(&raw.place, message, name, self.all.iter().map(|signal| signal.name.as_str()), findings);
-            }
+            let message = format!("a connection obeys an unknown signal '{name}'");
+            complain(&raw.place, message, name, self.all.iter().map(|signal| signal.name.as_str()), findings);
             return None;
         };
         if index as usize >= self.heads[id.index()] {
@@ -348,13 +357,11 @@ fn gather_signals(
     findings: &mut Findings,
 ) -> Signals {
     let mut all: Vec<Signal> = Vec::new();
-    let mut heads = Vec::new();
     let mut by_name: BTreeMap<String, SignalId> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for (name, program, place) in programs {
         let id = *by_name.entry(name).or_insert_with_key(|name| {
             all.push(Signal { name: name.clone(), programs: Vec::new(), links: Vec::new() });
-            heads.push(usize::MAX);
             SignalId::new(all.len() - 1)
         });
         let signal = &mut all[id.index()];
@@ -362,18 +369,30 @@ fn gather_signals(
             let message = format!("signal '{}' has two programs '{}'", signal.name, program.name);
             findings.problem(Problem::new(place, message));
         }
-        heads[id.index()] = heads[id.index()].min(program.phases[0].aspects.len());
         signal.programs.push(program);
     }
+    // Signals of railways need no program in the file; how many heads they have only the connections say.
+    for junction in &raw.junctions {
+        let Some(control) = rail_control(&junction.kind) else { continue };
+        by_name.entry(junction.name.to_string()).or_insert_with_key(|name| {
+            let programs = vec![rail_program("0".to_string(), control)];
+            all.push(Signal { name: name.clone(), programs, links: Vec::new() });
+            SignalId::new(all.len() - 1)
+        });
+    }
     let numbers = (0..NONE).take(raw.signal_names.len());
-    let of_name = numbers.map(|number| by_name.get(raw.signal_names.name(number)).copied()).collect();
-    let of_railways = raw
-        .junctions
-        .iter()
-        .filter(|junction| matches!(junction.kind.as_ref(), "rail_signal" | "rail_crossing"))
-        .map(|junction| junction.name.to_string())
-        .collect();
-    Signals { all, heads, of_name, of_railways }
+    let of_name: Vec<_> = numbers.map(|number| by_name.get(raw.signal_names.name(number)).copied()).collect();
+    for (name, index) in raw.connections.iter().filter_map(|connection| connection.signal) {
+        let heads = index as usize + 1;
+        if let Some(id) = of_name[name as usize]
+            && heads <= junctions::ROWS_MAX
+        {
+            all[id.index()].programs.iter_mut().for_each(|program| show_heads(program, heads));
+        }
+    }
+    let shortest = |signal: &Signal| signal.programs.iter().map(|program| program.phases[0].aspects.len()).min();
+    let heads = all.iter().map(|signal| shortest(signal).unwrap_or(0)).collect();
+    Signals { all, heads, of_name }
 }
 
 fn order(

@@ -10,8 +10,8 @@ use super::super::assembly::RequestRow;
 use super::super::model::{JunctionKind, Link};
 use super::raw::{RawJunction, RawNetwork, RawVia, split_lane};
 
-/// The most rows of a matrix, which grows with their square; SUMO itself stops at 256.
-const ROWS_MAX: usize = 1024;
+/// The most rows of a matrix, which grows with their square, and heads of a signal that trains operate; SUMO itself stops at 256.
+pub(super) const ROWS_MAX: usize = 1024;
 
 /// What the reader knows of a connection: the link it became, and whether it has a row.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! SUMO's road networks (`.net.xml`, plain or gzip) as a [`Network`].
 //!
 //! Reads in two rounds: `raw` gathers elements with their lines, the others resolve names and build the columns. What only
-//! trains, ships or people on foot use is left out and counted. Knows no demand.
+//! ships or people on foot use is left out and counted. Knows no demand.
 
 mod build;
 mod junctions;
@@ -39,7 +39,7 @@ pub(crate) fn read_source(source: &Source) -> Result<(Network, Findings), Findin
     if !findings.is_ok() {
         return Err(findings);
     }
-    let parts = build::build(&mut raw, &mut findings);
+    let (parts, single_tracks) = build::build(&mut raw, &mut findings);
     if !findings.is_ok() {
         return Err(findings);
     }
@@ -47,6 +47,7 @@ pub(crate) fn read_source(source: &Source) -> Result<(Network, Findings), Findin
     drop(raw);
     let mut network = assemble(parts);
     network.roundabouts = roundabouts.iter().filter_map(|name| network.find_edge(name)).collect();
+    network.single_tracks = single_tracks;
     Ok((network, findings))
 }
 

@@ -73,6 +73,8 @@ pub(super) struct RawEdge<'s> {
     pub(super) priority: i32,
     pub(super) street: Option<Cow<'s, str>>,
     pub(super) road_type: Option<Cow<'s, str>>,
+    /// The edge that is the same track in the other direction: its number in [`RawNetwork::edge_names`].
+    pub(super) bidi: Option<u32>,
     /// Positions in [`RawNetwork::lanes`].
     pub(super) lanes: Range<usize>,
 }
@@ -82,7 +84,7 @@ pub(super) struct RawLane {
     pub(super) allowed: ClassSet,
     pub(super) change_left: ClassSet,
     pub(super) change_right: ClassSet,
-    /// Whether any vehicle may use it.
+    /// Whether somebody drives on it, on wheels or on rails.
     pub(super) for_vehicles: bool,
     pub(super) speed: f64,
     pub(super) length: f64,
@@ -243,6 +245,7 @@ impl<'s> RawNetwork<'s> {
         if priority.is_none() {
             findings.problem(element.problem(format!("the priority of edge '{name}' is not a whole number")));
         }
+        let bidi = element.text("bidi").filter(|other| !other.is_empty());
         let mut end = |attribute: &str| element.text(attribute).map(|name| self.junction_names.intern(name));
         self.edges.push(RawEdge {
             place: element.place(),
@@ -253,6 +256,7 @@ impl<'s> RawNetwork<'s> {
             priority: priority.unwrap_or(-1),
             street: element.text("name").filter(|street| !street.trim().is_empty()),
             road_type: element.text("type").filter(|kind| !kind.is_empty()),
+            bidi: bidi.map(|other| self.edge_names.intern(other)),
             lanes: self.lanes.len()..self.lanes.len(),
         });
     }
@@ -350,7 +354,7 @@ fn read_lane(element: &Element<'_>, findings: &mut Findings) -> Option<RawLane> 
         allowed,
         change_left,
         change_right,
-        for_vehicles: allowed.any_on_road(),
+        for_vehicles: is_driven(allowed),
         speed: speed?,
         length: length?.max(LANE_LENGTH_MIN),
         width: width?,
@@ -460,9 +464,12 @@ pub(super) fn left_out_as(function: Function, lanes: &[RawLane]) -> Option<&'sta
         "footways"
     } else if lanes.iter().all(|lane| lane.allowed.is_empty()) {
         "edges closed to everybody"
-    } else if on_foot(VehicleClass::Ship) {
-        "waterways"
     } else {
-        "railways"
+        "waterways and airways"
     })
+}
+
+/// Whether somebody drives on a lane, on wheels or on rails.
+fn is_driven(allowed: ClassSet) -> bool {
+    allowed.any_on_road() || allowed.any_on_rail()
 }
