@@ -10,6 +10,7 @@ mod emergency;
 pub mod kernel;
 mod laws;
 mod ledger;
+mod movement;
 pub mod outcome;
 mod sensing;
 mod step;

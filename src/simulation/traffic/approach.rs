@@ -7,6 +7,7 @@
 
 use super::body::KindFacts;
 use super::facts::RoadFacts;
+use super::grouped::Grouped;
 use super::heads::{Heads, LinkState};
 
 /// Least time between a driver and the one it yields to [s].
@@ -47,41 +48,55 @@ pub(crate) struct Approach {
 /// The announcements at every link.
 #[derive(Debug)]
 pub(crate) struct Approaches {
-    by_link: Vec<Vec<Approach>>,
-    touched: Vec<u32>,
+    at: Grouped<Approach>,
+    /// Announcements to come with the next [`Self::publish`], behind everybody else's.
+    late: Vec<(u32, Approach)>,
     /// Links at which somebody with siren has announced itself.
     sirens: Vec<u32>,
 }
 
 impl Approaches {
     pub(crate) fn new(links: usize) -> Self {
-        Self { by_link: vec![Vec::new(); links], touched: Vec::new(), sirens: Vec::new() }
+        Self { at: Grouped::new(links), late: Vec::new(), sirens: Vec::new() }
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        for link in self.touched.drain(..) {
-            self.by_link[link as usize].clear();
-        }
-        self.sirens.clear();
-    }
-
-    /// Takes an announcement.
+    /// Takes an announcement; it is heard from the next [`Self::publish`] on.
     pub(crate) fn announce(&mut self, link: u32, approach: Approach) {
-        if approach.siren && !self.sirens.contains(&link) {
-            self.sirens.push(link);
+        self.late.push((link, approach));
+    }
+
+    /// Forgets all older announcements and lets everybody hear those of the sources, in their order, and then the single ones.
+    /// `loud` tells whether anybody among the sources drives with siren.
+    pub(crate) fn publish<'a>(
+        &mut self,
+        loud: bool,
+        sources: impl DoubleEndedIterator<Item = &'a [(u32, Approach)]> + Clone,
+    ) {
+        let Self { at, late, sirens } = self;
+        let single: &[(u32, Approach)] = late;
+        let all = sources.map(|source| source).chain(std::iter::once(single));
+        sirens.clear();
+        if loud || !late.is_empty() {
+            for &(link, _) in all.clone().flatten().filter(|(_, approach)| approach.siren) {
+                if !sirens.contains(&link) {
+                    sirens.push(link);
+                }
+            }
         }
-        let list = &mut self.by_link[link as usize];
-        if list.is_empty() {
-            self.touched.push(link);
-        }
-        list.push(approach);
+        at.refill(all);
+        late.clear();
     }
 
     /// Everybody who announced themselves at a link.
     #[inline]
     pub(crate) fn at(&self, link: u32) -> &[Approach] {
-        &self.by_link[link as usize]
+        &self.at[link as usize]
+    }
+
+    /// Whether anybody has announced itself at a link.
+    #[inline]
+    pub(crate) fn has(&self, link: u32) -> bool {
+        self.at.has(link)
     }
 
     /// Links at which somebody with siren has announced itself.

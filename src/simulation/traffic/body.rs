@@ -77,15 +77,18 @@ impl KindFacts {
     }
 }
 
-/// A vehicle on the road.
+/// A vehicle on the road. What others see of it, and what every step reads, lies in its first cache line.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct Body {
     /// Front, from the start of its lane [m].
     pub pos: f64,
     /// Speed [m/s].
     pub speed: f64,
-    /// Acceleration in the last step [m/s²].
-    pub accel: f64,
+    /// How long it has been standing without a break [s]; planned stops do not count.
+    pub waiting: f64,
+    /// Wished speed over the limit.
+    pub speed_factor: f64,
     /// Who: the row of the demand, or a block behind the last row.
     pub id: u32,
     pub kind: u32,
@@ -93,36 +96,8 @@ pub(crate) struct Body {
     pub itinerary: u32,
     /// The edge of its route it is on, or has just left while on a junction.
     pub leg: u32,
-    /// Wished speed over the limit.
-    pub speed_factor: f64,
-    /// How long it has been standing without a break [s]; planned stops do not count.
-    pub waiting: f64,
-    /// Standing time over the trip [s].
-    pub waiting_total: f64,
-    /// Time lost over the trip [s].
-    pub time_loss: f64,
-    /// Distance driven [m].
-    pub travelled: f64,
-    /// Time spent at planned stops [s].
-    pub stop_time: f64,
-    /// When it entered the junction it is on; infinite elsewhere [s].
-    pub entered_junction: f64,
-    /// The same, never renewed while it waits inside [s].
-    pub entered_first: f64,
-    /// When it passed the last point where it had to yield; infinite before [s].
-    pub entered_conflict: f64,
-    /// Lane-changing mood: what faster lanes would have gained lately.
-    pub speed_gain: f64,
-    /// Lane-changing mood: how long the kerb side has been free.
-    pub keep_right: f64,
-    /// Upper bound on the next speed that a lane change asks for [m/s].
-    pub lc_speed_max: f64,
-    /// How much further the look-ahead for route lanes currently reaches [m/s].
-    pub look_ahead_speed: f64,
-    /// Halts so far.
-    pub waiting_count: u32,
-    /// Index of its next planned stop among its stops.
-    pub next_stop: u32,
+    /// Acceleration in the last step [m/s²].
+    pub accel: f64,
     /// What it is doing about its next stop.
     pub halt: Halt,
     /// On which side somebody would like it to go (lane steps: -1 right, 1 left), or 0.
@@ -133,7 +108,33 @@ pub(crate) struct Body {
     pub siren: bool,
     /// How many lanes behind the front its tail has to be looked for on.
     pub trail_len: u8,
-    /// Those lanes, nearest first.
+    /// Standing time over the trip [s].
+    pub waiting_total: f64,
+    /// Time lost over the trip [s].
+    pub time_loss: f64,
+    /// Distance driven [m].
+    pub travelled: f64,
+    /// Upper bound on the next speed that a lane change asks for [m/s].
+    pub lc_speed_max: f64,
+    /// Lane-changing mood: what faster lanes would have gained lately.
+    pub speed_gain: f64,
+    /// Lane-changing mood: how long the kerb side has been free.
+    pub keep_right: f64,
+    /// How much further the look-ahead for route lanes currently reaches [m/s].
+    pub look_ahead_speed: f64,
+    /// When it entered the junction it is on; infinite elsewhere [s].
+    pub entered_junction: f64,
+    /// The same, never renewed while it waits inside [s].
+    pub entered_first: f64,
+    /// When it passed the last point where it had to yield; infinite before [s].
+    pub entered_conflict: f64,
+    /// Time spent at planned stops [s].
+    pub stop_time: f64,
+    /// Halts so far.
+    pub waiting_count: u32,
+    /// Index of its next planned stop among its stops.
+    pub next_stop: u32,
+    /// Those lanes its tail is to be looked for on, nearest first.
     pub trail: [u32; TRAIL_MAX],
 }
 

@@ -9,8 +9,9 @@ use crate::primitives::ids::EdgeId;
 /// "No such lane or link".
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// A lane.
+/// A lane. What the look-ahead reads comes first and lies in one cache line.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct LaneFacts {
     /// Length [m].
     pub length: f64,
@@ -20,8 +21,6 @@ pub(crate) struct LaneFacts {
     pub edge: u32,
     /// Its place on the edge, 0 at the kerb.
     pub index: u32,
-    /// Whether it crosses a junction.
-    pub internal: bool,
     /// First link at its end.
     pub first_link: u32,
     /// How many links it has.
@@ -34,22 +33,25 @@ pub(crate) struct LaneFacts {
     pub before: u32,
     /// Its conflicts: first and one past the last in [`RoadFacts::conflicts`].
     pub conflicts: (u32, u32),
-    /// Who may use it.
-    pub allowed: ClassSet,
+    /// Lanes right before it (internal lanes where there are some): first and one past the last in [`RoadFacts::feeders`].
+    pub feeders: (u32, u32),
+    /// Whether it crosses a junction.
+    pub internal: bool,
     /// Neighbour to the left, or [`NONE`].
     pub left: u32,
     /// Neighbour to the right, or [`NONE`].
     pub right: u32,
-    /// Lanes right before it (internal lanes where there are some): first and one past the last in [`RoadFacts::feeders`].
-    pub feeders: (u32, u32),
+    /// Who may use it.
+    pub allowed: ClassSet,
     /// Who may leave it to the left.
     pub change_left: ClassSet,
     /// Who may leave it to the right.
     pub change_right: ClassSet,
 }
 
-/// A link.
+/// A link, in one cache line.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -107,6 +109,10 @@ pub(crate) struct RoadFacts {
     pub lanes: Vec<LaneFacts>,
     pub links: Vec<LinkFacts>,
     pub conflicts: Vec<ConflictFacts>,
+    /// The other lane of each conflict once more, for whoever looks only whether anybody is there.
+    foe_lanes: Vec<u32>,
+    /// The link by which the other path of each conflict enters; [`NONE`] where both begin on the same lane.
+    foe_entries: Vec<u32>,
     pub yields: Vec<u32>,
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
@@ -122,6 +128,8 @@ impl RoadFacts {
             lanes: Vec::with_capacity(network.lanes.len()),
             links: Vec::with_capacity(network.links.len()),
             conflicts: Vec::new(),
+            foe_lanes: Vec::new(),
+            foe_entries: Vec::new(),
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
@@ -133,6 +141,8 @@ impl RoadFacts {
         for lane in &network.lanes {
             facts.push_lane(network, lane);
         }
+        facts.foe_lanes = facts.conflicts.iter().map(|c| c.foe_lane).collect();
+        facts.foe_entries = facts.conflicts.iter().map(|c| if c.diverges { NONE } else { c.foe_entry }).collect();
         facts.trace_paths();
         facts.list_feeders();
         facts
@@ -263,6 +273,16 @@ impl RoadFacts {
 
     pub(crate) fn conflicts(&self, lane: &LaneFacts) -> &[ConflictFacts] {
         &self.conflicts[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
+    }
+
+    /// The other lanes of its conflicts, in the same order.
+    pub(crate) fn foe_lanes(&self, lane: &LaneFacts) -> &[u32] {
+        &self.foe_lanes[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
+    }
+
+    /// The links by which the other paths enter, in the same order; [`NONE`] where both begin on the same lane.
+    pub(crate) fn foe_entries(&self, lane: &LaneFacts) -> &[u32] {
+        &self.foe_entries[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
     }
 }
 

@@ -46,10 +46,8 @@ struct Meeting<'a> {
 pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: &mut bool, items: &mut [PlanItem]) {
     let road = look.road;
     let lane = road.facts.lane(link.from);
-    for conflict in road.facts.conflicts(lane) {
-        if road.lanes[conflict.foe_lane as usize].is_empty() && road.tails[conflict.foe_lane as usize].is_empty() {
-            continue;
-        }
+    let conflicts = road.facts.conflicts(lane);
+    for (conflict, _) in conflicts.iter().zip(road.facts.foe_lanes(lane)).filter(|(_, foe)| road.is_visited(**foe)) {
         let distance = look.seen - lane.length + conflict.start;
         if distance + conflict.size < 0.0 && !conflict.merges {
             continue;

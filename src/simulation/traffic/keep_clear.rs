@@ -54,7 +54,11 @@ fn measure_room(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) -> bool {
         }
         let link = road.facts.link(item.link);
         if link.via != NONE {
-            let inside: f64 = road.lanes[link.via as usize].iter().map(|b| road.kind(b).room()).sum();
+            let inside: f64 = if road.is_occupied(link.via) {
+                road.lanes[link.via as usize].iter().map(|b| road.kind(b).room()).sum()
+            } else {
+                0.0
+            };
             room -= inside;
             if link.via == look.lane {
                 room += kind.room();
@@ -64,7 +68,7 @@ fn measure_room(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) -> bool {
             continue;
         }
         let lane = &road.lanes[link.to as usize];
-        if lane.is_empty() && road.tails[link.to as usize].is_empty() {
+        if !road.is_visited(link.to) || (lane.is_empty() && road.tails[link.to as usize].is_empty()) {
             room += road.facts.lane(link.to).length;
         } else {
             met_vehicle = true;
@@ -147,10 +151,7 @@ fn somebody_waits(look: &Look<'_>, link: u32) -> bool {
     let road = look.road;
     let link = road.facts.link(link);
     if link.via == NONE {
-        return road.facts.yields(link).iter().any(|&foe| !road.approaches.at(foe).is_empty());
+        return road.facts.yields(link).iter().any(|&foe| road.approaches.has(foe));
     }
-    road.facts
-        .conflicts(road.facts.lane(link.via))
-        .iter()
-        .any(|c| !c.diverges && !road.approaches.at(c.foe_entry).is_empty())
+    road.facts.foe_entries(road.facts.lane(link.via)).iter().any(|&foe| foe != NONE && road.approaches.has(foe))
 }

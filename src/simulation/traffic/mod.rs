@@ -22,6 +22,7 @@ pub(crate) mod crossing;
 pub(crate) mod drive;
 pub(crate) mod facts;
 pub(crate) mod following;
+pub(crate) mod grouped;
 pub(crate) mod guide;
 pub(crate) mod heads;
 pub(crate) mod insertion;
