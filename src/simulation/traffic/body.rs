@@ -102,6 +102,10 @@ pub(crate) struct Body {
     pub halt: Halt,
     /// On which side somebody would like it to go (lane steps: -1 right, 1 left), or 0.
     pub lc_asked: i8,
+    /// Which sides it wanted to go to in this step and could not, see [`super::lane_change`].
+    pub lc_wants: u8,
+    /// Whether it makes haste (1) or holds back a little (-1) in its next step for a lane change.
+    pub lc_pace: i8,
     /// Whether it decided to wait before the next link.
     pub waits_at_link: bool,
     /// Whether it drives with blue light and siren.
@@ -179,6 +183,8 @@ impl Body {
             next_stop: 0,
             halt: Halt::None,
             lc_asked: 0,
+            lc_wants: 0,
+            lc_pace: 0,
             waits_at_link: false,
             siren: false,
             trail_len: 0,

@@ -60,8 +60,9 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     let min = (old - kind.decel * dt).max(0.0).min(verdict.safe.max(emergency_min));
     let max = wished.min(kind.speed_next_max(old, dt)).min(verdict.safe).max(min);
     let dawdled = (max - dawdle(kind, max, dt, body.id, step)).max(min);
-    let mut next = dawdled.min(body.lc_speed_max).max(min);
+    let mut next = adapt_to_change(body, min, dawdled, max);
     body.lc_speed_max = f64::INFINITY;
+    body.lc_pace = 0;
     if next > 0.0 {
         next = next.max(verdict.at_least.min(kind.speed_next_max(old, dt)));
     }
@@ -75,6 +76,19 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
         body.halt = Halt::Reached;
         tally.stops_reached += 1;
+    }
+}
+
+/// The speed that goes along with the driver's own or others' wish to change lanes [m/s]: what it was advised, or half way from
+/// the intended speed to the extreme.
+fn adapt_to_change(body: &Body, min: f64, intended: f64, max: f64) -> f64 {
+    if body.lc_speed_max <= max {
+        return intended.min(body.lc_speed_max).max(min);
+    }
+    match body.lc_pace {
+        1 => 0.5 * (max + intended),
+        -1 => 0.5 * (min + intended),
+        _ => intended,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Built once from [`Network`]; afterwards no inner loop touches a name, a shape or a nested vector.
 
-use crate::city::network::Network;
+use crate::city::network::{Network, RightOfWay};
 use crate::primitives::ClassSet;
 use crate::primitives::ids::EdgeId;
 
@@ -69,6 +69,8 @@ pub(crate) struct LinkFacts {
     pub yields: (u32, u32),
     /// From how far away crossing traffic is seen [m].
     pub visibility: f64,
+    /// Whether it has priority, or a signal that may give it.
+    pub major: bool,
     /// Whether it begins on an internal lane.
     pub from_internal: bool,
     /// Whether a vehicle may enter and wait inside.
@@ -163,6 +165,7 @@ impl RoadFacts {
             entry: NONE,
             yields: (count(first), count(self.yields.len())),
             visibility: link.visibility.as_metres(),
+            major: link.signal.is_some() || matches!(link.right_of_way, RightOfWay::Major | RightOfWay::Zipper),
             from_internal,
             may_wait_inside: link.may_wait_inside,
             keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
