@@ -19,7 +19,7 @@ use crate::telemetry::{DeviceId, Emission, Fate, Reading, Record};
 const EVERY: SimDuration = SimDuration::milliseconds(5_000);
 
 /// What the control room tells, and how much it has told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ControlRoom {
     earth: Earth,
     midnight: Timestamp,
@@ -34,7 +34,7 @@ pub(crate) struct ControlRoom {
 }
 
 /// An incident as the control room has it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct IncidentCard {
     kind: IncidentKind,
     edge: EdgeId,
@@ -57,7 +57,7 @@ pub(crate) struct CallCard {
     pub incident: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct HospitalCard {
     name: Text,
     at: (f64, f64),

@@ -45,7 +45,7 @@ pub(crate) struct Clockwork {
 }
 
 /// Those who are not on the road: due later, waiting for room, lifted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Gate {
     pub demand: std::sync::Arc<Demand>,
     pub departures: Vec<Departure>,
@@ -64,7 +64,7 @@ pub(crate) struct Gate {
 }
 
 /// What is counted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Books {
     pub trips: Trips,
     pub meter: Meter,

@@ -12,7 +12,7 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::traffic::road::Road;
 
 /// A detector before a stop line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Detector {
     lane: u32,
     /// Where it lies [m] from the lane's start.
@@ -24,7 +24,7 @@ struct Detector {
 }
 
 /// A signal controller.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Controller {
     program: SignalProgram,
     /// Links by link index.

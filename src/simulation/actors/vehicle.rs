@@ -15,7 +15,7 @@ use crate::simulation::traffic::road::Road;
 const CLOSED: f64 = 1000.0;
 
 /// A vehicle's trip: the halts still ahead.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Itinerary {
     /// Planned stops, in order.
     pub stops: Vec<Stop>,

@@ -18,7 +18,7 @@ const TIME_GAP_ZIPPER: f64 = 16.0;
 const EQUAL_PATIENCE: f64 = 10.0;
 
 /// An announcement: a vehicle will reach a link.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approach {
     /// Who.
     pub vehicle: u32,
@@ -45,7 +45,7 @@ pub(crate) struct Approach {
 }
 
 /// The announcements at every link.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approaches {
     by_link: Vec<Vec<Approach>>,
     touched: Vec<u32>,

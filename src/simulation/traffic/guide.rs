@@ -27,7 +27,7 @@ pub(crate) struct GuideRow {
 }
 
 /// A planned stop as the guide sees it.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
 pub(crate) struct StopFacts {
     /// Which edge of the route it is on.
     pub leg: u32,
@@ -38,7 +38,7 @@ pub(crate) struct StopFacts {
 }
 
 /// One shared guide.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Itinerary {
     /// Edges of the route.
     edges: Vec<u32>,
@@ -56,7 +56,7 @@ const RING_BONUS: f64 = 80.0;
 const RING_SEEN: usize = 2;
 
 /// All guides.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Guides {
     itineraries: Vec<Itinerary>,
     rows: Vec<GuideRow>,

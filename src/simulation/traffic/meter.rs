@@ -7,7 +7,7 @@ use super::following::HALTING;
 use super::road::Road;
 
 /// The table of the roads while it is being filled.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Meter {
     table: RoadTable,
     edges: usize,

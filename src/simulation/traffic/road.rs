@@ -16,7 +16,7 @@ use super::rescue::Passing;
 const COMMITTED: f64 = 100.0;
 
 /// The tail of a vehicle whose front is on a lane farther on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tail {
     /// Who.
     pub id: u32,
@@ -53,7 +53,7 @@ pub(crate) struct Rear {
 }
 
 /// All bodies on the road and what they show each other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Road {
     pub facts: RoadFacts,
     pub kinds: Vec<KindFacts>,

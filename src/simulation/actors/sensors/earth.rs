@@ -9,7 +9,7 @@ use crate::city::network::{Network, Projection};
 use crate::primitives::{Point, Polyline};
 
 /// Where lanes lie, for those who leave and seek bays.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Geometry {
     /// Shape of each lane, and metres of shape for a metre of driving.
     pub lanes: Vec<(Polyline, f64)>,

@@ -12,7 +12,7 @@ use crate::simulation::traffic::facts::NONE;
 use crate::telemetry::field::Text;
 
 /// What devices know of a vehicle type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KindTraits {
     /// Name of its class.
     pub class: Text,
@@ -27,7 +27,7 @@ pub(crate) struct KindTraits {
 }
 
 /// Where a vehicle is on the road: lane and place in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Whereabouts {
     pub lane: u32,
     pub slot: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Whereabouts {
 }
 
 /// Where a vehicle parked at the end of its trip.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ParkedAt {
     pub lane: u32,
     pub pos: f64,
@@ -44,7 +44,7 @@ pub(crate) struct ParkedAt {
 }
 
 /// A vehicle that has just appeared on the road.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Appeared {
     pub vehicle: u32,
     pub kind: u32,
@@ -53,7 +53,7 @@ pub(crate) struct Appeared {
 }
 
 /// What there is to see.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Scene {
     /// Vehicle types, by their number.
     pub kinds: Vec<KindTraits>,

@@ -17,7 +17,7 @@ use crate::telemetry::reading::{Fix, Position};
 use crate::telemetry::{DeviceId, Emission, Fate, Fault};
 
 /// Which vehicles carry trackers, and how these work.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Fleet {
     /// Share of vehicles that carry one, 0 to 1.
     pub share: f64,
@@ -32,7 +32,7 @@ pub(crate) struct Fleet {
 }
 
 /// A tracker in a vehicle.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tracker {
     vehicle: u32,
     class: Text,
