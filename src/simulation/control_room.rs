@@ -4,6 +4,7 @@
 //! things exactly, so there is no error model; what a trainee or a broken line would make of it is not its business.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::actors::sensors::earth::Earth;
 use super::outcome::{Happened, Happening, IncidentChange, Stage, UnitInstant, UnitStatus};
@@ -24,8 +25,8 @@ pub(crate) struct ControlRoom {
     earth: Earth,
     midnight: Timestamp,
     /// Shape of every lane and the length that counts for driving [m], to say where something on it is.
-    lanes: Vec<(Polyline, f64)>,
-    roads: Vec<Text>,
+    lanes: Arc<[(Polyline, f64)]>,
+    roads: Arc<[Text]>,
     incidents: Vec<IncidentCard>,
     calls: BTreeMap<u32, CallCard>,
     units: Vec<Text>,
@@ -73,7 +74,7 @@ impl ControlRoom {
         midnight: Timestamp,
     ) -> Self {
         let earth = Earth::new(network);
-        let lanes: Vec<(Polyline, f64)> =
+        let lanes: Arc<[(Polyline, f64)]> =
             network.lanes.iter().map(|lane| (lane.shape.clone(), lane.length.as_metres())).collect();
         let on = |lane: LaneId, position: f64| earth.written(point_on(&lanes[lane.index()], position));
         let incidents = plan
@@ -108,6 +109,16 @@ impl ControlRoom {
             hospitals,
             sequences: BTreeMap::new(),
         }
+    }
+
+    /// How many records it has made of each device.
+    pub(crate) fn sequences(&self) -> &BTreeMap<DeviceId, u64> {
+        &self.sequences
+    }
+
+    /// Goes on counting from there.
+    pub(crate) fn go_on_from(&mut self, sequences: BTreeMap<DeviceId, u64>) {
+        self.sequences = sequences;
     }
 
     /// Whether ambulances on the road say where they are after the step that began at `now`.

@@ -39,7 +39,7 @@ const NEWS: SimDuration = SimDuration::milliseconds(30_000);
 pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan, seed: Seed) {
     if world.get_resource::<Wayfinding>().is_none() {
         let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
-        world.insert_resource(Wayfinding { router: Router::new(network), times });
+        world.insert_resource(Wayfinding { router: std::sync::Arc::new(Router::new(network)), times });
     }
     let first = plan.units.first().map(|unit| unit.vehicle.raw());
     if let Some(first) = first {
@@ -127,7 +127,7 @@ pub(crate) fn carry_out(action: Action, road: &mut Road, gate: &mut Gate, now: S
             let edge = way[0];
             road.guides.reroute(&road.facts, vehicle, way, VehicleClass::Emergency);
             road.arrival_position[vehicle as usize] = to_position;
-            gate.departures[vehicle as usize] = Departure {
+            std::sync::Arc::make_mut(&mut gate.departures)[vehicle as usize] = Departure {
                 time: now,
                 lane: DepartLane::Best,
                 position: DepartPosition::At(Distance::metres(from)),

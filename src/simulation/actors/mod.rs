@@ -157,7 +157,7 @@ pub(crate) struct Identity(pub ActorId);
 pub(crate) struct Mailbox(pub Vec<Letter<Notice>>);
 
 /// The percept: the road as it is now, and the time. Actors read it; only the step writes it.
-#[derive(Resource, Debug, Clone)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Percept {
     /// The instant.
     pub now: SimTime,
@@ -172,8 +172,8 @@ pub(crate) struct Percept {
 /// What those who look for a way know: the roads, and the travel times now.
 #[derive(Resource, Debug)]
 pub(crate) struct Wayfinding {
-    /// The router over the network.
-    pub router: Router,
+    /// The router over the network; shared with every fork.
+    pub router: std::sync::Arc<Router>,
     /// Travel times now.
     pub times: TravelTimes,
 }

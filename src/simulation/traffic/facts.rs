@@ -102,7 +102,7 @@ pub(crate) struct ConflictFacts {
 }
 
 /// The network as the inner loops see it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RoadFacts {
     pub lanes: Vec<LaneFacts>,
     pub links: Vec<LinkFacts>,

@@ -5,6 +5,7 @@
 //! computes the same table per vehicle, `MSVehicle::updateBestLanes`.)
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::city::demand::{Demand, Vehicle};
 use crate::primitives::VehicleClass;
@@ -12,7 +13,7 @@ use crate::primitives::VehicleClass;
 use super::facts::{NONE, RoadFacts, count};
 
 /// What a guide says about one lane of one edge of the route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct GuideRow {
     /// How far the route can be followed from this lane's start without changing lanes [m].
     pub length: f64,
@@ -38,7 +39,7 @@ pub(crate) struct StopFacts {
 }
 
 /// One shared guide.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Itinerary {
     /// Edges of the route.
     edges: Vec<u32>,
@@ -56,15 +57,25 @@ const RING_BONUS: f64 = 80.0;
 const RING_SEEN: usize = 2;
 
 /// All guides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guides {
-    itineraries: Vec<Itinerary>,
-    rows: Vec<GuideRow>,
+    /// Those made at assembly; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    first: Arc<Table>,
+    /// Those made since; numbered after the first.
+    added: Table,
     /// Stops of each vehicle: first and one past the last in `stops`.
     stop_ranges: Vec<(u32, u32)>,
     stops: Vec<StopFacts>,
     /// The guide of each vehicle.
     of_vehicle: Vec<u32>,
+}
+
+/// Guides and their rows.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Table {
+    itineraries: Vec<Itinerary>,
+    rows: Vec<GuideRow>,
     /// Guides by what they depend on.
     known: BTreeMap<Key, u32>,
 }
@@ -76,12 +87,11 @@ impl Guides {
     /// Works out the guides of everybody in the demand.
     pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
         let mut guides = Self {
-            itineraries: Vec::new(),
-            rows: Vec::new(),
+            first: Arc::default(),
+            added: Table::default(),
             stop_ranges: Vec::with_capacity(demand.vehicles.len()),
             stops: Vec::new(),
             of_vehicle: Vec::with_capacity(demand.vehicles.len()),
-            known: BTreeMap::new(),
         };
         for vehicle in &demand.vehicles {
             let class = demand.kind(vehicle.kind).class;
@@ -94,17 +104,18 @@ impl Guides {
             let id = guides.find_or_build(facts, route, class, &stops);
             guides.of_vehicle.push(id);
         }
+        guides.first = Arc::new(std::mem::take(&mut guides.added));
         guides
     }
 
     /// The guide for a route, made if it is new.
     fn find_or_build(&mut self, facts: &RoadFacts, route: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
         let key = (route, class, stops.iter().map(|s| (s.leg, s.lane)).collect());
-        if let Some(&id) = self.known.get(&key) {
+        if let Some(&id) = self.first.known.get(&key).or_else(|| self.added.known.get(&key)) {
             return id;
         }
         let id = self.build(facts, key.0.clone(), class, stops);
-        self.known.insert(key, id);
+        self.added.known.insert(key, id);
         id
     }
 
@@ -167,12 +178,12 @@ impl Guides {
         }
         let mut starts = Vec::with_capacity(edges.len());
         for rows in legs.into_iter().rev() {
-            starts.push(count(self.rows.len()));
-            self.rows.extend(rows);
+            starts.push(count(self.added.rows.len()));
+            self.added.rows.extend(rows);
         }
         let ring_ahead = ring_ahead(facts, &edges);
-        self.itineraries.push(Itinerary { edges, rows: starts, ring_ahead });
-        count(self.itineraries.len() - 1)
+        self.added.itineraries.push(Itinerary { edges, rows: starts, ring_ahead });
+        count(self.first.itineraries.len() + self.added.itineraries.len() - 1)
     }
 
     /// The guide a vehicle follows.
@@ -180,20 +191,36 @@ impl Guides {
         self.of_vehicle[vehicle as usize]
     }
 
+    /// The table a guide is in, and its place there.
+    #[inline]
+    fn table(&self, itinerary: u32) -> (&Table, usize) {
+        let place = itinerary as usize;
+        let first = self.first.itineraries.len();
+        if place < first { (&self.first, place) } else { (&self.added, place - first) }
+    }
+
+    /// Takes over the guides made at assembly from those of the same city at its beginning.
+    pub(crate) fn share(&mut self, assembled: &Self) {
+        self.first = Arc::clone(&assembled.first);
+    }
+
     /// What the guide says about lane `index` of leg `leg`.
     #[inline]
     pub(crate) fn row(&self, itinerary: u32, leg: u32, index: u32) -> &GuideRow {
-        &self.rows[(self.itineraries[itinerary as usize].rows[leg as usize] + index) as usize]
+        let (table, place) = self.table(itinerary);
+        &table.rows[(table.itineraries[place].rows[leg as usize] + index) as usize]
     }
 
     /// What the next roundabout adds to the worth of a lane, seen from a leg [m].
     pub(crate) fn ring_ahead(&self, itinerary: u32, leg: u32) -> f64 {
-        self.itineraries[itinerary as usize].ring_ahead[leg as usize]
+        let (table, place) = self.table(itinerary);
+        table.itineraries[place].ring_ahead[leg as usize]
     }
 
     /// Edges of the route.
     pub(crate) fn edges(&self, itinerary: u32) -> &[u32] {
-        &self.itineraries[itinerary as usize].edges
+        let (table, place) = self.table(itinerary);
+        &table.itineraries[place].edges
     }
 
     /// Planned stops of a vehicle, in order.

@@ -1,6 +1,8 @@
 //! Where the bodies are: every lane's vehicles in driving order, the tails that reach back over lanes, and the rear ends
 //! that followers from upstream see.
 
+use std::sync::Arc;
+
 use crate::city::demand::{Demand, Vehicle};
 
 use super::approach::Approaches;
@@ -53,9 +55,11 @@ pub(crate) struct Rear {
 }
 
 /// All bodies on the road and what they show each other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Road {
-    pub facts: RoadFacts,
+    /// The network; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub facts: Arc<RoadFacts>,
     pub kinds: Vec<KindFacts>,
     pub guides: Guides,
     pub heads: Heads,
@@ -125,7 +129,7 @@ impl Road {
                 crate::city::demand::ArrivalSpeed::Current => f64::NAN,
                 crate::city::demand::ArrivalSpeed::At(speed) => speed.as_metres_per_second(),
             }),
-            facts,
+            facts: Arc::new(facts),
             dt,
             rescue: Vec::new(),
             blocks: Vec::new(),
@@ -133,6 +137,27 @@ impl Road {
             block_kinds: Vec::new(),
             first_on_call: u32::MAX,
         }
+    }
+
+    /// Takes over what assembly makes the same way every time from a road of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.facts = Arc::clone(&like.facts);
+        self.guides.share(&like.guides);
+    }
+
+    /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let lanes = like.facts.lanes.len();
+        let known =
+            |body: &Body| (body.kind as usize) < self.kinds.len() && (body.id as usize) < self.arrival_speed.len();
+        self.lanes.len() == lanes
+            && self.tails.len() == lanes
+            && self.occupied.len() == like.occupied.len()
+            && self.active.iter().chain(&self.tailed).all(|&lane| (lane as usize) < lanes)
+            && self.heads.states().len() == like.heads.states().len()
+            && self.kinds.len() >= like.kinds.len().min(self.kinds.len() - self.block_kinds.len().min(self.kinds.len()))
+            && self.arrival_position.len() == self.arrival_speed.len()
+            && self.lanes.iter().flatten().chain(self.rescue.iter().map(|passing| &passing.body)).all(known)
     }
 
     /// The constants of a vehicle's type.

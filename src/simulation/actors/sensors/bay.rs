@@ -67,6 +67,26 @@ impl Kerb {
         kerb
     }
 
+    /// Takes over where the bays are from the kerb of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        for (bay, known) in self.bays.iter_mut().zip(&like.bays) {
+            bay.at = known.at;
+        }
+    }
+
+    /// Whether it has as many bays as the kerb of the same city.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let bays = like.bays.len();
+        self.bays.len() == bays
+            && self.due.len() == bays
+            && self
+                .turnover
+                .iter()
+                .map(|one| one.1)
+                .chain(self.changed.iter().copied())
+                .all(|bay| (bay as usize) < bays)
+    }
+
     /// Whether a bay is taken.
     pub(crate) fn taken(&self, bay: u32) -> bool {
         self.bays[bay as usize].taken

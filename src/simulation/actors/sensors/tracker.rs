@@ -28,7 +28,7 @@ pub(crate) struct Fleet {
     /// Share of messages that the radio damages.
     pub garbled: f64,
     /// Device and name of every vehicle, by row of the demand.
-    pub vehicles: Vec<(DeviceId, Text)>,
+    pub vehicles: std::sync::Arc<[(DeviceId, Text)]>,
 }
 
 /// A tracker in a vehicle.
