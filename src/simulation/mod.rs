@@ -28,7 +28,7 @@ use crate::city::network::Network;
 use crate::city::scenario::settings::RunSettings;
 use crate::city::scenario::{SensorSettings, Weather};
 use crate::primitives::SimTime;
-use crate::primitives::ids::{LaneId, VehicleId};
+use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::telemetry::Emission;
 use actors::Percept;
 use control_room::ControlRoom;
@@ -71,6 +71,12 @@ impl City {
     pub fn bring_emergencies(&mut self, network: &Network, plan: &EmergencyPlan) {
         self.origin.bring(plan);
         emergency::settle(&mut self.world, network, plan, self.settings.seed);
+    }
+
+    /// Closes a road from now on: barriers across all its lanes, as soon as nobody stands in their place. Drivers hear of it and take
+    /// another way where there is one. Tells whether there is such a road; paths across junctions cannot be closed.
+    pub fn close_road(&mut self, road: EdgeId) -> bool {
+        emergency::close(&mut self.world, &self.origin.network, road, self.settings.seed)
     }
 
     /// What happened to incidents, calls, ambulances and hospitals in the last step, in order.
@@ -205,7 +211,7 @@ impl City {
     }
 
     /// Goes on from a saved state instead of from where it is. The city must be made of the same map, demand, settings,
-    /// emergencies and devices as the one that was saved; its end and its threads may be others.
+    /// emergencies and devices as the one that was saved; its end and its threads may be others, and it may be without devices.
     ///
     /// # Errors
     /// When the bytes are damaged or belong to another city; this one is then as it was.

@@ -72,7 +72,7 @@ pub struct RoadInterval {
 }
 
 /// The roads over time.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RoadTable {
     /// Length of an interval [s].
     pub interval: SimDuration,

@@ -1,7 +1,7 @@
 //! Actors as rows: who, and two components; read where they live, or kept to be brought to life again.
 //!
-//! Rows are in the order of the actors' numbers. In which order entities lie in their tables depends on who has left the city,
-//! and no behaviour may depend on that.
+//! Saved rows are in the order of the actors' numbers. In which order entities lie in their tables depends on who has left the
+//! city before, and no behaviour may depend on that.
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,54 +9,56 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::simulation::actors::{Directory, Identity};
 use crate::simulation::kernel::ActorId;
 
-/// A column of actors with two components each.
+/// Actors with two components each.
 #[derive(Debug)]
 pub(crate) enum Rows<'a, A, B> {
-    /// Where they live.
-    Seen(Vec<(ActorId, &'a A, &'a B)>),
+    /// Where they live, in the order of their tables.
+    Living(Vec<(ActorId, &'a A, &'a B)>),
     /// To be brought to life.
     Kept(Vec<(ActorId, A, B)>),
 }
 
 impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
-    /// The actors of a column that have both.
-    pub(crate) fn of(world: &'a World, column: u16) -> Self {
-        let directory = world.resource::<Directory>();
-        let all = ActorId::new(column, 0)..=ActorId::new(column, u32::MAX);
-        Self::Seen(
-            directory
-                .0
-                .range(all)
-                .filter_map(|(&actor, &entity)| {
-                    let entity = world.get_entity(entity).ok()?;
-                    Some((actor, entity.get::<A>()?, entity.get::<B>()?))
-                })
-                .collect(),
-        )
+    /// Every actor that has both.
+    pub(crate) fn of(world: &'a World) -> Self {
+        let query = world.try_query::<(&Identity, &A, &B)>();
+        let rows =
+            query.map(|mut query| query.iter(world).map(|(identity, one, two)| (identity.0, one, two)).collect());
+        Self::Living(rows.unwrap_or_default())
     }
 
-    /// Whether every actor belongs to a column, in order.
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Living(rows) => rows.len(),
+            Self::Kept(rows) => rows.len(),
+        }
+    }
+
+    /// Whether every actor belongs to a column, and none comes twice.
     pub(crate) fn fits(&self, column: u16) -> bool {
-        match self {
-            Self::Seen(rows) => in_order(column, rows.iter().map(|row| row.0)),
-            Self::Kept(rows) => in_order(column, rows.iter().map(|row| row.0)),
-        }
+        let Self::Kept(rows) = self else { return true };
+        let mut last = None;
+        rows.iter().all(|&(actor, ..)| {
+            actor.column() == column && last.replace(actor).is_none_or(|before: ActorId| before < actor)
+        })
     }
 
-    /// The rows on their own.
-    fn kept(self) -> Vec<(ActorId, A, B)> {
-        match self {
-            Self::Seen(rows) => rows.into_iter().map(|(actor, one, two)| (actor, one.clone(), two.clone())).collect(),
-            Self::Kept(rows) => rows,
-        }
-    }
-
-    /// Brings them to life; hands out where they live, in order.
+    /// Brings them to life, and notes where they live.
     pub(crate) fn spawn(self, world: &mut World, living: &mut Vec<(ActorId, Entity)>) {
-        let rows = self.kept();
         let first = living.len();
-        living.extend(rows.iter().map(|row| (row.0, Entity::PLACEHOLDER)));
-        let entities = world.spawn_batch(rows.into_iter().map(|(actor, one, two)| (Identity(actor), one, two)));
+        let mut note = |actor: ActorId| living.push((actor, Entity::PLACEHOLDER));
+        let entities: Vec<Entity> = match self {
+            Self::Living(rows) => {
+                rows.iter().for_each(|row| note(row.0));
+                let lives = rows.into_iter().map(|(actor, one, two)| (Identity(actor), one.clone(), two.clone()));
+                world.spawn_batch(lives).collect()
+            }
+            Self::Kept(rows) => {
+                rows.iter().for_each(|row| note(row.0));
+                world.spawn_batch(rows.into_iter().map(|(actor, one, two)| (Identity(actor), one, two))).collect()
+            }
+        };
         for (place, entity) in living[first..].iter_mut().zip(entities) {
             place.1 = entity;
         }
@@ -64,23 +66,26 @@ impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
 
     /// Gives the components to actors that live already.
     pub(crate) fn add_to(self, world: &mut World, directory: &Directory) {
-        for (actor, one, two) in self.kept() {
+        let mut add = |actor: ActorId, one: A, two: B| {
             if let Some(mut entity) = directory.0.get(&actor).and_then(|&entity| world.get_entity_mut(entity).ok()) {
                 entity.insert((one, two));
             }
+        };
+        match self {
+            Self::Living(rows) => rows.into_iter().for_each(|(actor, one, two)| add(actor, one.clone(), two.clone())),
+            Self::Kept(rows) => rows.into_iter().for_each(|(actor, one, two)| add(actor, one, two)),
         }
     }
-}
-
-fn in_order(column: u16, mut actors: impl Iterator<Item = ActorId>) -> bool {
-    let mut last = None;
-    actors.all(|actor| actor.column() == column && last.replace(actor).is_none_or(|before| before < actor))
 }
 
 impl<A: Serialize, B: Serialize> Serialize for Rows<'_, A, B> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Seen(rows) => rows.serialize(serializer),
+            Self::Living(rows) => {
+                let mut rows: Vec<&(ActorId, &A, &B)> = rows.iter().collect();
+                rows.sort_unstable_by_key(|row| row.0);
+                rows.serialize(serializer)
+            }
             Self::Kept(rows) => rows.serialize(serializer),
         }
     }

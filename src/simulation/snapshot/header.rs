@@ -96,9 +96,16 @@ impl Header {
         }
     }
 
-    /// The hash of the city that was saved.
-    pub(crate) fn city_hash(&self) -> Mark {
-        self.city_hash
+    /// Whether it speaks of the devices that a state has.
+    pub(crate) fn is_of_state(&self, state: &State<'_>) -> bool {
+        (self.devices.is_some(), self.control_room) == state.tells()
+    }
+
+    /// Whether a city is where the one was that was saved.
+    pub(crate) fn is_of(&self, city: &City) -> bool {
+        self.number == city.world.resource::<Clockwork>().number
+            && self.time == city.time()
+            && self.city_hash == State::of(city).city_hash()
     }
 
     /// Whether the state belongs into a city.
@@ -123,16 +130,15 @@ impl Header {
         if self.emergencies != city.origin.emergencies {
             return foreign("with other emergencies than this one");
         }
+        // Devices change nothing in the city: it may go on without them, but they cannot begin in the middle.
         match (self.devices, city.origin.devices) {
             (None, Some(_)) => return foreign("without devices that tell, and this one has some"),
-            (Some(_), None) => return foreign("with devices that tell, and this one has none"),
-            (ours, theirs) if ours != theirs => return foreign("with other devices than this one"),
+            (Some(theirs), Some(ours)) if theirs != ours => return foreign("with other devices than this one"),
             _ => {}
         }
-        match (self.control_room, city.control_room.is_some()) {
-            (true, false) => foreign("whose control room tells, and this one's does not"),
-            (false, true) => foreign("whose control room is silent, and this one's tells"),
-            _ => Ok(()),
+        if !self.control_room && city.control_room.is_some() {
+            return foreign("whose control room is silent, and this one's tells");
         }
+        Ok(())
     }
 }

@@ -103,12 +103,12 @@ pub(crate) fn restore(city: &mut City, bytes: &[u8]) -> Result<(), StateError> {
     let (header, rest) = postcard::take_from_bytes::<Header>(&contents[LEAD..]).map_err(|_| StateError::Unfit)?;
     header.admit(city)?;
     let (state, rest) = postcard::take_from_bytes::<State<'static>>(rest).map_err(|_| StateError::Unfit)?;
-    if !rest.is_empty() || !state.fits(city) {
+    if !rest.is_empty() || !header.is_of_state(&state) || !state.fits(city) {
         return Err(StateError::Unfit);
     }
     let mut restored = state.put_together(city);
     // A state that does not come out as it went in is no state of this city.
-    if State::of(&restored).city_hash() != header.city_hash() {
+    if !header.is_of(&restored) {
         return Err(StateError::Unfit);
     }
     std::mem::swap(city, &mut restored);

@@ -47,6 +47,9 @@ use crate::simulation::step::{self, Books, Clockwork, Gate, Workbench};
 use crate::simulation::traffic::travel_time::TravelTimes;
 use crate::telemetry::DeviceId;
 
+/// From so many vehicles on, a second thread is worth its start.
+const MANY: usize = 20_000;
+
 /// The state of a city.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct State<'a> {
@@ -115,6 +118,11 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Whether it has devices, and a control room that tells.
+    pub(crate) fn tells(&self) -> (bool, bool) {
+        (self.watch.is_some(), self.told.is_some())
+    }
+
     /// The hash of what moves.
     pub(crate) fn city_hash(&self) -> Mark {
         let mut hasher = blake3::Hasher::new();
@@ -131,11 +139,11 @@ impl<'a> State<'a> {
         let moves = &self.moves;
         let watch_fits = match (&self.watch, city.watch.is_some()) {
             (Some(watch), true) => watch.fits(&city.world),
-            (None, false) => true,
-            _ => false,
+            (None, true) => false,
+            (_, false) => true,
         };
         watch_fits
-            && self.told.is_some() == city.control_room.is_some()
+            && (self.told.is_some() || city.control_room.is_none())
             && moves.fits(&city.world)
             && moves.emergencies.as_ref().is_none_or(Emergencies::fits)
     }
@@ -146,7 +154,9 @@ impl<'a> State<'a> {
         let mut world = World::new();
         let mut living = Vec::new();
         moves.put_into(&mut world, like, &mut living);
-        let voices = watch.map(|watch| watch.put_into(&mut world, &like.world, &mut living));
+        // A city that nobody watches any more goes on without its devices.
+        let voices =
+            watch.filter(|_| like.watch.is_some()).map(|watch| watch.put_into(&mut world, &like.world, &mut living));
         // Columns are brought to life one after the other, but not in the order of their numbers.
         living.sort_unstable_by_key(|one| one.0);
         let directory = Directory(living.into_iter().collect());
@@ -155,7 +165,7 @@ impl<'a> State<'a> {
             world.insert_resource(views(&like.world, &directory));
         }
         world.insert_resource(directory);
-        if let Some(discarded) = discarded {
+        if let Some(discarded) = discarded.filter(|_| like.watch.is_some() || like.control_room.is_some()) {
             world.insert_resource(Outbox { emissions: Vec::new(), discarded });
         }
         let control_room = like.control_room.clone().zip(told).map(|(mut room, told)| {
@@ -186,8 +196,8 @@ impl<'a> Moves<'a> {
             actions: Cow::Borrowed(world.resource()),
             times: world.get_resource::<Wayfinding>().map(|ways| Cow::Borrowed(&ways.times)),
             emergencies,
-            signals: Rows::of(world, SIGNALS),
-            vehicles: Rows::of(world, VEHICLES),
+            signals: Rows::of(world),
+            vehicles: Rows::of(world),
         }
     }
 
@@ -204,10 +214,29 @@ impl<'a> Moves<'a> {
     fn put_into(self, world: &mut World, like: &City, living: &mut Vec<(ActorId, Entity)>) {
         let Self { number, percept, gate, books, post, wakes, actions, times, emergencies, signals, vehicles } = self;
         let old = &like.world;
-        let mut percept = percept.into_owned();
-        percept.road.share(&old.resource::<Percept>().road);
-        let mut gate = gate.into_owned();
-        gate.share(old.resource::<Gate>());
+        let (old_road, old_gate) = (&old.resource::<Percept>().road, old.resource::<Gate>());
+        let many = vehicles.len() > MANY;
+        let bodies = || {
+            let (mut percept, mut gate) = (percept.into_owned(), gate.into_owned());
+            percept.road.share(old_road);
+            gate.share(old_gate);
+            (percept, gate, books.into_owned())
+        };
+        let lives = || {
+            signals.spawn(world, living);
+            vehicles.spawn(world, living);
+        };
+        // Bodies and actors are about as much work, and neither needs the other.
+        let (percept, gate, books) = if many {
+            std::thread::scope(|scope| {
+                let bodies = scope.spawn(bodies);
+                lives();
+                bodies.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+        } else {
+            lives();
+            bodies()
+        };
         if let Some(times) = times {
             let known = old.get_resource::<Wayfinding>().map(|ways| Arc::clone(&ways.router));
             let router = known.unwrap_or_else(|| Arc::new(Router::new(&like.origin.network)));
@@ -216,7 +245,7 @@ impl<'a> Moves<'a> {
         world.insert_resource(Clockwork { number, ..old.resource::<Clockwork>().clone() });
         world.insert_resource(percept);
         world.insert_resource(gate);
-        world.insert_resource(books.into_owned());
+        world.insert_resource(books);
         world.insert_resource(post.into_owned());
         world.insert_resource(wakes.into_owned());
         world.insert_resource(actions.into_owned());
@@ -224,8 +253,6 @@ impl<'a> Moves<'a> {
         world.insert_resource(Woken::default());
         world.insert_resource(Workbench::default());
         world.insert_resource(Diary::default());
-        signals.spawn(world, living);
-        vehicles.spawn(world, living);
         if let Some(emergencies) = emergencies {
             emergencies.put_into(world, living);
         }
@@ -238,11 +265,11 @@ impl<'a> Emergencies<'a> {
             rules: *world.resource(),
             ledger: Cow::Borrowed(ledger),
             diary: Cow::Borrowed(world.resource()),
-            public: Rows::of(world, CALLERS),
-            dispatchers: Rows::of(world, DISPATCHERS),
-            ambulances: Rows::of(world, AMBULANCES),
-            hospitals: Rows::of(world, HOSPITALS),
-            incidents: Rows::of(world, INCIDENTS),
+            public: Rows::of(world),
+            dispatchers: Rows::of(world),
+            ambulances: Rows::of(world),
+            hospitals: Rows::of(world),
+            incidents: Rows::of(world),
         }
     }
 
@@ -273,13 +300,13 @@ impl<'a> Watching<'a> {
             alarm: Cow::Borrowed(world.resource()),
             scene: Cow::Borrowed(world.resource()),
             kerb: Cow::Borrowed(world.resource()),
-            loops: Rows::of(world, LOOPS),
-            cameras: Rows::of(world, CAMERAS),
-            air: Rows::of(world, AIR),
-            weather: Rows::of(world, WEATHER),
-            bays: Rows::of(world, BAYS),
-            trackers: Rows::of(world, TRACKERS),
-            signals: Rows::of(world, SIGNALS),
+            loops: Rows::of(world),
+            cameras: Rows::of(world),
+            air: Rows::of(world),
+            weather: Rows::of(world),
+            bays: Rows::of(world),
+            trackers: Rows::of(world),
+            signals: Rows::of(world),
         }
     }
 

@@ -155,7 +155,6 @@ impl Road {
             && self.occupied.len() == like.occupied.len()
             && self.active.iter().chain(&self.tailed).all(|&lane| (lane as usize) < lanes)
             && self.heads.states().len() == like.heads.states().len()
-            && self.kinds.len() >= like.kinds.len().min(self.kinds.len() - self.block_kinds.len().min(self.kinds.len()))
             && self.arrival_position.len() == self.arrival_speed.len()
             && self.lanes.iter().flatten().chain(self.rescue.iter().map(|passing| &passing.body)).all(known)
     }
