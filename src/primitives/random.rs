@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use rand::TryRng;
 
 /// What a draw is for; the discriminant is part of the key and never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u64)]
 pub enum Purpose {
     /// How much below the possible a driver stays this step.
@@ -70,7 +70,7 @@ pub enum Purpose {
 }
 
 /// The scenario's seed: the root of every draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Seed(pub u64);
 
 /// A stream of draws for one key; implements rand's traits, so that `rand_distr` can sample from it.

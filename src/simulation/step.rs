@@ -30,7 +30,7 @@ use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
 
 /// How the run is made; fixed at the beginning.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Clockwork {
     pub step: SimDuration,
     pub number: u64,
@@ -38,18 +38,23 @@ pub(crate) struct Clockwork {
     pub last_resort_after: Option<f64>,
     pub depart_delay_max: Option<SimDuration>,
     /// Threads for the phases that spread over lanes; none means this one.
-    pub pool: Option<rayon::ThreadPool>,
+    pub pool: Option<std::sync::Arc<rayon::ThreadPool>>,
 }
 
 /// Those who are not on the road: due later, waiting for room, lifted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Gate {
+    /// Shared with every fork, and not in a saved state.
+    #[serde(skip)]
     pub demand: std::sync::Arc<Demand>,
-    pub departures: Vec<Departure>,
+    /// When and how each row departs; copied only by the branch in which somebody is called.
+    pub departures: std::sync::Arc<Vec<Departure>>,
     /// The next vehicle whose departure is not due yet.
     pub next: usize,
     pub queues: Queues,
-    pub speed_factors: Vec<f64>,
+    /// Drawn at assembly; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub speed_factors: std::sync::Arc<Vec<f64>>,
     pub lifted: Vec<Body>,
     pub given_up: u32,
     pub waiting_max: u32,
@@ -60,8 +65,20 @@ pub(crate) struct Gate {
     pub sirens: std::collections::BTreeSet<u32>,
 }
 
+impl Gate {
+    /// Takes over what assembly makes the same way every time from the gate of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.demand = std::sync::Arc::clone(&like.demand);
+        self.speed_factors = std::sync::Arc::clone(&like.speed_factors);
+        let apart = !std::sync::Arc::ptr_eq(&self.departures, &like.departures);
+        if apart && self.departures == like.departures {
+            self.departures = std::sync::Arc::clone(&like.departures);
+        }
+    }
+}
+
 /// What is counted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Books {
     pub trips: Trips,
     pub meter: Meter,
@@ -158,7 +175,7 @@ fn move_bodies(
     let step = Step { now: now.as_seconds(), number: clockwork.number, seed: clockwork.seed };
     let Percept { road, crossed, .. } = &mut *percept;
     let bench = &mut *bench;
-    let moves = bench.movement.run(road, &step, clockwork.pool.as_ref());
+    let moves = bench.movement.run(road, &step, clockwork.pool.as_deref());
     books.updates += moves.bodies;
     books.emergency_brakings += moves.tally.emergency_brakings;
     books.laws.add_jumps(moves.tally.jumps);

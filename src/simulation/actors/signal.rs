@@ -4,6 +4,8 @@
 //! the program allows, and ends at its maximum (Roess, Prassas, `McShane` 2011, "Traffic Engineering", chapter 20; SUMO's
 //! `actuated` has the same parameters).
 
+use std::sync::Arc;
+
 use bevy_ecs::prelude::*;
 
 use super::{Action, Actions, Directory, Identity, Percept, Wakes, Woken};
@@ -12,7 +14,7 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::traffic::road::Road;
 
 /// A detector before a stop line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Detector {
     lane: u32,
     /// Where it lies [m] from the lane's start.
@@ -24,11 +26,11 @@ struct Detector {
 }
 
 /// A signal controller.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Controller {
-    program: SignalProgram,
+    program: Arc<SignalProgram>,
     /// Links by link index.
-    links: Vec<Vec<u32>>,
+    links: Arc<Vec<Vec<u32>>>,
     phase: usize,
     /// When the phase began.
     since: SimTime,
@@ -48,7 +50,7 @@ impl Controller {
             SignalControl::FixedTime => Vec::new(),
             SignalControl::Actuated { detector_gap, .. } => place_detectors(network, signal, detector_gap),
         };
-        Some(Self { program, links, phase, since: now - into, detectors })
+        Some(Self { program: Arc::new(program), links: Arc::new(links), phase, since: now - into, detectors })
     }
 
     /// The phase it is in, when that began, and what it shows on each link.

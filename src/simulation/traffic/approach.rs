@@ -19,7 +19,7 @@ const TIME_GAP_ZIPPER: f64 = 16.0;
 const EQUAL_PATIENCE: f64 = 10.0;
 
 /// An announcement: a vehicle will reach a link.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approach {
     /// Who.
     pub vehicle: u32,
@@ -46,7 +46,7 @@ pub(crate) struct Approach {
 }
 
 /// The announcements at every link.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approaches {
     at: Grouped<Approach>,
     /// Announcements to come with the next [`Self::publish`], behind everybody else's.
@@ -58,6 +58,12 @@ pub(crate) struct Approaches {
 impl Approaches {
     pub(crate) fn new(links: usize) -> Self {
         Self { at: Grouped::new(links), late: Vec::new(), sirens: Vec::new() }
+    }
+
+    /// Whether it has as many links as another; for what comes from outside.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let known = |&link: &u32| like.at.knows(link);
+        self.at.fits(&like.at) && self.late.iter().all(|(link, _)| known(link)) && self.sirens.iter().all(known)
     }
 
     /// Takes an announcement; it is heard from the next [`Self::publish`] on.

@@ -9,7 +9,7 @@ use super::facts::NONE;
 pub(crate) const TRAIL_MAX: usize = 8;
 
 /// Constants of a vehicle type, unwrapped for the inner loops.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct KindFacts {
     pub class: VehicleClass,
     pub length: f64,
@@ -78,7 +78,7 @@ impl KindFacts {
 }
 
 /// A vehicle on the road. What others see of it, and what every step reads, lies in its first cache line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[repr(C, align(64))]
 pub(crate) struct Body {
     /// Front, from the start of its lane [m].
@@ -143,7 +143,7 @@ pub(crate) struct Body {
 }
 
 /// What a body is doing about planned stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Halt {
     /// None is left.
     None,

@@ -12,7 +12,7 @@ pub(crate) struct Arrived {
 }
 
 /// A body that moved from one road (or junction path) to another.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Moved {
     pub from_edge: u32,
     pub to_edge: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Moved {
 }
 
 /// Where a body that arrived was when it left the road.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Parked {
     pub vehicle: u32,
     pub kind: u32,

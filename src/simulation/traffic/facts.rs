@@ -106,7 +106,7 @@ pub(crate) struct ConflictFacts {
 }
 
 /// The network as the inner loops see it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RoadFacts {
     pub lanes: Vec<LaneFacts>,
     pub links: Vec<LinkFacts>,

@@ -9,7 +9,7 @@ use std::ops::Index;
 use super::facts::count;
 
 /// Items by group.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Grouped<T> {
     /// Items in the order of the groups' first appearance, and within a group of arrival.
     items: Vec<T>,
@@ -66,6 +66,20 @@ impl<T: Copy> Grouped<T> {
             *place -= 1;
             self.items[*place as usize] = item;
         }
+    }
+
+    /// Whether it has as many groups as another, and every span lies within the items; for what comes from outside.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let within = |&(first, length): &(u32, u32)| first as usize + length as usize <= self.items.len();
+        self.spans.len() == like.spans.len()
+            && self.present.len() == like.present.len()
+            && self.touched.iter().all(|&group| (group as usize) < self.spans.len())
+            && self.spans.iter().all(within)
+    }
+
+    /// Whether there is such a group.
+    pub(crate) fn knows(&self, group: u32) -> bool {
+        (group as usize) < self.spans.len()
     }
 
     /// Whether a group has any item; cheap, also where it is asked of many groups.

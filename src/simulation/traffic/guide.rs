@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::city::demand::{Demand, Vehicle};
 use crate::primitives::VehicleClass;
@@ -13,7 +14,7 @@ use crate::primitives::VehicleClass;
 use super::facts::{NONE, RoadFacts, count};
 
 /// What a guide says about one lane of one edge of the route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct GuideRow {
     /// How far the route can be followed from this lane's start without changing lanes, up to the horizon [m].
     pub length: f64,
@@ -28,7 +29,7 @@ pub(crate) struct GuideRow {
 }
 
 /// A planned stop as the guide sees it.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
 pub(crate) struct StopFacts {
     /// Which edge of the route it is on.
     pub leg: u32,
@@ -39,7 +40,7 @@ pub(crate) struct StopFacts {
 }
 
 /// One shared guide.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Itinerary {
     /// Edges of the route.
     edges: Vec<u32>,
@@ -63,15 +64,25 @@ const ROADS_MANY: usize = 8;
 const NEAR: f64 = 450.0;
 
 /// All guides.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guides {
-    itineraries: Vec<Itinerary>,
-    rows: Vec<GuideRow>,
+    /// Those made at assembly; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    first: Arc<Table>,
+    /// Those made since; numbered after the first.
+    added: Table,
     /// Stops of each vehicle: first and one past the last in `stops`.
     stop_ranges: Vec<(u32, u32)>,
     stops: Vec<StopFacts>,
     /// The guide of each vehicle.
     of_vehicle: Vec<u32>,
+}
+
+/// Guides and their rows.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Table {
+    itineraries: Vec<Itinerary>,
+    rows: Vec<GuideRow>,
     /// Guides by what they depend on.
     known: BTreeMap<Key, u32>,
 }
@@ -83,12 +94,11 @@ impl Guides {
     /// Works out the guides of everybody in the demand.
     pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
         let mut guides = Self {
-            itineraries: Vec::new(),
-            rows: Vec::new(),
+            first: Arc::default(),
+            added: Table::default(),
             stop_ranges: Vec::with_capacity(demand.vehicles.len()),
             stops: Vec::new(),
             of_vehicle: Vec::with_capacity(demand.vehicles.len()),
-            known: BTreeMap::new(),
         };
         for vehicle in &demand.vehicles {
             let class = demand.kind(vehicle.kind).class;
@@ -101,17 +111,18 @@ impl Guides {
             let id = guides.find_or_build(facts, route, class, &stops);
             guides.of_vehicle.push(id);
         }
+        guides.first = Arc::new(std::mem::take(&mut guides.added));
         guides
     }
 
     /// The guide for a route, made if it is new.
     fn find_or_build(&mut self, facts: &RoadFacts, route: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
         let key = (route, class, stops.iter().map(|s| (s.leg, s.lane)).collect());
-        if let Some(&id) = self.known.get(&key) {
+        if let Some(&id) = self.first.known.get(&key).or_else(|| self.added.known.get(&key)) {
             return id;
         }
         let id = self.build(facts, key.0.clone(), class, stops);
-        self.known.insert(key, id);
+        self.added.known.insert(key, id);
         id
     }
 
@@ -169,12 +180,12 @@ impl Guides {
         }
         let mut starts = Vec::with_capacity(edges.len());
         for rows in legs.into_iter().rev() {
-            starts.push(count(self.rows.len()));
-            self.rows.extend(rows);
+            starts.push(count(self.added.rows.len()));
+            self.added.rows.extend(rows);
         }
         let ring_near = ring_near(facts, &edges);
-        self.itineraries.push(Itinerary { edges, rows: starts, horizons, ring_near });
-        count(self.itineraries.len() - 1)
+        self.added.itineraries.push(Itinerary { edges, rows: starts, horizons, ring_near });
+        count(self.first.itineraries.len() + self.added.itineraries.len() - 1)
     }
 
     /// The guide a vehicle follows.
@@ -182,15 +193,30 @@ impl Guides {
         self.of_vehicle[vehicle as usize]
     }
 
+    /// The table a guide is in, and its place there.
+    #[inline]
+    fn table(&self, itinerary: u32) -> (&Table, usize) {
+        let place = itinerary as usize;
+        let first = self.first.itineraries.len();
+        if place < first { (&self.first, place) } else { (&self.added, place - first) }
+    }
+
+    /// Takes over the guides made at assembly from those of the same city at its beginning.
+    pub(crate) fn share(&mut self, assembled: &Self) {
+        self.first = Arc::clone(&assembled.first);
+    }
+
     /// What the guide says about lane `index` of leg `leg`.
     #[inline]
     pub(crate) fn row(&self, itinerary: u32, leg: u32, index: u32) -> &GuideRow {
-        &self.rows[(self.itineraries[itinerary as usize].rows[leg as usize] + index) as usize]
+        let (table, place) = self.table(itinerary);
+        &table.rows[(table.itineraries[place].rows[leg as usize] + index) as usize]
     }
 
     /// Whether a roundabout is near, seen from a leg.
     pub(crate) fn ring_near(&self, itinerary: u32, leg: u32) -> bool {
-        self.itineraries[itinerary as usize].ring_near[leg as usize]
+        let (table, place) = self.table(itinerary);
+        table.itineraries[place].ring_near[leg as usize]
     }
 
     /// The road lanes behind the end of `lane`, which is on leg `leg`, that it leads to without a change, up to the horizon.
@@ -201,14 +227,15 @@ impl Guides {
         leg: u32,
         lane: u32,
     ) -> impl Iterator<Item = u32> + use<'a> {
-        let guide = &self.itineraries[itinerary as usize];
+        let (table, place) = self.table(itinerary);
+        let guide = &table.itineraries[place];
         let end = leg + u32::from(guide.horizons[leg as usize]);
         let (mut leg, mut lane) = (leg, lane);
         std::iter::from_fn(move || {
             if leg >= end {
                 return None;
             }
-            let link = self.rows[(guide.rows[leg as usize] + facts.lane(lane).index) as usize].link;
+            let link = table.rows[(guide.rows[leg as usize] + facts.lane(lane).index) as usize].link;
             if link == NONE {
                 return None;
             }
@@ -220,7 +247,8 @@ impl Guides {
 
     /// Edges of the route.
     pub(crate) fn edges(&self, itinerary: u32) -> &[u32] {
-        &self.itineraries[itinerary as usize].edges
+        let (table, place) = self.table(itinerary);
+        &table.itineraries[place].edges
     }
 
     /// Planned stops of a vehicle, in order.

@@ -3,7 +3,7 @@
 use crate::city::network::{Aspect, Network, RightOfWay};
 
 /// What a link tells whoever approaches it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum LinkState {
     /// Stop.
     Red,
@@ -38,7 +38,7 @@ impl LinkState {
 }
 
 /// The states of all links.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Heads {
     states: Vec<LinkState>,
     /// Whether the last green a link had was one with priority.

@@ -20,7 +20,7 @@ const BEST_LANE_FAR: f64 = 3000.0;
 const RANDOM_TRIES: u64 = 10;
 
 /// Who waits for room, per edge.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Queues {
     by_edge: Vec<VecDeque<u32>>,
     waiting: usize,

@@ -30,7 +30,7 @@ const CROSSING_SPEED: f64 = 6.0;
 const MARGIN: f64 = 1.0;
 
 /// Somebody on the rescue lane of a road.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Passing {
     pub body: Body,
     /// The lane by whose link it will leave the road, and along which its position counts.

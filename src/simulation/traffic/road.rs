@@ -1,6 +1,8 @@
 //! Where the bodies are: every lane's vehicles in driving order, the tails that reach back over lanes, and the rear ends
 //! that followers from upstream see.
 
+use std::sync::Arc;
+
 use crate::city::demand::{Demand, Vehicle};
 
 use super::approach::Approaches;
@@ -17,7 +19,7 @@ use super::rescue::Passing;
 const COMMITTED: f64 = 100.0;
 
 /// The tail of a vehicle whose front is on a lane farther on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tail {
     /// Who.
     pub id: u32,
@@ -54,9 +56,11 @@ pub(crate) struct Rear {
 }
 
 /// All bodies on the road and what they show each other.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Road {
-    pub facts: RoadFacts,
+    /// The network; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub facts: Arc<RoadFacts>,
     pub kinds: Vec<KindFacts>,
     pub guides: Guides,
     pub heads: Heads,
@@ -127,7 +131,7 @@ impl Road {
                 crate::city::demand::ArrivalSpeed::Current => f64::NAN,
                 crate::city::demand::ArrivalSpeed::At(speed) => speed.as_metres_per_second(),
             }),
-            facts,
+            facts: Arc::new(facts),
             dt,
             rescue: Vec::new(),
             blocks: Vec::new(),
@@ -135,6 +139,27 @@ impl Road {
             block_kinds: Vec::new(),
             first_on_call: u32::MAX,
         }
+    }
+
+    /// Takes over what assembly makes the same way every time from a road of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.facts = Arc::clone(&like.facts);
+        self.guides.share(&like.guides);
+    }
+
+    /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let lanes = like.facts.lanes.len();
+        let known =
+            |body: &Body| (body.kind as usize) < self.kinds.len() && (body.id as usize) < self.arrival_speed.len();
+        self.lanes.len() == lanes
+            && self.tails.fits(&like.tails)
+            && self.approaches.fits(&like.approaches)
+            && self.occupied.len() == like.occupied.len()
+            && self.active.iter().all(|&lane| (lane as usize) < lanes)
+            && self.heads.states().len() == like.heads.states().len()
+            && self.arrival_position.len() == self.arrival_speed.len()
+            && self.lanes.iter().flatten().chain(self.rescue.iter().map(|passing| &passing.body)).all(known)
     }
 
     /// The constants of a vehicle's type.
