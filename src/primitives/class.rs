@@ -102,7 +102,26 @@ classes! {
 }
 
 impl VehicleClass {
-    /// Whether the class runs on rails, on water or in the air, which this simulator does not move.
+    /// Whether the class runs on rails.
+    pub const fn is_rail(self) -> bool {
+        matches!(
+            self,
+            Self::Tram
+                | Self::RailUrban
+                | Self::Rail
+                | Self::RailElectric
+                | Self::RailFast
+                | Self::Subway
+                | Self::CableCar
+        )
+    }
+
+    /// Whether the class is moved at all: everything on roads and on rails, but nobody on foot, on water or in the air.
+    pub const fn is_moved(self) -> bool {
+        self.is_vehicle() && (self.is_rail() || !self.is_off_road())
+    }
+
+    /// Whether the class runs on rails, on water or in the air.
     pub const fn is_off_road(self) -> bool {
         matches!(
             self,
@@ -175,6 +194,11 @@ impl ClassSet {
         VehicleClass::ALL.iter().any(|&class| {
             !class.is_off_road() && class.is_vehicle() && self.contains(class) && class != VehicleClass::Ignoring
         })
+    }
+
+    /// Whether any class in the set runs on rails.
+    pub fn any_on_rail(self) -> bool {
+        VehicleClass::ALL.iter().any(|&class| class.is_rail() && self.contains(class))
     }
 
     /// Whether private cars are in the set.

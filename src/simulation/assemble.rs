@@ -92,8 +92,19 @@ fn spawn_signals(world: &mut World, network: &Network, settings: &RunSettings) {
     let mut wakes = Wakes::default();
     let mut actions = Actions::default();
     for (i, signal) in network.signals.iter().enumerate() {
-        let Some(controller) = actors::signal::Controller::new(network, signal, settings.begin) else { continue };
         let actor = ActorId::new(actors::SIGNALS, u32::try_from(i).unwrap_or(u32::MAX));
+        if let Some(block) = actors::rail::BlockSignal::new(signal) {
+            let entity = world.spawn((Identity(actor), Mailbox::default(), block)).id();
+            directory.0.insert(actor, entity);
+            continue;
+        }
+        if let Some(crossing) = actors::rail::LevelCrossing::new(network, signal, settings.begin) {
+            actions.0.push(crossing.show());
+            let entity = world.spawn((Identity(actor), Mailbox::default(), crossing)).id();
+            directory.0.insert(actor, entity);
+            continue;
+        }
+        let Some(controller) = actors::signal::Controller::new(network, signal, settings.begin) else { continue };
         let (show, thinks) = actors::signal::first_turn(&controller);
         actions.0.push(show);
         wakes.0.set(thinks, actor);

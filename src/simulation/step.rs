@@ -106,8 +106,8 @@ pub(crate) fn schedule() -> Schedule {
         (
             actors::deliver_mail,
             actors::wake,
-            actors::signal::perceive,
-            actors::signal::think,
+            (actors::signal::perceive, actors::signal::think).chain(),
+            (actors::rail::guard_crossings, actors::rail::set_blocks).chain(),
             actors::vehicle::read_mail,
             actors::vehicle::drive_on,
             actors::vehicle::avoid,

@@ -62,6 +62,7 @@ pub fn assemble(mut parts: NetworkParts) -> Network {
         left_hand: parts.left_hand,
         edge_by_name,
         roundabouts: std::collections::BTreeSet::new(),
+        single_tracks: std::collections::BTreeMap::new(),
     }
 }
 

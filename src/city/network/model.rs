@@ -272,8 +272,23 @@ pub enum SignalControl {
     Actuated {
         /// The longest gap that still extends a green [s].
         gap_max: SimDuration,
-        /// How far before the stop line a detector lies, in travel time at the limit [s].
+        /// How far before the stop line a detector lies at most, in travel time at the limit [s].
         detector_gap: SimDuration,
+        /// Headway of a discharging queue; a detector lies no farther back than the queue that the shortest green clears [s].
+        passing_time: SimDuration,
+        /// Time without green after which waiting vehicles come before all others, where a phase has several that may follow [s].
+        inactive_after: SimDuration,
+    },
+    /// A railway signal: green for a train while the block up to the next such signal is free and nobody else's.
+    Block,
+    /// A level crossing: closes the road while a train is near. Its four phases are open, closing, closed and opening.
+    LevelCrossing {
+        /// How long before the end of the closing phase a train may arrive at the latest for the crossing to stay open [s].
+        time_gap: SimDuration,
+        /// How long the crossing stays closed after a train has left it [s].
+        opening_delay: SimDuration,
+        /// Shortest time it stays open [s].
+        green_min: SimDuration,
     },
 }
 
@@ -343,6 +358,8 @@ pub struct Network {
     pub edge_by_name: BTreeMap<String, EdgeId>,
     /// Edges that form the ring of a roundabout, as far as the source says so.
     pub roundabouts: BTreeSet<EdgeId>,
+    /// Edges that are the same track as another one in the other direction.
+    pub single_tracks: BTreeMap<EdgeId, EdgeId>,
 }
 
 impl Network {

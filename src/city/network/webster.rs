@@ -72,7 +72,9 @@ pub fn all_red(path: Distance, speed: Speed) -> SimDuration {
 /// it has priority, or else the first.
 pub fn retime(program: &mut SignalProgram, streams: &[Stream]) {
     let stages: Vec<usize> = (0..program.phases.len()).filter(|&phase| is_stage(&program.phases, phase)).collect();
-    if stages.is_empty() {
+    // Trains do not wait for the road.
+    let of_rails = matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. });
+    if stages.is_empty() || of_rails {
         return;
     }
     let phases = program.phases.iter().enumerate();
@@ -83,7 +85,9 @@ pub fn retime(program: &mut SignalProgram, streams: &[Stream]) {
         let phase = &mut program.phases[stage];
         phase.duration = SimDuration::seconds(green);
         (phase.duration_min, phase.duration_max) = match program.control {
-            SignalControl::FixedTime => (phase.duration, phase.duration),
+            SignalControl::FixedTime | SignalControl::Block | SignalControl::LevelCrossing { .. } => {
+                (phase.duration, phase.duration)
+            }
             SignalControl::Actuated { .. } => (
                 SimDuration::seconds(green.min(GREEN_MIN_ACTUATED)),
                 SimDuration::seconds((green * GREEN_MAX_SHARE).ceil().max(20.0)),

@@ -9,6 +9,7 @@ use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ProgramChange, ReadSettings, parse_depart_lane, parse_depart_speed, read_demand};
 use crate::city::network::Network;
 use crate::city::network::sumo::read_network;
+use crate::city::network::sumo::signals::show_heads;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::Seed;
@@ -103,7 +104,7 @@ pub fn load(
 
 /// Gives signals the programs of additional files; the last one runs.
 pub fn apply_programs(programs: Vec<ProgramChange>, network: &mut Network, findings: &mut Findings) {
-    for ProgramChange { signal, program, place } in programs {
+    for ProgramChange { signal, mut program, place } in programs {
         let Some(known) = network.signals.iter_mut().find(|known| known.name == signal) else {
             let problem = Problem::new(place, format!("a program is for an unknown signal '{signal}'"));
             let names = network.signals.iter().map(|known| known.name.as_str());
@@ -113,6 +114,7 @@ pub fn apply_programs(programs: Vec<ProgramChange>, network: &mut Network, findi
             });
             continue;
         };
+        show_heads(&mut program, known.links.len());
         let heads = program.phases.first().map_or(0, |phase| phase.aspects.len());
         if heads < known.links.len() {
             let message = format!(

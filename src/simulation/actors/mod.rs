@@ -5,7 +5,9 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
+pub(crate) mod actuation;
 pub(crate) mod emergency;
+pub(crate) mod rail;
 pub(crate) mod sensors;
 pub(crate) mod signal;
 pub(crate) mod vehicle;

@@ -1,29 +1,13 @@
-//! The signal as an actor: runs its program by the clock, or by the gaps between vehicles on its detectors.
-//!
-//! Actuation is by gap: a green lasts its minimum, is extended while the gaps on any of its green lanes are shorter than
-//! the program allows, and ends at its maximum (Roess, Prassas, `McShane` 2011, "Traffic Engineering", chapter 20; SUMO's
-//! `actuated` has the same parameters).
+//! The signal as an actor: runs its program by the clock, or leaves it to [`Actuation`] how long its greens last.
 
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
+use super::actuation::Actuation;
 use super::{Action, Actions, Directory, Identity, Percept, Wakes, Woken};
 use crate::city::network::{Aspect, Network, Signal, SignalControl, SignalProgram};
 use crate::primitives::{SimDuration, SimTime};
-use crate::simulation::traffic::road::Road;
-
-/// A detector before a stop line.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-struct Detector {
-    lane: u32,
-    /// Where it lies [m] from the lane's start.
-    position: f64,
-    /// Link indices of the signal that the lane feeds.
-    indices: Vec<u32>,
-    /// When a vehicle was last on it.
-    last_seen: SimTime,
-}
 
 /// A signal controller.
 #[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -34,44 +18,31 @@ pub(crate) struct Controller {
     phase: usize,
     /// When the phase began.
     since: SimTime,
-    detectors: Vec<Detector>,
+    /// When it thinks first; for the first phase may have begun before the run.
+    first: SimTime,
+    actuation: Option<Actuation>,
 }
 
 impl Controller {
     /// The controller of a signal in the phase that `now` falls into; none for a signal without a program.
     pub(crate) fn new(network: &Network, signal: &Signal, now: SimTime) -> Option<Self> {
         let program = signal.programs.last()?.clone();
-        if program.phases.is_empty() || cycle(&program) <= SimDuration::ZERO {
+        let of_rails = matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. });
+        if of_rails || program.phases.is_empty() || cycle(&program) <= SimDuration::ZERO {
             return None;
         }
         let links: Vec<Vec<u32>> = signal.links.iter().map(|l| l.iter().map(|id| id.raw()).collect()).collect();
         let (phase, into) = phase_at(&program, now);
-        let detectors = match program.control {
-            SignalControl::FixedTime => Vec::new(),
-            SignalControl::Actuated { detector_gap, .. } => place_detectors(network, signal, detector_gap),
-        };
-        Some(Self { program: Arc::new(program), links: Arc::new(links), phase, since: now - into, detectors })
+        let first = now + (program.phases[phase].duration - into);
+        let actuation = Actuation::new(network, signal, &program, now);
+        // What happened before the run began no detector has seen: an actuated phase counts from now.
+        let since = if actuation.is_some() { now } else { now - into };
+        Some(Self { program: Arc::new(program), links: Arc::new(links), phase, since, first, actuation })
     }
 
     /// The phase it is in, when that began, and what it shows on each link.
     pub(crate) fn phase(&self) -> (usize, SimTime, &[Aspect]) {
         (self.phase, self.since, &self.program.phases[self.phase].aspects)
-    }
-
-    /// When it next has to think.
-    fn next_thought(&self) -> SimTime {
-        let phase = &self.program.phases[self.phase];
-        match self.program.control {
-            SignalControl::Actuated { .. } if self.is_extensible() => self.since + phase.duration_min,
-            SignalControl::FixedTime | SignalControl::Actuated { .. } => self.since + phase.duration,
-        }
-    }
-
-    fn is_extensible(&self) -> bool {
-        let phase = &self.program.phases[self.phase];
-        phase.duration_max > phase.duration_min
-            && phase.aspects.iter().any(|a| matches!(a, Aspect::GreenMajor | Aspect::GreenMinor))
-            && !phase.aspects.iter().any(|a| matches!(a, Aspect::YellowMajor | Aspect::YellowMinor))
     }
 
     /// What the phase shows.
@@ -89,51 +60,29 @@ impl Controller {
         Action::Show { heads }
     }
 
-    /// Looks at the detectors.
-    fn perceive(&mut self, road: &Road, now: SimTime) {
-        for detector in &mut self.detectors {
-            let on_it = road.lanes[detector.lane as usize].iter().any(|body| {
-                let back = body.pos - road.kind(body).length;
-                // On it now, or passed over it within the step.
-                back <= detector.position && body.pos >= detector.position
-                    || (back > detector.position && back - body.speed * road.dt <= detector.position)
-            });
-            if on_it {
-                detector.last_seen = now;
-            }
-        }
-    }
-
-    /// Whether the green must go on for the vehicles still coming.
-    fn is_demanded(&self, now: SimTime) -> bool {
-        let SignalControl::Actuated { gap_max, .. } = self.program.control else { return false };
-        let aspects = &self.program.phases[self.phase].aspects;
-        let is_green =
-            |index: &u32| matches!(aspects.get(*index as usize), Some(Aspect::GreenMajor | Aspect::GreenMinor));
-        self.detectors.iter().any(|d| d.indices.iter().any(is_green) && now - d.last_seen < gap_max)
-    }
-
     /// Thinks; the time of the next thought, and whether the phase changed.
     fn think(&mut self, now: SimTime) -> (SimTime, bool) {
-        let phase = &self.program.phases[self.phase];
         let lasted = now - self.since;
-        if let SignalControl::Actuated { gap_max, .. } = self.program.control
-            && self.is_extensible()
-        {
-            if lasted < phase.duration_min {
-                return (self.since + phase.duration_min, false);
-            }
-            if lasted < phase.duration_max && self.is_demanded(now) {
-                let again = now + SimDuration::milliseconds(gap_max.as_milliseconds().clamp(100, 1000));
-                return (again.min(self.since + phase.duration_max), false);
-            }
-        } else if lasted < phase.duration {
-            return (self.since + phase.duration, false);
+        let (next, again) = match &mut self.actuation {
+            Some(actuation) => actuation.decide(&self.program.phases, self.phase, lasted, now),
+            None => self.by_the_clock(lasted),
+        };
+        let changed = next != self.phase;
+        if changed {
+            self.phase = next;
+            self.since = now;
         }
-        let next = phase.next.first().map_or(self.phase + 1, |&n| n as usize);
-        self.phase = next % self.program.phases.len();
-        self.since = now;
-        (self.next_thought(), true)
+        (now + again, changed)
+    }
+
+    /// The phase the program has by the clock, and how long it still lasts.
+    fn by_the_clock(&self, lasted: SimDuration) -> (usize, SimDuration) {
+        let phase = &self.program.phases[self.phase];
+        if lasted < phase.duration {
+            return (self.phase, phase.duration - lasted);
+        }
+        let next = phase.next.first().map_or(self.phase + 1, |&n| n as usize) % self.program.phases.len();
+        (next, self.program.phases[next].duration)
     }
 }
 
@@ -155,34 +104,11 @@ fn phase_at(program: &SignalProgram, now: SimTime) -> (usize, SimDuration) {
     (0, SimDuration::ZERO)
 }
 
-fn place_detectors(network: &Network, signal: &Signal, gap: SimDuration) -> Vec<Detector> {
-    let mut detectors: Vec<Detector> = Vec::new();
-    for (index, links) in signal.links.iter().enumerate() {
-        for &link in links {
-            let lane = network.link(link).from;
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            if let Some(known) = detectors.iter_mut().find(|d| d.lane == lane.raw()) {
-                known.indices.push(index);
-                continue;
-            }
-            let facts = network.lane(lane);
-            let before = (facts.speed * gap).min(facts.length);
-            detectors.push(Detector {
-                lane: lane.raw(),
-                position: (facts.length - before).as_metres(),
-                indices: vec![index],
-                last_seen: SimTime::milliseconds(i64::MIN / 4),
-            });
-        }
-    }
-    detectors
-}
-
 /// Actuated signals look at their detectors.
 pub(crate) fn perceive(percept: Res<'_, Percept>, mut signals: Query<'_, '_, &mut Controller>) {
     for mut controller in &mut signals {
-        if !controller.detectors.is_empty() {
-            controller.perceive(&percept.road, percept.now);
+        if let Some(actuation) = &mut controller.actuation {
+            actuation.perceive(&percept.road, percept.now.as_seconds());
         }
     }
 }
@@ -210,7 +136,7 @@ pub(crate) fn think(
 
 /// What a controller shows at the beginning, and when it first thinks.
 pub(crate) fn first_turn(controller: &Controller) -> (Action, SimTime) {
-    (controller.show(), controller.next_thought())
+    (controller.show(), controller.first)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::simulation::actors::emergency::caller::Public;
 use crate::simulation::actors::emergency::dispatcher::Dispatcher;
 use crate::simulation::actors::emergency::hospital::Department;
 use crate::simulation::actors::emergency::incident::Scene as IncidentScene;
+use crate::simulation::actors::rail::{BlockSignal, LevelCrossing};
 use crate::simulation::actors::emergency::{
     AMBULANCES, CALLERS, DISPATCHERS, Diary, HOSPITALS, INCIDENTS, Rules as EmergencyRules,
 };
@@ -75,6 +76,8 @@ struct Moves<'a> {
     times: Option<Cow<'a, TravelTimes>>,
     emergencies: Option<Emergencies<'a>>,
     signals: Rows<'a, Mailbox, Controller>,
+    blocks: Rows<'a, Mailbox, BlockSignal>,
+    crossings: Rows<'a, Mailbox, LevelCrossing>,
     vehicles: Rows<'a, Mailbox, Itinerary>,
 }
 
@@ -197,6 +200,8 @@ impl<'a> Moves<'a> {
             times: world.get_resource::<Wayfinding>().map(|ways| Cow::Borrowed(&ways.times)),
             emergencies,
             signals: Rows::of(world),
+            blocks: Rows::of(world),
+            crossings: Rows::of(world),
             vehicles: Rows::of(world),
         }
     }
@@ -208,11 +213,27 @@ impl<'a> Moves<'a> {
             && self.gate.next <= gate.departures.len()
             && self.gate.scheduled <= gate.departures.len()
             && self.signals.fits(SIGNALS)
+            && self.blocks.fits(SIGNALS)
+            && self.crossings.fits(SIGNALS)
             && self.vehicles.fits(VEHICLES)
     }
 
     fn put_into(self, world: &mut World, like: &City, living: &mut Vec<(ActorId, Entity)>) {
-        let Self { number, percept, gate, books, post, wakes, actions, times, emergencies, signals, vehicles } = self;
+        let Self {
+            number,
+            percept,
+            gate,
+            books,
+            post,
+            wakes,
+            actions,
+            times,
+            emergencies,
+            signals,
+            blocks,
+            crossings,
+            vehicles,
+        } = self;
         let old = &like.world;
         let (old_road, old_gate) = (&old.resource::<Percept>().road, old.resource::<Gate>());
         let many = vehicles.len() > MANY;
@@ -224,6 +245,8 @@ impl<'a> Moves<'a> {
         };
         let lives = || {
             signals.spawn(world, living);
+            blocks.spawn(world, living);
+            crossings.spawn(world, living);
             vehicles.spawn(world, living);
         };
         // Bodies and actors are about as much work, and neither needs the other.

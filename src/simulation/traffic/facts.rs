@@ -121,6 +121,8 @@ pub(crate) struct RoadFacts {
     pub edges: Vec<(u32, u32)>,
     /// Whether each edge belongs to the ring of a roundabout.
     pub ring: Vec<bool>,
+    /// For an edge that is the same track as another in the other direction, that one; else [`NONE`].
+    pub opposite: Vec<u32>,
 }
 
 impl RoadFacts {
@@ -136,6 +138,9 @@ impl RoadFacts {
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
             ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
+            opposite: (0..network.edges.len())
+                .map(|i| network.single_tracks.get(&EdgeId::new(i)).map_or(NONE, |edge| edge.raw()))
+                .collect(),
         };
         for link in &network.links {
             facts.push_link(network, link);

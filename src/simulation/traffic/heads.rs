@@ -1,6 +1,7 @@
 //! What the signal heads show, as the road reads it: one state per link.
 
-use crate::city::network::{Aspect, Network, RightOfWay};
+use crate::city::network::{Aspect, Network, RightOfWay, SignalControl};
+use crate::primitives::ids::SignalId;
 
 /// What a link tells whoever approaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,6 +44,8 @@ pub(crate) struct Heads {
     states: Vec<LinkState>,
     /// Whether the last green a link had was one with priority.
     green_major: Vec<bool>,
+    /// Links with a signal before a block of a railway, ascending.
+    blocks: Vec<u32>,
 }
 
 impl Heads {
@@ -53,7 +56,10 @@ impl Heads {
             .iter()
             .map(|link| if link.signal.is_some() { LinkState::Red } else { by_right_of_way(link.right_of_way) })
             .collect::<Vec<_>>();
-        Self { green_major: vec![false; states.len()], states }
+        let is_block = |signal: SignalId| matches!(network.signal(signal).programs.last(), Some(program) if program.control == SignalControl::Block);
+        let blocks = (0_u32..).zip(&network.links);
+        let blocks = blocks.filter(|(_, link)| link.signal.is_some_and(|(signal, _)| is_block(signal)));
+        Self { green_major: vec![false; states.len()], blocks: blocks.map(|(id, _)| id).collect(), states }
     }
 
     /// Shows an aspect on a link.
@@ -73,6 +79,11 @@ impl Heads {
     #[inline]
     pub(crate) fn state(&self, link: u32) -> LinkState {
         self.states[link as usize]
+    }
+
+    /// Links with a signal before a block of a railway, ascending.
+    pub(crate) fn blocks(&self) -> &[u32] {
+        &self.blocks
     }
 
     /// All states, for the state hash.

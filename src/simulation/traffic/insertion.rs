@@ -8,14 +8,18 @@ use std::collections::VecDeque;
 use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
 use crate::primitives::random::{Purpose, Seed};
 
-use super::body::{Body, KindFacts};
+use super::body::{Body, Halt, KindFacts};
 use super::facts::NONE;
+use super::following::brake_gap;
+use super::rail::may_set_out;
 use super::road::Road;
 
 /// Kept from the very start of a lane when a vehicle starts with its back there [m].
 const BASE_EPS: f64 = 0.1;
 /// A lane that can be followed this far counts as good as any for starting on [m].
 const BEST_LANE_FAR: f64 = 3000.0;
+/// Kept from the very end of a lane [m].
+const END_EPS: f64 = 1e-6;
 /// How often a place drawn by chance is tried before the vehicle waits another step.
 const RANDOM_TRIES: u64 = 10;
 
@@ -154,6 +158,9 @@ fn enter(
         return Err(lane);
     }
     let kind = road.kind(body);
+    if kind.class.is_rail() && !may_set_out(road, lane, body.itinerary, body.id) {
+        return Err(lane);
+    }
     let length = road.facts.lane(lane).length;
     let wished = road.wished_speed(body, lane);
     let (speed, fixed) = match departure.speed {
@@ -161,15 +168,16 @@ fn enter(
         DepartSpeed::Random => (seed.stream(Purpose::DepartSpeed, u64::from(body.id), 0).unit() * wished, false),
         DepartSpeed::Max | DepartSpeed::Desired => (wished, departure.speed == DepartSpeed::Desired),
         DepartSpeed::SpeedLimit => (road.facts.lane(lane).speed.min(kind.speed_max), true),
-        DepartSpeed::Last => (road.rear(lane).map_or(wished, |r| r.speed.min(wished)), false),
+        // Where others drive one waits for a gap that fits their speed; alone one starts as fast as is safe.
+        DepartSpeed::Last => road.rear(lane).map_or((wished, false), |r| (r.speed.min(wished), true)),
         DepartSpeed::Average => {
             let bodies = &road.lanes[lane as usize];
             let sum: f64 = bodies.iter().map(|b| b.speed).sum();
             let mean = if bodies.is_empty() { road.facts.lane(lane).speed } else { sum / bodies.len() as f64 };
-            (mean.min(wished), false)
+            (mean.min(wished), road.rear(lane).is_some())
         }
     };
-    let base = (kind.length + BASE_EPS).min(length);
+    let base = base_place(road, lane, body);
     let mut places: Vec<f64> = Vec::new();
     match departure.position {
         DepartPosition::At(p) => {
@@ -179,16 +187,18 @@ fn enter(
         DepartPosition::Base => places.push(base),
         DepartPosition::Random => {
             let draw = seed.stream(Purpose::DepartPosition, u64::from(body.id), 0).unit();
-            places.push(base + draw * (length - base).max(0.0));
+            places.push(draw * length);
         }
         DepartPosition::RandomFree => {
             let mut rng = seed.stream(Purpose::DepartPosition, u64::from(body.id), step);
-            places.extend((0..RANDOM_TRIES).map(|_| base + rng.unit() * (length - base).max(0.0)));
+            places.extend((0..RANDOM_TRIES).map(|_| rng.unit() * length));
             places.extend(free_places(road, lane, kind, base, length));
         }
         DepartPosition::Free => places.extend(free_places(road, lane, kind, base, length)),
         DepartPosition::Last => {
-            let last = road.rear(lane).map_or(length, |r| r.back - kind.gap_min - EPS_LAST);
+            let last = road.rear(lane).map_or(length, |r| {
+                r.back - kind.secure_gap(speed, r.speed, r.decel, road.dt) - kind.gap_min - EPS_LAST
+            });
             if last < 0.0 {
                 return Err(lane);
             }
@@ -196,6 +206,8 @@ fn enter(
         }
     }
     for pos in places {
+        // On the very end it would count as past it.
+        let pos = pos.min(length - END_EPS);
         if let Some(speed) = fits(road, lane, body, pos, speed, fixed) {
             body.pos = pos;
             body.speed = speed;
@@ -203,6 +215,15 @@ fn enter(
         }
     }
     Err(lane)
+}
+
+/// Where a vehicle starts that does not say so [m]: its back on the road, but not past its first stop.
+fn base_place(road: &Road, lane: u32, body: &Body) -> f64 {
+    let base = (road.kind(body).length + BASE_EPS).min(road.facts.lane(lane).length);
+    match road.guides.stops(body.id).first() {
+        Some(stop) if stop.leg == 0 => base.min(stop.position.max(0.0)),
+        _ => base,
+    }
 }
 
 /// Kept from the vehicle ahead when starting right behind it [m].
@@ -275,7 +296,6 @@ fn freest(road: &Road, lanes: impl Iterator<Item = u32>) -> Option<u32> {
 /// The speed at which a body may start at a place; none where it would be unsafe.
 pub(crate) fn fits(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64, fixed: bool) -> Option<f64> {
     let kind = road.kind(body);
-    let facts = road.facts.lane(lane);
     let dt = road.dt;
     let mut safe = speed;
     // Ahead on the lane, or the rear of the lanes the route leads to.
@@ -294,9 +314,8 @@ pub(crate) fn fits(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64, fi
             return None;
         }
         safe = safe.min(kind.follow_speed_safe(gap, tail.speed, road.kinds[tail.kind as usize].decel, dt));
-    } else {
-        safe = safe.min(speed_beyond(road, lane, body, facts.length - pos, speed));
     }
+    safe = safe.min(speed_beyond(road, lane, body, pos, speed)?);
     if fixed && safe < speed {
         return None;
     }
@@ -315,35 +334,54 @@ pub(crate) fn fits(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64, fi
     Some(safe)
 }
 
-/// The safe speed given what lies beyond the lane's end [m/s].
-fn speed_beyond(road: &Road, lane: u32, body: &Body, to_end: f64, speed: f64) -> f64 {
+/// The safe speed given the next planned stop and what lies beyond the lane's end [m/s]; none where there is no room.
+///
+/// Looks as far as the braking distance goes: junctions where others have priority or the light is red, rear ends, and lower
+/// limits.
+fn speed_beyond(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64) -> Option<f64> {
     let kind = road.kind(body);
-    if speed <= 0.0 {
-        return 0.0;
+    let dt = road.dt;
+    let stop_within = |distance: f64| super::following::stop_speed_max(distance, kind.decel, kind.tau, dt);
+    let stop_on = |lane: u32, leg: u32| {
+        let stop = road.guides.stops(body.id).get(body.next_stop as usize);
+        stop.filter(|stop| body.halt == Halt::Ahead && stop.lane == lane && stop.leg == leg).map(|stop| stop.position)
+    };
+    let mut safe = speed;
+    if let Some(stop) = stop_on(lane, body.leg) {
+        safe = safe.min(stop_within(stop - pos));
     }
-    let index = road.facts.lane(lane).index;
-    let row = road.guides.row(body.itinerary, body.leg, index);
-    let stop = super::following::stop_speed_max(to_end, kind.decel, kind.tau, road.dt);
-    if row.link == NONE {
-        let last = body.leg as usize + 1 >= road.guides.edges(body.itinerary).len();
-        return if last { speed } else { stop };
-    }
-    let link = road.facts.link(row.link);
-    if !road.heads.state(row.link).has_priority() {
-        return stop;
-    }
-    let mut seen = to_end;
-    for next in [link.after, link.to] {
-        if let Some(rear) = road.rear(next) {
-            let gap = seen + rear.back - kind.gap_min;
-            return if gap < 0.0 { stop } else { kind.follow_speed_safe(gap, rear.speed, rear.decel, road.dt) };
+    let (mut lane, mut leg) = (lane, body.leg);
+    let mut seen = road.facts.lane(lane).length - pos;
+    while seen < brake_gap(safe, kind.decel, kind.tau, dt) + kind.gap_min {
+        let facts = road.facts.lane(lane);
+        let next =
+            if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, leg, facts.index).link };
+        if next == NONE {
+            let last = leg as usize + 1 >= road.guides.edges(body.itinerary).len();
+            return Some(if last { safe } else { safe.min(stop_within(seen)) });
         }
+        let link = road.facts.link(next);
+        if !road.heads.state(next).has_priority() {
+            return Some(safe.min(stop_within(seen)));
+        }
+        lane = link.after;
         if link.via == NONE {
-            break;
+            leg += 1;
         }
-        seen += link.length;
+        if let Some(rear) = road.rear(lane) {
+            let gap = seen + rear.back - kind.gap_min;
+            if gap < 0.0 {
+                return None;
+            }
+            safe = safe.min(kind.follow_speed_safe(gap, rear.speed, rear.decel, dt));
+        }
+        safe = safe.min(super::following::free_speed(seen, road.wished_speed(body, lane), kind.decel, dt));
+        if let Some(stop) = stop_on(lane, leg) {
+            safe = safe.min(stop_within(seen + stop));
+        }
+        seen += road.facts.lane(lane).length;
     }
-    speed
+    Some(safe)
 }
 
 /// Whether the front vehicles of the lanes behind can react to a vehicle appearing.

@@ -32,6 +32,7 @@ pub(crate) mod lane_change;
 pub(crate) mod last_resort;
 pub(crate) mod meter;
 pub(crate) mod plan;
+pub(crate) mod rail;
 pub(crate) mod rescue;
 pub(crate) mod road;
 pub(crate) mod siren;

@@ -60,6 +60,7 @@ pub(super) fn street() -> Network {
         left_hand: false,
         edge_by_name: BTreeMap::new(),
         roundabouts: std::collections::BTreeSet::new(),
+        single_tracks: std::collections::BTreeMap::new(),
     }
 }
 

@@ -108,6 +108,7 @@ fn network(columns: usize, rows: usize) -> Network {
         left_hand: false,
         edge_by_name: BTreeMap::new(),
         roundabouts: std::collections::BTreeSet::new(),
+        single_tracks: std::collections::BTreeMap::new(),
     };
     for row in 0..rows {
         for column in 0..columns {

@@ -175,10 +175,22 @@ fn class_defaults(class: VehicleClass) -> ClassDefaults {
         // Riders wish for 20 km/h (SUMO's desiredMaxSpeed) although they could ride faster.
         C::Bicycle                           => row( 1.6, 0.65, 0.5,  20.0, 1.2,  3.0,  7.0, 0.1),
         C::Scooter                           => row( 1.2, 0.50, 0.5,  20.0, 1.2,  3.0,  7.0, 0.1),
+        C::Tram                              => row(22.0, 2.40, 2.5,  80.0, 1.0,  3.0,  7.0, 0.0),
+        C::RailUrban                         => row(109.5, 3.00, 5.0, 100.0, 1.0, 3.0,  7.0, 0.0),
+        C::Subway                            => row(109.5, 3.00, 5.0, 100.0, 2.6, 4.5,  9.0, 0.0),
+        C::Rail                              => row(135.0, 2.84, 5.0, 160.0, 0.25, 1.3, 5.0, 0.0),
+        C::RailElectric                      => row(200.0, 2.95, 5.0, 220.0, 0.5, 1.3,  5.0, 0.0),
+        C::RailFast                          => row(200.0, 2.95, 5.0, 330.0, 0.5, 1.3,  5.0, 0.0),
+        C::CableCar                          => row(5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.0),
         C::Taxi                              => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.05),
         C::Authority | C::Army | C::Ignoring => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.0),
         _                                    => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.1),
     }
+}
+
+/// How imperfectly drivers of a class keep their speed: not at all on rails, with the exception SUMO makes.
+fn imperfection(class: VehicleClass) -> f64 {
+    if class.is_rail() && !matches!(class, VehicleClass::Subway | VehicleClass::CableCar) { 0.0 } else { 0.5 }
 }
 
 /// A type with nothing but its class's defaults.
@@ -197,7 +209,7 @@ pub(in crate::city::demand) fn default_kind(name: &str, class: VehicleClass, pat
         deceleration_emergency: acceleration(defaults.deceleration_emergency),
         headway: SimDuration::seconds(1.0),
         speed_factor: SpeedFactor { mean: 1.0, deviation: defaults.deviation, min: 0.2, max: 2.0 },
-        following: CarFollowing::Krauss { sigma: 0.5 },
+        following: CarFollowing::Krauss { sigma: imperfection(class) },
         lane_changing: LaneChanging {
             strategic: 1.0,
             cooperative: 1.0,
@@ -369,7 +381,7 @@ impl Numbers<'_, '_, '_> {
         if let Some(value) = self.positive("tau", false) {
             kind.headway = SimDuration::seconds(value);
         }
-        let sigma = self.positive("sigma", true).unwrap_or(0.5);
+        let sigma = self.positive("sigma", true).unwrap_or_else(|| imperfection(kind.class));
         let exponent = self.positive("delta", false).unwrap_or(4.0);
         if sigma > 1.0 {
             self.findings.problem(self.element.problem(format!("'sigma' lies between 0 and 1, not at {sigma}")));

@@ -65,7 +65,7 @@ impl Reader<'_> {
             }
             let Some(kind) = self.choose(meaning, raw.order, number) else { return };
             let class = self.rows.types.kind(kind).class;
-            if class.is_off_road() || !class.is_vehicle() {
+            if !class.is_moved() {
                 if left_out.insert(class) {
                     findings.unsupported(format!("<{}> of class {class}", raw.tag), 1);
                 }

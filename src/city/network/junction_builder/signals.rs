@@ -54,7 +54,12 @@ pub(super) fn program(crossing: Crossing<'_>, first_lanes: &[usize], actuated: b
     }
     let control = if actuated {
         // SUMO's defaults.
-        SignalControl::Actuated { gap_max: SimDuration::seconds(3.0), detector_gap: SimDuration::seconds(2.0) }
+        SignalControl::Actuated {
+            gap_max: SimDuration::seconds(3.0),
+            detector_gap: SimDuration::seconds(2.0),
+            passing_time: SimDuration::seconds(1.9),
+            inactive_after: SimDuration::seconds(180.0),
+        }
     } else {
         SignalControl::FixedTime
     };

@@ -11,7 +11,8 @@ use crate::primitives::{Distance, Polyline, Speed};
 use super::super::assembly::{NetworkParts, RequestRow};
 use super::super::model::{Edge, EdgeKind, Junction, JunctionKind, Lane, Link, Projection, RightOfWay, Signal};
 use super::junctions::{self, Way, Ways, split_lane};
-use super::raw::{Function, RawConnection, RawEdge, RawNetwork, left_out_as, unknown};
+use super::raw::{Function, RawConnection, RawEdge, RawNetwork, is_driven, left_out_as, unknown};
+use super::signals::{rail_control, rail_program, show_heads};
 
 /// Builds the columns; what is wrong goes to the findings, and then the columns are not to be used.
 pub(super) fn build(raw: &RawNetwork<'_>, findings: &mut Findings) -> NetworkParts {
@@ -66,7 +67,7 @@ fn keep<'r>(raw: &'r RawNetwork<'_>, findings: &mut Findings) -> Kept<'r> {
     let for_vehicles = |name: &str, lane: u32| match by_name.get(name) {
         // Unknown names are complained about where links are made.
         None => true,
-        Some(edge) => edge.lanes.get(lane as usize).is_none_or(|lane| lane.allowed.any_on_road()),
+        Some(edge) => edge.lanes.get(lane as usize).is_none_or(|lane| is_driven(lane.allowed)),
     };
     let known = |name: &str| roads.contains(name) || !by_name.contains_key(name);
     // A path is reached from a kept connection, or from the first half of a kept path; two rounds find both halves.
@@ -229,7 +230,7 @@ impl Columns {
         };
         let (from, to) = (from?, to?);
         let signal = raw.signal.as_ref().and_then(|(name, index)| signals.head(name, *index, raw, findings));
-        // Railway signals never stop a road vehicle here, so the way is free.
+        // A signal nobody speaks for leaves the way free.
         let unsignalled = raw.right_of_way == RightOfWay::Signal && signal.is_none();
         Some(Link {
             from,
@@ -260,11 +261,10 @@ fn internal_junction(name: &str, junctions: &BTreeMap<&str, JunctionId>) -> Opti
     None
 }
 
-/// Signals by name, and the names that govern railways.
+/// Signals by name.
 struct Signals {
     all: Vec<Signal>,
     by_name: BTreeMap<String, SignalId>,
-    of_railways: BTreeSet<String>,
 }
 
 impl Signals {
@@ -276,10 +276,8 @@ impl Signals {
         findings: &mut Findings,
     ) -> Option<(SignalId, u32)> {
         let Some(&id) = self.by_name.get(name) else {
-            if !self.of_railways.contains(name) {
-                let message = format!("a connection obeys an unknown signal '{name}'");
-                findings.problem(unknown(&raw.place, message, name, self.by_name.keys().map(String::as_str)));
-            }
+            let message = format!("a connection obeys an unknown signal '{name}'");
+            findings.problem(unknown(&raw.place, message, name, self.by_name.keys().map(String::as_str)));
             return None;
         };
         let heads = self.all[id.index()].programs.iter().map(|program| program.phases[0].aspects.len()).min();
@@ -307,13 +305,21 @@ fn gather_signals(raw: &RawNetwork<'_>, findings: &mut Findings) -> Signals {
         }
         programs.push(program.clone());
     }
-    let of_railways = raw
-        .junctions
-        .iter()
-        .filter(|junction| matches!(junction.kind.as_ref(), "rail_signal" | "rail_crossing"))
-        .map(|junction| junction.name.to_string())
-        .collect();
-    Signals { all: signals, by_name, of_railways }
+    // Signals of railways need no program in the file; how many heads they have only the connections say.
+    for junction in &raw.junctions {
+        let Some(control) = rail_control(&junction.kind) else { continue };
+        by_name.entry(junction.name.to_string()).or_insert_with(|| {
+            let programs = vec![rail_program("0".to_string(), control)];
+            signals.push(Signal { name: junction.name.to_string(), programs, links: Vec::new() });
+            SignalId::new(signals.len() - 1)
+        });
+    }
+    for (name, index) in raw.connections.iter().filter_map(|connection| connection.signal.as_ref()) {
+        if let Some(&id) = by_name.get(name.as_ref()) {
+            signals[id.index()].programs.iter_mut().for_each(|program| show_heads(program, *index as usize + 1));
+        }
+    }
+    Signals { all: signals, by_name }
 }
 
 /// Connections by the lane they begin on, in the order of the file.

@@ -1,7 +1,7 @@
 //! SUMO's road networks (`.net.xml`, plain or gzip) as a [`Network`].
 //!
 //! Reads in two rounds: `raw` gathers elements with their lines, the others resolve names and build the columns. What only
-//! trains, ships or people on foot use is left out and counted. Knows no demand.
+//! ships or people on foot use is left out and counted. Knows no demand.
 
 mod build;
 mod junctions;
@@ -45,6 +45,10 @@ pub(crate) fn read_source(source: &Source) -> Result<(Network, Findings), Findin
     }
     let mut network = assemble(parts);
     network.roundabouts = raw.roundabouts.iter().filter_map(|name| network.find_edge(name)).collect();
+    let opposite =
+        |edge: &raw::RawEdge<'_>| Some((network.find_edge(&edge.name)?, network.find_edge(edge.bidi.as_ref()?)?));
+    let single_tracks = raw.edges.iter().filter_map(opposite).collect();
+    network.single_tracks = single_tracks;
     Ok((network, findings))
 }
 

@@ -38,6 +38,8 @@ pub(super) struct RawEdge<'s> {
     pub(super) priority: i32,
     pub(super) street: Option<Cow<'s, str>>,
     pub(super) road_type: Option<Cow<'s, str>>,
+    /// The edge that is the same track in the other direction.
+    pub(super) bidi: Option<Cow<'s, str>>,
     pub(super) lanes: Vec<RawLane>,
 }
 
@@ -181,6 +183,7 @@ fn read_edge<'s>(element: &Element<'s>, findings: &mut Findings) -> Option<RawEd
         priority: priority.unwrap_or(-1),
         street: element.text("name").filter(|street| !street.trim().is_empty()),
         road_type: element.text("type").filter(|kind| !kind.is_empty()),
+        bidi: element.text("bidi").filter(|other| !other.is_empty()),
         lanes: Vec::new(),
         name,
     })
@@ -376,7 +379,7 @@ pub(super) fn left_out_as(edge: &RawEdge<'_>) -> Option<&'static str> {
         Function::WalkingArea => return Some("walking areas"),
         Function::Normal | Function::Internal => {}
     }
-    if edge.lanes.iter().any(|lane| lane.allowed.any_on_road()) {
+    if edge.lanes.iter().any(|lane| is_driven(lane.allowed)) {
         return None;
     }
     let on_foot = |class| edge.lanes.iter().any(|lane| lane.allowed.contains(class));
@@ -384,9 +387,12 @@ pub(super) fn left_out_as(edge: &RawEdge<'_>) -> Option<&'static str> {
         "footways"
     } else if edge.lanes.iter().all(|lane| lane.allowed.is_empty()) {
         "edges closed to everybody"
-    } else if on_foot(VehicleClass::Ship) {
-        "waterways"
     } else {
-        "railways"
+        "waterways and airways"
     })
+}
+
+/// Whether somebody drives on a lane, on wheels or on rails.
+pub(super) fn is_driven(allowed: ClassSet) -> bool {
+    allowed.any_on_road() || allowed.any_on_rail()
 }

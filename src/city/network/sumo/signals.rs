@@ -16,6 +16,63 @@ const GAP_MAX: f64 = 3.0;
 /// Travel time from detector to stop line where the program does not say [s] (SUMO).
 const DETECTOR_GAP: f64 = 2.0;
 
+/// Headway of a discharging queue where the program does not say [s] (SUMO).
+const PASSING_TIME: f64 = 1.9;
+/// Time without green after which a detector comes first where the program does not say [s] (SUMO).
+const INACTIVE_AFTER: f64 = 180.0;
+/// Least time until a train arrives for a level crossing to stay open, beyond its closing time [s] (SUMO).
+const CROSSING_TIME_GAP: f64 = 15.0;
+/// How long a level crossing stays closed behind a train [s] (SUMO).
+const CROSSING_OPENING_DELAY: f64 = 3.0;
+/// How long a level crossing shows red and yellow before it is open [s] (SUMO).
+const CROSSING_OPENING: f64 = 3.0;
+/// Shortest time a level crossing is open [s] (SUMO).
+const CROSSING_GREEN_MIN: f64 = 5.0;
+/// How long a level crossing shows yellow before it is closed [s] (SUMO).
+const CROSSING_YELLOW: f64 = 5.0;
+
+/// How a signal that trains operate runs, by SUMO's word for it; none for every other one.
+pub(crate) fn rail_control(kind: &str) -> Option<SignalControl> {
+    match kind {
+        "rail_signal" => Some(SignalControl::Block),
+        "rail_crossing" => Some(SignalControl::LevelCrossing {
+            time_gap: SimDuration::seconds(CROSSING_TIME_GAP),
+            opening_delay: SimDuration::seconds(CROSSING_OPENING_DELAY),
+            green_min: SimDuration::seconds(CROSSING_GREEN_MIN),
+        }),
+        _ => None,
+    }
+}
+
+/// The program of a signal that trains operate, with one head; [`show_heads`] gives it more.
+pub(crate) fn rail_program(name: String, control: SignalControl) -> SignalProgram {
+    let phase = |aspect: Aspect, seconds: f64| {
+        let duration = SimDuration::seconds(seconds);
+        let aspects = vec![aspect];
+        Phase { duration, duration_min: duration, duration_max: duration, aspects, next: Vec::new() }
+    };
+    let phases = match control {
+        SignalControl::LevelCrossing { .. } => vec![
+            phase(Aspect::GreenMajor, 1.0),
+            phase(Aspect::YellowMinor, CROSSING_YELLOW),
+            phase(Aspect::Red, 1.0),
+            phase(Aspect::RedYellow, CROSSING_OPENING),
+        ],
+        _ => vec![phase(Aspect::GreenMajor, 1.0), phase(Aspect::Red, 1.0)],
+    };
+    SignalProgram { name, control, offset: SimDuration::ZERO, phases }
+}
+
+/// Lets every phase of a signal that trains operate show at least this many heads; all heads show the same.
+pub(crate) fn show_heads(program: &mut SignalProgram, heads: usize) {
+    if matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. }) {
+        for phase in &mut program.phases {
+            let aspect = phase.aspects[0];
+            phase.aspects.resize(heads.max(phase.aspects.len()), aspect);
+        }
+    }
+}
+
 /// Gathers one `tlLogic` with what lies in it.
 #[derive(Debug, Default)]
 pub(crate) struct ProgramReader {
@@ -28,8 +85,12 @@ struct Current {
     signal: String,
     program: SignalProgram,
     actuated: bool,
+    /// Whether trains operate it; then its phases are fixed and come from nobody's file.
+    rail: bool,
     gap_max: SimDuration,
     detector_gap: SimDuration,
+    passing_time: SimDuration,
+    inactive_after: SimDuration,
 }
 
 impl ProgramReader {
@@ -37,6 +98,7 @@ impl ProgramReader {
     pub(crate) fn open(&mut self, element: &Element<'_>, findings: &mut Findings) {
         match (element.name, &mut self.current) {
             ("tlLogic", _) => self.current = begin(element, findings),
+            ("phase", Some(current)) if current.rail => {}
             ("phase", Some(current)) => current.program.phases.extend(read_phase(element, findings)),
             ("param", Some(current)) => current.parameter(element, findings),
             _ => {}
@@ -48,7 +110,8 @@ impl ProgramReader {
         let mut current = self.current.take()?;
         let (gap_max, detector_gap) = (current.gap_max, current.detector_gap);
         if current.actuated {
-            current.program.control = SignalControl::Actuated { gap_max, detector_gap };
+            let (passing_time, inactive_after) = (current.passing_time, current.inactive_after);
+            current.program.control = SignalControl::Actuated { gap_max, detector_gap, passing_time, inactive_after };
         }
         let phases = &current.program.phases;
         let problem = if phases.is_empty() {
@@ -77,8 +140,7 @@ fn begin(element: &Element<'_>, findings: &mut Findings) -> Option<Current> {
     let actuated = match kind {
         "static" | "" => false,
         "actuated" => true,
-        // Railway signals have no phases; they govern no road.
-        "rail_signal" | "rail_crossing" => return None,
+        "rail_signal" | "rail_crossing" => false,
         "delay_based" | "NEMA" => {
             findings.unsupported(format!("signal programs of type {kind} (run as actuated)"), 1);
             true
@@ -88,19 +150,23 @@ fn begin(element: &Element<'_>, findings: &mut Findings) -> Option<Current> {
             false
         }
     };
-    let program = SignalProgram {
-        name: element.get("programID").unwrap_or("0").to_string(),
-        control: SignalControl::FixedTime,
-        offset: element.time("offset", findings).unwrap_or(SimTime::ZERO) - SimTime::ZERO,
-        phases: Vec::new(),
+    let name = element.get("programID").unwrap_or("0").to_string();
+    let offset = element.time("offset", findings).unwrap_or(SimTime::ZERO) - SimTime::ZERO;
+    let rail = rail_control(kind);
+    let program = match rail {
+        Some(control) => rail_program(name, control),
+        None => SignalProgram { name, control: SignalControl::FixedTime, offset, phases: Vec::new() },
     };
     Some(Current {
         place: element.place(),
         signal,
         program,
         actuated,
+        rail: rail.is_some(),
         gap_max: SimDuration::seconds(GAP_MAX),
         detector_gap: SimDuration::seconds(DETECTOR_GAP),
+        passing_time: SimDuration::seconds(PASSING_TIME),
+        inactive_after: SimDuration::seconds(INACTIVE_AFTER),
     })
 }
 
@@ -114,9 +180,24 @@ impl Current {
                 *target = value - SimTime::ZERO;
             }
         };
+        if let SignalControl::LevelCrossing { time_gap, opening_delay, green_min } = &mut self.program.control {
+            let phases = &mut self.program.phases;
+            match key {
+                "time-gap" => seconds(time_gap),
+                "opening-delay" => seconds(opening_delay),
+                "min-green" => seconds(green_min),
+                "yellow-time" => seconds(&mut phases[1].duration),
+                "opening-time" => seconds(&mut phases[3].duration),
+                "space-gap" => findings.unsupported("signal parameter 'space-gap'", 1),
+                _ => {}
+            }
+            return;
+        }
         match key {
             "max-gap" => seconds(&mut self.gap_max),
             "detector-gap" => seconds(&mut self.detector_gap),
+            "passing-time" => seconds(&mut self.passing_time),
+            "inactive-threshold" => seconds(&mut self.inactive_after),
             _ if self.actuated && !QUIET.contains(&key) => {
                 findings.unsupported(format!("signal parameter '{key}'"), 1);
             }

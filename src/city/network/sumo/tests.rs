@@ -215,7 +215,10 @@ fn signals_govern_their_heads() {
     let program = &signal.programs[0];
     assert_eq!(program.offset, SimDuration::seconds(5.0));
     let seconds = SimDuration::seconds;
-    assert_eq!(program.control, SignalControl::Actuated { gap_max: seconds(2.5), detector_gap: seconds(2.0) });
+    let (gap_max, detector_gap) = (seconds(2.5), seconds(2.0));
+    let (passing_time, inactive_after) = (seconds(1.9), seconds(180.0));
+    let control = SignalControl::Actuated { gap_max, detector_gap, passing_time, inactive_after };
+    assert_eq!(program.control, control);
     assert_eq!(program.phases[0].aspects[1], Aspect::GreenMinor);
     let spans: Vec<_> = program.phases.iter().map(|phase| (phase.duration_min, phase.duration_max)).collect();
     assert_eq!(spans[0], (seconds(5.0), seconds(45.0)));
