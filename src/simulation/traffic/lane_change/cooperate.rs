@@ -6,7 +6,7 @@
 //! a driver are advice: what would take more than comfortable braking is ignored, not obeyed a little.
 
 use crate::simulation::traffic::body::{Body, KindFacts};
-use crate::simulation::traffic::following::brake_gap;
+use crate::simulation::traffic::following::{brake_gap, stop_speed_max};
 use crate::simulation::traffic::road::Road;
 
 use super::gap::{Blocked, Other, Place};
@@ -85,6 +85,12 @@ pub(super) fn advice(body: &Body, kind: &KindFacts, speed: f64, dt: f64) -> f64 
     speed * weight + (1.0 - weight) * body.speed.max(speed)
 }
 
+/// The speed that is safe behind a leader of a speed and a deceleration [m/s]. For planning a change only the model's own bound
+/// counts, not the harder braking that a driver in distress would be capable of.
+pub(super) fn follow_speed(kind: &KindFacts, speed: f64, gap: f64, leader: (f64, f64), dt: f64) -> f64 {
+    kind.follow_speed_safe(gap, leader.0, leader.1, dt).min(kind.speed_next_max(speed, dt))
+}
+
 /// Somebody who needs a lane and cannot get onto it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Needy {
@@ -141,7 +147,7 @@ pub(super) fn let_in(driver: &Driver<'_>, mood: &mut Mood) {
     for needy in [hindmost, foremost].into_iter().flatten() {
         let gap = needy.back - body.pos - kind.gap_min;
         if gap > POSITION_EPS {
-            let speed = kind.follow_speed(body.speed, gap - POSITION_EPS, needy.speed, needy.decel, dt);
+            let speed = follow_speed(kind, body.speed, gap - POSITION_EPS, (needy.speed, needy.decel), dt);
             mood.bound = mood.bound.min(advice(body, kind, speed, dt));
         }
     }
@@ -267,13 +273,14 @@ impl Talk<'_> {
     fn with_leader(&self, blocked: Blocked, mood: &mut Mood, favours: &mut Favours) -> Option<f64> {
         let (body, kind, road) = (self.driver.body, self.driver.kind, self.driver.edge.road);
         let dt = road.dt;
-        let planned = body.speed.min(kind.stop_speed(body.speed, self.left, dt)).min(mood.bound);
+        let stop = stop_speed_max(self.left, kind.decel, dt, dt);
+        let planned = body.speed.min(stop).min(mood.bound);
         let Some(lead) = self.wish.lead else { return Some(planned) };
         let other = &road.kinds[lead.kind as usize];
         let next_speed = lead.speed - dt * LEADER_DECEL.max(-lead.accel);
         let next_gap = lead.gap + dt * (next_speed - planned);
         let slowest = (body.speed - kind.decel * dt).max(0.0);
-        let target = slowest.max(kind.follow_speed(body.speed, next_gap, next_speed.max(0.0), other.decel, dt));
+        let target = slowest.max(follow_speed(kind, body.speed, next_gap, (next_speed.max(0.0), other.decel), dt));
         if !blocked.by_lead {
             // Stay far enough behind it while the follower is dealt with.
             self.advise(mood, target);
@@ -313,7 +320,7 @@ impl Talk<'_> {
         let Some(follow) = follow else { return };
         let (other, dt) = (&road.kinds[follow.kind as usize], road.dt);
         let safe = |least: f64| {
-            let at = |gap: f64| least.max(other.follow_speed(follow.speed, gap, own, kind.decel, dt));
+            let at = |gap: f64| least.max(follow_speed(other, follow.speed, gap, (own, kind.decel), dt));
             // Twice, since the way it drives itself takes from the gap.
             at(follow.gap + dt * (own - at(follow.gap + dt * own)))
         };
@@ -362,5 +369,41 @@ impl Talk<'_> {
         ask(favours, help(passing));
         let way = overtake_distance(road, (other, passing), (kind, own), follow.gap);
         self.advise(mood, (passing - way / self.seconds).max((body.speed - kind.decel * dt).max(0.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wish of somebody else's is no reason to brake hard; one that takes comfortable braking is granted.
+    #[test]
+    fn only_comfortable_advice_is_followed() {
+        let kind = KindFacts { lc_cooperative: 1.0, ..KindFacts::block(5.0) };
+        let mut body = Body::new(0, 0, 0, 1.0);
+        body.speed = 10.0;
+        assert!((advice(&body, &kind, 6.0, 1.0) - 6.0).abs() < 1e-12, "4 m/s² is comfortable");
+        assert!(advice(&body, &kind, 5.0, 1.0).is_infinite(), "5 m/s² is not");
+        let stubborn = KindFacts { lc_cooperative: 0.0, ..kind };
+        assert!(advice(&body, &stubborn, 9.0, 1.0).is_infinite(), "this driver helps nobody");
+    }
+
+    /// The foremost of those who need a lane stays known while those behind it come to need it too.
+    #[test]
+    fn the_foremost_in_need_is_remembered() {
+        let needy = Needy {
+            id: 1,
+            back: 50.0,
+            speed: 0.0,
+            decel: 4.5,
+            room: 7.5,
+            wants: WANTS_RIGHT,
+            left: 20.0,
+            place: Place::Elsewhere,
+        };
+        let mut stranded = Stranded::default();
+        stranded.note(needy);
+        stranded.note(Needy { id: 2, ..needy });
+        assert_eq!((stranded.foremost.map(|n| n.id), stranded.hindmost.map(|n| n.id)), (Some(1), Some(2)));
     }
 }

@@ -276,7 +276,7 @@ impl Driver<'_> {
             return none;
         }
         let decel = road.kinds[lead.kind as usize].decel;
-        let follow = |gap: f64| kind.follow_speed(body.speed, gap, lead.speed, decel, road.dt);
+        let follow = |gap: f64| cooperate::follow_speed(kind, body.speed, gap, (lead.speed, decel), road.dt);
         let hardest = (body.speed - kind.decel * road.dt).max(0.0);
         let mut safe = follow(lead.gap);
         if safe < hardest {
@@ -403,7 +403,7 @@ impl Driver<'_> {
             Some(lead) => {
                 let decel = road.kinds[lead.kind as usize].decel;
                 if accelerating {
-                    kind.follow_speed(body.speed, gap, lead.speed, decel, road.dt)
+                    cooperate::follow_speed(kind, body.speed, gap, (lead.speed, decel), road.dt)
                 } else {
                     kind.follow_speed_safe(gap, lead.speed, decel, road.dt)
                 }

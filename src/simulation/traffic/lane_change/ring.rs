@@ -64,12 +64,12 @@ fn through(driver: &Driver<'_>, index: usize) -> Through {
         let facts = road.facts.lane(lane);
         let ring = road.facts.ring[facts.edge as usize];
         way.lanes += 1;
-        if entered && !ring {
-            way.leaves = true;
-            return way;
-        }
         if seen > SEEN {
             way.far = true;
+            return way;
+        }
+        if entered && !ring {
+            way.leaves = true;
             return way;
         }
         let share = if leg == body.leg { (facts.length - body.pos) / facts.length } else { 1.0 };
