@@ -177,7 +177,7 @@ fn move_bodies(
     let pool = clockwork.pool.as_ref();
     {
         let road: &Road = road;
-        spread(pool, plans, |k, lane_plan| plan_lane(road, road.active[k], step.now, lane_plan));
+        spread(pool, plans, |k, lane_plan| plan_lane(road, road.active[k], &step, lane_plan));
     }
     announce(road, plans);
     if !road.rescue.is_empty() {
@@ -233,7 +233,7 @@ fn spread<T: Send>(pool: Option<&rayon::ThreadPool>, items: &mut [T], work: impl
     }
 }
 
-fn plan_lane(road: &Road, lane: u32, now: f64, out: &mut LanePlan) {
+fn plan_lane(road: &Road, lane: u32, step: &Step, out: &mut LanePlan) {
     out.items.clear();
     out.ranges.clear();
     let bodies = &road.lanes[lane as usize];
@@ -241,7 +241,7 @@ fn plan_lane(road: &Road, lane: u32, now: f64, out: &mut LanePlan) {
     for (slot, body) in bodies.iter().enumerate() {
         ahead -= road.kind(body).room();
         let from = out.items.len();
-        plan(road, lane, slot, ahead, now, &mut out.items);
+        plan(road, lane, slot, ahead, step, &mut out.items);
         out.ranges.push((index(from), index(out.items.len())));
     }
 }
@@ -271,6 +271,7 @@ fn announce(road: &mut Road, plans: &[LanePlan]) {
                     waiting: body.waiting,
                     will_pass: item.ask,
                     siren: body.siren,
+                    kind: body.kind,
                 };
                 road.approaches.announce(item.link, approach);
             }

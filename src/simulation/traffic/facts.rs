@@ -50,6 +50,7 @@ pub(crate) struct LaneFacts {
 
 /// A link.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a link, read in the inner loops")]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -67,6 +68,10 @@ pub(crate) struct LinkFacts {
     pub yields: (u32, u32),
     /// From how far away crossing traffic is seen [m].
     pub visibility: f64,
+    /// Whether a signal governs it.
+    pub signalled: bool,
+    /// Whether it goes straight on.
+    pub straight: bool,
     /// Whether it begins on an internal lane.
     pub from_internal: bool,
     /// Whether a vehicle may enter and wait inside.
@@ -111,6 +116,8 @@ pub(crate) struct RoadFacts {
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
     pub edges: Vec<(u32, u32)>,
+    /// Whether any paths cross or join, for each junction; only while the columns are being made.
+    has_foes: Vec<bool>,
     /// Whether each edge belongs to the ring of a roundabout.
     pub ring: Vec<bool>,
 }
@@ -125,8 +132,13 @@ impl RoadFacts {
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
+            has_foes: vec![false; network.junctions.len()],
             ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
         };
+        for link in &network.links {
+            let meets = |via| network.lane(via).conflicts.iter().any(|c| !c.diverges);
+            facts.has_foes[link.junction.index()] |= !link.yields_to.is_empty() || link.via.is_some_and(meets);
+        }
         for link in &network.links {
             facts.push_link(network, link);
         }
@@ -135,15 +147,20 @@ impl RoadFacts {
         }
         facts.trace_paths();
         facts.list_feeders();
+        facts.has_foes = Vec::new();
         facts
     }
 
     fn push_link(&mut self, network: &Network, link: &crate::city::network::Link) {
         let first = self.yields.len();
-        self.yields.extend(link.yields_to.iter().map(|l| l.raw()));
+        for &foe in &link.yields_to {
+            self.yields.push(foe.raw());
+            // A foe that waits inside the junction is still to be let pass.
+            let inside = network.link(foe).via.map(|via| network.lane(via).links.clone());
+            self.yields.extend(inside.into_iter().flatten().filter(|&l| network.links[l as usize].via.is_some()));
+        }
         let after = link.via.unwrap_or(link.to);
         let from_internal = network.edge_of(link.from).is_internal();
-        let foes = link.via.is_some_and(|via| !network.lane(via).conflicts.is_empty());
         self.links.push(LinkFacts {
             from: link.from.raw(),
             after: after.raw(),
@@ -153,9 +170,11 @@ impl RoadFacts {
             entry: NONE,
             yields: (count(first), count(self.yields.len())),
             visibility: link.visibility.as_metres(),
+            straight: link.turn == crate::city::network::Turn::Straight,
+            signalled: link.signal.is_some(),
             from_internal,
             may_wait_inside: link.may_wait_inside,
-            keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
+            keep_clear: link.keep_clear && link.via.is_some() && self.has_foes[link.junction.index()],
         });
     }
 
