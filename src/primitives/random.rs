@@ -31,6 +31,8 @@ pub enum Purpose {
     FlowTime = 7,
     /// Which route of a distribution a vehicle takes.
     RouteChoice = 8,
+    /// Who lets the others go where all wait for each other.
+    WaveThrough = 11,
     /// The making of an invented city.
     MapMaking = 9,
     /// Synthetic demand: where and when trips begin and end.

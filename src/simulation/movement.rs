@@ -68,7 +68,7 @@ impl Movement {
         let portions = &mut self.portions[..self.used];
         {
             let road: &Road = road;
-            spread(pool, portions, |portion| portion.plan(road, step.now));
+            spread(pool, portions, |portion| portion.plan(road, step));
         }
         if !road.rescue.is_empty() {
             rescue::announce(road, step.now);
@@ -117,7 +117,7 @@ impl Movement {
 
 impl Portion {
     /// What every driver would do at the links ahead, and what it announces.
-    fn plan(&mut self, road: &Road, now: f64) {
+    fn plan(&mut self, road: &Road, step: &Step) {
         self.items.clear();
         self.ends.clear();
         self.announcements.clear();
@@ -129,7 +129,7 @@ impl Portion {
                 ahead -= road.kind(body).room();
                 self.loud |= body.siren;
                 let first = self.items.len();
-                plan(road, lane, slot, ahead, now, &mut self.items);
+                plan(road, lane, slot, ahead, step, &mut self.items);
                 self.ends.push(index(self.items.len()));
                 let asked = self.items[first..].iter().filter(|item| item.link != NONE);
                 self.announcements.extend(asked.map(|item| (item.link, announcement(road, body, item))));
@@ -193,6 +193,7 @@ fn announcement(road: &Road, body: &Body, item: &PlanItem) -> Approach {
         waiting: body.waiting,
         will_pass: item.ask,
         siren: body.siren,
+        kind: body.kind,
     }
 }
 

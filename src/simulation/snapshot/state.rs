@@ -22,10 +22,10 @@ use crate::simulation::actors::emergency::caller::Public;
 use crate::simulation::actors::emergency::dispatcher::Dispatcher;
 use crate::simulation::actors::emergency::hospital::Department;
 use crate::simulation::actors::emergency::incident::Scene as IncidentScene;
-use crate::simulation::actors::rail::{BlockSignal, LevelCrossing};
 use crate::simulation::actors::emergency::{
     AMBULANCES, CALLERS, DISPATCHERS, Diary, HOSPITALS, INCIDENTS, Rules as EmergencyRules,
 };
+use crate::simulation::actors::rail::{BlockSignal, LevelCrossing};
 use crate::simulation::actors::sensors::air::AirSensor;
 use crate::simulation::actors::sensors::bay::{BayDevice, Kerb};
 use crate::simulation::actors::sensors::camera::{Camera, Views};

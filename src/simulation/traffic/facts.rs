@@ -52,6 +52,7 @@ pub(crate) struct LaneFacts {
 /// A link, in one cache line.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a link, read in the inner loops")]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -71,6 +72,10 @@ pub(crate) struct LinkFacts {
     pub visibility: f64,
     /// Whether it has priority, or a signal that may give it.
     pub major: bool,
+    /// Whether a signal governs it.
+    pub signalled: bool,
+    /// Whether it goes straight on.
+    pub straight: bool,
     /// Whether it begins on an internal lane.
     pub from_internal: bool,
     /// Whether a vehicle may enter and wait inside.
@@ -119,6 +124,8 @@ pub(crate) struct RoadFacts {
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
     pub edges: Vec<(u32, u32)>,
+    /// Whether any paths cross or join, for each junction; only while the columns are being made.
+    has_foes: Vec<bool>,
     /// Whether each edge belongs to the ring of a roundabout.
     pub ring: Vec<bool>,
     /// For an edge that is the same track as another in the other direction, that one; else [`NONE`].
@@ -137,11 +144,16 @@ impl RoadFacts {
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
+            has_foes: vec![false; network.junctions.len()],
             ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
             opposite: (0..network.edges.len())
                 .map(|i| network.single_tracks.get(&EdgeId::new(i)).map_or(NONE, |edge| edge.raw()))
                 .collect(),
         };
+        for link in &network.links {
+            let meets = |via| network.lane(via).conflicts.iter().any(|c| !c.diverges);
+            facts.has_foes[link.junction.index()] |= !link.yields_to.is_empty() || link.via.is_some_and(meets);
+        }
         for link in &network.links {
             facts.push_link(network, link);
         }
@@ -152,15 +164,20 @@ impl RoadFacts {
         facts.foe_entries = facts.conflicts.iter().map(|c| if c.diverges { NONE } else { c.foe_entry }).collect();
         facts.trace_paths();
         facts.list_feeders();
+        facts.has_foes = Vec::new();
         facts
     }
 
     fn push_link(&mut self, network: &Network, link: &crate::city::network::Link) {
         let first = self.yields.len();
-        self.yields.extend(link.yields_to.iter().map(|l| l.raw()));
+        for &foe in &link.yields_to {
+            self.yields.push(foe.raw());
+            // A foe that waits inside the junction is still to be let pass.
+            let inside = network.link(foe).via.map(|via| network.lane(via).links.clone());
+            self.yields.extend(inside.into_iter().flatten().filter(|&l| network.links[l as usize].via.is_some()));
+        }
         let after = link.via.unwrap_or(link.to);
         let from_internal = network.edge_of(link.from).is_internal();
-        let foes = link.via.is_some_and(|via| !network.lane(via).conflicts.is_empty());
         self.links.push(LinkFacts {
             from: link.from.raw(),
             after: after.raw(),
@@ -171,9 +188,11 @@ impl RoadFacts {
             yields: (count(first), count(self.yields.len())),
             visibility: link.visibility.as_metres(),
             major: link.signal.is_some() || matches!(link.right_of_way, RightOfWay::Major | RightOfWay::Zipper),
+            straight: link.turn == crate::city::network::Turn::Straight,
+            signalled: link.signal.is_some(),
             from_internal,
             may_wait_inside: link.may_wait_inside,
-            keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
+            keep_clear: link.keep_clear && link.via.is_some() && self.has_foes[link.junction.index()],
         });
     }
 

@@ -33,8 +33,9 @@ impl LinkState {
         self == Self::Yellow
     }
 
+    /// Whether one drives up to the link without expecting to wait.
     pub(crate) fn has_priority(self) -> bool {
-        self == Self::Priority
+        matches!(self, Self::Priority | Self::Zipper)
     }
 }
 

@@ -37,3 +37,4 @@ pub(crate) mod rescue;
 pub(crate) mod road;
 pub(crate) mod siren;
 pub(crate) mod travel_time;
+pub(crate) mod zipper;

@@ -153,6 +153,7 @@ pub(crate) fn announce(road: &mut Road, now: f64) {
                 waiting: body.waiting,
                 will_pass: true,
                 siren: true,
+                kind: body.kind,
             };
             Some((link, approach))
         })
@@ -177,6 +178,7 @@ fn inside(road: &Road, passing: &Passing, now: f64) -> (u32, Approach) {
         waiting: 0.0,
         will_pass: true,
         siren: true,
+        kind: body.kind,
     };
     (facts.entry, approach)
 }

@@ -3,7 +3,7 @@
 //! SUMO counts rows over the incoming lanes in the order the junction lists them, and over each lane's connections in the order
 //! of the file; ways of pedestrians and trains have rows too, which are taken out here again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::primitives::ids::{JunctionId, LinkId};
 use crate::primitives::text::{Findings, Problem};
@@ -74,22 +74,17 @@ pub(super) fn order_requests(
     matrix
 }
 
-/// For every waiting place: the entry links its inner link watches.
+/// For every waiting place: the entry links its inner link may have to watch.
 ///
-/// SUMO's `MSInternalJunction`: the first incoming lane leads to the place; the links of the other ones count where they
-/// enter one of the internal lanes listed.
+/// The first incoming lane of the internal junction leads to the place; the links of the other ones count, as far as the entry
+/// yields to them (which is known only once all sources are assembled).
 pub(super) fn waiting_places(raw: &RawNetwork<'_>, ways: &Ways<'_>, known: &[Way], links: &mut [Link]) {
     for place in raw.junctions.iter().filter(|junction| junction.kind == "internal") {
         let mut incoming = place.incoming.split_ascii_whitespace().filter_map(split_lane);
         let inner = incoming.next().and_then(|lane| ways.get(&lane)).and_then(|ways| ways.first());
         let Some(inner) = inner.and_then(|&connection| known[connection].link) else { continue };
-        let internal: BTreeSet<&str> = place.internal.split_ascii_whitespace().collect();
-        let watched: Vec<LinkId> = incoming
-            .filter_map(|lane| ways.get(&lane))
-            .flatten()
-            .filter(|&&foe| raw.connections[foe].via.as_ref().is_some_and(|via| internal.contains(via.as_ref())))
-            .filter_map(|&foe| known[foe].link)
-            .collect();
+        let watched: Vec<LinkId> =
+            incoming.filter_map(|lane| ways.get(&lane)).flatten().filter_map(|&foe| known[foe].link).collect();
         links[inner.index()].yields_to = watched;
     }
 }
