@@ -317,3 +317,32 @@ impl<'n> Plan<'n> {
             && onward.all(|link| self.lanes.iter().position(|&known| known == link.to).is_none_or(all_drive))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(aspect: Aspect, shortest: f64, longest: f64) -> Phase {
+        let seconds = SimDuration::seconds;
+        let (duration_min, duration_max) = (seconds(shortest), seconds(longest));
+        Phase { duration: duration_min, duration_min, duration_max, aspects: vec![aspect], next: Vec::new() }
+    }
+
+    #[test]
+    fn a_green_ends_with_the_first_long_gap_or_at_its_maximum() {
+        let phases = [phase(Aspect::GreenMajor, 5.0, 20.0), phase(Aspect::YellowMinor, 3.0, 3.0)];
+        let detector =
+            Detector { lane: 0, position: 0.0, gap_max: 3.0, left: 99.0, green: 0.0, serves: vec![true, false] };
+        let mut actuation = Actuation { detectors: vec![detector], detector_gap: 2.0, inactive_after: 180.0 };
+        let seconds = SimDuration::seconds;
+        let now = SimTime::seconds(100.0);
+        assert_eq!(actuation.decide(&phases, 0, seconds(2.0), now), (0, seconds(3.0)), "its minimum it keeps");
+        assert_eq!(actuation.decide(&phases, 0, seconds(8.0), now), (0, seconds(1.0)), "whoever comes gets through");
+        assert_eq!(actuation.decide(&phases, 0, seconds(20.0), now), (1, seconds(3.0)), "it is at its maximum");
+        actuation.detectors[0].left = 97.0;
+        assert_eq!(actuation.decide(&phases, 0, seconds(8.0), now), (1, seconds(3.0)), "the gap is long");
+        actuation.detectors[0].serves[0] = false;
+        actuation.detectors[0].left = 100.0;
+        assert_eq!(actuation.decide(&phases, 0, seconds(8.0), now), (1, seconds(3.0)), "it does not serve this phase");
+    }
+}

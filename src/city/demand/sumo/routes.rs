@@ -152,7 +152,7 @@ impl<'r> Routes<'r> {
         let found = self.network.find_edge(name).filter(|&edge| !self.network.edge(edge).is_internal());
         found.ok_or_else(|| {
             let problem = Problem::new(place.clone(), format!("{who} uses an unknown edge '{name}'"));
-            let problem = problem.help("it is not in the network, or only trains or people on foot may use it");
+            let problem = problem.help("it is not in the network, or only ships or people on foot may use it");
             suggest(problem, name, self.network.edge_by_name.keys().map(String::as_str))
         })
     }

@@ -248,8 +248,8 @@ fn impossible_halts_and_twins_are_refused() {
 #[test]
 fn what_does_not_drive_is_left_out_and_counted() {
     let (read, findings) = read_with(
-        r#"<vType id="tram" vClass="tram"/><person id="p" depart="0"><walk edges="wc ce"/></person><personFlow id="q" begin="0" end="1" number="1"><walk edges="wc ce"/></personFlow>
-           <person id="r" depart="0"/><vehicle id="t" type="tram" depart="0"><route edges="rail"/></vehicle><vehicle id="u" depart="triggered"><route edges="wc ce"/></vehicle>
+        r#"<vType id="ferry" vClass="ship"/><person id="p" depart="0"><walk edges="wc ce"/></person><personFlow id="q" begin="0" end="1" number="1"><walk edges="wc ce"/></personFlow>
+           <person id="r" depart="0"/><vehicle id="t" type="ferry" depart="0"><route edges="river"/></vehicle><vehicle id="u" depart="triggered"><route edges="wc ce"/></vehicle>
            <rerouter id="x" edges="wc"><interval begin="0" end="1"/></rerouter><poly id="lake" shape="0,0 1,1"/>"#,
         &ReadSettings::default(),
     );
@@ -262,7 +262,7 @@ fn what_does_not_drive_is_left_out_and_counted() {
             ("<person>", 2),
             ("<personFlow>", 1),
             ("<rerouter>", 1),
-            ("<vehicle> of class tram", 1),
+            ("<vehicle> of class ship", 1),
             ("vehicles with depart=\"triggered\"", 1)
         ]
     );

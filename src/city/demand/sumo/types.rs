@@ -181,9 +181,8 @@ fn class_defaults(class: VehicleClass) -> ClassDefaults {
         C::Rail                              => row(135.0, 2.84, 5.0, 160.0, 0.25, 1.3, 5.0, 0.0),
         C::RailElectric                      => row(200.0, 2.95, 5.0, 220.0, 0.5, 1.3,  5.0, 0.0),
         C::RailFast                          => row(200.0, 2.95, 5.0, 330.0, 0.5, 1.3,  5.0, 0.0),
-        C::CableCar                          => row(5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.0),
         C::Taxi                              => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.05),
-        C::Authority | C::Army | C::Ignoring => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.0),
+        C::Authority | C::Army | C::Ignoring | C::CableCar => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.0),
         _                                    => row( 5.0, 1.80, 2.5, 200.0, 2.6,  4.5,  9.0, 0.1),
     }
 }

@@ -138,9 +138,8 @@ fn begin(element: &Element<'_>, findings: &mut Findings) -> Option<Current> {
     let signal = element.required("id", findings)?.into_owned();
     let kind = element.get("type").unwrap_or("static");
     let actuated = match kind {
-        "static" | "" => false,
+        "static" | "" | "rail_signal" | "rail_crossing" => false,
         "actuated" => true,
-        "rail_signal" | "rail_crossing" => false,
         "delay_based" | "NEMA" => {
             findings.unsupported(format!("signal programs of type {kind} (run as actuated)"), 1);
             true

@@ -227,20 +227,20 @@ fn signals_govern_their_heads() {
 }
 
 #[test]
-fn what_only_trains_and_pedestrians_use_is_left_out_and_counted() {
+fn what_only_ships_and_pedestrians_use_is_left_out_and_counted() {
     let text = changed(&[
         (
             r#"<edge id="ce""#,
-            r#"<edge id="rail" from="W" to="C"><lane id="rail_0" index="0" allow="rail" speed="30" length="9" shape="0,0 9,0"/></edge>
+            r#"<edge id="river" from="W" to="C"><lane id="river_0" index="0" allow="ship" speed="30" length="9" shape="0,0 9,0"/></edge>
                <edge id=":C_w0" function="walkingarea"><lane id=":C_w0_0" index="0" allow="pedestrian" speed="1" length="1" shape="0,0 1,0"/></edge>
                <edge id="ce""#,
         ),
-        (r#"incLanes="ec_0 sc_0 wc_0""#, r#"incLanes="rail_0 ec_0 sc_0 wc_0 :C_w0_0""#),
+        (r#"incLanes="ec_0 sc_0 wc_0""#, r#"incLanes="river_0 ec_0 sc_0 wc_0 :C_w0_0""#),
         (
             r#"<connection from="ec" to="cw""#,
-            r#"<connection from="rail" to="rail" fromLane="0" toLane="0" dir="s" state="M"/><connection from="ec" to="cw""#,
+            r#"<connection from="river" to="river" fromLane="0" toLane="0" dir="s" state="M"/><connection from="ec" to="cw""#,
         ),
-        // The rail's row comes first, so every other one moves on by one.
+        // The river's row comes first, so every other one moves on by one.
         (
             r#"<request index="5" response="000000" foes="001110" cont="0"/>"#,
             r#"<request index="5" response="0000001" foes="0011101" cont="0"/><request index="6" response="0000000" foes="0011100" cont="0"/>"#,
@@ -262,16 +262,16 @@ fn what_only_trains_and_pedestrians_use_is_left_out_and_counted() {
             r#"<request index="1" response="0000000" foes="0010000" cont="0"/>"#,
         ),
     ]);
-    let (with_rail, findings) = read(&text).expect("it reads");
-    assert_eq!(findings.left_out().get("railways"), Some(&1));
+    let (with_river, findings) = read(&text).expect("it reads");
+    assert_eq!(findings.left_out().get("waterways and airways"), Some(&1));
     assert_eq!(findings.left_out().get("walking areas"), Some(&1));
     let without = network(T_JUNCTION);
-    assert!(with_rail.find_edge("rail").is_none());
-    assert_eq!(with_rail.junctions[0].links, without.junctions[0].links);
-    for (one, other) in with_rail.links.iter().zip(&without.links).take(6) {
+    assert!(with_river.find_edge("river").is_none());
+    assert_eq!(with_river.junctions[0].links, without.junctions[0].links);
+    for (one, other) in with_river.links.iter().zip(&without.links).take(6) {
         assert_eq!((one.request, &one.may_wait_inside), (other.request, &other.may_wait_inside));
     }
-    assert_eq!(link(&with_rail, "sc", "cw").1.yields_to, link(&without, "sc", "cw").1.yields_to);
+    assert_eq!(link(&with_river, "sc", "cw").1.yields_to, link(&without, "sc", "cw").1.yields_to);
 }
 
 #[test]
