@@ -124,7 +124,7 @@ fn everything() -> Everything {
 fn busiest(town: &Peopled) -> EdgeId {
     let mut uses = vec![0_u32; town.network.edges.len()];
     for route in &town.demand.routes {
-        for edge in &route.edges[1..route.edges.len() - 1] {
+        for edge in route.edges.iter().take(route.edges.len() - 1).skip(1) {
             uses[edge.index()] += 1;
         }
     }
@@ -298,7 +298,8 @@ fn every_flipped_byte_and_every_truncation_is_refused() {
     city.restore(&state).expect("the whole state");
 }
 
-/// A forger who mends the checksum gets no further: no length in the file is believed, and what comes out must be what went in.
+/// A forger who mends the checksum gets no further: no length in the file is believed, and what comes out must be what went in,
+/// or what was there before (a departure at -0 m/s is one at 0 m/s).
 #[test]
 fn a_forged_state_is_refused_without_harm() {
     let (_, mut city, state) = small();
@@ -309,7 +310,8 @@ fn a_forged_state_is_refused_without_harm() {
             forged[at] ^= wrong;
             let checksum = blake3::hash(&forged);
             forged.extend_from_slice(checksum.as_bytes());
-            assert!(city.restore(&forged).is_err(), "byte {at} may be forged by {wrong:#x}");
+            let same = city.restore(&forged).is_err() || saved(&city) == state;
+            assert!(same, "byte {at} may be forged by {wrong:#x}");
         }
     }
 }
