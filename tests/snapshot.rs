@@ -124,7 +124,7 @@ fn everything() -> Everything {
 fn busiest(town: &Peopled) -> EdgeId {
     let mut uses = vec![0_u32; town.network.edges.len()];
     for route in &town.demand.routes {
-        for edge in &route.edges[1..route.edges.len() - 1] {
+        for edge in route.edges.iter().take(route.edges.len() - 1).skip(1) {
             uses[edge.index()] += 1;
         }
     }
@@ -177,7 +177,7 @@ fn a_restored_city_goes_on_as_if_it_had_never_stopped() {
     while !city.is_over() {
         let number = trace.len();
         // Every step of a stretch in which calls come in, a road is closed and drivers hear of it; then now and then.
-        if (80..125).contains(&number) || number % 60 == 0 {
+        if (80..125).contains(&number) || number.is_multiple_of(60) {
             states.push((number, saved(&city)));
         }
         let told = step(&mut city);
@@ -298,7 +298,8 @@ fn every_flipped_byte_and_every_truncation_is_refused() {
     city.restore(&state).expect("the whole state");
 }
 
-/// A forger who mends the checksum gets no further: no length in the file is believed, and what comes out must be what went in.
+/// A forger who mends the checksum gets no further: no length in the file is believed, and what comes out must be what went in,
+/// or what was there before (a departure at -0 m/s is one at 0 m/s).
 #[test]
 fn a_forged_state_is_refused_without_harm() {
     let (_, mut city, state) = small();
@@ -309,7 +310,8 @@ fn a_forged_state_is_refused_without_harm() {
             forged[at] ^= wrong;
             let checksum = blake3::hash(&forged);
             forged.extend_from_slice(checksum.as_bytes());
-            assert!(city.restore(&forged).is_err(), "byte {at} may be forged by {wrong:#x}");
+            let same = city.restore(&forged).is_err() || saved(&city) == state;
+            assert!(same, "byte {at} may be forged by {wrong:#x}");
         }
     }
 }
@@ -323,17 +325,16 @@ fn a_state_of_another_city_is_refused_by_name() {
     let far = Town { columns: 2, rows: 2, block: 110.0, lanes: 1, seed: 3 }.peopled(12, SimDuration::seconds(20.0));
     let few = Town { columns: 2, rows: 2, block: 100.0, lanes: 1, seed: 3 }.peopled(11, SimDuration::seconds(20.0));
     let base = settings(1);
-    for (city, says) in [
-        (City::assemble(&far.network, &far.demand, base), "with another map"),
-        (City::assemble(&town.network, &few.demand, base), "with other travellers"),
-        (with(RunSettings { seed: Seed(6), ..base }), "seed 5 and this one has 6"),
-        (with(RunSettings { step: SimDuration::seconds(0.5), ..base }), "steps of 1 s and this one has 0.5 s"),
-        (with(RunSettings { begin: SimTime::seconds(60.0), ..base }), "its begin at"),
-        (with(RunSettings { last_resort_after: None, ..base }), "a last resort after 60 s and this one has none"),
-    ] {
+    let named = |city: City, says: &str| {
         let sentence = refused(city);
         assert!(sentence.contains(says), "{sentence}");
-    }
+    };
+    named(City::assemble(&far.network, &far.demand, base), "with another map");
+    named(City::assemble(&town.network, &few.demand, base), "with other travellers");
+    named(with(RunSettings { seed: Seed(6), ..base }), "seed 5 and this one has 6");
+    named(with(RunSettings { step: SimDuration::seconds(0.5), ..base }), "steps of 1 s and this one has 0.5 s");
+    named(with(RunSettings { begin: SimTime::seconds(60.0), ..base }), "its begin at");
+    named(with(RunSettings { last_resort_after: None, ..base }), "a last resort after 60 s and this one has none");
     let mut emergencies = with(base);
     emergencies.bring_emergencies(&town.network, &EmergencyPlan::default());
     assert!(refused(emergencies).contains("with other emergencies"));

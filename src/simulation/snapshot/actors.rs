@@ -50,12 +50,16 @@ impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
         let mut note = |actor: ActorId| living.push((actor, Entity::PLACEHOLDER));
         let entities: Vec<Entity> = match self {
             Self::Living(rows) => {
-                rows.iter().for_each(|row| note(row.0));
+                for row in &rows {
+                    note(row.0);
+                }
                 let lives = rows.into_iter().map(|(actor, one, two)| (Identity(actor), one.clone(), two.clone()));
                 world.spawn_batch(lives).collect()
             }
             Self::Kept(rows) => {
-                rows.iter().for_each(|row| note(row.0));
+                for row in &rows {
+                    note(row.0);
+                }
                 world.spawn_batch(rows.into_iter().map(|(actor, one, two)| (Identity(actor), one, two))).collect()
             }
         };

@@ -9,6 +9,8 @@ mod actors;
 pub(crate) mod header;
 pub(crate) mod origin;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufWriter, Write};
 

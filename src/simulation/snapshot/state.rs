@@ -49,7 +49,7 @@ use crate::simulation::traffic::travel_time::TravelTimes;
 use crate::telemetry::DeviceId;
 
 /// From so many vehicles on, a second thread is worth its start.
-const MANY: usize = 20_000;
+const MANY: usize = 4_000;
 
 /// The state of a city.
 #[derive(Serialize, Deserialize)]

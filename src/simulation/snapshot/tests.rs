@@ -16,7 +16,8 @@ use crate::simulation::step::Clockwork;
 fn census(world: &World) -> BTreeMap<Vec<(Option<TypeId>, usize)>, u32> {
     let mut census: BTreeMap<_, u32> = BTreeMap::new();
     for archetype in world.archetypes().iter().filter(|archetype| !archetype.is_empty()) {
-        let known = |id: ComponentId| world.components().get_info(id).map(|info| (info.type_id(), info.layout().size()));
+        let known =
+            |id: ComponentId| world.components().get_info(id).map(|info| (info.type_id(), info.layout().size()));
         let mut components: Vec<_> = archetype.iter_components().filter_map(known).collect();
         components.sort_unstable();
         *census.entry(components).or_default() += archetype.len();
