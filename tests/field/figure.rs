@@ -82,8 +82,9 @@ impl Figure<'_> {
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
+            .margin_right(28)
             .x_label_area_size(40)
-            .y_label_area_size(58)
+            .y_label_area_size(72)
             .build_cartesian_2d(self.x.1..self.x.2, self.y.1..self.y.2)?;
         let font = || ("sans-serif", 15).into_font();
         chart
@@ -92,6 +93,8 @@ impl Figure<'_> {
             .bold_line_style(RGBColor(225, 225, 225))
             .x_desc(self.x.0)
             .y_desc(self.y.0)
+            .x_label_formatter(&|tick| number(*tick))
+            .y_label_formatter(&|tick| number(*tick))
             .label_style(font())
             .axis_desc_style(font())
             .draw()?;
@@ -136,4 +139,10 @@ impl Figure<'_> {
         drop(chart);
         Ok(())
     }
+}
+
+/// A tick as people write it: whole where it is whole.
+fn number(tick: f64) -> String {
+    let text = format!("{tick:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
