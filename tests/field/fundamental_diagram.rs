@@ -64,7 +64,7 @@ pub(crate) fn circling(kind: &VehicleKind, limit: f64, density: f64) -> Tape {
         let position = DepartPosition::At(Distance::metres(at));
         traffic.placed(routes[quarter], 0.0, DepartLane::First, position, DepartSpeed::At(Speed::ZERO));
     }
-    film(network, traffic.demand(), 1, Some(END), &QUARTERS)
+    film(network, &traffic.demand(), 1, Some(END), &QUARTERS)
 }
 
 /// Density [veh/km] and flow [veh/h] on a filmed ring.

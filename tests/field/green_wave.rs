@@ -58,7 +58,7 @@ fn drive(offsets: impl Fn(usize) -> f64) -> Tape {
     let mut traffic = Traffic::of(car(0.1));
     let route = traffic.route(&network, &MAIN);
     traffic.by_chance(route, 800.0, (0.0, 1800.0), 1);
-    film(network, traffic.demand(), 1, None, &MAIN)
+    film(network, &traffic.demand(), 1, None, &MAIN)
 }
 
 /// Share of the vehicles that pass everything beyond the first signal without standing still.

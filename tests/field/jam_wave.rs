@@ -34,7 +34,7 @@ fn starting_wave(kind: VehicleKind) -> f64 {
     let mut traffic = Traffic::of(kind);
     let route = traffic.route(&network, &["in", "out"]);
     traffic.evenly(route, 600.0, (0.0, 1800.0));
-    let tape = film(network, traffic.demand(), 1, Some(1800.0), &["in", "out"]);
+    let tape = film(network, &traffic.demand(), 1, Some(1800.0), &["in", "out"]);
     let waves = (3..20).map(|cycle| {
         let green = PLAN.cycle() * count(cycle);
         let starts: Vec<(f64, f64)> = tape

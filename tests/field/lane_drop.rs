@@ -102,7 +102,7 @@ fn dropping() -> Tape {
         let flow = (1000.0 + 150.0 * count(n)).min(2600.0);
         traffic.by_chance_on_any_lane(route, flow, (INTERVAL * count(n), INTERVAL * count(n + 1)), n as u64);
     }
-    film(network, traffic.demand(), 1, Some(INTERVAL * count(INTERVALS)), &["wide", "narrow"])
+    film(network, &traffic.demand(), 1, Some(INTERVAL * count(INTERVALS)), &["wide", "narrow"])
 }
 
 /// Films the merge: the main road fills while the ramp stays as busy as it is.
@@ -115,7 +115,7 @@ fn merging() -> Tape {
         traffic.by_chance(main, (700.0 + 100.0 * count(n)).min(1600.0), span, n as u64);
         traffic.by_chance(ramp, 400.0, span, 100 + n as u64);
     }
-    film(network, traffic.demand(), 1, Some(INTERVAL * count(INTERVALS)), &["main", "on"])
+    film(network, &traffic.demand(), 1, Some(INTERVAL * count(INTERVALS)), &["main", "on"])
 }
 
 #[test]
@@ -132,18 +132,18 @@ fn bottlenecks_discharge() {
     Figure {
         name: "lane_drop",
         x: ("time [min]", 0.0, 48.0),
-        y: ("flow behind the lane drop [veh/h], speed before it [0.01 km/h]", 0.0, 8000.0),
+        y: ("flow [veh/h], speed [0.1 km/h]", 0.0, 2800.0),
         series: vec![
             Series {
                 name: "discharge in the literature",
                 mark: Mark::Band,
                 points: vec![(0.0, 1300.0), (48.0, 2200.0)],
             },
-            Series { name: "flow", mark: Mark::Line, points: points(&out) },
+            Series { name: "flow behind the lane drop", mark: Mark::Line, points: points(&out) },
             Series {
-                name: "speed",
+                name: "speed before it",
                 mark: Mark::Line,
-                points: points(&before.iter().map(|speed| speed * 100.0).collect::<Vec<_>>()),
+                points: points(&before.iter().map(|speed| speed * 10.0).collect::<Vec<_>>()),
             },
         ],
     }

@@ -24,7 +24,6 @@ pub(crate) fn docs() -> PathBuf {
 
 /// Holds a row of the table against what was measured.
 pub(crate) fn row(quantity: &str, expected: &str, measured: &str) {
-    println!("{quantity}: expected {expected}, measured {measured}");
     let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let file = docs().join("validation.md");
     let text = std::fs::read_to_string(&file).unwrap_or_default();

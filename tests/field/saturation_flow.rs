@@ -43,7 +43,7 @@ pub(crate) fn discharge_headways() -> Vec<f64> {
     let mut traffic = Traffic::of(car(0.1));
     let route = traffic.route(&network, &["in", "out"]);
     traffic.evenly(route, 1300.0, (0.0, 2400.0));
-    let tape = film(network, traffic.demand(), 1, Some(2400.0), &["in", "out"]);
+    let tape = film(network, &traffic.demand(), 1, Some(2400.0), &["in", "out"]);
     let passages = tape.passages(line);
     let mut headways = vec![Vec::new(); 25];
     for cycle in 4..20 {

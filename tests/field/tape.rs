@@ -65,8 +65,8 @@ fn corridor(network: &Network, roads: &[&str]) -> (BTreeMap<usize, f64>, f64) {
 
 /// Runs a city until a time [s] or, without one, until everybody has arrived, and films a corridor; a run that breaks a law or has to
 /// move somebody as a last resort is no measurement.
-pub(crate) fn film(network: Network, demand: Arc<Demand>, seed: u64, until: Option<f64>, roads: &[&str]) -> Tape {
-    let (mut filmed, outcome) = films(network, &demand, seed, until, &[roads]);
+pub(crate) fn film(network: Network, demand: &Arc<Demand>, seed: u64, until: Option<f64>, roads: &[&str]) -> Tape {
+    let (mut filmed, outcome) = films(network, demand, seed, until, &[roads]);
     let (ways, length) = filmed.remove(0);
     Tape { ways, outcome, length }
 }

@@ -45,7 +45,7 @@ fn run(plan: &TwoStages, come: impl Fn(&mut Traffic, citytwin::primitives::ids::
     let mut traffic = Traffic::of(car(0.0));
     let route = traffic.route(&network, &["in", "out"]);
     come(&mut traffic, route);
-    film(network, traffic.demand(), 1, until, &["in", "out"])
+    film(network, &traffic.demand(), 1, until, &["in", "out"])
 }
 
 /// Mean time on the road [s].
