@@ -17,7 +17,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
-  golden --write              write the golden runs down anew";
+  golden --write              write the golden runs and the figures of docs/validation.md down anew";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -28,7 +28,10 @@ fn main() -> ExitCode {
         ["sirens"] => sirens::sirens(),
         ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
-        ["golden", "--write"] => cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")]),
+        ["golden", "--write"] => {
+            cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")])
+                && cargo(&["test", "--quiet", "--test", "field"], &[("UPDATE_FIGURES", "1")])
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
