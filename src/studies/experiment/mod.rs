@@ -9,6 +9,7 @@ mod manifest;
 mod measured;
 mod page;
 mod run;
+mod stopwatch;
 mod summary;
 mod sumo_xml;
 mod tables;

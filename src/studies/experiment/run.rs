@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
+use super::stopwatch::{Elapsed, Stopwatch};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
 use super::{emergencies, measured, page, tables};
@@ -117,14 +118,14 @@ pub fn run(
         remove_file(&folder.join("manifest.json"))?;
     }
     let before = user_cpu_seconds();
-    let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
+    let (outcome, no_place, steps) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
     let has_wire = wire.is_some();
     let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| !has_wire));
+    let summary = Summary::of(&outcome, if has_wire { Elapsed::default() } else { steps });
     drafts.end(&outcome)?;
     let mut files = write_folder(loaded, destination, program, &outcome, telling.as_ref())?;
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
@@ -157,7 +158,7 @@ fn simulate(
     wire: &mut Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Outcome, BTreeMap<String, u64>), RunError> {
+) -> Result<(Outcome, BTreeMap<String, u64>, Elapsed), RunError> {
     let settings = loaded.settings;
     let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
     if let Some(plan) = &loaded.emergencies {
@@ -174,6 +175,7 @@ fn simulate(
     }
     let mut instants = vec![city.instant()];
     let mut stopped = false;
+    let watch = Stopwatch::start();
     while !city.is_over() && !stopped {
         // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
         let time = city.time();
@@ -196,10 +198,11 @@ fn simulate(
             instants.push(now);
         }
     }
+    let elapsed = watch.elapsed();
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
-    Ok((outcome, no_place))
+    Ok((outcome, no_place, elapsed))
 }
 
 /// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
