@@ -40,16 +40,19 @@ struct Wishes {
     quick: bool,
     /// Print the table of bounds that today's figures would allow.
     bounds: bool,
+    /// The program to run, instead of building one.
+    program: Option<PathBuf>,
 }
 
 impl Wishes {
     fn of(words: &[&str]) -> Result<Self, String> {
-        let mut wishes = Self { scenarios: Vec::new(), seeds: 0, quick: false, bounds: false };
+        let mut wishes = Self { scenarios: Vec::new(), seeds: 0, quick: false, bounds: false, program: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--quick" => wishes.quick = true,
                 "--bounds" => (wishes.quick, wishes.bounds) = (true, true),
+                "--program" => wishes.program = Some(PathBuf::from(words.next().ok_or("`--program` wants a path")?)),
                 "--seeds" => {
                     let count = words.next().and_then(|word| word.parse().ok()).filter(|count| *count > 0);
                     wishes.seeds = count.ok_or("`--seeds` wants a number above zero")?;
@@ -86,7 +89,7 @@ pub(crate) fn data_is_there() -> bool {
 /// Compares what the words name; whether everything ran and, with `--quick`, no figure is beyond its bound.
 pub(crate) fn compare(words: &[&str]) -> bool {
     let told = Wishes::of(words).and_then(|wishes| {
-        if !cargo(&["build", "--release", "--quiet"], &[]) {
+        if wishes.program.is_none() && !cargo(&["build", "--release", "--quiet"], &[]) {
             return Err("the program does not build".to_owned());
         }
         if wishes.quick { quick(&wishes) } else { full(&wishes) }
@@ -100,10 +103,11 @@ pub(crate) fn compare(words: &[&str]) -> bool {
 /// Ours against the reference files; whether every figure is within its bound.
 fn quick(wishes: &Wishes) -> Result<bool, String> {
     let reference = Reference::read(&shared().join("reference"))?;
+    let program = ours::Program::of(wishes.program.as_deref());
     let mut sound = true;
     for name in &wishes.scenarios {
         let scene = Scene::find(name)?;
-        let runs = (1..=wishes.seeds).map(|seed| ours::run(&scene.configuration, &scene.name, seed));
+        let runs = (1..=wishes.seeds).map(|seed| program.run(&scene, seed));
         let runs = runs.collect::<Result<Vec<Run>, String>>()?;
         let comparison = Comparison::with_reference(&scene.name, &runs, &reference)
             .ok_or_else(|| format!("{}: no reference; leave `--quick` out, and SUMO is run", scene.name))?;
@@ -118,11 +122,12 @@ fn quick(wishes: &Wishes) -> Result<bool, String> {
 
 /// Ours against SUMO, both run here; whether every scenario ran. What is off is published, not failed.
 fn full(wishes: &Wishes) -> Result<bool, String> {
-    let program = sumo::Program::install(&root().join("target/sumo-venv"))?;
+    let sumo = sumo::Program::install(&root().join("target/sumo-venv"))?;
+    let ours = ours::Program::of(wishes.program.as_deref());
     let mut written = Vec::new();
     let mut sound = true;
     for name in &wishes.scenarios {
-        let section = if name == GRID { grid::compare(&program) } else { one(name, wishes, &program) };
+        let section = if name == GRID { grid::compare(&ours, &sumo) } else { one(name, wishes, &ours, &sumo) };
         match section {
             Ok(section) => {
                 println!("{}", section.text);
@@ -139,21 +144,21 @@ fn full(wishes: &Wishes) -> Result<bool, String> {
 }
 
 /// One scenario over all seeds, and its cost.
-fn one(name: &str, wishes: &Wishes, program: &sumo::Program) -> Result<page::Section, String> {
+fn one(name: &str, wishes: &Wishes, ours: &ours::Program, sumo: &sumo::Program) -> Result<page::Section, String> {
     let scene = Scene::find(name)?;
     let copy = scene.copy_for_sumo(&workshop().join("scenes").join(&scene.name))?;
     let (mut here, mut there) = (Vec::new(), Vec::new());
     for seed in 1..=wishes.seeds {
         eprintln!("{}: seed {seed} of {}", scene.name, wishes.seeds);
-        here.push(ours::run(&scene.configuration, &scene.name, seed)?);
-        there.push(program.run_cached(&scene, &copy, seed)?);
+        here.push(ours.run(&scene, seed)?);
+        there.push(sumo.run_cached(&scene, &copy, seed)?);
     }
     let comparison = Comparison::of(&scene.name, &here, &there);
     let mut pairs = Vec::new();
     for seed in 1..=PAIRS {
         eprintln!("{}: pair {seed} of {PAIRS}", scene.name);
-        let ours = ours::cost(&program.python(), &scene.configuration, seed, 1)?;
-        pairs.push((ours, program.cost(&copy.bare, seed)?));
+        let here = ours.cost(&sumo.python(), &scene.configuration, seed, 1)?;
+        pairs.push((here, sumo.cost(&copy.bare, seed)?));
     }
     let command = format!("cargo xtask compare-sumo {} --seeds {}", scene.name, wishes.seeds);
     page::section(&comparison, &machine::Cost::of(&pairs), &command)

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <verb>
   ci                          everything a change has to pass
-  compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds]
+  compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds] [--program PATH]
                               SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
   wire                        the wire against clients and readers nobody here wrote, and a full disk

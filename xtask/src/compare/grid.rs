@@ -35,7 +35,7 @@ const FOURFOLD: Grid = Grid { signals: 80, vehicles: 48_000, ..CLASSIC };
 const EMPTY: Grid = Grid { vehicles: 0, ..CLASSIC };
 
 /// Makes the cities, runs them, and writes down what it cost.
-pub(super) fn compare(program: &Program) -> Result<Section, String> {
+pub(super) fn compare(ours: &ours::Program, program: &Program) -> Result<Section, String> {
     let folder = workshop().join("grid");
     let classic = CLASSIC.make(&folder.join("40"), program)?;
     let fourfold = FOURFOLD.make(&folder.join("80"), program)?;
@@ -43,7 +43,7 @@ pub(super) fn compare(program: &Program) -> Result<Section, String> {
     let python = program.python();
     let run = |what: &str, configuration: &Path, threads: u64| {
         eprintln!("{GRID}: {what}");
-        ours::cost(&python, configuration, 1, threads)
+        ours.cost(&python, configuration, 1, threads)
     };
     let one = run("ours, 40 x 40", &classic, 1)?;
     eprintln!("{GRID}: SUMO, 40 x 40; this takes minutes");

@@ -8,54 +8,64 @@ use std::time::Duration;
 
 use super::figures::Run;
 use super::machine::{self, Spent};
-use super::scene::read;
+use super::scene::{Scene, read};
 use super::{sumo, workshop};
 use crate::root;
 
 /// Longest a run may take; every scenario takes a small part of it.
 const RUN_MAX: Duration = Duration::from_mins(10);
 
-fn program() -> PathBuf {
-    root().join("target/release/citytwin")
-}
+/// The program compared.
+#[derive(Debug, Clone)]
+pub(super) struct Program(PathBuf);
 
-/// Runs a seed and reads its trips.
-pub(super) fn run(configuration: &Path, name: &str, seed: u64) -> Result<Run, String> {
-    let folder = workshop().join("ours");
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let tripinfo = folder.join(format!("{name}-{seed}.tripinfo.xml"));
-    let mut command = Command::new(program());
-    command.arg("run").arg(configuration).args(["--seed", &seed.to_string(), "--no-report", "--json", "--tripinfo"]);
-    command.arg(&tripinfo).current_dir(&folder);
-    let (status, summary, told) = finish(&mut command).map_err(|error| format!("seed {seed}: {error}"))?;
-    if !status.success() {
-        let last: Vec<&str> = told.lines().rev().take(5).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        return Err(format!("seed {seed}: {status}: {}", last.join(" / ")));
+impl Program {
+    /// A program given, or the one `cargo build --release` makes.
+    pub(super) fn of(given: Option<&Path>) -> Self {
+        let path = given.map_or_else(|| root().join("target/release/citytwin"), Path::to_path_buf);
+        // Runs are made in a folder of their own.
+        Self(path.canonicalize().unwrap_or(path))
     }
-    let number = |key: &str| number_of(&summary, key).ok_or_else(|| format!("seed {seed}: no `{key}` in the summary"));
-    Ok(Run {
-        trips: sumo::trips_of(&read(&tripinfo)?),
-        teleports: number("last_resort_moves")?,
-        overlaps: number("overlap")?,
-    })
-}
 
-/// What a run without outputs costs.
-pub(super) fn cost(python: &Path, configuration: &Path, seed: u64, threads: u64) -> Result<Spent, String> {
-    let mut command = Command::new(program());
-    command.arg("run").arg(configuration).args(["--no-report", "--json"]);
-    command.args(["--seed", &seed.to_string(), "--threads", &threads.to_string()]);
-    let (summary, usage) = machine::measured(python, &command)?;
-    let number = |key: &str| number_of(&summary, key).ok_or_else(|| format!("no `{key}` in the summary"));
-    let hash = summary.split_once("\"state_hash\":").and_then(|(_, rest)| rest.split('"').nth(1));
-    Ok(Spent {
-        simulation_cpu: number("simulation_cpu_seconds")?,
-        simulation_wall: number("simulation_wall_seconds")?,
-        updates: number("vehicle_updates")?,
-        hash: hash.unwrap_or_default().to_owned(),
-        usage,
-    })
+    /// Runs a seed and reads its trips.
+    pub(super) fn run(&self, scene: &Scene, seed: u64) -> Result<Run, String> {
+        let folder = workshop().join("ours");
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let tripinfo = folder.join(format!("{}-{seed}.tripinfo.xml", scene.name));
+        let mut command = Command::new(&self.0);
+        command.arg("run").arg(&scene.configuration).args(["--seed", &seed.to_string(), "--no-report", "--json"]);
+        command.arg("--tripinfo").arg(&tripinfo).current_dir(&folder);
+        let (status, summary, told) = finish(&mut command).map_err(|error| format!("seed {seed}: {error}"))?;
+        if !status.success() {
+            let last: Vec<&str> = told.lines().rev().take(5).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            return Err(format!("seed {seed}: {status}: {}", last.join(" / ")));
+        }
+        let number =
+            |key: &str| number_of(&summary, key).ok_or_else(|| format!("seed {seed}: no `{key}` in the summary"));
+        Ok(Run {
+            trips: sumo::trips_of(&read(&tripinfo)?),
+            teleports: number("last_resort_moves")?,
+            overlaps: number("overlap")?,
+        })
+    }
+
+    /// What a run without outputs costs.
+    pub(super) fn cost(&self, python: &Path, configuration: &Path, seed: u64, threads: u64) -> Result<Spent, String> {
+        let mut command = Command::new(&self.0);
+        command.arg("run").arg(configuration).args(["--no-report", "--json"]);
+        command.args(["--seed", &seed.to_string(), "--threads", &threads.to_string()]);
+        let (summary, usage) = machine::measured(python, &command)?;
+        let number = |key: &str| number_of(&summary, key).ok_or_else(|| format!("no `{key}` in the summary"));
+        let hash = summary.split_once("\"state_hash\":").and_then(|(_, rest)| rest.split('"').nth(1));
+        Ok(Spent {
+            simulation_cpu: number("simulation_cpu_seconds")?,
+            simulation_wall: number("simulation_wall_seconds")?,
+            updates: number("vehicle_updates")?,
+            hash: hash.unwrap_or_default().to_owned(),
+            usage,
+        })
+    }
 }
 
 /// Runs a program to its end, or ends it after [`RUN_MAX`]; its status and what it wrote on both streams.
