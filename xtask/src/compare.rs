@@ -160,7 +160,7 @@ fn one(name: &str, wishes: &Wishes, ours: &ours::Program, sumo: &sumo::Program) 
         let here = ours.cost(&sumo.python(), &scene.configuration, seed, 1)?;
         pairs.push((here, sumo.cost(&copy.bare, seed)?));
     }
-    let command = format!("cargo xtask compare-sumo {} --seeds {}", scene.name, wishes.seeds);
+    let command = format!("cargo xtask compare-sumo {name} --seeds {}", wishes.seeds);
     page::section(&comparison, &machine::Cost::of(&pairs), &command)
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::machine::{Cost, Spent};
-use super::page::{Section, costs, overview_row};
+use super::page::{Section, costs, overview_row, stamp};
 use super::scene::write;
 use super::sumo::Program;
 use super::{GRID, ours, output_of, workshop};
@@ -58,7 +58,7 @@ pub(super) fn compare(ours: &ours::Program, program: &Program) -> Result<Section
 }
 
 fn section(cost: &Cost, [one, again, two, large]: &[Spent; 4], sumo: &Spent, empty: [f64; 2]) -> Section {
-    let ours = (one.rate() + again.rate()) / 2.0;
+    let ours = f64::midpoint(one.rate(), again.rate());
     let mut text = overview_row(&[
         "grid 40 x 40",
         "-",
@@ -68,7 +68,7 @@ fn section(cost: &Cost, [one, again, two, large]: &[Spent; 4], sumo: &Spent, emp
         &format!("{:.1}", cost.ratio_whole),
         &format!("{:.0} / {:.0}", cost.ours.memory, cost.sumo.memory),
     ]);
-    let _ = writeln!(text, "`cargo xtask compare-sumo grid`: 40 x 40 signals, 12,000 vehicles, 800 s.\n");
+    let _ = writeln!(text, "`cargo xtask compare-sumo grid`, {}: 40 x 40 signals, 12,000 vehicles, 800 s.\n", stamp());
     text += &costs(&cost.ours, &cost.sumo);
     let per_vehicle = |memory: f64, empty: f64| (memory - empty) * 1_048_576.0 / f64::from(CLASSIC.vehicles);
     let speedup = one.simulation_wall.min(again.simulation_wall) / two.simulation_wall.max(1e-3);

@@ -29,10 +29,10 @@ pub(super) fn table(comparison: &Comparison) -> String {
         };
         let _ = writeln!(
             text,
-            "{:<16} {:>10.2} {:>10.2} {:>8} {:>8}{verdict}",
+            "{:<16} {:>10.2} {:>10} {:>8} {:>8}{verdict}",
             row.figure,
             row.ours.mean,
-            row.sumo.mean,
+            if row.sumo.mean.is_nan() { "-".to_owned() } else { format!("{:.2}", row.sumo.mean) },
             percent(row),
             allowed(row)
         );
@@ -79,7 +79,7 @@ pub(super) fn section(comparison: &Comparison, cost: &Cost, command: &str) -> Re
         &format!("{:.1}", cost.ratio_whole),
         &format!("{:.0} / {:.0}", cost.ours.memory, cost.sumo.memory),
     ]);
-    let _ = writeln!(text, "`{command}`, {}, {seeds:.0} seeds, {} pairs.\n", day(), cost.pairs);
+    let _ = writeln!(text, "`{command}`, {}, {seeds:.0} seeds, {} pairs.\n", stamp(), cost.pairs);
     let _ = writeln!(text, "| figure | ours | SUMO | off % | allowed | within |\n|---|---:|---:|---:|---:|---|");
     for row in &comparison.rows {
         let Row { figure, ours, sumo, .. } = row;
@@ -219,6 +219,11 @@ loop of steps alone: ours as CPU time of the process between first and last step
 the wall in which its process computed, because it reports time on the wall. *Process* is user CPU time from start to end. A ratio is
 vehicle updates per CPU second, ours over SUMO's.
 ";
+
+/// Today and the state of the project.
+pub(super) fn stamp() -> String {
+    format!("{}, {}", day(), machine::line_of("git", &["describe", "--always", "--dirty"]))
+}
 
 /// Today, as year, month and day.
 #[expect(clippy::disallowed_methods, reason = "a comparison is dated")]

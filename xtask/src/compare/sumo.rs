@@ -2,6 +2,7 @@
 //!
 //! Runs are kept by scenario, hash of its files, version and seed: SUMO gives the same trips again. Cost is never kept.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -138,7 +139,7 @@ fn to_csv(run: &Run) -> String {
     let mut text = format!("teleports,{}\noverlaps,{}\n", run.teleports, run.overlaps);
     for trip in &run.trips {
         let Trip { arrival, duration, waiting, loss, depart_delay } = trip;
-        text += &format!("{arrival},{duration},{waiting},{loss},{depart_delay}\n");
+        let _ = writeln!(text, "{arrival},{duration},{waiting},{loss},{depart_delay}");
     }
     text + "end\n"
 }
