@@ -167,13 +167,13 @@ pub(crate) fn million_vehicles(grid: &Grid, seconds: f64, threads: usize) -> Out
     clock.told();
     let outcome = city.finish(false);
     println!("million: {} on the road at the end, laws {:?}", outcome.running, outcome.laws);
-    memory.told();
+    measure::tell_peak();
     outcome
 }
 
 /// A grid large enough for a million vehicles: some 25 on a kilometre of lane.
 fn vast(vehicles: usize) -> Grid {
-    let signals = (1..).find(|n| n * n * 48 >= vehicles).unwrap_or(2).max(6);
+    let signals = vehicles.div_ceil(48).isqrt().max(5) + 1;
     Grid { signals, block: 200.0, blocks: (signals / 3).min(15), vehicles, horizon: 300.0 }
 }
 
@@ -186,7 +186,7 @@ fn main() {
         return;
     }
     let kernel = measure::kernel(KERNEL_ROUNDS);
-    println!("kernel: {:.3} CPU s for {KERNEL_ROUNDS} rounds", kernel);
+    println!("kernel: {kernel:.3} CPU s for {KERNEL_ROUNDS} rounds");
     let baselines = measure::baselines();
     for station in &STATIONS {
         let chosen =

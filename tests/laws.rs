@@ -92,6 +92,20 @@ proptest! {
     }
 }
 
+/// Networks on which a law was once broken. The first: a truck begins its trip on a piece of road shorter than itself, and its rear, on
+/// no lane at all, is not seen by the driver who comes from behind.
+const BREACHES: [(Sprawl, usize, f64); 1] =
+    [(Sprawl { columns: 2, rows: 3, spacing: 231.387_933_713_574_94, seed: 13_243_936_150_426_548_489 }, 64, 0.5)];
+
+#[test]
+fn what_once_broke_a_law_does_so_no_more() {
+    for (sprawl, vehicles, step) in BREACHES {
+        let people = sprawl.peopled(vehicles, SimDuration::seconds(200.0));
+        let outcome = town::run(&people, settings(sprawl.seed, step));
+        is_lawful(&outcome).unwrap_or_else(|broken| panic!("{sprawl:?}: {broken}"));
+    }
+}
+
 /// Positions are read from outside, as a detector would: between two steps nobody gains more road than speed allows.
 #[test]
 fn nobody_jumps_along_a_lane() {

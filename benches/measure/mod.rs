@@ -111,13 +111,12 @@ pub(crate) fn nobody(mut sensors: SensorSettings) -> SensorSettings {
 #[derive(Debug)]
 pub(crate) struct Memory {
     last: f64,
-    parts: Vec<(&'static str, f64, usize)>,
 }
 
 impl Memory {
     /// Begins to look.
     pub(crate) fn start() -> Self {
-        Self { last: resident("VmRSS"), parts: Vec::new() }
+        Self { last: resident("VmRSS") }
     }
 
     /// What came since is this part's, for so many pieces.
@@ -128,14 +127,13 @@ impl Memory {
             now - self.last,
             (now - self.last) * 1_048_576.0 / ratio(pieces, 1)
         );
-        self.parts.push((part, now - self.last, pieces));
         self.last = now;
     }
+}
 
-    /// Prints the peak.
-    pub(crate) fn told(&self) {
-        println!("memory: peak {:.0} MB, now {:.0} MB", resident("VmHWM"), resident("VmRSS"));
-    }
+/// Prints the most memory ever resident.
+pub(crate) fn tell_peak() {
+    println!("memory: peak {:.0} MB, now {:.0} MB", resident("VmHWM"), resident("VmRSS"));
 }
 
 /// A line of the system's account of this process [MB].

@@ -70,7 +70,7 @@ impl Sprawl {
             }
         }
         let streets = self.streets();
-        let mut doors = self.roundabouts(&mut map, &streets);
+        let mut doors = roundabouts(&mut map, &streets);
         for (n, street) in streets.iter().enumerate() {
             let ends = street.ends.map(|place| doors[place].pop().unwrap_or(place));
             self.build(&mut map, n, *street, ends);
@@ -108,34 +108,6 @@ impl Sprawl {
         streets
     }
 
-    /// Makes rings of the places that are to be roundabouts and have three streets or more; for each place the nodes its streets
-    /// end at, the last street's first.
-    fn roundabouts(&self, map: &mut BareMap, streets: &[Street]) -> Vec<Vec<usize>> {
-        let mut doors = vec![Vec::new(); map.nodes.len()];
-        for place in 0..doors.len() {
-            let node = map.nodes[place].clone();
-            if node.control != BareControl::Roundabout {
-                continue;
-            }
-            let towards = |street: &Street| {
-                let [a, b] = street.ends;
-                let other = if a == place { b } else { a };
-                let to = map.nodes[other].position;
-                let turn = libm::atan2(to.y - node.position.y, to.x - node.position.x);
-                (a == place || b == place).then_some(turn)
-            };
-            let angles: Vec<f64> = streets.iter().filter_map(towards).collect();
-            if angles.len() < 3 {
-                map.nodes[place].control = BareControl::Automatic;
-                continue;
-            }
-            doors[place] = ring(map, place, &angles);
-            // Streets take their doors from the end of the list.
-            doors[place].reverse();
-        }
-        doors
-    }
-
     /// Lays the roads of a street, in one piece or two; where there are two, lanes may begin or end between them.
     fn build(&self, map: &mut BareMap, n: usize, street: Street, ends: [usize; 2]) {
         let mut rng = Seed(self.seed).stream(Purpose::MapMaking, 3, n as u64);
@@ -165,6 +137,34 @@ impl Sprawl {
             }
         }
     }
+}
+
+/// Makes rings of the places that are to be roundabouts and have three streets or more; for each place the nodes its streets
+/// end at, the last street's first.
+fn roundabouts(map: &mut BareMap, streets: &[Street]) -> Vec<Vec<usize>> {
+    let mut doors = vec![Vec::new(); map.nodes.len()];
+    for (place, doors) in doors.iter_mut().enumerate() {
+        let node = map.nodes[place].clone();
+        if node.control != BareControl::Roundabout {
+            continue;
+        }
+        let towards = |street: &Street| {
+            let [a, b] = street.ends;
+            let other = if a == place { b } else { a };
+            let to = map.nodes[other].position;
+            let turn = libm::atan2(to.y - node.position.y, to.x - node.position.x);
+            (a == place || b == place).then_some(turn)
+        };
+        let angles: Vec<f64> = streets.iter().filter_map(towards).collect();
+        if angles.len() < 3 {
+            map.nodes[place].control = BareControl::Automatic;
+            continue;
+        }
+        *doors = ring(map, place, &angles);
+        // Streets take their doors from the end of the list.
+        doors.reverse();
+    }
+    doors
 }
 
 /// A ring of as many nodes as there are streets, each on its street's side; the nodes in the order of the streets.
