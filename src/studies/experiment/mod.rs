@@ -10,6 +10,7 @@ mod measured;
 mod page;
 mod run;
 mod states;
+mod stopwatch;
 mod summary;
 mod sumo_xml;
 mod tables;

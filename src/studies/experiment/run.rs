@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::states::{Continued, Saves, StateRefused, go_on_from};
+use super::stopwatch::{Elapsed, Stopwatch};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
 use super::{emergencies, measured, page, tables};
@@ -127,14 +128,14 @@ pub fn run(
     let before = user_cpu_seconds();
     let mut saves = Saves::new(&destination.states);
     let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut wire, interrupted, progress)?;
-    let Made { outcome, no_place, continued } = made;
+    let Made { outcome, no_place, continued, steps } = made;
     let has_wire = wire.is_some();
     let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| !has_wire));
+    let summary = Summary::of(&outcome, if has_wire { Elapsed::default() } else { steps });
     drafts.end(&outcome)?;
     let about = page::About { program, continued: continued.as_ref() };
     let mut files = write_folder(loaded, destination, &about, &outcome, telling.as_ref())?;
@@ -168,6 +169,8 @@ struct Made {
     outcome: Outcome,
     no_place: BTreeMap<String, u64>,
     continued: Option<Continued>,
+    /// What the steps cost.
+    steps: Elapsed,
 }
 
 fn simulate(
@@ -196,6 +199,7 @@ fn simulate(
     let mut instants = vec![city.instant()];
     let mut stopped = false;
     saves.keep(&city)?;
+    let watch = Stopwatch::start();
     while !city.is_over() && !stopped {
         // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
         let time = city.time();
@@ -219,10 +223,11 @@ fn simulate(
             instants.push(now);
         }
     }
+    let elapsed = watch.elapsed();
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
-    Ok(Made { outcome, no_place, continued })
+    Ok(Made { outcome, no_place, continued, steps: elapsed })
 }
 
 /// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
