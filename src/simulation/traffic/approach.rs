@@ -82,6 +82,7 @@ impl Approaches {
     ) {
         let Self { at, late, sirens } = self;
         let single: &[(u32, Approach)] = late;
+        #[expect(clippy::map_identity, reason = "shortens the sources' lifetime to that of the single ones")]
         let all = sources.map(|source| source).chain(std::iter::once(single));
         sirens.clear();
         if loud || !late.is_empty() {
@@ -99,12 +100,6 @@ impl Approaches {
     #[inline]
     pub(crate) fn at(&self, link: u32) -> &[Approach] {
         &self.at[link as usize]
-    }
-
-    /// Whether anybody has announced itself at a link.
-    #[inline]
-    pub(crate) fn has(&self, link: u32) -> bool {
-        self.at.has(link)
     }
 
     /// Links at which somebody with siren has announced itself.

@@ -52,7 +52,6 @@ pub(crate) struct LaneFacts {
 /// A link, in one cache line.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a link, read in the inner loops")]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -118,8 +117,6 @@ pub(crate) struct RoadFacts {
     pub conflicts: Vec<ConflictFacts>,
     /// The other lane of each conflict once more, for whoever looks only whether anybody is there.
     foe_lanes: Vec<u32>,
-    /// The link by which the other path of each conflict enters; [`NONE`] where both begin on the same lane.
-    foe_entries: Vec<u32>,
     pub yields: Vec<u32>,
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
@@ -140,7 +137,6 @@ impl RoadFacts {
             links: Vec::with_capacity(network.links.len()),
             conflicts: Vec::new(),
             foe_lanes: Vec::new(),
-            foe_entries: Vec::new(),
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
@@ -161,7 +157,6 @@ impl RoadFacts {
             facts.push_lane(network, lane);
         }
         facts.foe_lanes = facts.conflicts.iter().map(|c| c.foe_lane).collect();
-        facts.foe_entries = facts.conflicts.iter().map(|c| if c.diverges { NONE } else { c.foe_entry }).collect();
         facts.trace_paths();
         facts.list_feeders();
         facts.has_foes = Vec::new();
@@ -305,11 +300,6 @@ impl RoadFacts {
     /// The other lanes of its conflicts, in the same order.
     pub(crate) fn foe_lanes(&self, lane: &LaneFacts) -> &[u32] {
         &self.foe_lanes[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
-    }
-
-    /// The links by which the other paths enter, in the same order; [`NONE`] where both begin on the same lane.
-    pub(crate) fn foe_entries(&self, lane: &LaneFacts) -> &[u32] {
-        &self.foe_entries[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
     }
 }
 

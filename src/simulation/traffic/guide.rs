@@ -398,8 +398,7 @@ impl Way<'_> {
         }
         let best_worth = worth[best];
         let (mut right_barred, mut left_barred) = (false, None);
-        for i in 0..worth.len() {
-            let lane = &mut worth[i];
+        for (i, lane) in worth.iter_mut().enumerate() {
             if !lane.is_behind(&best_worth) {
                 lane.offset = 0;
                 continue;

@@ -193,7 +193,7 @@ impl Driver<'_> {
         }
         let ring = if self.edge.road.guides.ring_near(body.itinerary, body.leg) {
             let best = if both_best { to as i32 } else { self.index as i32 + here.offset };
-            ring::bonus(self, self.index.max(to), best.max(0) as usize)
+            ring::bonus(self, self.index.max(to), usize::try_from(best).unwrap_or(0))
         } else {
             0.0
         };
@@ -216,7 +216,7 @@ impl Driver<'_> {
             }
             let to_stop = self.stop.map_or(f64::NEG_INFINITY, |(_, place)| place - pos);
             let usable = |jam: f64| (here.length - pos - jam).max(to_stop) / lanes;
-            let best = (self.index as i32 + here.offset).max(0) as usize;
+            let best = usize::try_from(self.index as i32 + here.offset).unwrap_or(0);
             // How full the lanes are is looked at only where it decides.
             let soon = usable(0.0) < look_ahead || usable(self.jam(best.min(self.edge.lanes.len() - 1))) < look_ahead;
             return if soon { Motive::Urgent } else { Motive::None };
