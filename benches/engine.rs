@@ -1,45 +1,201 @@
-//! Throughput of the engine: million vehicle updates per second on a grid town, on one thread.
+//! The engine, measured: throughput, cost against the size of the city, reading networks, telling, and a million vehicles.
 //!
-//! `cargo bench` runs the town at full size; `tests/benches.rs` runs the same function small, so that it cannot rot. The hash of
-//! the last state is printed: two machines that print the same hash have done the same work.
+//! `cargo bench` measures every station on one thread and prints it beside its baseline; words choose stations, a number is a size,
+//! `million` is the slow tier and has to be asked for. Costs are divided by those of a fixed piece of arithmetic run in the same process, so that a
+//! baseline means the same on a slow machine; `tests/benches.rs` runs every station small, so that none can rot. Hashes are printed:
+//! two machines that print the same hash have done the same work.
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
+#[path = "../tests/common/grid.rs"]
+pub(crate) mod grid;
+#[path = "measure/mod.rs"]
+mod measure;
 #[path = "../tests/common/town.rs"]
 mod town;
 
+use citytwin::city::network::sumo::read_network;
 use citytwin::city::scenario::settings::RunSettings;
+use citytwin::city::scenario::{SensorSettings, Weather};
 use citytwin::primitives::{SimDuration, SimTime};
+use citytwin::simulation::City;
 use citytwin::simulation::outcome::Outcome;
+use grid::Grid;
+use measure::{Measured, Memory, Station, cpu_seconds, million, ratio};
 use town::Town;
 
-/// Runs a grid of `size` by `size` crossings for ten minutes, with 40 vehicles per crossing.
-pub(crate) fn grid(size: usize) -> Outcome {
+/// What costs are compared with: the price of a basic operation here and now.
+const KERNEL_ROUNDS: u32 = 20_000_000;
+
+/// The stations `cargo bench` runs, with the size it runs them at.
+const STATIONS: [Station; 5] = [
+    Station { name: "town", size: 12, run: town_throughput },
+    Station { name: "grid", size: 20, run: grid_throughput },
+    Station { name: "growth", size: 40, run: growth },
+    Station { name: "parsing", size: 20_000, run: parsing },
+    Station { name: "telling", size: 10, run: telling },
+];
+
+/// Runs a town of `size` by `size` crossings for ten minutes, with 40 vehicles per crossing.
+pub(crate) fn town(size: usize) -> Outcome {
     let town = Town { columns: size, rows: size, block: 200.0, lanes: 2, seed: 1 };
     let town = town.peopled(size * size * 40, SimDuration::seconds(500.0));
     let end = Some(SimTime::seconds(600.0));
     town::run(&town, RunSettings { end, ..RunSettings::default() })
 }
 
-/// User CPU time of this process so far [s]; none where the system does not tell.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The command in brackets may hold spaces; user time is the twelfth field behind it, in hundredths of a second.
-    let ticks: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(11)?.parse().ok()?;
-    Some(f64::from(ticks) / 100.0)
+/// Mixed regulation, four kinds of vehicles, building included.
+pub(crate) fn town_throughput(size: usize) -> Measured {
+    let before = cpu_seconds();
+    let outcome = town(size);
+    let cost = (cpu_seconds() - before) / million(outcome.updates);
+    Measured {
+        cost,
+        unit: "s per million updates",
+        said: format!("{:.2} million updates per CPU s, hash {}", 1.0 / cost, &outcome.state_hash[..16]),
+    }
+}
+
+/// The city of `compare-sumo grid`, `size` by `size` signals with as many vehicles per signal.
+pub(crate) fn city(size: usize) -> Grid {
+    Grid { signals: size, block: 300.0, blocks: (size * 3 / 8).max(1), vehicles: size * size * 15 / 2, horizon: 400.0 }
+}
+
+/// CPU seconds of the steps, and what they left; the city stands before the clock starts.
+fn steps(grid: &Grid, threads: usize, end: f64) -> (f64, Outcome) {
+    let people = grid.peopled();
+    let end = Some(SimTime::seconds(end));
+    let mut city =
+        City::assemble(&people.network, &people.demand, RunSettings { end, threads, ..RunSettings::default() });
+    let before = cpu_seconds();
+    while !city.is_over() {
+        city.step();
+    }
+    (cpu_seconds() - before, city.finish(false))
+}
+
+/// Signals only, cars only: what a vehicle update costs on a large road network.
+pub(crate) fn grid_throughput(size: usize) -> Measured {
+    let (spent, outcome) = steps(&city(size), 1, 600.0);
+    let cost = spent / million(outcome.updates);
+    Measured {
+        cost,
+        unit: "s per million updates",
+        said: format!("{:.2} million updates per CPU s, hash {}", 1.0 / cost, &outcome.state_hash[..16]),
+    }
+}
+
+/// How much more an update costs in a city of `size` by `size` signals than in one of a quarter of its area and vehicles.
+pub(crate) fn growth(size: usize) -> Measured {
+    let per_update = |size: usize| {
+        let (spent, outcome) = steps(&Grid { blocks: (size / 4).max(1), ..city(size) }, 1, 300.0);
+        spent / million(outcome.updates)
+    };
+    let (small, large) = (per_update((size / 2).max(2)), per_update(size));
+    Measured {
+        cost: large / small,
+        unit: "times the cost of an update in a quarter of the city",
+        said: format!("{small:.3} and {large:.3} CPU s per million updates; at most 1.25 is wished for"),
+    }
+}
+
+/// Reading SUMO's networks: a road of `size` pieces, each with the junction, the path and the links between them.
+pub(crate) fn parsing(size: usize) -> Measured {
+    let text = measure::long_road(size);
+    let path = std::env::temp_dir().join(format!("citytwin-bench-{}.net.xml", std::process::id()));
+    std::fs::write(&path, &text).expect("the temporary folder can be written");
+    let before = cpu_seconds();
+    let network = read_network(&path);
+    // The scheduler's account moves on with its ticks.
+    let spent = (cpu_seconds() - before).max(1e-4);
+    std::fs::remove_file(&path).expect("the file is there");
+    let (network, _) = network.unwrap_or_else(|findings| panic!("{:?}", findings.problems()));
+    assert_eq!(network.roads().count(), size);
+    let megabytes = ratio(text.len(), 1_000_000);
+    Measured {
+        cost: spent / megabytes,
+        unit: "s per MB",
+        said: format!("{:.1} MB of XML per CPU s; at least 100 are wished for", megabytes / spent),
+    }
+}
+
+/// What a position of every vehicle in every step costs to tell: a city that is watched against the same unwatched.
+pub(crate) fn telling(size: usize) -> Measured {
+    let people = city(size).peopled();
+    let end = Some(SimTime::seconds(500.0));
+    let run = |watched: bool| {
+        let mut city = City::assemble(&people.network, &people.demand, RunSettings { end, ..RunSettings::default() });
+        if watched {
+            let none = measure::nobody(SensorSettings::default());
+            let second = SimDuration::seconds(1.0);
+            let sensors = SensorSettings { tracker_every: second, tracker_parked: SimDuration::ZERO, ..none };
+            city.install_sensors(&people.network, &people.demand, &sensors, &Weather::default());
+        }
+        let (before, mut records) = (cpu_seconds(), 0);
+        while !city.is_over() {
+            city.step();
+            records += city.take_emissions().len();
+        }
+        (cpu_seconds() - before, records, city.state_hash())
+    };
+    let (silent, _, unwatched) = run(false);
+    let (telling, records, watched) = run(true);
+    assert_eq!(unwatched, watched, "being watched changed the city");
+    let cost = (telling - silent).max(1e-6) / ratio(records.max(1), 1_000_000);
+    Measured { cost, unit: "µs per record", said: format!("{records} records; at most 0.3 µs is wished for") }
+}
+
+/// A million vehicles and whether they advance faster than the clock: memory part by part, then the steps.
+pub(crate) fn million_vehicles(grid: &Grid, seconds: f64, threads: usize) -> Outcome {
+    let mut memory = Memory::start();
+    let network = grid.network();
+    memory.note("network", network.lanes.len());
+    let demand = grid.demand(&network);
+    memory.note("demand", grid.vehicles);
+    let end = Some(SimTime::seconds(seconds));
+    let mut city = City::assemble(&network, &demand, RunSettings { end, threads, ..RunSettings::default() });
+    memory.note("assembling", grid.vehicles);
+    let mut clock = measure::Pace::start();
+    while !city.is_over() {
+        city.step();
+        clock.step(city.time().as_seconds());
+        // A look at everybody costs a walk over them.
+        if clock.is_time() {
+            clock.look(city.instant().running);
+        }
+    }
+    memory.note("running", grid.vehicles);
+    clock.told();
+    let outcome = city.finish(false);
+    println!("million: {} on the road at the end, laws {:?}", outcome.running, outcome.laws);
+    measure::tell_peak();
+    outcome
+}
+
+/// A grid large enough for a million vehicles: some 25 on a kilometre of lane.
+fn vast(vehicles: usize) -> Grid {
+    let signals = vehicles.div_ceil(48).isqrt().max(5) + 1;
+    Grid { signals, block: 200.0, blocks: (signals / 3).min(15), vehicles, horizon: 300.0 }
 }
 
 fn main() {
-    // Cargo passes `--bench` and filters; a number is a size.
-    let size = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(12);
-    let before = cpu_seconds();
-    let outcome = grid(size);
-    let updates = u32::try_from(outcome.updates).map_or(f64::from(u32::MAX), f64::from);
-    let rate = before.zip(cpu_seconds()).map(|(before, after)| updates / 1e6 / (after - before).max(0.01));
-    let rate = rate.map_or("unknown".to_owned(), |rate| format!("{rate:.2}"));
-    println!(
-        "engine/grid size={size} updates={} arrived={} million_updates_per_cpu_s={rate} (building included) hash={}",
-        outcome.updates,
-        outcome.arrived,
-        &outcome.state_hash[..16]
-    );
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let size = words.iter().find_map(|word| word.parse::<usize>().ok());
+    if words.iter().any(|word| word == "million") {
+        let vehicles = size.unwrap_or(1_000_000);
+        million_vehicles(&vast(vehicles), 400.0, 2);
+        return;
+    }
+    let kernel = measure::kernel(KERNEL_ROUNDS);
+    println!("kernel: {kernel:.3} CPU s for {KERNEL_ROUNDS} rounds");
+    let baselines = measure::baselines();
+    for station in &STATIONS {
+        let chosen =
+            words.iter().all(|word| word.parse::<usize>().is_ok()) || words.iter().any(|word| word == station.name);
+        if !chosen {
+            continue;
+        }
+        let measured = (station.run)(size.unwrap_or(station.size));
+        let baseline = size.is_none().then(|| baselines.get(station.name)).flatten();
+        measured.told(station.name, kernel, baseline.copied());
+    }
 }

@@ -5,8 +5,34 @@
 mod engine;
 
 #[test]
-fn the_engine_bench_runs_and_repeats() {
-    let (once, again) = (engine::grid(2), engine::grid(2));
+fn the_town_bench_runs_and_repeats() {
+    let (once, again) = (engine::town(2), engine::town(2));
     assert!(once.updates > 1000, "the town is empty: {} updates", once.updates);
     assert_eq!(once.state_hash, again.state_hash);
+}
+
+#[test]
+fn every_station_finds_a_cost() {
+    let small = [
+        engine::town_throughput(2),
+        engine::grid_throughput(3),
+        engine::growth(4),
+        engine::parsing(3000),
+        engine::telling(3),
+    ];
+    for measured in small {
+        assert!(measured.cost.is_finite() && measured.cost > 0.0, "{measured:?}");
+    }
+}
+
+#[test]
+fn the_million_run_is_sound_when_it_is_small() {
+    let run = |threads| {
+        let grid = engine::grid::Grid { signals: 6, block: 200.0, blocks: 2, vehicles: 900, horizon: 60.0 };
+        engine::million_vehicles(&grid, 90.0, threads)
+    };
+    let (one, two) = (run(1), run(2));
+    assert!(one.running > 200, "nobody drives");
+    assert_eq!(one.state_hash, two.state_hash);
+    assert_eq!(one.laws, citytwin::simulation::outcome::LawCounts::default());
 }

@@ -211,6 +211,51 @@ fn the_same_seed_gives_the_same_city_whatever_the_threads() {
     }
 }
 
+/// A run cut in two leaves the same trips as one that was not, and says from which state it came; a state that does not fit is
+/// invalid input, told in a sentence, and leaves nothing behind.
+#[test]
+fn a_run_goes_on_from_a_saved_state() {
+    let folder = street();
+    let run = |words: &[&str]| citytwin(folder.path(), &[&["run", "street.yaml", "--wire", "off"], words].concat());
+    let output = run(&["--out", "whole", "--save-at", "00:00:12", "--save-at", "00:02", "--save-at", "09:00"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("over before 09:00:00: no state was saved then"), "{}", text(&output.stderr));
+    let states = names(&folder.path().join("whole"));
+    let states: Vec<&String> = states.iter().filter(|name| name.ends_with(".citytwin")).collect();
+    assert_eq!(states, ["state-000012.citytwin", "state-000200.citytwin"]);
+    let manifest: serde_json::Value =
+        serde_json::from_str(&read(&folder.path().join("whole"), "manifest.json")).expect("JSON");
+    assert!(manifest["files"].as_array().is_some_and(|files| files.contains(&"state-000012.citytwin".into())));
+    for (state, out) in [("whole/state-000012.citytwin", "early"), ("whole/state-000200.citytwin", "late")] {
+        let output = run(&["--out", out, "--from", state, "--threads", "2"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        for file in ["trips.csv", "roads.csv", "tripinfo.xml"] {
+            let [whole, part] = ["whole", out].map(|run| read(&folder.path().join(run), file));
+            assert_eq!(whole, part, "{file} from {state}");
+        }
+        let part: serde_json::Value =
+            serde_json::from_str(&read(&folder.path().join(out), "manifest.json")).expect("JSON");
+        assert_eq!(part["results"]["state_hash"], manifest["results"]["state_hash"]);
+        assert_eq!(part["went_on_from"]["path"], state);
+        assert!(read(&folder.path().join(out), "report.html").contains("Went on from"));
+    }
+    let refused = |words: &[&str], says: &str| {
+        let output = citytwin(folder.path(), words);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(says) && told.lines().count() <= 2, "{told}");
+        assert!(!folder.path().join("none").exists(), "a refused state leaves a folder");
+    };
+    let (state, off) =
+        ("whole/state-000012.citytwin", ["run", "street.yaml", "--wire", "off", "--out", "none", "--from"]);
+    refused(&[&off[..], &[state, "--seed", "7"]].concat(), "seed 42 and this one has 7");
+    refused(&[&off[..], &["street.net.xml"]].concat(), "no saved state of a city");
+    refused(&[&off[..], &["nowhere"]].concat(), "cannot be read");
+    refused(&["run", "street.yaml", "--out", "none", "--from", state], "add `--wire off`");
+    let several = ["run", "street.yaml", "--save-at", "1", "--save-at", "2", "--save-to", "x"];
+    refused(&several, "leave `--save-to` out");
+}
+
 #[test]
 fn a_full_disk_is_a_failure_that_names_the_file() {
     if !Path::new("/dev/full").exists() {

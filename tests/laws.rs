@@ -1,8 +1,10 @@
-//! The numbered laws on random towns: whatever is built and whoever drives, nobody vanishes, overlaps or jumps, and the number
+//! The numbered laws on random towns and on random networks that are no towns: whatever is built and whoever drives, nobody vanishes, overlaps or jumps, and the number
 //! of threads changes nothing.
 //!
 //! In debug builds the engine itself stops at the first breach; here the counts are looked at as well.
 
+#[path = "common/sprawl.rs"]
+mod sprawl;
 #[path = "common/town.rs"]
 mod town;
 
@@ -13,11 +15,21 @@ use citytwin::primitives::{SimDuration, SimTime};
 use citytwin::simulation::City;
 use citytwin::simulation::outcome::{LawCounts, Outcome};
 use proptest::prelude::*;
+use sprawl::Sprawl;
 use town::{Peopled, Town};
 
 fn towns() -> impl Strategy<Value = Town> {
     (2..5_usize, 1..4_usize, 60.0..220.0_f64, 1..4_usize, any::<u64>())
         .prop_map(|(columns, rows, block, lanes, seed)| Town { columns, rows, block, lanes, seed })
+}
+
+fn sprawls() -> impl Strategy<Value = Sprawl> {
+    (2..6_usize, 2..5_usize, 70.0..260.0_f64, any::<u64>()).prop_map(|(columns, rows, spacing, seed)| Sprawl {
+        columns,
+        rows,
+        spacing,
+        seed,
+    })
 }
 
 fn settings(seed: u64, step: f64) -> RunSettings {
@@ -58,6 +70,41 @@ proptest! {
         prop_assert_eq!(&town::run(&people, settings), &outcome, "the same seed gave another city");
         let threads = RunSettings { threads: 2, ..settings };
         prop_assert_eq!(&town::run(&people, threads), &outcome, "two threads gave another city");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Lanes that end, pieces shorter than a car, rings, skewed crossings, buses that block a lane.
+    #[test]
+    fn the_laws_hold_on_every_network(sprawl in sprawls(), vehicles in 1..200_usize, half_steps in any::<bool>()) {
+        let people = sprawl.peopled(vehicles, SimDuration::seconds(200.0));
+        let check = check_network(&people.network);
+        prop_assert!(check.findings.is_ok(), "the network itself is unsound: {:?}", check.findings.problems());
+        let settings = settings(sprawl.seed, if half_steps { 0.5 } else { 1.0 });
+        let outcome = town::run(&people, settings);
+        is_lawful(&outcome)?;
+        for threads in [2, 3] {
+            let settings = RunSettings { threads, ..settings };
+            prop_assert_eq!(&town::run(&people, settings), &outcome, "{} threads gave another city", threads);
+        }
+    }
+}
+
+/// Networks on which a law was once broken. The first: a truck begins its trip on a piece of road shorter than itself, and its rear, on
+/// no lane at all, is not seen by the driver who comes from behind.
+const BREACHES: [(Sprawl, usize, f64); 2] = [
+    (Sprawl { columns: 2, rows: 3, spacing: 231.387_933_713_574_94, seed: 13_243_936_150_426_548_489 }, 64, 0.5),
+    (Sprawl { columns: 4, rows: 3, spacing: 249.392_406_238_440_54, seed: 7_487_502_856_231_771_580 }, 103, 1.0),
+];
+
+#[test]
+fn what_once_broke_a_law_does_so_no_more() {
+    for (sprawl, vehicles, step) in BREACHES {
+        let people = sprawl.peopled(vehicles, SimDuration::seconds(200.0));
+        let outcome = town::run(&people, settings(sprawl.seed, step));
+        is_lawful(&outcome).unwrap_or_else(|broken| panic!("{sprawl:?}: {broken}"));
     }
 }
 

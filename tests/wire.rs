@@ -220,7 +220,7 @@ fn a_worker_that_dies_is_started_again_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let scenario = scenario(folder.path());
     let loaded = citytwin::city::scenario::load(&scenario, &Overrides::default()).expect("a scenario");
-    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None };
+    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None, from: None };
     let mut files = Vec::new();
     for dies_after in [None, Some(3000)] {
         let out = folder.path().join(format!("dies-{dies_after:?}"));
@@ -263,7 +263,7 @@ fn nothing_of_an_earlier_run_vouches_for_one_that_is_cut_short() {
     }
     let settings = WireSettings::in_folder(&out, TopicMap::new(&loaded.name));
     drop(TwinWire::lay(&settings, &loaded).expect("a wire"));
-    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None };
+    let program = Program { command: Vec::new(), began: std::time::UNIX_EPOCH, loading_cpu_s: None, from: None };
     let destination = Destination { folder: Some(out.clone()), ..Destination::default() };
     experiment::run(&loaded, &destination, &program, Some(&mut Cut), &|| false, &mut |_| ()).expect_err("a cut wire");
     assert!(!out.join("manifest.json").exists(), "a folder with a manifest is a whole run");

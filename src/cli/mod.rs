@@ -44,7 +44,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run a scenario and write what it leaves
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
     /// Listen for devices over MQTT and keep what they tell

@@ -42,6 +42,15 @@ pub(super) struct Arguments {
     /// Folder for the run's files, instead of outputs/<scenario>/<run id>
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Save the state of the city when it reaches this time, HH:MM[:SS] or seconds; may be given more than once
+    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
+    save_at: Vec<SimTime>,
+    /// Save it in this file, instead of in the run's folder; with one `--save-at` only
+    #[arg(long, value_name = "FILE", requires = "save_at")]
+    save_to: Option<PathBuf>,
+    /// Go on from this saved state, instead of from the beginning
+    #[arg(long, value_name = "STATE")]
+    from: Option<PathBuf>,
     /// Print the summary as one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -101,6 +110,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         );
         return ExitCode::from(super::INVALID);
     }
+    if arguments.save_to.is_some() && arguments.save_at.len() > 1 {
+        super::tell("error: `--save-to` names one file and `--save-at` several times; leave `--save-to` out");
+        return ExitCode::from(super::INVALID);
+    }
     let began = SystemTime::now();
     let cache = if arguments.no_cache { None } else { super::network_cache() };
     let loaded = match scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref()) {
@@ -110,6 +123,13 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(super::INVALID);
         }
     };
+    if arguments.from.is_some() && is_wired(arguments, &loaded) {
+        super::tell(
+            "error: a run that goes on from a saved state cannot tell over the wire: what its devices told before lies in \
+             another folder, and the balance would not close; add `--wire off`",
+        );
+        return ExitCode::from(super::INVALID);
+    }
     let topics = match super::topics_of(&loaded) {
         Ok(topics) => topics,
         Err(findings) => {
@@ -122,14 +142,21 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         super::tell("interrupted before the run began; nothing was written");
         return ExitCode::from(super::INTERRUPTED);
     }
-    let program = Program { command: std::env::args().collect(), began, loading_cpu_s: user_cpu_seconds() };
+    let (command, from) = (std::env::args().collect(), arguments.from.clone());
+    let program = Program { command, began, loading_cpu_s: user_cpu_seconds(), from };
     match simulate(arguments, &loaded, topics, &program, &interrupted) {
         Ok((finished, destination, wire)) => tell_results(arguments, &finished, &destination, wire.as_ref()),
         Err(error) => {
             super::tell(&format!("error: {error}"));
-            ExitCode::from(super::FAILED)
+            let invalid = matches!(error, RunError::State(_));
+            ExitCode::from(if invalid { super::INVALID } else { super::FAILED })
         }
     }
+}
+
+/// Whether what the sensors tell is to travel the wire.
+fn is_wired(arguments: &Arguments, loaded: &LoadedScenario) -> bool {
+    arguments.wire.unwrap_or(loaded.telemetry.wire || arguments.listen.is_some() || arguments.broker.is_some())
 }
 
 fn overrides(arguments: &Arguments) -> Overrides {
@@ -149,7 +176,8 @@ fn simulate(
     program: &Program,
     interrupted: &AtomicBool,
 ) -> Result<(Finished, Destination, Option<TwinWire>), RunError> {
-    let destination = destination(arguments, loaded, program)?;
+    let mut destination = destination(arguments, loaded, program)?;
+    destination.states = states(arguments, destination.folder.as_deref())?;
     let mut wire = lay_wire(arguments, loaded, topics, destination.folder.as_deref())?;
     let bar = progress_bar(loaded);
     let mut show = |progress: Progress| {
@@ -161,6 +189,10 @@ fn simulate(
     let speak = wire.as_mut().map(|wire| wire as &mut dyn Wire);
     let finished = experiment::run(loaded, &destination, program, speak, &stop, &mut show);
     bar.finish_and_clear();
+    if let (Err(RunError::State(_)), Some(folder)) = (&finished, &destination.folder) {
+        // Nothing was run: a folder made for it, and still empty, goes again.
+        drop(std::fs::remove_dir(folder));
+    }
     Ok((finished?, destination, wire))
 }
 
@@ -171,7 +203,7 @@ fn lay_wire(
     topics: TopicMap,
     folder: Option<&Path>,
 ) -> Result<Option<TwinWire>, RunError> {
-    if !arguments.wire.unwrap_or(loaded.telemetry.wire || arguments.listen.is_some() || arguments.broker.is_some()) {
+    if !is_wired(arguments, loaded) {
         // Tables of this run beside the stores of another would be taken for one run.
         if let Some(folder) = folder.filter(|folder| Folders::of(folder).stores.exists()) {
             let sentence = "holds a run that kept what it told; name another folder for one that keeps silent";
@@ -228,8 +260,22 @@ fn destination(arguments: &Arguments, loaded: &LoadedScenario, program: &Program
         fcd: single(&arguments.fcd, fcd.map(|series| &series.file)).map(|file| (file, fcd_every)),
         edgedata: single(&arguments.edgedata, edgedata.map(|series| &series.file)).map(|file| (file, edgedata_every)),
         report: !arguments.no_report,
+        states: Vec::new(),
         folder,
     })
+}
+
+/// Which states are to be saved, and where.
+fn states(arguments: &Arguments, folder: Option<&Path>) -> Result<Vec<(SimTime, PathBuf)>, WriteError> {
+    let place = |time: SimTime| match (&arguments.save_to, folder) {
+        (Some(file), _) => Ok(file.clone()),
+        (None, Some(folder)) => Ok(folder.join(format!("state-{}.citytwin", time.to_string().replace(':', "")))),
+        (None, None) => {
+            let source = std::io::Error::other("there is no folder for it; name a file with `--save-to`");
+            Err(WriteError { path: PathBuf::from("the state"), source })
+        }
+    };
+    arguments.save_at.iter().map(|&time| Ok((time, place(time)?))).collect()
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -288,6 +334,9 @@ fn tell_results(
     let summary = &finished.summary;
     let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
     complaint::tell_left_out(&finished.no_place);
+    for time in &finished.states_missed {
+        super::tell(&format!("the run was over before {time}: no state was saved then"));
+    }
     super::tell(&table(summary));
     let code = tell_wire(wire).map_or(code, |failed| failed);
     let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());

@@ -7,7 +7,7 @@ use std::fmt;
 macro_rules! classes {
     ($($(#[$doc:meta])* $variant:ident = $bit:literal, $name:literal;)*) => {
         /// What kind of road user a vehicle is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[repr(u8)]
         pub enum VehicleClass {
             $($(#[$doc])* $variant = $bit,)*

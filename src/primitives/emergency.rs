@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// How urgent a medical call is: the categories of the Ambulance Response Programme of NHS England.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Category {
     /// Life-threatening.
     C1,
@@ -42,7 +42,7 @@ impl fmt::Display for Category {
 }
 
 /// What blocks a road.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum IncidentKind {
     /// Vehicles have collided; people may be hurt.
     Crash,

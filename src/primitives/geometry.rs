@@ -152,6 +152,22 @@ fn segment_crossing(a: Point, b: Point, c: Point, d: Point) -> Option<(f64, f64)
     ((0.0..=1.0).contains(&t) && (0.0..=1.0).contains(&u)).then_some((t, u))
 }
 
+/// How a vector stands in a saved state: its two coordinates, for `#[serde(with = ..)]`.
+pub(crate) mod pair {
+    use nalgebra::Vector2;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the coordinates.
+    pub(crate) fn serialize<S: Serializer>(vector: &Vector2<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        (vector.x, vector.y).serialize(serializer)
+    }
+
+    /// Reads them.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vector2<f64>, D::Error> {
+        <(f64, f64)>::deserialize(deserializer).map(|(x, y)| Vector2::new(x, y))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

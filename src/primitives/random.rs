@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use rand::TryRng;
 
 /// What a draw is for; the discriminant is part of the key and never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u64)]
 pub enum Purpose {
     /// How much below the possible a driver stays this step.
@@ -31,6 +31,8 @@ pub enum Purpose {
     FlowTime = 7,
     /// Which route of a distribution a vehicle takes.
     RouteChoice = 8,
+    /// Who lets the others go where all wait for each other.
+    WaveThrough = 11,
     /// The making of an invented city.
     MapMaking = 9,
     /// Synthetic demand: where and when trips begin and end.
@@ -70,7 +72,7 @@ pub enum Purpose {
 }
 
 /// The scenario's seed: the root of every draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Seed(pub u64);
 
 /// A stream of draws for one key; implements rand's traits, so that `rand_distr` can sample from it.

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat};
 use super::{SimDuration, SimTime};
 
 /// An instant of the calendar [ms since 1970-01-01T00:00:00Z].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

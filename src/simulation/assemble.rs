@@ -61,14 +61,14 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
     let chooses = demand.vehicles.iter().any(|v| matches!(v.choice, RouteChoice::FastestAtDeparture { .. }));
     if chooses {
         let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
-        world.insert_resource(Wayfinding { router: Router::new(network), times });
+        world.insert_resource(Wayfinding { router: Arc::new(Router::new(network)), times });
     }
     let first = demand.vehicles.partition_point(|v| v.departure.time < settings.begin);
     world.insert_resource(Gate {
-        departures: demand.vehicles.iter().map(|v| v.departure).collect(),
+        departures: Arc::new(demand.vehicles.iter().map(|v| v.departure).collect()),
         next: first,
         queues: Queues::new(edges),
-        speed_factors: speed_factors(&demand, settings.seed),
+        speed_factors: Arc::new(speed_factors(&demand, settings.seed)),
         lifted: Vec::new(),
         given_up: 0,
         waiting_max: 0,
@@ -83,8 +83,8 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
 
 /// Threads for the phases that spread over lanes; one thread needs no pool. Where the system refuses threads the run goes
 /// on with one: the result is the same.
-fn pool(threads: usize) -> Option<rayon::ThreadPool> {
-    (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()).flatten()
+fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
+    (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()).flatten().map(Arc::new)
 }
 
 fn spawn_signals(world: &mut World, network: &Network, settings: &RunSettings) {

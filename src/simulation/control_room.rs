@@ -4,6 +4,7 @@
 //! things exactly, so there is no error model; what a trainee or a broken line would make of it is not its business.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::actors::sensors::earth::Earth;
 use super::outcome::{Happened, Happening, IncidentChange, Stage, UnitInstant, UnitStatus};
@@ -19,13 +20,13 @@ use crate::telemetry::{DeviceId, Emission, Fate, Reading, Record};
 const EVERY: SimDuration = SimDuration::milliseconds(5_000);
 
 /// What the control room tells, and how much it has told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ControlRoom {
     earth: Earth,
     midnight: Timestamp,
     /// Shape of every lane and the length that counts for driving [m], to say where something on it is.
-    lanes: Vec<(Polyline, f64)>,
-    roads: Vec<Text>,
+    lanes: Arc<[(Polyline, f64)]>,
+    roads: Arc<[Text]>,
     incidents: Vec<IncidentCard>,
     calls: BTreeMap<u32, CallCard>,
     units: Vec<Text>,
@@ -34,7 +35,7 @@ pub(crate) struct ControlRoom {
 }
 
 /// An incident as the control room has it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct IncidentCard {
     kind: IncidentKind,
     edge: EdgeId,
@@ -57,7 +58,7 @@ pub(crate) struct CallCard {
     pub incident: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct HospitalCard {
     name: Text,
     at: (f64, f64),
@@ -73,7 +74,7 @@ impl ControlRoom {
         midnight: Timestamp,
     ) -> Self {
         let earth = Earth::new(network);
-        let lanes: Vec<(Polyline, f64)> =
+        let lanes: Arc<[(Polyline, f64)]> =
             network.lanes.iter().map(|lane| (lane.shape.clone(), lane.length.as_metres())).collect();
         let on = |lane: LaneId, position: f64| earth.written(point_on(&lanes[lane.index()], position));
         let incidents = plan
@@ -108,6 +109,16 @@ impl ControlRoom {
             hospitals,
             sequences: BTreeMap::new(),
         }
+    }
+
+    /// How many records it has made of each device.
+    pub(crate) fn sequences(&self) -> &BTreeMap<DeviceId, u64> {
+        &self.sequences
+    }
+
+    /// Goes on counting from there.
+    pub(crate) fn go_on_from(&mut self, sequences: BTreeMap<DeviceId, u64>) {
+        self.sequences = sequences;
     }
 
     /// Whether ambulances on the road say where they are after the step that began at `now`.

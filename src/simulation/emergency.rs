@@ -26,12 +26,14 @@ use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
 use crate::city::emergency::{EmergencyPlan, Spot};
 use crate::city::network::Network;
 use crate::city::routing::Router;
-use crate::primitives::ids::{LaneId, VehicleId};
+use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::primitives::random::Seed;
 use crate::primitives::{Category, Distance, SimDuration, SimTime, Speed, VehicleClass};
 
 /// How much faster than others a driver with siren drives (SUMO's recommendation for blue-light vehicles).
 const SIREN_FACTOR: f64 = 1.5;
+/// How much of a lane the barrier of a closed road takes up [m].
+const BARRIER: f64 = 3.0;
 /// How often drivers hear of closed roads [s].
 const NEWS: SimDuration = SimDuration::milliseconds(30_000);
 
@@ -39,7 +41,7 @@ const NEWS: SimDuration = SimDuration::milliseconds(30_000);
 pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan, seed: Seed) {
     if world.get_resource::<Wayfinding>().is_none() {
         let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
-        world.insert_resource(Wayfinding { router: Router::new(network), times });
+        world.insert_resource(Wayfinding { router: std::sync::Arc::new(Router::new(network)), times });
     }
     let first = plan.units.first().map(|unit| unit.vehicle.raw());
     if let Some(first) = first {
@@ -77,6 +79,22 @@ pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan,
         let ambulance = Ambulance::new(number, unit.vehicle.raw(), plan.bases[unit.base].spot);
         spawn(world, staff::unit_actor(number), ambulance);
     }
+}
+
+/// Closes a road from now on with a barrier across each of its lanes; tells whether there is such a road.
+pub(crate) fn close(world: &mut World, network: &Network, edge: EdgeId, seed: Seed) -> bool {
+    let Some(road) = network.edges.get(edge.index()).filter(|edge| !edge.is_internal()) else { return false };
+    if world.get_resource::<Ledger>().is_none() {
+        // Whoever tells drivers of closed roads comes with the emergencies; here there is nobody to help.
+        settle(world, network, &EmergencyPlan::default(), seed);
+    }
+    let position = 0.5 * road.length.as_metres();
+    let at = &mut world.resource_mut::<Percept>().road;
+    for lane in road.lane_ids() {
+        let id = at.reserve_block(lane.raw(), BARRIER.min(position));
+        at.block(id, lane.raw(), position);
+    }
+    true
 }
 
 /// Incidents and the calls they will make: numbered after everybody else's.
@@ -127,7 +145,7 @@ pub(crate) fn carry_out(action: Action, road: &mut Road, gate: &mut Gate, now: S
             let edge = way[0];
             road.guides.reroute(&road.facts, vehicle, way, VehicleClass::Emergency);
             road.arrival_position[vehicle as usize] = to_position;
-            gate.departures[vehicle as usize] = Departure {
+            std::sync::Arc::make_mut(&mut gate.departures)[vehicle as usize] = Departure {
                 time: now,
                 lane: DepartLane::Best,
                 position: DepartPosition::At(Distance::metres(from)),

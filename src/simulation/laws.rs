@@ -17,7 +17,7 @@ use super::traffic::road::Road;
 const OVERLAP_EPS: f64 = 1e-6;
 
 /// Counts the breaches; in debug builds panics at the first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Laws {
     counts: LawCounts,
 }

@@ -13,7 +13,7 @@ use crate::city::emergency::{EmergencyPlan, PlannedIncident};
 use crate::primitives::SimTime;
 
 /// The books.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Ledger {
     /// Every call there can be, by number, and whether it has come in.
     calls: Vec<Call>,

@@ -10,8 +10,10 @@ mod emergency;
 pub mod kernel;
 mod laws;
 mod ledger;
+mod movement;
 pub mod outcome;
 mod sensing;
+mod snapshot;
 mod step;
 mod traffic;
 mod trips;
@@ -27,12 +29,14 @@ use crate::city::network::Network;
 use crate::city::scenario::settings::RunSettings;
 use crate::city::scenario::{SensorSettings, Weather};
 use crate::primitives::SimTime;
-use crate::primitives::ids::{LaneId, VehicleId};
+use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::telemetry::Emission;
 use actors::Percept;
 use control_room::ControlRoom;
 use ledger::Ledger;
 use outcome::{CityInstant, Happened, Outcome, UnitInstant, VehicleInstant};
+pub use snapshot::StateError;
+use snapshot::origin::Origin;
 use step::{Books, Clockwork, Gate};
 use traffic::following::HALTING;
 
@@ -45,6 +49,8 @@ pub struct City {
     /// What the control room tells of emergencies, once somebody watches.
     control_room: Option<ControlRoom>,
     settings: RunSettings,
+    /// What it was made of, shared with its forks.
+    origin: Origin,
 }
 
 impl std::fmt::Debug for City {
@@ -57,13 +63,21 @@ impl City {
     /// Brings a city on paper to life.
     pub fn assemble(network: &Arc<Network>, demand: &Arc<Demand>, settings: RunSettings) -> Self {
         let world = assemble::world(network, Arc::clone(demand), &settings);
-        Self { world, schedule: step::schedule(), watch: None, control_room: None, settings }
+        let origin = Origin::new(Arc::clone(network), Arc::clone(demand));
+        Self { world, schedule: step::schedule(), watch: None, control_room: None, settings, origin }
     }
 
     /// Brings incidents, ambulances, hospitals and whoever calls them into a city that has not taken a step yet; `plan` was made
     /// on this network, and its ambulances are the last rows of the demand.
     pub fn bring_emergencies(&mut self, network: &Network, plan: &EmergencyPlan) {
+        self.origin.bring(plan);
         emergency::settle(&mut self.world, network, plan, self.settings.seed);
+    }
+
+    /// Closes a road from now on: barriers across all its lanes, as soon as nobody stands in their place. Drivers hear of it and take
+    /// another way where there is one. Tells whether there is such a road; paths across junctions cannot be closed.
+    pub fn close_road(&mut self, road: EdgeId) -> bool {
+        emergency::close(&mut self.world, &self.origin.network, road, self.settings.seed)
     }
 
     /// What happened to incidents, calls, ambulances and hospitals in the last step, in order.
@@ -126,6 +140,7 @@ impl City {
         sensors: &SensorSettings,
         weather: &Weather,
     ) -> BTreeMap<String, u64> {
+        self.origin.install(sensors, weather);
         self.watch = Some(sensing::systems());
         sensing::install(&mut self.world, network, demand, &self.settings, sensors, weather)
     }
@@ -187,32 +202,35 @@ impl City {
         vehicles
     }
 
-    /// A hash of everything that moves: bodies, heads and queues. Two runs with the same hash are in the same state.
+    /// Writes the state, so that [`Self::restore`] can go on from it. Between two steps; emissions that nobody has taken yet are
+    /// not in it, so they are to be taken first.
+    ///
+    /// # Errors
+    /// Only when `out` fails.
+    pub fn save(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        snapshot::save(self, out)
+    }
+
+    /// Goes on from a saved state instead of from where it is. The city must be made of the same map, demand, settings,
+    /// emergencies and devices as the one that was saved; its end and its threads may be others, and it may be without devices.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or belong to another city; this one is then as it was.
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+        snapshot::restore(self, state)
+    }
+
+    /// A second city in the same state, which goes its own way from here. What does not change is shared, and both draw the same
+    /// dice: where nobody intervenes, both go the same way.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        snapshot::fork(self)
+    }
+
+    /// A hash of everything that moves and everything that is counted: bodies, heads, queues, mail, timers, actors and books.
+    /// Two runs with the same hash are in the same state. Devices, which change nothing, are left out.
     pub fn state_hash(&self) -> String {
-        let percept = self.world.resource::<Percept>();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&percept.now.as_milliseconds().to_le_bytes());
-        for &lane in &percept.road.active {
-            hasher.update(&lane.to_le_bytes());
-            for body in &percept.road.lanes[lane as usize] {
-                hash_body(&mut hasher, body);
-            }
-        }
-        for passing in &percept.road.rescue {
-            hasher.update(&passing.lane.to_le_bytes());
-            hash_body(&mut hasher, &passing.body);
-        }
-        for state in percept.road.heads.states() {
-            hasher.update(&[*state as u8]);
-        }
-        let gate = self.world.resource::<Gate>();
-        for body in &gate.lifted {
-            hash_body(&mut hasher, body);
-        }
-        for vehicle in gate.queues.iter() {
-            hasher.update(&vehicle.to_le_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
+        blake3::Hash::from_bytes(snapshot::city_hash(self)).to_hex().to_string()
     }
 
     /// Ends the run and hands out what it leaves.
@@ -272,15 +290,5 @@ fn seen(body: &traffic::body::Body, lane: u32) -> VehicleInstant {
         lane: LaneId::new(lane as usize),
         position: body.pos,
         speed: body.speed,
-    }
-}
-
-fn hash_body(hasher: &mut blake3::Hasher, body: &traffic::body::Body) {
-    for number in [body.id, body.itinerary, body.leg, body.next_stop] {
-        hasher.update(&number.to_le_bytes());
-    }
-    for number in [body.pos, body.speed, body.waiting, body.time_loss, body.travelled, body.speed_gain, body.keep_right]
-    {
-        hasher.update(&number.to_le_bytes());
     }
 }

@@ -10,7 +10,7 @@ use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed};
 
 /// One vehicle's trip, finished or not.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trip {
     /// Who.
     pub vehicle: VehicleId,
@@ -51,7 +51,7 @@ pub struct Trip {
 }
 
 /// What happened on one road in one interval, summed over its lanes.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct RoadInterval {
     /// Vehicle-seconds on it [s].
     pub sampled_seconds: f64,
@@ -146,7 +146,7 @@ pub struct VehicleInstant {
 }
 
 /// How often each law was broken; all zero in a sound run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct LawCounts {
     /// LAW-1: vehicles are conserved.
     pub conservation: u64,

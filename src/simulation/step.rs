@@ -7,24 +7,21 @@
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
 use bevy_ecs::prelude::*;
-use rayon::prelude::*;
 
 use super::actors::emergency::{self as staff, ambulance, caller, dispatcher, hospital, incident};
 use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post, Wayfinding};
 use super::emergency;
 use super::kernel::ActorId;
 use super::laws::{Census, Laws};
-use super::traffic::approach::Approach;
+use super::movement::Movement;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
 use super::traffic::crossing::{Arrived, Parked, exchange};
-use super::traffic::drive::{LaneStep, Step, drive};
-use super::traffic::facts::NONE;
+use super::traffic::drive::Step;
 use super::traffic::insertion::Queues;
 use super::traffic::lane_change::{Jams, change_lanes};
 use super::traffic::last_resort;
 use super::traffic::meter::Meter;
-use super::traffic::plan::{PlanItem, plan};
 use super::traffic::rescue;
 use super::traffic::road::Road;
 use super::trips::{Entry, Trips};
@@ -33,7 +30,7 @@ use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
 
 /// How the run is made; fixed at the beginning.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Clockwork {
     pub step: SimDuration,
     pub number: u64,
@@ -41,18 +38,23 @@ pub(crate) struct Clockwork {
     pub last_resort_after: Option<f64>,
     pub depart_delay_max: Option<SimDuration>,
     /// Threads for the phases that spread over lanes; none means this one.
-    pub pool: Option<rayon::ThreadPool>,
+    pub pool: Option<std::sync::Arc<rayon::ThreadPool>>,
 }
 
 /// Those who are not on the road: due later, waiting for room, lifted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Gate {
+    /// Shared with every fork, and not in a saved state.
+    #[serde(skip)]
     pub demand: std::sync::Arc<Demand>,
-    pub departures: Vec<Departure>,
+    /// When and how each row departs; copied only by the branch in which somebody is called.
+    pub departures: std::sync::Arc<Vec<Departure>>,
     /// The next vehicle whose departure is not due yet.
     pub next: usize,
     pub queues: Queues,
-    pub speed_factors: Vec<f64>,
+    /// Drawn at assembly; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub speed_factors: std::sync::Arc<Vec<f64>>,
     pub lifted: Vec<Body>,
     pub given_up: u32,
     pub waiting_max: u32,
@@ -63,8 +65,20 @@ pub(crate) struct Gate {
     pub sirens: std::collections::BTreeSet<u32>,
 }
 
+impl Gate {
+    /// Takes over what assembly makes the same way every time from the gate of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.demand = std::sync::Arc::clone(&like.demand);
+        self.speed_factors = std::sync::Arc::clone(&like.speed_factors);
+        let apart = !std::sync::Arc::ptr_eq(&self.departures, &like.departures);
+        if apart && self.departures == like.departures {
+            self.departures = std::sync::Arc::clone(&like.departures);
+        }
+    }
+}
+
 /// What is counted.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Books {
     pub trips: Trips,
     pub meter: Meter,
@@ -79,17 +93,9 @@ pub(crate) struct Books {
 /// Buffers that are kept from step to step.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct Workbench {
-    plans: Vec<LanePlan>,
+    movement: Movement,
     arrived: Vec<Arrived>,
     jams: Jams,
-}
-
-/// The plans of one lane's drivers, hindmost first.
-#[derive(Debug, Default)]
-struct LanePlan {
-    items: Vec<PlanItem>,
-    /// Where each driver's items begin and end.
-    ranges: Vec<(u32, u32)>,
 }
 
 /// The schedule of a step.
@@ -168,42 +174,13 @@ fn move_bodies(
     let now = percept.now;
     let step = Step { now: now.as_seconds(), number: clockwork.number, seed: clockwork.seed };
     let Percept { road, crossed, .. } = &mut *percept;
-    let lanes = road.active.len();
     let bench = &mut *bench;
-    if bench.plans.len() < lanes {
-        bench.plans.resize_with(lanes, LanePlan::default);
-    }
-    let plans = &mut bench.plans[..lanes];
-    let pool = clockwork.pool.as_ref();
-    {
-        let road: &Road = road;
-        spread(pool, plans, |k, lane_plan| plan_lane(road, road.active[k], step.now, lane_plan));
-    }
-    announce(road, plans);
-    if !road.rescue.is_empty() {
-        rescue::announce(road, step.now);
-    }
-    let mut work: Vec<(u32, Vec<Body>, LaneStep)> = road
-        .active
-        .iter()
-        .map(|&lane| (lane, std::mem::take(&mut road.lanes[lane as usize]), LaneStep::default()))
-        .collect();
-    {
-        let (road, plans): (&Road, &[LanePlan]) = (road, plans);
-        spread(pool, &mut work, |k, (lane, bodies, tally)| {
-            for (body, &(from, to)) in bodies.iter_mut().zip(&plans[k].ranges) {
-                drive(road, *lane, body, &plans[k].items[from as usize..to as usize], &step, tally);
-            }
-        });
-    }
-    for (lane, mut bodies, tally) in work {
-        books.updates += bodies.len() as u64;
-        books.emergency_brakings += tally.emergency_brakings;
-        books.laws.add_jumps(tally.jumps);
-        if tally.stops_reached > 0 {
-            tell_stopped(&mut bodies, now, clockwork.step, &mut post);
-        }
-        road.lanes[lane as usize] = bodies;
+    let moves = bench.movement.run(road, &step, clockwork.pool.as_deref());
+    books.updates += moves.bodies;
+    books.emergency_brakings += moves.tally.emergency_brakings;
+    books.laws.add_jumps(moves.tally.jumps);
+    for lane in moves.stops {
+        tell_stopped(&mut road.lanes[lane as usize], now, clockwork.step, &mut post);
     }
     bench.arrived.clear();
     crossed.clear();
@@ -223,59 +200,8 @@ fn move_bodies(
     }
 }
 
-/// Runs `work` on every item, over the threads of the pool if there is one.
-fn spread<T: Send>(pool: Option<&rayon::ThreadPool>, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
-    match pool {
-        Some(pool) => {
-            pool.install(|| items.par_iter_mut().with_min_len(16).enumerate().for_each(|(k, item)| work(k, item)));
-        }
-        None => items.iter_mut().enumerate().for_each(|(k, item)| work(k, item)),
-    }
-}
-
-fn plan_lane(road: &Road, lane: u32, now: f64, out: &mut LanePlan) {
-    out.items.clear();
-    out.ranges.clear();
-    let bodies = &road.lanes[lane as usize];
-    let mut ahead: f64 = bodies.iter().map(|b| road.kind(b).room()).sum();
-    for (slot, body) in bodies.iter().enumerate() {
-        ahead -= road.kind(body).room();
-        let from = out.items.len();
-        plan(road, lane, slot, ahead, now, &mut out.items);
-        out.ranges.push((index(from), index(out.items.len())));
-    }
-}
-
 fn index(n: usize) -> u32 {
-    u32::try_from(n).expect("a lane's plans number fewer than 2^32")
-}
-
-/// Tells every link who is coming.
-fn announce(road: &mut Road, plans: &[LanePlan]) {
-    road.approaches.clear();
-    for (k, lane_plan) in plans.iter().enumerate() {
-        let lane = road.active[k];
-        for (slot, &(from, to)) in lane_plan.ranges.iter().enumerate() {
-            let body = &road.lanes[lane as usize][slot];
-            let kind = &road.kinds[body.kind as usize];
-            for item in lane_plan.items[from as usize..to as usize].iter().filter(|i| i.link != NONE) {
-                let approach = Approach {
-                    vehicle: body.id,
-                    arrival: item.arrival,
-                    leave: item.leave(road.facts.link(item.link), kind.length),
-                    leave_speed: item.leave_speed,
-                    arrival_speed_braking: item.arrival_speed_braking,
-                    distance: item.distance,
-                    speed: body.speed,
-                    decel: kind.decel,
-                    waiting: body.waiting,
-                    will_pass: item.ask,
-                    siren: body.siren,
-                };
-                road.approaches.announce(item.link, approach);
-            }
-        }
-    }
+    u32::try_from(n).expect("a city counts fewer than 2^32 of anything")
 }
 
 /// Tells the actors whose bodies have come to stand at a planned stop in this step.

@@ -6,7 +6,7 @@ use crate::primitives::ids::{LaneId, VehicleId};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed};
 
 /// What is known of a vehicle that has entered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Entry {
     pub depart: SimTime,
     pub delay: SimDuration,
@@ -17,7 +17,7 @@ pub(crate) struct Entry {
 }
 
 /// All trips.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Trips {
     entries: Vec<Option<Entry>>,
     done: Vec<Trip>,

@@ -14,7 +14,7 @@ use crate::primitives::Timestamp;
 pub const DEVICE_ID_MAX: usize = 64;
 
 /// The name of a device, unique in its city: 1 to 64 of `A-Z a-z 0-9 . _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct DeviceId(Arc<str>);
 
 /// A text that is not the name of a device.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use citytwin::city::demand::{
     ArrivalSpeed, CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route,
-    RouteChoice, SpeedFactor, Vehicle, VehicleKind,
+    RouteChoice, SpeedFactor, Stop, Vehicle, VehicleKind,
 };
 use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
 use citytwin::city::network::{Network, Projection};
@@ -104,25 +104,52 @@ impl Town {
 
     /// The built town and `vehicles` that depart evenly over `span` between roads drawn at random.
     pub(crate) fn peopled(&self, vehicles: usize, span: SimDuration) -> Peopled {
-        let network = self.map().build().unwrap_or_else(|findings| panic!("{self:?}: {:?}", findings.problems()));
-        let router = Router::new(&network);
-        let roads: Vec<EdgeId> = network.roads().map(|(id, _)| id).collect();
-        let mut demand = Demand { kinds: kinds(), ..Demand::default() };
-        for row in 0..vehicles {
-            let mut rng = Seed(self.seed).stream(Purpose::Demand, row as u64, 0);
-            let (from, to) = (roads[rng.below(roads.len())], roads[rng.below(roads.len())]);
-            let kind = rng.below(demand.kinds.len());
-            let Some(edges) = router.shortest(from, to, demand.kinds[kind].class, demand.kinds[kind].speed_max) else {
-                continue;
-            };
-            let time =
-                SimTime::ZERO + SimDuration::seconds((span.as_seconds() * metres(row) / metres(vehicles)).floor());
-            let route = RouteId::new(demand.routes.len());
-            demand.routes.push(Route { edges });
-            demand.vehicles.push(vehicle(format!("v{row}"), KindId::new(kind), route, time));
-        }
-        Peopled { network: Arc::new(network), demand: Arc::new(demand) }
+        people(&self.map(), self.seed, vehicles, span, 0.0)
     }
+}
+
+/// A built map and `vehicles` that depart evenly over `span` between roads drawn at random; `halting` is the share of buses that
+/// halt on their way.
+pub(crate) fn people(map: &BareMap, seed: u64, vehicles: usize, span: SimDuration, halting: f64) -> Peopled {
+    let network = map.build().unwrap_or_else(|findings| panic!("seed {seed}: {:?}", findings.problems()));
+    let router = Router::new(&network);
+    let roads: Vec<EdgeId> = network.roads().map(|(id, _)| id).collect();
+    let mut demand = Demand { kinds: kinds(), ..Demand::default() };
+    for row in 0..vehicles {
+        let mut rng = Seed(seed).stream(Purpose::Demand, row as u64, 0);
+        let (from, to) = (roads[rng.below(roads.len())], roads[rng.below(roads.len())]);
+        let kind = rng.below(demand.kinds.len());
+        let class = demand.kinds[kind].class;
+        let Some(edges) = router.shortest(from, to, class, demand.kinds[kind].speed_max) else {
+            continue;
+        };
+        let time = SimTime::ZERO + SimDuration::seconds((span.as_seconds() * metres(row) / metres(vehicles)).floor());
+        let route = RouteId::new(demand.routes.len());
+        let mut traveller = vehicle(format!("v{row}"), KindId::new(kind), route, time);
+        if class == VehicleClass::Bus && rng.unit() < halting {
+            traveller.stops.extend(halt(&network, &edges));
+        }
+        demand.routes.push(Route { edges });
+        demand.vehicles.push(traveller);
+    }
+    Peopled { network: Arc::new(network), demand: Arc::new(demand) }
+}
+
+/// A halt of some seconds at the kerb of the first road past the departure that has room for it.
+fn halt(network: &Network, edges: &[EdgeId]) -> Option<Stop> {
+    let room = |edge: &&EdgeId| network.edge(**edge).length >= Distance::metres(45.0);
+    let edge = *edges.iter().skip(1).find(room)?;
+    let lane = network.edge(edge).lane_ids().next()?;
+    let position = Distance::metres(network.edge(edge).length.as_metres() - 10.0);
+    Some(Stop {
+        lane,
+        position,
+        start: Distance::metres(position.as_metres() - 22.0),
+        at: None,
+        duration: SimDuration::seconds(12.0),
+        until: None,
+        parking: false,
+    })
 }
 
 /// Cars that leave one road for another at a time [s], in that order.
@@ -142,7 +169,7 @@ pub(crate) fn cars(network: &Network, rows: &[(&str, &str, f64)]) -> Demand {
 }
 
 /// Cars of two temperaments, a truck and a long bus.
-fn kinds() -> Vec<VehicleKind> {
+pub(crate) fn kinds() -> Vec<VehicleKind> {
     let krauss = CarFollowing::Krauss { sigma: 0.5 };
     vec![
         kind("car", VehicleClass::Passenger, 5.0, (2.6, 4.5, 9.0), krauss),
@@ -179,7 +206,7 @@ fn kind(name: &str, class: VehicleClass, length: f64, rates: (f64, f64, f64), fo
     }
 }
 
-fn vehicle(name: String, kind: KindId, route: RouteId, time: SimTime) -> Vehicle {
+pub(crate) fn vehicle(name: String, kind: KindId, route: RouteId, time: SimTime) -> Vehicle {
     Vehicle {
         name,
         kind,
@@ -199,7 +226,7 @@ fn vehicle(name: String, kind: KindId, route: RouteId, time: SimTime) -> Vehicle
 }
 
 /// A small count as a number; towns here are far below 2³².
-fn metres(count: usize) -> f64 {
+pub(crate) fn metres(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("towns are small"))
 }
 

@@ -35,7 +35,7 @@ fn compare_sumo() -> Ended {
     if !in_ci && !compare::data_is_there() {
         return Ended::LeftOut("the data is not beside this checkout");
     }
-    ended(compare::compare(&[]))
+    ended(compare::compare(&["--quick"]))
 }
 
 /// Units that stand in brackets in the documentation, `[m]`, and are no links.

@@ -1,48 +1,84 @@
-//! `cargo xtask compare-sumo`: the same scenarios, here and in SUMO.
+//! `cargo xtask compare-sumo`: the same scenarios, here and in SUMO, side by side.
 //!
-//! Runs each scenario with three seeds and holds arrivals and mean trip duration against the means of SUMO's own runs over many
-//! seeds. The data lies beside the checkout (`../shared`, or where `CITYTWIN_SHARED` points) and is only read.
+//! Each scenario is run over the same seeds on both sides; trips are held against each other figure by figure, cost is measured in
+//! pairs, one after the other, on one thread and without outputs. `--quick` is what CI runs: few seeds, SUMO's side from the
+//! reference files, and today's state plus slack as bounds. The scenarios lie beside the checkout (`../shared`, or where
+//! `CITYTWIN_SHARED` points) and are only read; any other configuration may be named by its path.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+mod bounds;
+mod figures;
+mod grid;
+mod machine;
+mod ours;
+mod page;
+mod scene;
+mod sumo;
+mod xml;
+
+use std::path::PathBuf;
+use std::process::Command;
 
 use crate::{cargo, root};
+use figures::{Comparison, Reference, Run};
+use scene::Scene;
 
-const SEEDS: [u64; 3] = [1, 2, 3];
-/// Fewest arrivals, as a share of SUMO's.
-const ARRIVED_MIN: f64 = 0.95;
-/// Farthest the mean duration may be off, as a share of SUMO's.
-const DURATION_OFF_MAX: f64 = 0.15;
-/// Longest a run may take; every scenario takes a small part of it.
-const RUN_MAX: Duration = Duration::from_mins(5);
-/// Scenarios whose figures have to agree; the others have to run to their end.
-const COMPARED: [&str; 5] = ["cologne1", "cologne8", "ingolstadt1", "ingolstadt7", "bologna_acosta"];
-const RUN_ONLY: [&str; 2] = ["bologna_joined", "wildau"];
+/// The scenarios that have a reference, in the order of the table.
+const KNOWN: [&str; 7] =
+    ["cologne1", "cologne8", "ingolstadt1", "ingolstadt7", "bologna_acosta", "bologna_joined", "wildau"];
+/// The name of the made city, see [`grid`].
+const GRID: &str = "grid";
+const SEEDS: u64 = 10;
+const SEEDS_QUICK: u64 = 3;
+/// Pairs of runs from which cost is taken; the middle one counts.
+const PAIRS: u64 = 3;
 
-/// What one run leaves.
-#[derive(Debug, Clone, Copy, Default)]
-struct Figures {
-    arrived: f64,
-    duration_mean: f64,
-    overlaps: f64,
-    last_resort_moves: f64,
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wishes {
+    scenarios: Vec<String>,
+    seeds: u64,
+    quick: bool,
+    /// Print the table of bounds that today's figures would allow.
+    bounds: bool,
+    /// The program to run, instead of building one.
+    program: Option<PathBuf>,
 }
 
-/// A row of the table.
-struct Row {
-    scenario: String,
-    figure: &'static str,
-    ours: f64,
-    sumo: Option<f64>,
-    ok: bool,
+impl Wishes {
+    fn of(words: &[&str]) -> Result<Self, String> {
+        let mut wishes = Self { scenarios: Vec::new(), seeds: 0, quick: false, bounds: false, program: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--quick" => wishes.quick = true,
+                "--bounds" => (wishes.quick, wishes.bounds) = (true, true),
+                "--program" => wishes.program = Some(PathBuf::from(words.next().ok_or("`--program` wants a path")?)),
+                "--seeds" => {
+                    let count = words.next().and_then(|word| word.parse().ok()).filter(|count| *count > 0);
+                    wishes.seeds = count.ok_or("`--seeds` wants a number above zero")?;
+                }
+                flag if flag.starts_with('-') => return Err(format!("unknown option `{flag}`")),
+                name => wishes.scenarios.push(name.to_owned()),
+            }
+        }
+        if wishes.seeds == 0 {
+            wishes.seeds = if wishes.quick { SEEDS_QUICK } else { SEEDS };
+        }
+        if wishes.scenarios.is_empty() {
+            wishes.scenarios = KNOWN.map(str::to_owned).to_vec();
+        }
+        Ok(wishes)
+    }
 }
 
+/// Where scenarios and reference lie.
 fn shared() -> PathBuf {
     std::env::var_os("CITYTWIN_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from)
+}
+
+/// Where everything of a comparison is kept.
+fn workshop() -> PathBuf {
+    root().join("target/compare-sumo")
 }
 
 /// Whether there is anything to compare with.
@@ -50,178 +86,100 @@ pub(crate) fn data_is_there() -> bool {
     shared().join("data/sumo").is_dir() && shared().join("reference/sumo_summary.csv").is_file()
 }
 
-/// Compares the scenarios named, or all; whether every figure is within its bounds.
-pub(crate) fn compare(scenarios: &[&str]) -> bool {
-    if !data_is_there() {
-        eprintln!("no scenarios and reference in {}", shared().display());
-        return false;
-    }
-    let known: Vec<&str> = COMPARED.iter().chain(&RUN_ONLY).copied().collect();
-    if let Some(unknown) = scenarios.iter().find(|name| !known.contains(name)) {
-        eprintln!("no scenario `{unknown}`; there are {}", known.join(", "));
-        return false;
-    }
-    if !cargo(&["build", "--release", "--quiet"], &[]) {
-        return false;
-    }
-    let reference = match std::fs::read_to_string(shared().join("reference/sumo_summary.csv")) {
-        Ok(text) => read_reference(&text),
-        Err(error) => {
-            eprintln!("the reference cannot be read: {error}");
-            return false;
+/// Compares what the words name; whether everything ran and, with `--quick`, no figure is beyond its bound.
+pub(crate) fn compare(words: &[&str]) -> bool {
+    let told = Wishes::of(words).and_then(|wishes| {
+        if wishes.program.is_none() && !cargo(&["build", "--release", "--quiet"], &[]) {
+            return Err("the program does not build".to_owned());
         }
-    };
-    let mut rows = Vec::new();
+        if wishes.quick { quick(&wishes) } else { full(&wishes) }
+    });
+    told.unwrap_or_else(|reason| {
+        eprintln!("compare-sumo: {reason}");
+        false
+    })
+}
+
+/// Ours against the reference files; whether every figure is within its bound.
+fn quick(wishes: &Wishes) -> Result<bool, String> {
+    let reference = Reference::read(&shared().join("reference"))?;
+    let program = ours::Program::of(wishes.program.as_deref());
     let mut sound = true;
-    for name in known.into_iter().filter(|name| scenarios.is_empty() || scenarios.contains(name)) {
-        match mean_of_runs(name) {
-            Ok(figures) => rows.extend(judge(name, figures, &reference)),
+    for name in &wishes.scenarios {
+        let scene = Scene::find(name)?;
+        let runs = (1..=wishes.seeds).map(|seed| program.run(&scene, seed));
+        let runs = runs.collect::<Result<Vec<Run>, String>>()?;
+        let comparison = Comparison::with_reference(&scene.name, &runs, &reference)
+            .ok_or_else(|| format!("{}: no reference; leave `--quick` out, and SUMO is run", scene.name))?;
+        print!("{}", page::table(&comparison));
+        sound &= bounds::hold(&comparison);
+        if wishes.bounds {
+            println!("{}", bounds::suggested(&comparison));
+        }
+    }
+    Ok(sound)
+}
+
+/// Ours against SUMO, both run here; whether every scenario ran. What is off is published, not failed.
+fn full(wishes: &Wishes) -> Result<bool, String> {
+    let sumo = sumo::Program::install(&root().join("target/sumo-venv"))?;
+    let ours = ours::Program::of(wishes.program.as_deref());
+    let mut written = Vec::new();
+    let mut sound = true;
+    for name in &wishes.scenarios {
+        let section = if name == GRID { grid::compare(&ours, &sumo) } else { one(name, wishes, &ours, &sumo) };
+        match section {
+            Ok(section) => {
+                println!("{}", section.text);
+                written.push(section);
+            }
             Err(reason) => {
-                println!("{name}: {reason}");
+                eprintln!("{name}: {reason}");
                 sound = false;
             }
         }
     }
-    println!("{:<16} {:<18} {:>10} {:>10} {:>8}  ok", "scenario", "figure", "ours", "SUMO", "off %");
-    for Row { scenario, figure, ours, sumo, ok } in &rows {
-        let theirs = sumo.map_or("-".to_owned(), |value| format!("{value:.1}"));
-        let off = sumo
-            .filter(|value| *value > 0.0)
-            .map_or("-".to_owned(), |value| format!("{:+.1}", (ours / value - 1.0) * 100.0));
-        println!("{scenario:<16} {figure:<18} {ours:>10.1} {theirs:>10} {off:>8}  {}", if *ok { "yes" } else { "NO" });
+    page::publish(&written)?;
+    Ok(sound)
+}
+
+/// One scenario over all seeds, and its cost.
+fn one(name: &str, wishes: &Wishes, ours: &ours::Program, sumo: &sumo::Program) -> Result<page::Section, String> {
+    let scene = Scene::find(name)?;
+    let copy = scene.copy_for_sumo(&workshop().join("scenes").join(&scene.name))?;
+    let (mut here, mut there) = (Vec::new(), Vec::new());
+    for seed in 1..=wishes.seeds {
+        eprintln!("{}: seed {seed} of {}", scene.name, wishes.seeds);
+        here.push(ours.run(&scene, seed)?);
+        there.push(sumo.run_cached(&scene, &copy, seed)?);
     }
-    sound && rows.iter().all(|row| row.ok)
-}
-
-/// SUMO's means by scenario and figure.
-fn read_reference(text: &str) -> BTreeMap<(String, String), f64> {
-    let mut reference = BTreeMap::new();
-    for line in text.lines().skip(1) {
-        let cells: Vec<&str> = line.split(',').collect();
-        if let [scenario, figure, mean, ..] = cells[..]
-            && let Ok(mean) = mean.parse()
-        {
-            reference.insert((scenario.to_owned(), figure.to_owned()), mean);
-        }
+    let comparison = Comparison::of(&scene.name, &here, &there);
+    let mut pairs = Vec::new();
+    for seed in 1..=PAIRS {
+        eprintln!("{}: pair {seed} of {PAIRS}", scene.name);
+        let here = ours.cost(&sumo.python(), &scene.configuration, seed, 1)?;
+        pairs.push((here, sumo.cost(&copy.bare, seed)?));
     }
-    reference
+    let command = format!("cargo xtask compare-sumo {name} --seeds {}", wishes.seeds);
+    page::section(&comparison, &machine::Cost::of(&pairs), &command)
 }
 
-fn judge(name: &str, ours: Figures, reference: &BTreeMap<(String, String), f64>) -> Vec<Row> {
-    let compared = COMPARED.contains(&name);
-    let sumo = |figure: &str| reference.get(&(name.to_owned(), figure.to_owned())).copied();
-    let row = |figure, ours, sumo, ok| Row { scenario: name.to_owned(), figure, ours, sumo, ok };
-    let (arrived, duration) = (sumo("arrived"), sumo("duration.mean"));
-    let enough = arrived.is_some_and(|sumo| ours.arrived >= sumo * ARRIVED_MIN);
-    let near = duration.is_some_and(|sumo| (ours.duration_mean / sumo - 1.0).abs() <= DURATION_OFF_MAX);
-    vec![
-        row("arrived", ours.arrived, arrived, enough || !compared),
-        row("mean duration [s]", ours.duration_mean, duration, near || !compared),
-        row("last-resort moves", ours.last_resort_moves, sumo("teleports"), true),
-        row("overlaps", ours.overlaps, None, ours.overlaps == 0.0 || !compared),
-    ]
-}
-
-/// The mean over the seeds.
-fn mean_of_runs(name: &str) -> Result<Figures, String> {
-    let configuration = configuration(&shared().join("data/sumo").join(name))?;
-    let mut sum = Figures::default();
-    for seed in SEEDS {
-        let one = run(&configuration, name, seed)?;
-        sum.arrived += one.arrived;
-        sum.duration_mean += one.duration_mean;
-        sum.overlaps += one.overlaps;
-        sum.last_resort_moves += one.last_resort_moves;
+/// What a program printed on standard output; its last words if it failed.
+fn output_of(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let runs = f64::from(u32::try_from(SEEDS.len()).unwrap_or(1));
-    Ok(Figures {
-        arrived: sum.arrived / runs,
-        duration_mean: sum.duration_mean / runs,
-        overlaps: sum.overlaps / runs,
-        last_resort_moves: sum.last_resort_moves / runs,
-    })
+    let told = String::from_utf8_lossy(&output.stderr);
+    let last: Vec<&str> = told.lines().rev().take(5).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    Err(format!("{name}: {}: {}", output.status, last.join(" / ")))
 }
 
-fn configuration(folder: &Path) -> Result<PathBuf, String> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut found = entries.flatten().map(|entry| entry.path());
-    found
-        .find(|path| path.extension().is_some_and(|ending| ending == "sumocfg"))
-        .ok_or_else(|| format!("{}: no .sumocfg", folder.display()))
-}
-
-fn run(configuration: &Path, name: &str, seed: u64) -> Result<Figures, String> {
-    let folder = root().join("target/compare-sumo");
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let tripinfo = folder.join(format!("{name}-{seed}.tripinfo.xml"));
-    let program = root().join("target/release/citytwin");
-    let mut command = Command::new(&program);
-    command.arg("run").arg(configuration).args(["--seed", &seed.to_string(), "--no-report", "--json", "--tripinfo"]);
-    command.arg(&tripinfo).current_dir(&folder);
-    let (status, summary, told) = finish(&mut command).map_err(|error| format!("seed {seed}: {error}"))?;
-    if !status.success() {
-        let last: Vec<&str> = told.lines().rev().take(5).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        return Err(format!("seed {seed}: {status}: {}", last.join(" / ")));
-    }
-    let trips = std::fs::read_to_string(&tripinfo).map_err(|error| format!("{}: {error}", tripinfo.display()))?;
-    let (arrived, duration_mean) = trips_of(&trips);
-    let number = |key: &str| number_of(&summary, key).ok_or_else(|| format!("seed {seed}: no `{key}` in the summary"));
-    Ok(Figures {
-        arrived,
-        duration_mean,
-        overlaps: number("overlap")?,
-        last_resort_moves: number("last_resort_moves")?,
-    })
-}
-
-/// Runs a program to its end, or ends it after [`RUN_MAX`]; its status and what it wrote on both streams.
-fn finish(command: &mut Command) -> Result<(ExitStatus, String, String), String> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    let (done, wait) = mpsc::channel();
-    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let readers = [
-        std::thread::spawn(move || read_all(out.as_mut())),
-        std::thread::spawn(move || {
-            let text = read_all(err.as_mut());
-            // Standard error is closed when the program ends; after the limit nobody listens any more.
-            done.send(()).ok();
-            text
-        }),
-    ];
-    let in_time = wait.recv_timeout(RUN_MAX).is_ok();
-    if !in_time {
-        child.kill().map_err(|error| error.to_string())?;
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    let [out, err] = readers.map(|reader| reader.join().unwrap_or_default());
-    if in_time { Ok((status, out, err)) } else { Err(format!("did not end within {} s", RUN_MAX.as_secs())) }
-}
-
-fn read_all(stream: Option<&mut impl Read>) -> String {
-    let mut bytes = Vec::new();
-    // What was read before a broken pipe is still worth showing.
-    drop(stream.map(|stream| stream.read_to_end(&mut bytes)));
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// How many trips a tripinfo file has, and their mean duration [s].
-fn trips_of(text: &str) -> (f64, f64) {
-    let durations = text.split("<tripinfo ").skip(1).filter_map(|trip| {
-        let (_, rest) = trip.split_once(" duration=\"")?;
-        rest.split_once('"')?.0.parse::<f64>().ok()
-    });
-    let (count, sum) = durations.fold((0.0, 0.0), |(count, sum), duration| (count + 1.0, sum + duration));
-    (count, if count > 0.0 { sum / count } else { f64::NAN })
-}
-
-/// The number behind a key of a JSON text; the keys looked for stand once.
-fn number_of(json: &str, key: &str) -> Option<f64> {
-    let (_, rest) = json.split_once(&format!("\"{key}\":"))?;
-    let rest = rest.trim_start();
-    let end = rest.find([',', '}', '\n']).unwrap_or(rest.len());
-    rest[..end].trim().parse().ok()
+/// A count as a number; counts here are far below 2³².
+fn number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
 #[cfg(test)]
@@ -229,31 +187,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trips_are_counted_and_their_durations_averaged() {
-        let text = "<tripinfos>\n  <tripinfo id=\"a\" depart=\"0.00\" duration=\"10.00\"/>\n\
-                    <tripinfo id=\"b\" depart=\"1.00\" duration=\"30.50\"/>\n</tripinfos>";
-        assert_eq!(trips_of(text), (2.0, 20.25));
-        assert!(trips_of("<tripinfos/>").1.is_nan());
-    }
-
-    #[test]
-    fn numbers_are_found_in_a_summary() {
-        let text = "{\n  \"last_resort_moves\": 3,\n  \"laws\": {\n    \"overlap\": 0\n  }\n}";
-        assert_eq!(number_of(text, "last_resort_moves"), Some(3.0));
-        assert_eq!(number_of(text, "overlap"), Some(0.0));
-        assert_eq!(number_of(text, "jump"), None);
-    }
-
-    #[test]
-    fn a_figure_that_is_off_is_seen() {
-        let reference = read_reference("scenario,figure,mean\ncologne1,arrived,2000\ncologne1,duration.mean,60\n");
-        let verdict = |arrived, duration_mean, overlaps| {
-            let ours = Figures { arrived, duration_mean, overlaps, last_resort_moves: 0.0 };
-            judge("cologne1", ours, &reference).iter().map(|row| row.ok).collect::<Vec<_>>()
-        };
-        assert_eq!(verdict(1990.0, 66.0, 0.0), [true; 4]);
-        assert_eq!(verdict(1890.0, 66.0, 0.0), [false, true, true, true]);
-        assert_eq!(verdict(2000.0, 70.0, 0.0), [true, false, true, true]);
-        assert_eq!(verdict(2000.0, f64::NAN, 1.0), [true, false, true, false]);
+    fn wishes_are_understood() {
+        let of = |words: &[&str]| Wishes::of(words);
+        let all = of(&[]).expect("nothing asks for everything");
+        assert_eq!((all.scenarios.len(), all.seeds, all.quick), (7, 10, false));
+        let quick = of(&["--quick", "wildau"]).expect("one scenario");
+        assert_eq!((quick.scenarios.len(), quick.seeds, quick.quick), (1, 3, true));
+        assert_eq!(of(&["--seeds", "4", "some/where"]).expect("a path").seeds, 4);
+        assert!(of(&["--seeds", "none"]).is_err());
+        assert!(of(&["--fast"]).is_err());
     }
 }

@@ -13,22 +13,27 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <verb>
   ci                          everything a change has to pass
-  compare-sumo [SCENARIO...]  run the SUMO scenarios beside this checkout and compare with SUMO's own results
+  compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds] [--program PATH]
+                              SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
+                              --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
-  golden --write              write the golden runs down anew";
+  golden --write              write the golden runs and the figures of docs/validation.md down anew";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let passed = match words[..] {
         ["ci"] => ci::ci(),
-        ["compare-sumo", ref scenarios @ ..] => compare::compare(scenarios),
+        ["compare-sumo", ref words @ ..] => compare::compare(words),
         ["sirens"] => sirens::sirens(),
         ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
-        ["golden", "--write"] => cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")]),
+        ["golden", "--write"] => {
+            cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")])
+                && cargo(&["test", "--quiet", "--test", "field"], &[("UPDATE_FIGURES", "1")])
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

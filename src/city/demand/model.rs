@@ -6,7 +6,7 @@ use crate::primitives::ids::{EdgeId, KindId, LaneId, RouteId, StopId};
 use crate::primitives::{Acceleration, Distance, SimDuration, SimTime, Speed, VehicleClass};
 
 /// Which car-following model a driver obeys, with the parameters only that model has.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum CarFollowing {
     /// Krauss (1998) as SUMO has it; `sigma` in `[0, 1]` is the driver's imperfection.
     Krauss {
@@ -82,7 +82,7 @@ pub struct VehicleKind {
 }
 
 /// Which lane a vehicle starts on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DepartLane {
     /// This index.
     Index(u32),
@@ -101,7 +101,7 @@ pub enum DepartLane {
 }
 
 /// Where on the lane a vehicle's front starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum DepartPosition {
     /// This far from the lane's start; negative counts from its end [m].
     At(Distance),
@@ -118,7 +118,7 @@ pub enum DepartPosition {
 }
 
 /// How fast a vehicle starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum DepartSpeed {
     /// This fast [m/s].
     At(Speed),
@@ -137,7 +137,7 @@ pub enum DepartSpeed {
 }
 
 /// How a vehicle enters the road.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Departure {
     /// When [s].
     pub time: SimTime,
@@ -150,7 +150,7 @@ pub struct Departure {
 }
 
 /// A halt on the way.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Stop {
     /// The lane.
     pub lane: LaneId,

@@ -49,7 +49,7 @@ pub struct IncidentSpec {
 }
 
 /// A place at the kerb of a road.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Spot {
     /// The road.
     pub edge: EdgeId,

@@ -147,8 +147,13 @@ fn order_yields(parts: &mut NetworkParts, paths: &Paths) {
             for lane in paths.of(entry) {
                 for inner in parts.lanes[lane.index()].link_ids() {
                     let inner = &mut parts.links[inner.index()];
-                    if inner.via.is_some() && inner.yields_to.is_empty() {
+                    if inner.via.is_none() {
+                        continue;
+                    }
+                    if inner.yields_to.is_empty() {
                         inner.yields_to.clone_from(&yields);
+                    } else {
+                        inner.yields_to.retain(|link| yields.contains(link));
                     }
                 }
             }

@@ -255,7 +255,7 @@ pub struct Junction {
 }
 
 /// What one signal head shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Aspect {
     /// Stop (`r`).
     Red,
@@ -278,7 +278,7 @@ pub enum Aspect {
 }
 
 /// One phase of a signal program.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Phase {
     /// How long it lasts; for an actuated program, how long at first [s].
     pub duration: SimDuration,
@@ -293,7 +293,7 @@ pub struct Phase {
 }
 
 /// How a signal program runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum SignalControl {
     /// By the clock.
     FixedTime,
@@ -322,7 +322,7 @@ pub enum SignalControl {
 }
 
 /// A program of a signal controller.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SignalProgram {
     /// Its id in files.
     pub name: String,

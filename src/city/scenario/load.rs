@@ -114,6 +114,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
     let emergencies = emergencies(&scenario, &roads, &mut travellers.demand)?;
+    scenario.weather.driving().apply(&mut travellers.demand);
     let standard = RunSettings::default();
     let settings = RunSettings {
         midnight: scenario.date.as_deref().and_then(Timestamp::midnight).unwrap_or(standard.midnight),

@@ -4,6 +4,7 @@
 //! problems before it gives up. Runs nothing and writes nothing.
 
 mod check;
+mod driving;
 mod emergencies;
 mod file;
 mod fleet;
@@ -28,6 +29,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 
+pub use driving::Driving;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,

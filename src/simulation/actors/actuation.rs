@@ -17,7 +17,7 @@ const SERVED: f64 = 10.0;
 const UPSTREAM_MAX: usize = 8;
 
 /// A detector before a stop line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Detector {
     /// The lane it lies on: the stop line's, or one upstream of it where that is short.
     lane: u32,
@@ -34,7 +34,7 @@ struct Detector {
 }
 
 /// The actuation of one controller.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Actuation {
     detectors: Vec<Detector>,
     /// Travel time from detector to stop line [s].

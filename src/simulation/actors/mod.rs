@@ -34,7 +34,7 @@ pub(crate) const VEHICLES: u16 = 1;
 pub(crate) const SIGNALS: u16 = 2;
 
 /// What actors tell each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Notice {
     /// The road to a vehicle: you stand at your planned stop since then.
     ReachedStop {
@@ -98,7 +98,7 @@ pub(crate) enum Notice {
 }
 
 /// What an actor does to its own body or head; carried out before the next step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Action {
     /// A vehicle leaves its planned stop.
     DriveOn {
@@ -151,15 +151,15 @@ pub(crate) enum Action {
 }
 
 /// Who an entity is.
-#[derive(Component, Debug, Clone, Copy)]
+#[derive(Component, Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Identity(pub ActorId);
 
 /// Letters that have arrived for an entity.
-#[derive(Component, Debug, Default)]
+#[derive(Component, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Mailbox(pub Vec<Letter<Notice>>);
 
 /// The percept: the road as it is now, and the time. Actors read it; only the step writes it.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Percept {
     /// The instant.
     pub now: SimTime,
@@ -174,26 +174,26 @@ pub(crate) struct Percept {
 /// What those who look for a way know: the roads, and the travel times now.
 #[derive(Resource, Debug)]
 pub(crate) struct Wayfinding {
-    /// The router over the network.
-    pub router: Router,
+    /// The router over the network; shared with every fork.
+    pub router: std::sync::Arc<Router>,
     /// Travel times now.
     pub times: TravelTimes,
 }
 
 /// Letters on their way.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Post(pub PostOffice<Notice>);
 
 /// Who wants to be woken.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Wakes(pub Timers);
 
 /// Who was woken this step.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Woken(pub Vec<ActorId>);
 
 /// Actions to be carried out before the next step, in the order of the turns.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Actions(pub Vec<Action>);
 
 /// Entities by actor.

@@ -16,13 +16,13 @@ use crate::simulation::traffic::rail::{Way, block, block_of, is_occupied, overla
 use crate::simulation::traffic::road::Road;
 
 /// A railway signal.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BlockSignal {
     heads: Vec<Head>,
 }
 
 /// One head of a railway signal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Head {
     link: u32,
     /// The train that may enter the block.
@@ -31,7 +31,7 @@ struct Head {
 }
 
 /// A level crossing.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct LevelCrossing {
     /// Links of the road.
     heads: Vec<u32>,
@@ -48,7 +48,7 @@ pub(crate) struct LevelCrossing {
 }
 
 /// What a level crossing is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Stage {
     Open,
     Closing,

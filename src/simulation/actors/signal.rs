@@ -1,5 +1,7 @@
 //! The signal as an actor: runs its program by the clock, or leaves it to [`Actuation`] how long its greens last.
 
+use std::sync::Arc;
+
 use bevy_ecs::prelude::*;
 
 use super::actuation::Actuation;
@@ -8,11 +10,11 @@ use crate::city::network::{Aspect, Network, Signal, SignalControl, SignalProgram
 use crate::primitives::{SimDuration, SimTime};
 
 /// A signal controller.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Controller {
-    program: SignalProgram,
+    program: Arc<SignalProgram>,
     /// Links by link index.
-    links: Vec<Vec<u32>>,
+    links: Arc<Vec<Vec<u32>>>,
     phase: usize,
     /// When the phase began.
     since: SimTime,
@@ -35,7 +37,7 @@ impl Controller {
         let actuation = Actuation::new(network, signal, &program, now);
         // What happened before the run began no detector has seen: an actuated phase counts from now.
         let since = if actuation.is_some() { now } else { now - into };
-        Some(Self { program, links, phase, since, first, actuation })
+        Some(Self { program: Arc::new(program), links: Arc::new(links), phase, since, first, actuation })
     }
 
     /// The phase it is in, when that began, and what it shows on each link.

@@ -15,7 +15,7 @@ use crate::simulation::traffic::road::Road;
 const CLOSED: f64 = 1000.0;
 
 /// A vehicle's trip: the halts still ahead.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Itinerary {
     /// Planned stops, in order.
     pub stops: Vec<Stop>,
@@ -62,10 +62,10 @@ pub(crate) fn avoid(
 ) {
     let Some(ways) = ways else { return };
     let road = &percept.road;
-    for (identity, mut itinerary) in &mut vehicles {
-        if !itinerary.roads_closed {
-            continue;
-        }
+    // By actor: guides are numbered as they are made, and the order of the table depends on who has left the city before.
+    let mut heard: Vec<_> = vehicles.iter_mut().filter(|one| one.1.roads_closed).collect();
+    heard.sort_unstable_by_key(|one| one.0.0);
+    for (identity, mut itinerary) in heard {
         itinerary.bypass_change_detection().roads_closed = false;
         let vehicle = identity.0.index();
         let Some(at) = road.find(vehicle).filter(|_| itinerary.stops.is_empty()) else { continue };

@@ -3,7 +3,7 @@
 use super::ActorId;
 
 /// A message on its way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Letter<M> {
     /// For whom.
     pub(crate) to: ActorId,
@@ -18,7 +18,7 @@ pub(crate) struct Letter<M> {
 /// The post office: collects letters during a step and hands them out, sorted, in the next.
 ///
 /// Its capacity is what actors post in one step; it is emptied every step, so it cannot grow beyond that.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PostOffice<M> {
     posted: Vec<Letter<M>>,
 }

@@ -16,7 +16,7 @@ pub(crate) mod timers;
 use std::fmt;
 
 /// Who an actor is: a column of actors and a place in it. Given by the input, never by a run-time counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ActorId {
     column: u16,
     index: u32,

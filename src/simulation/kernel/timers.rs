@@ -6,7 +6,7 @@ use super::ActorId;
 use crate::primitives::SimTime;
 
 /// Who wants to be woken when.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Timers {
     due: BTreeSet<(SimTime, ActorId)>,
 }

@@ -4,7 +4,7 @@ use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::primitives::{Category, Distance, IncidentKind, SimDuration, SimTime};
 
 /// A stage of a call; the chain of times from which every response interval is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Stage {
     /// The telephone rings.
     Call,
@@ -65,7 +65,7 @@ impl Stage {
 }
 
 /// A medical call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Call {
     /// Its number, from 0.
     pub number: u32,
@@ -100,7 +100,7 @@ impl Call {
 }
 
 /// An incident.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Incident {
     /// Its number, from 0.
     pub number: u32,
@@ -123,7 +123,7 @@ pub struct Incident {
 }
 
 /// What an incident does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum IncidentChange {
     /// It begins.
     Began,
@@ -134,7 +134,7 @@ pub enum IncidentChange {
 }
 
 /// What an ambulance is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum UnitStatus {
     /// Ready at its station.
     Available,
@@ -168,7 +168,7 @@ impl UnitStatus {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Happening {
     /// An incident changed.
     Incident {
@@ -209,7 +209,7 @@ pub enum Happening {
 }
 
 /// Something that happened, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Happened {
     /// When [s].
     pub at: SimTime,

@@ -94,7 +94,8 @@ pub(crate) fn install(
                 let name = Text::from(vehicle.name.chars().take(64).collect::<String>());
                 (installer.name(ReadingKind::Position, &vehicle.name), name)
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .into(),
     };
     let Installer { short, alarm, earth, world, .. } = installer;
     let now = run.begin;

@@ -7,6 +7,7 @@
 
 use super::body::KindFacts;
 use super::facts::RoadFacts;
+use super::grouped::Grouped;
 use super::heads::{Heads, LinkState};
 
 /// Least time between a driver and the one it yields to [s].
@@ -14,11 +15,11 @@ const TIME_GAP: f64 = 1.0;
 /// The same where lanes zip: who is within it has to be talked to [s].
 const TIME_GAP_ZIPPER: f64 = 16.0;
 
-/// Standing this long where the right goes first, a driver takes turns with others who stand too [s].
-const EQUAL_PATIENCE: f64 = 10.0;
+/// The longest circle of drivers waiting for each other that is noticed.
+const CIRCLE_MAX: usize = 16;
 
 /// An announcement: a vehicle will reach a link.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approach {
     /// Who.
     pub vehicle: u32,
@@ -42,46 +43,63 @@ pub(crate) struct Approach {
     pub will_pass: bool,
     /// Whether it drives with blue light and siren.
     pub siren: bool,
+    /// Its type.
+    pub kind: u32,
 }
 
 /// The announcements at every link.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Approaches {
-    by_link: Vec<Vec<Approach>>,
-    touched: Vec<u32>,
+    at: Grouped<Approach>,
+    /// Announcements to come with the next [`Self::publish`], behind everybody else's.
+    late: Vec<(u32, Approach)>,
     /// Links at which somebody with siren has announced itself.
     sirens: Vec<u32>,
 }
 
 impl Approaches {
     pub(crate) fn new(links: usize) -> Self {
-        Self { by_link: vec![Vec::new(); links], touched: Vec::new(), sirens: Vec::new() }
+        Self { at: Grouped::new(links), late: Vec::new(), sirens: Vec::new() }
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        for link in self.touched.drain(..) {
-            self.by_link[link as usize].clear();
-        }
-        self.sirens.clear();
+    /// Whether it has as many links as another; for what comes from outside.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let known = |&link: &u32| like.at.knows(link);
+        self.at.fits(&like.at) && self.late.iter().all(|(link, _)| known(link)) && self.sirens.iter().all(known)
     }
 
-    /// Takes an announcement.
+    /// Takes an announcement; it is heard from the next [`Self::publish`] on.
     pub(crate) fn announce(&mut self, link: u32, approach: Approach) {
-        if approach.siren && !self.sirens.contains(&link) {
-            self.sirens.push(link);
+        self.late.push((link, approach));
+    }
+
+    /// Forgets all older announcements and lets everybody hear those of the sources, in their order, and then the single ones.
+    /// `loud` tells whether anybody among the sources drives with siren.
+    pub(crate) fn publish<'a>(
+        &mut self,
+        loud: bool,
+        sources: impl DoubleEndedIterator<Item = &'a [(u32, Approach)]> + Clone,
+    ) {
+        let Self { at, late, sirens } = self;
+        let single: &[(u32, Approach)] = late;
+        #[expect(clippy::map_identity, reason = "shortens the sources' lifetime to that of the single ones")]
+        let all = sources.map(|source| source).chain(std::iter::once(single));
+        sirens.clear();
+        if loud || !late.is_empty() {
+            for &(link, _) in all.clone().flatten().filter(|(_, approach)| approach.siren) {
+                if !sirens.contains(&link) {
+                    sirens.push(link);
+                }
+            }
         }
-        let list = &mut self.by_link[link as usize];
-        if list.is_empty() {
-            self.touched.push(link);
-        }
-        list.push(approach);
+        at.refill(all);
+        late.clear();
     }
 
     /// Everybody who announced themselves at a link.
     #[inline]
     pub(crate) fn at(&self, link: u32) -> &[Approach] {
-        &self.by_link[link as usize]
+        &self.at[link as usize]
     }
 
     /// Links at which somebody with siren has announced itself.
@@ -134,7 +152,7 @@ pub(crate) fn is_open(facts: &RoadFacts, heads: &Heads, approaches: &Approaches,
     }
     let entry_state = heads.state(link.entry);
     let inner = link.from_internal && link.entry != ask.link;
-    if state.has_priority() || (inner && entry_state.has_priority()) {
+    if state == LinkState::Priority || (inner && facts.link(link.entry).signalled && entry_state.has_priority()) {
         return true;
     }
     if matches!(state, LinkState::Stop | LinkState::AllwayStop) && ask.waiting <= 0.0 {
@@ -180,18 +198,14 @@ fn is_open_to_siren(
 }
 
 /// Whether one announced vehicle blocks the driver.
-fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merges: bool, state: LinkState) -> bool {
+pub(crate) fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merges: bool, state: LinkState) -> bool {
     if !foe.will_pass {
         return false;
     }
     if state == LinkState::AllwayStop
-        && (ask.waiting > foe.waiting || (ask.waiting == foe.waiting && ask.arrival < foe.arrival))
+        && (ask.waiting, -ask.arrival, foe.vehicle) > (foe.waiting, -foe.arrival, ask.vehicle)
     {
-        return false;
-    }
-    let longer = ask.waiting > foe.waiting || (ask.waiting == foe.waiting && ask.vehicle < foe.vehicle);
-    if state == LinkState::Equal && ask.waiting > EQUAL_PATIENCE && foe.waiting > 0.0 && longer {
-        // Everybody yields to the next on the right in a circle: whoever has waited longest is waved through.
+        // First come, first served; of two at once the lower number.
         return false;
     }
     let mut foe_arrival = foe.arrival;
@@ -216,6 +230,29 @@ fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merges: bool, st
     }
 }
 
+/// Whether those who yield to each other at a junction without priorities stand in a circle that begins and ends at `link`.
+pub(crate) fn is_deadlocked(facts: &RoadFacts, approaches: &Approaches, link: u32) -> bool {
+    let own = facts.link(link);
+    let mut at = own;
+    for _ in 0..CIRCLE_MAX {
+        let mut nearest: Option<(f64, u32)> = None;
+        for &foe_link in facts.yields(at) {
+            let announced = approaches.at(foe_link);
+            if !announced.is_empty() && facts.link(foe_link).from == own.from {
+                return true;
+            }
+            for foe in announced.iter().filter(|foe| foe.will_pass) {
+                if nearest.is_none_or(|(distance, _)| foe.distance < distance) {
+                    nearest = Some((foe.distance, foe_link));
+                }
+            }
+        }
+        let Some((_, next)) = nearest else { return false };
+        at = facts.link(next);
+    }
+    false
+}
+
 /// Whether the follower could only just or not at all stop behind the leader's standstill, starting from the same place.
 fn unsafe_merge(leader_speed: f64, follower_speed: f64, leader_decel: f64, follower_decel: f64) -> bool {
     let leader_way = leader_speed * leader_speed / (2.0 * leader_decel);
@@ -230,11 +267,14 @@ fn arrival_when_braking(ask: &Request<'_>, foe: &Approach) -> (f64, Option<f64>)
     if step(ask.arrival) == step(foe.arrival) {
         return (foe.arrival, None);
     }
+    // Nobody sees the driver move before the end of the step in which it arrives; less than a thousandth counts as on time.
+    let seen = (ask.arrival / ask.dt - 0.001).ceil() * ask.dt;
     let braking = foe.decel * ask.impatience;
-    let time = foe.arrival - ask.arrival;
+    let time = foe.arrival - seen;
     let lost = time * braking;
-    let speed = foe.distance / (foe.arrival - ask.now + ask.dt).max(0.001);
-    let left = foe.distance - speed * (ask.arrival - ask.now);
+    let speed = foe.distance / (foe.arrival - ask.now).max(0.001);
+    // The step at hand is driven before anybody can brake for the driver.
+    let left = foe.distance - speed * (seen - ask.now - ask.dt);
     if 0.5 * speed * speed / braking <= left {
         // It can stop altogether: as good as half a minute later.
         return (foe.arrival + 30.0, Some(0.0));
@@ -243,4 +283,68 @@ fn arrival_when_braking(ask: &Request<'_>, foe: &Approach) -> (f64, Option<f64>)
     let root = (4.0 * (speed - lost) * (speed - lost) - 8.0 * braking * saved).max(0.0).sqrt();
     let extra = (speed - lost - 0.5 * root) / braking;
     (foe.arrival + extra.max(0.0), Some((speed - (time + extra) * braking).max(0.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approach(vehicle: u32, arrival: f64, distance: f64) -> Approach {
+        Approach {
+            vehicle,
+            arrival,
+            leave: arrival + 2.0,
+            leave_speed: 10.0,
+            arrival_speed_braking: 0.0,
+            distance,
+            speed: 10.0,
+            decel: 4.5,
+            waiting: 3.0,
+            will_pass: true,
+            siren: false,
+            kind: 0,
+        }
+    }
+
+    fn request(kind: &KindFacts, vehicle: u32, arrival: f64, impatience: f64) -> Request<'_> {
+        Request {
+            vehicle,
+            link: 0,
+            arrival,
+            arrival_speed: 2.7,
+            leave_speed: 8.0,
+            waiting: 3.0,
+            impatience,
+            kind,
+            now: 100.0,
+            dt: 1.0,
+            siren: None,
+        }
+    }
+
+    /// Two who came to an all-way stop at the same moment must not wait for each other for ever.
+    #[test]
+    fn of_two_at_once_exactly_one_goes_first() {
+        let kind = KindFacts::block(5.0);
+        let blocked = |own, other| {
+            let ask = request(&kind, own, 101.0, 0.0);
+            is_blocked_by(&ask, 104.0, &approach(other, 101.0, 0.1), false, LinkState::AllwayStop)
+        };
+        assert!(!blocked(1, 2) && blocked(2, 1));
+    }
+
+    /// An impatient driver counts on the others to brake, but only as hard as it is impatient, and only once they can see it.
+    #[test]
+    fn impatience_gains_time_only_against_those_far_away() {
+        let kind = KindFacts::block(5.0);
+        for (impatience, distance, expected) in
+            [(0.5, 100.0, true), (0.1, 60.0, false), (0.3, 30.0, false), (1.0, 60.0, true)]
+        {
+            let ask = request(&kind, 1, 101.04, impatience);
+            let foe = approach(2, 100.0 + distance / 10.0, distance);
+            let (late, _) = arrival_when_braking(&ask, &foe);
+            assert_eq!(late >= foe.arrival + 30.0, expected, "impatience {impatience}, {distance} m away: {late}");
+            assert!(late >= foe.arrival);
+        }
+    }
 }

@@ -20,7 +20,7 @@ const LOOKED_AT: f64 = 40.0;
 const LOOKING_SPEED: f64 = 30.0 / 3.6;
 
 /// A block that is wanted now.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Block {
     /// Its id as a body.
     pub id: u32,

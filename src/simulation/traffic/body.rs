@@ -9,7 +9,7 @@ use super::facts::NONE;
 pub(crate) const TRAIL_MAX: usize = 8;
 
 /// Constants of a vehicle type, unwrapped for the inner loops.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct KindFacts {
     pub class: VehicleClass,
     pub length: f64,
@@ -77,15 +77,18 @@ impl KindFacts {
     }
 }
 
-/// A vehicle on the road.
-#[derive(Debug, Clone)]
+/// A vehicle on the road. What others see of it, and what every step reads, lies in its first cache line.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[repr(C, align(64))]
 pub(crate) struct Body {
     /// Front, from the start of its lane [m].
     pub pos: f64,
     /// Speed [m/s].
     pub speed: f64,
-    /// Acceleration in the last step [m/s²].
-    pub accel: f64,
+    /// How long it has been standing without a break [s]; planned stops do not count.
+    pub waiting: f64,
+    /// Wished speed over the limit.
+    pub speed_factor: f64,
     /// Who: the row of the demand, or a block behind the last row.
     pub id: u32,
     pub kind: u32,
@@ -93,52 +96,54 @@ pub(crate) struct Body {
     pub itinerary: u32,
     /// The edge of its route it is on, or has just left while on a junction.
     pub leg: u32,
-    /// Wished speed over the limit.
-    pub speed_factor: f64,
-    /// How long it has been standing without a break [s]; planned stops do not count.
-    pub waiting: f64,
-    /// Standing time over the trip [s].
-    pub waiting_total: f64,
-    /// Time lost over the trip [s].
-    pub time_loss: f64,
-    /// Distance driven [m].
-    pub travelled: f64,
-    /// Time spent at planned stops [s].
-    pub stop_time: f64,
-    /// When it entered the junction it is on; infinite elsewhere [s].
-    pub entered_junction: f64,
-    /// The same, never renewed while it waits inside [s].
-    pub entered_first: f64,
-    /// When it passed the last point where it had to yield; infinite before [s].
-    pub entered_conflict: f64,
-    /// Lane-changing mood: what faster lanes would have gained lately.
-    pub speed_gain: f64,
-    /// Lane-changing mood: how long the kerb side has been free.
-    pub keep_right: f64,
-    /// Upper bound on the next speed that a lane change asks for [m/s].
-    pub lc_speed_max: f64,
-    /// How much further the look-ahead for route lanes currently reaches [m/s].
-    pub look_ahead_speed: f64,
-    /// Halts so far.
-    pub waiting_count: u32,
-    /// Index of its next planned stop among its stops.
-    pub next_stop: u32,
+    /// Acceleration in the last step [m/s²].
+    pub accel: f64,
     /// What it is doing about its next stop.
     pub halt: Halt,
     /// On which side somebody would like it to go (lane steps: -1 right, 1 left), or 0.
     pub lc_asked: i8,
+    /// Which sides it wanted to go to in this step and could not, see [`super::lane_change`].
+    pub lc_wants: u8,
+    /// Whether it makes haste (1) or holds back a little (-1) in its next step for a lane change.
+    pub lc_pace: i8,
     /// Whether it decided to wait before the next link.
     pub waits_at_link: bool,
     /// Whether it drives with blue light and siren.
     pub siren: bool,
     /// How many lanes behind the front its tail has to be looked for on.
     pub trail_len: u8,
-    /// Those lanes, nearest first.
+    /// Standing time over the trip [s].
+    pub waiting_total: f64,
+    /// Time lost over the trip [s].
+    pub time_loss: f64,
+    /// Distance driven [m].
+    pub travelled: f64,
+    /// Upper bound on the next speed that a lane change asks for [m/s].
+    pub lc_speed_max: f64,
+    /// Lane-changing mood: what faster lanes would have gained lately.
+    pub speed_gain: f64,
+    /// Lane-changing mood: how long the kerb side has been free.
+    pub keep_right: f64,
+    /// How much further the look-ahead for route lanes currently reaches [m/s].
+    pub look_ahead_speed: f64,
+    /// When it entered the junction it is on; infinite elsewhere [s].
+    pub entered_junction: f64,
+    /// The same, never renewed while it waits inside [s].
+    pub entered_first: f64,
+    /// When it passed the last point where it had to yield; infinite before [s].
+    pub entered_conflict: f64,
+    /// Time spent at planned stops [s].
+    pub stop_time: f64,
+    /// Halts so far.
+    pub waiting_count: u32,
+    /// Index of its next planned stop among its stops.
+    pub next_stop: u32,
+    /// Those lanes its tail is to be looked for on, nearest first.
     pub trail: [u32; TRAIL_MAX],
 }
 
 /// What a body is doing about planned stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Halt {
     /// None is left.
     None,
@@ -178,6 +183,8 @@ impl Body {
             next_stop: 0,
             halt: Halt::None,
             lc_asked: 0,
+            lc_wants: 0,
+            lc_pace: 0,
             waits_at_link: false,
             siren: false,
             trail_len: 0,

@@ -12,7 +12,7 @@ pub(crate) struct Arrived {
 }
 
 /// A body that moved from one road (or junction path) to another.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Moved {
     pub from_edge: u32,
     pub to_edge: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Moved {
 }
 
 /// Where a body that arrived was when it left the road.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Parked {
     pub vehicle: u32,
     pub kind: u32,
@@ -53,7 +53,7 @@ pub(crate) fn exchange(road: &mut Road, now: f64, arrived: &mut Vec<Arrived>, mo
                 }
                 continue;
             }
-            if front.pos < road.facts.lane(lane).length {
+            if front.pos <= road.facts.lane(lane).length {
                 break;
             }
             let Some(mut body) = road.lanes[lane as usize].pop() else { break };
@@ -100,7 +100,7 @@ pub(crate) fn is_at_destination(road: &Road, body: &Body, lane: u32) -> bool {
 /// Carries a body over as many lane ends as it has passed; hands out the lane it is on then.
 fn pass(road: &Road, from: u32, body: &mut Body, now: f64, moved: &mut Vec<Moved>) -> u32 {
     let mut lane = from;
-    while body.pos >= road.facts.lane(lane).length {
+    while body.pos > road.facts.lane(lane).length {
         let facts = road.facts.lane(lane);
         let id =
             if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, body.leg, facts.index).link };
@@ -149,6 +149,7 @@ pub(crate) fn enter_junction(link: &LinkFacts, body: &mut Body, now: f64) {
     }
     if !link.may_wait_inside {
         body.entered_conflict = now;
-        body.entered_junction = now;
+        // Whoever waited inside for somebody counts from when it came.
+        body.entered_junction = body.entered_first;
     }
 }

@@ -5,14 +5,18 @@
 
 use crate::primitives::random::{Purpose, Seed};
 
-use super::approach::{Request, is_open};
+use super::approach::is_open;
 use super::body::{Body, Halt, KindFacts};
 use super::facts::NONE;
 use super::following::{EPS, HALTING, brake_gap};
 use super::heads::LinkState;
-use super::plan::PlanItem;
+use super::plan::{PlanItem, passed_line_with_priority};
 use super::road::Road;
 use super::siren::{must_wait, sight};
+use super::zipper;
+
+/// How far past a link a driver who goes without priority means to get at least [m].
+const ACROSS: f64 = 0.1;
 
 /// What happened to the bodies of one lane in one step, to be added up in lane order.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -35,11 +39,34 @@ pub(crate) struct Step {
     pub seed: Seed,
 }
 
-/// What the links allow: the speed bound, a speed that must be kept to get across, and whether it waits.
+/// What the links allow: the speed bound, a speed that must be kept to get across, whether it waits, and whether it is stuck inside
+/// a junction and lets others go first again.
 struct Verdict {
     safe: f64,
     at_least: f64,
     waits: bool,
+    lets_pass: bool,
+}
+
+impl Verdict {
+    /// The driver waits before the link.
+    fn wait(&mut self, item: &PlanItem) {
+        self.safe = item.speed_wait;
+        self.waits = true;
+    }
+
+    /// The driver cannot get across a link `distance` ahead in this step after all: stops before it where it can.
+    fn give_up_crossing(&mut self, body: &Body, kind: &KindFacts, distance: f64, can_stop: bool, dt: f64) {
+        if can_stop && self.safe < body.speed {
+            let slow = (body.speed - kind.decel * dt).max(0.0);
+            self.safe = self.safe.min(slow.max(kind.stop_speed(body.speed, distance, dt)));
+            self.at_least = 0.0;
+            self.waits = true;
+        } else {
+            // Past stopping: drives on, at least without dawdling.
+            self.at_least = self.safe;
+        }
+    }
 }
 
 /// Moves one body by its plan.
@@ -52,16 +79,21 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
         body.stop_time += dt;
         return;
     }
-    let verdict = decide(road, body, kind, items, step);
+    let verdict = decide(road, lane, body, kind, items, step);
     body.waits_at_link = verdict.waits;
+    if verdict.lets_pass {
+        body.entered_junction = f64::INFINITY;
+        body.entered_conflict = f64::INFINITY;
+    }
     let old = body.speed;
     let wished = road.wished_speed(body, lane);
     let emergency_min = (old - kind.decel_emergency * dt).max(0.0);
     let min = (old - kind.decel * dt).max(0.0).min(verdict.safe.max(emergency_min));
     let max = wished.min(kind.speed_next_max(old, dt)).min(verdict.safe).max(min);
     let dawdled = (max - dawdle(kind, max, dt, body.id, step)).max(min);
-    let mut next = dawdled.min(body.lc_speed_max).max(min);
+    let mut next = adapt_to_change(body, min, dawdled, max);
     body.lc_speed_max = f64::INFINITY;
+    body.lc_pace = 0;
     if next > 0.0 {
         next = next.max(verdict.at_least.min(kind.speed_next_max(old, dt)));
     }
@@ -75,6 +107,19 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
         body.halt = Halt::Reached;
         tally.stops_reached += 1;
+    }
+}
+
+/// The speed that goes along with the driver's own or others' wish to change lanes [m/s]: what it was advised, or half way from
+/// the intended speed to the extreme.
+fn adapt_to_change(body: &Body, min: f64, intended: f64, max: f64) -> f64 {
+    if body.lc_speed_max <= max {
+        return intended.min(body.lc_speed_max).max(min);
+    }
+    match body.lc_pace {
+        1 => 0.5 * (max + intended),
+        -1 => 0.5 * (min + intended),
+        _ => intended,
     }
 }
 
@@ -125,77 +170,72 @@ fn reached_stop(road: &Road, lane: u32, body: &Body) -> bool {
 }
 
 /// Goes through the links of a plan and finds the first that must be waited for.
-fn decide(road: &Road, body: &Body, kind: &KindFacts, items: &[PlanItem], step: &Step) -> Verdict {
+fn decide(road: &Road, lane: u32, body: &Body, kind: &KindFacts, items: &[PlanItem], step: &Step) -> Verdict {
     let dt = road.dt;
-    let mut verdict = Verdict { safe: f64::INFINITY, at_least: 0.0, waits: false };
-    let mut must_cover = 0.0;
+    let mut verdict = Verdict { safe: f64::INFINITY, at_least: 0.0, waits: false, lets_pass: false };
+    let (mut must_cover, mut can_stop_before) = (0.0, false);
+    let mut zip = f64::INFINITY;
     for item in items {
         if item.link == NONE || !item.ask {
-            verdict.safe = verdict.safe.min(item.speed_wait);
-            verdict.waits |= item.link != NONE && item.speed_wait < body.speed;
-            verdict.waits |= item.link != NONE && item.speed_wait <= HALTING;
+            verdict.lets_pass = item.link != NONE && is_on_path(road, lane, item.link);
+            verdict.safe = item.speed_wait;
+            verdict.waits |= item.speed_wait < body.speed || item.speed_wait < HALTING;
             break;
         }
-        let state = road.heads.state(item.link);
+        let (state, link) = (road.heads.state(item.link), road.facts.link(item.link));
         let brake = brake_gap(body.speed, kind.decel, 0.0, dt);
         let can_brake = item.distance > brake || body.speed < kind.decel * dt;
         if (state.is_yellow() && can_brake && !body.siren) || must_wait(road, item, body, kind) {
-            verdict.safe = verdict.safe.min(item.speed_wait);
-            verdict.waits = true;
+            verdict.wait(item);
             break;
         }
-        let ask = Request {
-            vehicle: body.id,
-            link: item.link,
-            arrival: item.arrival,
-            arrival_speed: item.arrival_speed,
-            leave_speed: item.leave_speed,
-            waiting: body.waiting,
-            impatience: if can_brake { body.impatience(kind) } else { 1.0 },
-            kind,
-            now: step.now,
-            dt,
-            siren: body.siren.then_some(item.distance),
-        };
+        let ask = item.request(body, kind, if can_brake { body.impatience(kind) } else { 1.0 }, step.now, dt);
         let open = (state.is_yellow() && !body.siren) || is_open(&road.facts, &road.heads, &road.approaches, &ask);
-        let link = road.facts.link(item.link);
         if !open && state == LinkState::Zipper {
-            // Zip in: never so slow that the merge stops, never past the wait speed's safety.
-            verdict.safe = verdict.safe.min(item.speed_pass.min(item.speed_wait.max(0.5 * body.speed)));
-            verdict.waits = item.speed_wait < HALTING;
-            break;
+            zip = zip.min(zipper::speed(road, lane, body, item, &ask));
+            continue;
         }
         if !open {
-            verdict.safe = verdict.safe.min(item.speed_wait);
-            verdict.waits = true;
+            let emergency = brake_gap(body.speed, kind.decel_emergency, 0.0, dt);
+            if !can_brake && !link.signalled && item.distance < emergency {
+                // Cannot stop any more, not even in an emergency.
+                verdict.safe = item.speed_pass;
+                continue;
+            }
+            verdict.wait(item);
             break;
         }
-        let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
-        if !state.has_priority() && !entry_priority && !link.may_wait_inside && !state.is_yellow() {
-            if item.distance > sight(body, state, link) && can_brake {
+        if !state.has_priority()
+            && !passed_line_with_priority(road, link)
+            && !link.may_wait_inside
+            && !state.is_yellow()
+        {
+            if item.distance > sight(body, state, link) {
                 // Too far away to know whether anybody is coming.
-                verdict.safe = verdict.safe.min(item.speed_wait);
-                verdict.waits = true;
+                verdict.wait(item);
                 break;
             }
             // In sight and open: get across without dawdling on the way.
             must_cover = item.distance;
-            verdict.at_least = ((must_cover + EPS) / dt).min(item.speed_pass);
+            can_stop_before = can_brake;
+            verdict.at_least = ((must_cover + ACROSS) / dt).min(item.speed_pass);
         }
         verdict.safe = item.speed_pass;
-        if verdict.safe < kind.decel
+        verdict.waits |= verdict.safe < kind.decel
             && verdict.safe <= item.speed_wait
-            && verdict.safe < kind.speed_next_max(body.speed, dt)
-        {
-            verdict.waits = true;
-        }
+            && verdict.safe < kind.speed_next_max(body.speed, dt);
     }
     if verdict.safe + EPS < verdict.at_least {
-        // Cannot get across after all: stop before it.
-        let slow = (body.speed - kind.decel * dt).max(0.0);
-        verdict.safe = verdict.safe.min(slow.max(kind.stop_speed(body.speed, must_cover, dt)));
-        verdict.at_least = 0.0;
-        verdict.waits = true;
+        verdict.give_up_crossing(body, kind, must_cover, can_stop_before, dt);
     }
+    // On a roundabout one keeps moving, as those who wait to enter see it.
+    verdict.waits &= !road.facts.ring[road.facts.lane(lane).edge as usize];
+    verdict.safe = verdict.safe.min(zip);
     verdict
+}
+
+/// Whether a link belongs to the path across a junction that a lane is part of.
+fn is_on_path(road: &Road, lane: u32, link: u32) -> bool {
+    let (lane, link) = (road.facts.lane(lane), road.facts.link(link));
+    lane.internal && link.from_internal && link.entry == lane.entry
 }

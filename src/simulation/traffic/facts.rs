@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use crate::city::network::Network;
+use crate::city::network::{Network, RightOfWay};
 use crate::primitives::ClassSet;
 use crate::primitives::ids::EdgeId;
 
 /// "No such lane or link".
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// A lane.
+/// A lane. What the look-ahead reads comes first and lies in one cache line.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct LaneFacts {
     /// Length [m].
     pub length: f64,
@@ -22,8 +23,6 @@ pub(crate) struct LaneFacts {
     pub edge: u32,
     /// Its place on the edge, 0 at the kerb.
     pub index: u32,
-    /// Whether it crosses a junction.
-    pub internal: bool,
     /// First link at its end.
     pub first_link: u32,
     /// How many links it has.
@@ -36,22 +35,25 @@ pub(crate) struct LaneFacts {
     pub before: u32,
     /// Its conflicts: first and one past the last in [`RoadFacts::conflicts`].
     pub conflicts: (u32, u32),
-    /// Who may use it.
-    pub allowed: ClassSet,
+    /// Lanes right before it (internal lanes where there are some): first and one past the last in [`RoadFacts::feeders`].
+    pub feeders: (u32, u32),
+    /// Whether it crosses a junction.
+    pub internal: bool,
     /// Neighbour to the left, or [`NONE`].
     pub left: u32,
     /// Neighbour to the right, or [`NONE`].
     pub right: u32,
-    /// Lanes right before it (internal lanes where there are some): first and one past the last in [`RoadFacts::feeders`].
-    pub feeders: (u32, u32),
+    /// Who may use it.
+    pub allowed: ClassSet,
     /// Who may leave it to the left.
     pub change_left: ClassSet,
     /// Who may leave it to the right.
     pub change_right: ClassSet,
 }
 
-/// A link.
+/// A link, in one cache line.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(crate) struct LinkFacts {
     /// The lane it begins at.
     pub from: u32,
@@ -69,6 +71,12 @@ pub(crate) struct LinkFacts {
     pub yields: (u32, u32),
     /// From how far away crossing traffic is seen [m].
     pub visibility: f64,
+    /// Whether it has priority, or a signal that may give it.
+    pub major: bool,
+    /// Whether a signal governs it.
+    pub signalled: bool,
+    /// Whether it goes straight on.
+    pub straight: bool,
     /// Whether it begins on an internal lane.
     pub from_internal: bool,
     /// Whether a vehicle may enter and wait inside.
@@ -81,16 +89,20 @@ pub(crate) struct LinkFacts {
 pub(crate) use crate::city::network::Conflict as ConflictFacts;
 
 /// The network as the inner loops see it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RoadFacts {
     pub lanes: Vec<LaneFacts>,
     pub links: Vec<LinkFacts>,
     /// The network's own column.
     pub conflicts: Arc<[ConflictFacts]>,
+    /// The other lane of each conflict once more, for whoever looks only whether anybody is there.
+    foe_lanes: Vec<u32>,
     pub yields: Vec<u32>,
     pub feeders: Vec<u32>,
     /// First lane and number of lanes of each edge.
     pub edges: Vec<(u32, u32)>,
+    /// Whether any paths cross or join, for each junction; only while the columns are being made.
+    has_foes: Vec<bool>,
     /// Whether each edge belongs to the ring of a roundabout.
     pub ring: Vec<bool>,
     /// For an edge that is the same track as another in the other direction, that one; else [`NONE`].
@@ -104,33 +116,45 @@ impl RoadFacts {
             lanes: Vec::with_capacity(network.lanes.len()),
             links: Vec::with_capacity(network.links.len()),
             conflicts: Arc::clone(&network.conflicts),
+            foe_lanes: Vec::new(),
             yields: Vec::new(),
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
+            has_foes: vec![false; network.junctions.len()],
             ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
             opposite: (0..network.edges.len())
                 .map(|i| network.single_tracks.get(&EdgeId::new(i)).map_or(NONE, |edge| edge.raw()))
                 .collect(),
         };
         for link in &network.links {
+            let meets = |via| network.conflicts(via).iter().any(|c| !c.diverges);
+            facts.has_foes[link.junction.index()] |= !link.yields_to.is_empty() || link.via.is_some_and(meets);
+        }
+        for link in &network.links {
             facts.push_link(network, link);
         }
         for lane in &network.lanes {
             facts.push_lane(network, lane);
         }
+        facts.foe_lanes = facts.conflicts.iter().map(|c| c.foe_lane).collect();
         facts.trace_paths();
         facts.list_feeders();
         facts.yields.shrink_to_fit();
         facts.feeders.shrink_to_fit();
+        facts.has_foes = Vec::new();
         facts
     }
 
     fn push_link(&mut self, network: &Network, link: &crate::city::network::Link) {
         let first = self.yields.len();
-        self.yields.extend(link.yields_to.iter().map(|l| l.raw()));
+        for &foe in &link.yields_to {
+            self.yields.push(foe.raw());
+            // A foe that waits inside the junction is still to be let pass.
+            let inside = network.link(foe).via.map(|via| network.lane(via).links.clone());
+            self.yields.extend(inside.into_iter().flatten().filter(|&l| network.links[l as usize].via.is_some()));
+        }
         let after = link.via.unwrap_or(link.to);
         let from_internal = network.edge_of(link.from).is_internal();
-        let foes = link.via.is_some_and(|via| !network.lane(via).conflicts.is_empty());
         self.links.push(LinkFacts {
             from: link.from.raw(),
             after: after.raw(),
@@ -140,9 +164,12 @@ impl RoadFacts {
             entry: NONE,
             yields: (count(first), count(self.yields.len())),
             visibility: link.visibility.as_metres(),
+            major: link.signal.is_some() || matches!(link.right_of_way, RightOfWay::Major | RightOfWay::Zipper),
+            straight: link.turn == crate::city::network::Turn::Straight,
+            signalled: link.signal.is_some(),
             from_internal,
             may_wait_inside: link.may_wait_inside,
-            keep_clear: link.keep_clear && (foes || !link.yields_to.is_empty()),
+            keep_clear: link.keep_clear && link.via.is_some() && self.has_foes[link.junction.index()],
         });
     }
 
@@ -234,6 +261,11 @@ impl RoadFacts {
 
     pub(crate) fn conflicts(&self, lane: &LaneFacts) -> &[ConflictFacts] {
         &self.conflicts[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
+    }
+
+    /// The other lanes of its conflicts, in the same order.
+    pub(crate) fn foe_lanes(&self, lane: &LaneFacts) -> &[u32] {
+        &self.foe_lanes[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
     }
 }
 

@@ -124,6 +124,10 @@ impl KindFacts {
         if matches!(self.following, CarFollowing::Krauss { .. }) && is_far(gap, next_max, self.decel, self.tau, dt) {
             return next_max;
         }
+        if gap < 0.0 && matches!(self.following, CarFollowing::Krauss { .. }) {
+            // Nearer than the least gap: make room at once.
+            return (speed - self.decel_emergency * dt).max(0.0);
+        }
         let safe = self.follow_speed_safe(gap, leader_speed, leader_decel, dt);
         match self.following {
             CarFollowing::Krauss { .. } => {
@@ -252,6 +256,13 @@ mod tests {
         // The last step may end on the very border; the next, beyond it, is within the limit by comfortable braking.
         assert!(dist > -8.0 - 1e-9 && speed - 4.5 <= 8.0, "{speed} with {dist} left");
         assert!((free_speed(0.0, 8.0, 4.5, 1.0) - 8.0).abs() < 1e-12);
+    }
+
+    /// Nearer than the least gap a driver makes room at once, however fast the leader is.
+    #[test]
+    fn too_near_means_braking_hard() {
+        let kind = KindFacts::block(5.0);
+        assert!((kind.follow_speed(10.0, -0.5, 30.0, 4.5, 1.0) - 1.0).abs() < 1e-12);
     }
 
     #[test]

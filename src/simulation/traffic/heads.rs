@@ -4,7 +4,7 @@ use crate::city::network::{Aspect, Network, RightOfWay, SignalControl};
 use crate::primitives::ids::SignalId;
 
 /// What a link tells whoever approaches it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum LinkState {
     /// Stop.
     Red,
@@ -33,13 +33,14 @@ impl LinkState {
         self == Self::Yellow
     }
 
+    /// Whether one drives up to the link without expecting to wait.
     pub(crate) fn has_priority(self) -> bool {
-        self == Self::Priority
+        matches!(self, Self::Priority | Self::Zipper)
     }
 }
 
 /// The states of all links.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Heads {
     states: Vec<LinkState>,
     /// Whether the last green a link had was one with priority.

@@ -24,7 +24,7 @@ const END_EPS: f64 = 1e-6;
 const RANDOM_TRIES: u64 = 10;
 
 /// Who waits for room, per edge.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Queues {
     by_edge: Vec<VecDeque<u32>>,
     waiting: usize,

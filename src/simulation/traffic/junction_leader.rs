@@ -46,10 +46,8 @@ struct Meeting<'a> {
 pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: &mut bool, items: &mut [PlanItem]) {
     let road = look.road;
     let lane = road.facts.lane(link.from);
-    for conflict in road.facts.conflicts(lane) {
-        if road.lanes[conflict.foe_lane as usize].is_empty() && road.tails[conflict.foe_lane as usize].is_empty() {
-            continue;
-        }
+    let conflicts = road.facts.conflicts(lane);
+    for (conflict, _) in conflicts.iter().zip(road.facts.foe_lanes(lane)).filter(|(_, foe)| road.is_visited(**foe)) {
         let distance = look.seen - lane.length + conflict.start;
         if distance + conflict.size < 0.0 && !conflict.merges {
             continue;
@@ -59,14 +57,19 @@ pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: 
         let own_inner = link.via != NONE || road.facts.link(lane.entry).after != link.from;
         let foe_waits_inside = foe_exit.via != NONE && !own_inner;
         let (state, foe_state) = (road.heads.state(lane.entry), road.heads.state(conflict.foe_entry));
-        let green = |s: LinkState| matches!(s, LinkState::Priority | LinkState::Yield);
-        let signalled = road.facts.link(lane.entry).from != road.facts.link(conflict.foe_entry).from;
+        let green = |entry: u32, s: LinkState| {
+            road.facts.link(entry).signalled && matches!(s, LinkState::Priority | LinkState::Yield)
+        };
+        let apart = road.facts.link(lane.entry).from != road.facts.link(conflict.foe_entry).from;
         let meeting = Meeting {
             conflict,
             foe_lane,
             distance,
             foe_waits_inside,
-            ignore_waiting: foe_waits_inside && signalled && green(state) && green(foe_state),
+            ignore_waiting: foe_waits_inside
+                && apart
+                && green(lane.entry, state)
+                && green(conflict.foe_entry, foe_state),
         };
         for slot in 0..road.lanes[conflict.foe_lane as usize].len() {
             let body = &road.lanes[conflict.foe_lane as usize][slot];
@@ -151,6 +154,9 @@ fn heed(
         if past && !conflict.merges {
             return;
         }
+        // Where paths merge, the place of meeting may lie at different distances from their ends.
+        let ends = (meeting.foe_lane.length - conflict.foe_start) - (lane.length - conflict.start);
+        let back_dist = if conflict.merges && back_dist < 0.0 { back_dist + ends.max(0.0) } else { back_dist };
         meeting.distance - look.kind.gap_min - back_dist - conflict.foe_size
     };
     if !(in_the_way || goes_first(look, link, lane, meeting, foe, gap)) {
@@ -209,13 +215,17 @@ fn goes_first(
     gap: f64,
 ) -> bool {
     let (road, body) = (look.road, look.body);
+    let origin = road.facts.lane(look.lane).origin;
+    if origin == NONE || origin != lane.origin {
+        // Not on the junction yet: whoever is there goes first.
+        return true;
+    }
     if !foe.front_here && foe.front_before == NONE {
         // Only its tail is on the junction.
         return true;
     }
-    let same_road =
-        road.facts.lane(lane.origin).edge == road.facts.lane(road.facts.link(meeting.conflict.foe_entry).from).edge;
-    let (own_time, foe_time) = if same_road {
+    let same_lane = lane.origin == road.facts.link(meeting.conflict.foe_entry).from;
+    let (own_time, foe_time) = if same_lane {
         (body.entered_first, foe.entered_first)
     } else {
         let (yields, foe_yields) = who_yields(look, link, meeting, foe, gap);
@@ -243,7 +253,8 @@ fn who_yields(look: &Look<'_>, link: &LinkFacts, meeting: &Meeting<'_>, foe: &Fo
             let foe_gap = -gap - foe.kind.length - 2.0 * look.kind.gap_min;
             return (foe_brake >= foe_gap, foe_brake < foe_gap);
         }
-        return (true, true);
+        // Whoever has been caught inside by red gets out first.
+        return (foe_state.is_red(), state.is_red());
     }
     if state.has_priority() != foe_state.has_priority() {
         return (!state.has_priority(), !foe_state.has_priority());

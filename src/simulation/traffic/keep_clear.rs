@@ -3,154 +3,135 @@
 //! Sums the free road behind each link of a plan, less the vehicles in between, and takes requests back where the vehicle would
 //! come to stand where somebody else has to pass. (SUMO's `checkRewindLinkLanes`.)
 
-use super::approach::{Request, is_open};
+use super::approach::is_open;
 use super::facts::NONE;
 use super::following::{HALTING, brake_gap};
 use super::plan::{Look, PlanItem};
+
+/// Requests nearer than the braking distance and this are kept [m].
+const BRAKE_SLACK: f64 = 0.1;
 
 /// Fills in the room behind every link and takes requests back where it does not suffice; `ahead` is the road the vehicles
 /// ahead on the driver's own lane will need [m].
 pub(crate) fn apply(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) {
     let items = &mut items[look.first..];
-    if items.len() < 2 && items.first().is_none_or(|i| i.link == NONE) {
-        return;
-    }
-    let met_vehicle = measure_room(look, ahead, items);
-    if !met_vehicle {
-        return;
-    }
-    pass_room_back(look, items);
     let (facts, kind) = (&look.road.facts, look.kind);
-    let blocked = items.iter().position(|item| {
-        item.link != NONE
-            && item.room < kind.room()
-            && facts.link(item.link).keep_clear
-            && somebody_waits(look, item.link)
-    });
-    let Some(first) = blocked else { return };
-    if first == 0 && facts.lane(look.lane).internal {
+    let own = facts.lane(look.lane);
+    if items.first().is_none_or(|i| i.link == NONE) || facts.ring[own.edge as usize] {
         return;
     }
-    let brake = brake_gap(look.body.speed, kind.decel, kind.tau, look.road.dt);
-    for item in &mut items[first..] {
-        item.speed_pass = item.speed_wait;
-        let slow = look.body.speed < kind.decel * look.road.dt;
-        if item.distance >= brake || (item.distance > 0.0 && slow) {
-            item.ask = false;
+    let mut stands = measure_room(look, ahead, items);
+    stands |= pass_room_back(look, items);
+    if !stands {
+        return;
+    }
+    let blocked =
+        items.iter().position(|item| item.link != NONE && item.room < kind.room() && facts.link(item.link).keep_clear);
+    let Some(first) = blocked else { return };
+    if first == 0 && own.internal {
+        return;
+    }
+    let brake = brake_gap(look.body.speed, kind.decel, 0.0, look.road.dt);
+    for i in first..items.len() {
+        if items[i].link == NONE {
+            break;
+        }
+        items[i].speed_pass = items[i].speed_wait;
+        let link = facts.link(items[i].link);
+        // Whoever asks to enter a junction asks to leave it, too.
+        let leaves = link.from_internal && link.via == NONE && i > 0 && items[i - 1].ask;
+        if items[i].distance >= brake + BRAKE_SLACK && !leaves {
+            items[i].ask = false;
         }
     }
 }
 
-/// Adds up the free road behind each link; tells whether any vehicle was met.
+/// Adds up the free road behind each link; tells whether anybody who stands or waits was met.
 fn measure_room(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) -> bool {
     let (road, kind) = (look.road, look.kind);
     let mut room = -ahead;
-    let mut met_vehicle = false;
     let mut found_standing = false;
     for item in items {
         if item.link == NONE || found_standing {
-            item.room = room;
+            item.room = if found_standing { room } else { item.room + room };
             continue;
         }
         let link = road.facts.link(item.link);
         if link.via != NONE {
-            let inside: f64 = road.lanes[link.via as usize].iter().map(|b| road.kind(b).room()).sum();
-            room -= inside;
-            if link.via == look.lane {
-                room += kind.room();
+            if link.keep_clear {
+                if road.is_occupied(link.via) {
+                    room -= road.lanes[link.via as usize].iter().map(|b| road.kind(b).room()).sum::<f64>();
+                }
+                if link.via == look.lane {
+                    room += kind.room();
+                }
+            } else {
+                let (free, standing) = room_to_last_standing(look, link.via);
+                room += free;
+                found_standing = standing;
             }
-            met_vehicle |= inside > 0.0;
             item.room = room;
             continue;
         }
-        let lane = &road.lanes[link.to as usize];
-        if lane.is_empty() && road.tails[link.to as usize].is_empty() {
-            room += road.facts.lane(link.to).length;
+        let (lane, tails) = (&road.lanes[link.to as usize], &road.tails[link.to as usize]);
+        let length = road.facts.lane(link.to).length;
+        if !road.is_visited(link.to) || (lane.is_empty() && tails.is_empty()) {
+            if length > kind.length || link.keep_clear {
+                room += length;
+            }
         } else {
-            met_vehicle = true;
             let (free, standing) = room_to_last_standing(look, link.to);
             room += free;
-            let waits = lane.first().is_some_and(|b| b.waits_at_link || b.is_standing());
-            found_standing = standing || waits;
+            item.standing = standing || lane.first().is_some_and(|b| b.waits_at_link || b.is_standing());
+            found_standing = item.standing;
         }
         item.room = room;
     }
-    met_vehicle
+    found_standing
 }
 
 /// Free road on a lane up to the first standing vehicle, less the moving ones before it [m].
 fn room_to_last_standing(look: &Look<'_>, lane: u32) -> (f64, bool) {
     let road = look.road;
-    let length = road.facts.lane(lane).length;
+    let facts = road.facts.lane(lane);
     let mut moving = 0.0;
     for body in &road.lanes[lane as usize] {
-        if body.id == look.body.id {
-            continue;
-        }
         let kind = road.kind(body);
-        if body.speed < HALTING {
-            let stopped = (body.pos - kind.length).min(length) - moving;
-            return (stopped, true);
+        if body.speed < HALTING && body.id != look.body.id && !road.facts.ring[facts.edge as usize] {
+            return (body.pos - kind.length + brake_gap(body.speed, kind.decel, kind.tau, road.dt) - moving, true);
         }
-        // A moving vehicle will at worst stop here too, after its braking distance.
+        // A moving vehicle will at worst stop here too.
         moving += kind.room();
     }
-    if let Some(tail) =
-        road.tails[lane as usize].iter().filter(|t| t.id != look.body.id).min_by(|a, b| a.back.total_cmp(&b.back))
-        && tail.speed < HALTING
-    {
-        return (tail.back - moving, true);
-    }
-    (length - moving, false)
+    (facts.length - moving, false)
 }
 
-/// Room behind a link counts for the link before it if the vehicle can count on passing it.
-fn pass_room_back(look: &Look<'_>, items: &mut [PlanItem]) {
+/// Room behind a link counts for the link before it if the driver can count on passing it; tells whether some link is closed.
+fn pass_room_back(look: &Look<'_>, items: &mut [PlanItem]) -> bool {
     let (road, body, kind) = (look.road, look.body, look.kind);
+    let mut closed = false;
     for i in (1..items.len()).rev() {
         let next = items[i];
-        let item = &mut items[i - 1];
+        let item = items[i - 1];
         if item.link == NONE {
-            item.room = next.room;
+            items[i - 1].room = next.room;
             continue;
         }
         let link = road.facts.link(item.link);
         let can_leave = link.via == NONE || next.link == NONE || next.ask;
         let open = can_leave
             && (road.heads.state(item.link).has_priority()
-                || is_open(
-                    &road.facts,
-                    &road.heads,
-                    &road.approaches,
-                    &Request {
-                        vehicle: body.id,
-                        link: item.link,
-                        arrival: item.arrival,
-                        arrival_speed: item.arrival_speed,
-                        leave_speed: item.leave_speed,
-                        waiting: body.waiting,
-                        impatience: body.impatience(kind),
-                        kind,
-                        now: look.now,
-                        dt: road.dt,
-                        siren: body.siren.then_some(item.distance),
-                    },
-                ));
-        if link.may_wait_inside || open {
-            item.room = next.room;
+                // The very next link is decided upon with this step's announcements.
+                || i == 1
+                || {
+                    let ask = item.request(body, kind, body.impatience(kind), look.step.now, road.dt);
+                    is_open(&road.facts, &road.heads, &road.approaches, &ask)
+                });
+        let waits_inside = i > 1 && items[i - 2].link != NONE && road.facts.link(items[i - 2].link).may_wait_inside;
+        closed |= !open;
+        if ((link.may_wait_inside || open) && !item.standing) || (!open && waits_inside) {
+            items[i - 1].room = next.room;
         }
     }
-}
-
-/// Whether somebody approaches on a path that this one crosses.
-fn somebody_waits(look: &Look<'_>, link: u32) -> bool {
-    let road = look.road;
-    let link = road.facts.link(link);
-    if link.via == NONE {
-        return road.facts.yields(link).iter().any(|&foe| !road.approaches.at(foe).is_empty());
-    }
-    road.facts
-        .conflicts(road.facts.lane(link.via))
-        .iter()
-        .any(|c| !c.diverges && !road.approaches.at(c.foe_entry).is_empty())
+    closed
 }

@@ -1,5 +1,7 @@
 //! Counting what happens on the roads, per interval.
 
+use std::sync::Arc;
+
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::outcome::{RoadInterval, RoadTable};
 
@@ -7,25 +9,29 @@ use super::following::HALTING;
 use super::road::Road;
 
 /// The table of the roads while it is being filled.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Meter {
-    table: RoadTable,
+    interval: SimDuration,
+    begin: SimTime,
     edges: usize,
+    /// One row per interval; those of the past are shared with forks, the present one is copied by who writes first.
+    rows: Vec<Arc<Vec<RoadInterval>>>,
 }
 
 impl Meter {
     pub(crate) fn new(edges: usize, begin: SimTime, interval: SimDuration) -> Self {
-        Self { table: RoadTable { interval, begin, intervals: Vec::new() }, edges }
+        Self { interval, begin, edges, rows: Vec::new() }
     }
 
     /// The row of the interval that an instant lies in.
     pub(crate) fn row(&mut self, now: SimTime) -> &mut [RoadInterval] {
-        let since = (now - self.table.begin).as_milliseconds().max(0);
-        let index = usize::try_from(since / self.table.interval.as_milliseconds().max(1)).unwrap_or(0);
-        while self.table.intervals.len() <= index {
-            self.table.intervals.push(vec![RoadInterval::default(); self.edges]);
+        let since = (now - self.begin).as_milliseconds().max(0);
+        let index = usize::try_from(since / self.interval.as_milliseconds().max(1)).unwrap_or(0);
+        while self.rows.len() <= index {
+            self.rows.push(Arc::new(vec![RoadInterval::default(); self.edges]));
         }
-        &mut self.table.intervals[index]
+        let row: &mut Vec<RoadInterval> = Arc::make_mut(&mut self.rows[index]);
+        row
     }
 
     /// Adds one step of everybody on the road.
@@ -53,6 +59,7 @@ impl Meter {
     }
 
     pub(crate) fn finish(self) -> RoadTable {
-        self.table
+        let intervals = self.rows.into_iter().map(Arc::unwrap_or_clone).collect();
+        RoadTable { interval: self.interval, begin: self.begin, intervals }
     }
 }

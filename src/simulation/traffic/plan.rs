@@ -4,8 +4,11 @@
 //! one with which the vehicle would wait before it. Reads the road as it was at the beginning of the step; writes nothing, so
 //! that all drivers can plan at once. (The structure of SUMO's `planMove`, Krajzewicz et al. 2012, section 4.)
 
-use super::approach::leave_time;
+use crate::primitives::random::Purpose;
+
+use super::approach::{Request, is_deadlocked, leave_time};
 use super::body::{Body, Halt, KindFacts};
+use super::drive::Step;
 use super::facts::{LinkFacts, NONE};
 use super::following::stop_speed_max;
 use super::following::{EPS, HALTING, arrival_speed_braking, arrival_time_min, brake_gap, free_speed, speed_after};
@@ -25,6 +28,12 @@ const YELLOW_DECEL_MIN: f64 = 3.0;
 const BLOCKAGE_TIME: f64 = 5.0;
 /// How many vehicle lengths of free road behind a junction are looked at to decide whether it can be left.
 const ROOM_LOOK_AHEAD: f64 = 5.0;
+/// How often a driver going straight lets the others go who wait for each other in a circle.
+const WAVE_THROUGH_STRAIGHT: f64 = 0.25;
+/// How often a turning one does.
+const WAVE_THROUGH_TURNING: f64 = 0.75;
+/// Free road taken for granted where a road leaves the map [m].
+const ROOM_BEYOND_MAP: f64 = 1000.0;
 /// The most links one driver looks over; beyond, the last item stops the look-ahead (a bound, not a behaviour).
 const ITEMS_MAX: usize = 64;
 
@@ -51,6 +60,8 @@ pub(crate) struct PlanItem {
     pub leave_speed: f64,
     /// Free road behind the link [m]; filled by [`super::keep_clear`].
     pub room: f64,
+    /// Whether somebody stands on the road behind the link; filled by [`super::keep_clear`].
+    pub standing: bool,
 }
 
 impl PlanItem {
@@ -66,6 +77,7 @@ impl PlanItem {
             distance,
             leave_speed: 0.0,
             room: 0.0,
+            standing: false,
         }
     }
 
@@ -73,6 +85,30 @@ impl PlanItem {
     fn limit_leave_speed(&mut self, speed: f64) {
         if self.link != NONE {
             self.leave_speed = self.leave_speed.min(speed.max(0.0));
+        }
+    }
+
+    /// What the driver asks of the link at step `now` [s].
+    pub(crate) fn request<'a>(
+        &self,
+        body: &Body,
+        kind: &'a KindFacts,
+        impatience: f64,
+        now: f64,
+        dt: f64,
+    ) -> Request<'a> {
+        Request {
+            vehicle: body.id,
+            link: self.link,
+            arrival: self.arrival,
+            arrival_speed: self.arrival_speed,
+            leave_speed: self.leave_speed,
+            waiting: body.waiting,
+            impatience,
+            kind,
+            now,
+            dt,
+            siren: body.siren.then_some(self.distance),
         }
     }
 
@@ -89,8 +125,8 @@ pub(crate) struct Look<'a> {
     pub kind: &'a KindFacts,
     /// The lane the front is on.
     pub lane: u32,
-    /// The present step [s].
-    pub now: f64,
+    /// The present step.
+    pub step: &'a Step,
     /// Speed with which everything so far can be passed [m/s].
     pub v: f64,
     /// An upper bound of the speed at the next link [m/s].
@@ -123,6 +159,10 @@ impl Look<'_> {
         }
         self.v = self.v.min(safe);
         self.v_link = self.v_link.min(safe);
+        if let Some(last) = items.last_mut() {
+            // Whoever waits before the link is no faster for that than behind the leader beyond it.
+            last.speed_wait = last.speed_wait.min(self.v);
+        }
     }
 
     /// Bounds both speeds.
@@ -136,7 +176,7 @@ impl Look<'_> {
 }
 
 /// Plans one driver's step; appends its items. `ahead` is the road that the vehicles ahead on the lane take up [m].
-pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, now: f64, items: &mut Vec<PlanItem>) {
+pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, step: &Step, items: &mut Vec<PlanItem>) {
     let body = &road.lanes[lane as usize][slot];
     let kind = road.kind(body);
     let dt = road.dt;
@@ -152,7 +192,7 @@ pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, now: f64, it
         body,
         kind,
         lane,
-        now,
+        step,
         v,
         v_link: speed_after(seen, v, kind.accel).min(wished),
         seen,
@@ -262,7 +302,9 @@ fn stop_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanItem
         // Too late to change: serve it from here rather than block the road for ever.
         return false;
     }
-    let speed = kind.stop_speed(body.speed, distance.max(0.0), road.dt);
+    // A planned stop is no emergency.
+    let comfortable_min = (body.speed - kind.decel * road.dt).max(0.0);
+    let speed = kind.stop_speed(body.speed, distance.max(0.0), road.dt).max(comfortable_min);
     look.limit(speed, items[look.first..].last_mut());
     items.push(PlanItem::end(look.v, distance));
     true
@@ -281,7 +323,12 @@ fn arrival_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanI
     let distance = look.seen + position - facts.length - speed * road.dt;
     let approach = free_speed(distance.max(0.0), speed, kind.decel, road.dt).max(EPS);
     look.limit(approach, items[look.first..].last_mut());
-    items.push(PlanItem::end(look.v, look.seen));
+    let mut end = PlanItem::end(look.v, look.seen);
+    if facts.first_link == NONE {
+        // Where the road leaves the map nobody stands in the way.
+        end.room = ROOM_BEYOND_MAP;
+    }
+    items.push(end);
     true
 }
 
@@ -308,7 +355,7 @@ fn approach_link(
         if link.from_internal {
             super::junction_leader::check(look, link, &mut wait, &mut ask, items);
         }
-        let arrival = look.now + arrival_time_min(look.seen, look.v, look.v_link, kind.accel, kind.decel);
+        let arrival = look.step.now + arrival_time_min(look.seen, look.v, look.v_link, kind.accel, kind.decel);
         items.push(PlanItem {
             link: id,
             ask: false,
@@ -320,6 +367,7 @@ fn approach_link(
             distance: look.seen,
             leave_speed: 0.0,
             room: 0.0,
+            standing: false,
         });
         return false;
     }
@@ -329,17 +377,11 @@ fn approach_link(
     if let Some(last) = items[look.first..].last_mut() {
         last.limit_leave_speed(road.wished_speed(body, link.from));
     }
-    let entry_priority = link.from_internal && road.heads.state(link.entry).has_priority();
-    let could_brake_for_minor = !state.has_priority() && brake < look.seen && !entry_priority;
-    let mut arrival_speed = look.v_link;
-    let sight = sight(body, state, link);
-    if could_brake_for_minor && look.seen > sight {
-        // Slow enough at the point of sight to be able to stop, then on again.
-        let at_sight = stop_speed_max(sight, kind.decel, 0.0, dt);
-        arrival_speed = arrival_speed.min(speed_after(sight, at_sight, kind.accel));
-        *slowed_for_minor = true;
+    let arrival_speed = arrival_speed(look, state, link, brake, slowed_for_minor);
+    if state == LinkState::Equal && body.waiting > 0.0 && lets_others_go(look, id, link) {
+        ask = false;
     }
-    let arrival = look.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);
+    let arrival = look.step.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);
     let braking = if look.seen < brake_gap(look.v, kind.decel, kind.tau, dt) {
         arrival_speed_braking(look.seen, look.v, kind).min(arrival_speed)
     } else {
@@ -359,8 +401,45 @@ fn approach_link(
         distance: look.seen,
         leave_speed,
         room: 0.0,
+        standing: false,
     });
     true
+}
+
+/// The most a driver's speed at a link can be; notes whether it slows down because it might have to yield there [m/s].
+fn arrival_speed(look: &Look<'_>, state: LinkState, link: &LinkFacts, brake: f64, slowed_for_minor: &mut bool) -> f64 {
+    let (road, kind) = (look.road, look.kind);
+    let sight = sight(look.body, state, link);
+    if state.has_priority() || brake >= look.seen || passed_line_with_priority(road, link) {
+        return look.v_link;
+    }
+    // Entering a roundabout is enough to think of at a time.
+    *slowed_for_minor |= road.facts.ring[road.facts.lane(link.to).edge as usize];
+    if look.seen <= sight {
+        return look.v_link;
+    }
+    // Slow enough at the point of sight to be able to stop, then on again.
+    *slowed_for_minor = true;
+    let at_sight = stop_speed_max(sight, kind.decel, 0.0, road.dt);
+    look.v_link.min(speed_after(sight, at_sight, kind.accel))
+}
+
+/// Whether a driver who stands where everybody waits for somebody lets the others go in this step: lots decide, and whoever
+/// turns draws the shorter one more often.
+fn lets_others_go(look: &Look<'_>, id: u32, link: &LinkFacts) -> bool {
+    is_deadlocked(&look.road.facts, &look.road.approaches, id) && {
+        let lot = look.step.seed.stream(Purpose::WaveThrough, u64::from(look.body.id), look.step.number).unit();
+        lot < if link.straight { WAVE_THROUGH_STRAIGHT } else { WAVE_THROUGH_TURNING }
+    }
+}
+
+/// Whether the path to a link inside a junction began at a line passed with priority, or at yellow: then the driver clears the
+/// junction.
+pub(crate) fn passed_line_with_priority(road: &Road, link: &LinkFacts) -> bool {
+    link.via != NONE && link.from_internal && {
+        let entry = road.heads.state(link.entry);
+        entry.has_priority() || entry.is_yellow()
+    }
 }
 
 /// How far the driver may drive when it has to wait before a link [m].

@@ -30,7 +30,7 @@ const CROSSING_SPEED: f64 = 6.0;
 const MARGIN: f64 = 1.0;
 
 /// Somebody on the rescue lane of a road.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Passing {
     pub body: Body,
     /// The lane by whose link it will leave the road, and along which its position counts.
@@ -153,6 +153,7 @@ pub(crate) fn announce(road: &mut Road, now: f64) {
                 waiting: body.waiting,
                 will_pass: true,
                 siren: true,
+                kind: body.kind,
             };
             Some((link, approach))
         })
@@ -177,6 +178,7 @@ fn inside(road: &Road, passing: &Passing, now: f64) -> (u32, Approach) {
         waiting: 0.0,
         will_pass: true,
         siren: true,
+        kind: body.kind,
     };
     (facts.entry, approach)
 }

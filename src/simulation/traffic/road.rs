@@ -1,6 +1,8 @@
 //! Where the bodies are: every lane's vehicles in driving order, the tails that reach back over lanes, and the rear ends
 //! that followers from upstream see.
 
+use std::sync::Arc;
+
 use crate::city::demand::{Demand, Vehicle};
 
 use super::approach::Approaches;
@@ -8,6 +10,7 @@ use super::block::Block;
 use super::body::{Body, KindFacts};
 use super::facts::{NONE, RoadFacts, count};
 use super::following::brake_gap;
+use super::grouped::Grouped;
 use super::guide::Guides;
 use super::heads::Heads;
 use super::rescue::Passing;
@@ -16,7 +19,7 @@ use super::rescue::Passing;
 const COMMITTED: f64 = 100.0;
 
 /// The tail of a vehicle whose front is on a lane farther on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tail {
     /// Who.
     pub id: u32,
@@ -53,9 +56,11 @@ pub(crate) struct Rear {
 }
 
 /// All bodies on the road and what they show each other.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Road {
-    pub facts: RoadFacts,
+    /// The network; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub facts: Arc<RoadFacts>,
     pub kinds: Vec<KindFacts>,
     pub guides: Guides,
     pub heads: Heads,
@@ -63,11 +68,12 @@ pub(crate) struct Road {
     /// Vehicles of each lane, hindmost first.
     pub lanes: Vec<Vec<Body>>,
     /// Tails on each lane.
-    pub tails: Vec<Vec<Tail>>,
-    /// Lanes with tails, to clear them cheaply.
-    tailed: Vec<u32>,
+    pub tails: Grouped<Tail>,
+    /// Tails while they are being looked for, each with its lane.
+    found: Vec<(u32, Tail)>,
     /// Lanes with vehicles, ascending.
     pub active: Vec<u32>,
+    /// One bit per lane: set wherever there is a vehicle, and for a while where there was one.
     occupied: Vec<u64>,
     /// Where each vehicle arrives on its last edge [m]; infinite for the lane's end.
     pub arrival_position: Vec<f64>,
@@ -114,8 +120,8 @@ impl Road {
             heads,
             approaches: Approaches::new(links),
             lanes: vec![Vec::new(); lanes],
-            tails: vec![Vec::new(); lanes],
-            tailed: Vec::new(),
+            tails: Grouped::new(lanes),
+            found: Vec::new(),
             active: Vec::new(),
             occupied: vec![0; lanes.div_ceil(64)],
             arrival_position: of(|v| {
@@ -125,7 +131,7 @@ impl Road {
                 crate::city::demand::ArrivalSpeed::Current => f64::NAN,
                 crate::city::demand::ArrivalSpeed::At(speed) => speed.as_metres_per_second(),
             }),
-            facts,
+            facts: Arc::new(facts),
             dt,
             rescue: Vec::new(),
             blocks: Vec::new(),
@@ -133,6 +139,27 @@ impl Road {
             block_kinds: Vec::new(),
             first_on_call: u32::MAX,
         }
+    }
+
+    /// Takes over what assembly makes the same way every time from a road of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.facts = Arc::clone(&like.facts);
+        self.guides.share(&like.guides);
+    }
+
+    /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let lanes = like.facts.lanes.len();
+        let known =
+            |body: &Body| (body.kind as usize) < self.kinds.len() && (body.id as usize) < self.arrival_speed.len();
+        self.lanes.len() == lanes
+            && self.tails.fits(&like.tails)
+            && self.approaches.fits(&like.approaches)
+            && self.occupied.len() == like.occupied.len()
+            && self.active.iter().all(|&lane| (lane as usize) < lanes)
+            && self.heads.states().len() == like.heads.states().len()
+            && self.arrival_position.len() == self.arrival_speed.len()
+            && self.lanes.iter().flatten().chain(self.rescue.iter().map(|passing| &passing.body)).all(known)
     }
 
     /// The constants of a vehicle's type.
@@ -237,9 +264,7 @@ impl Road {
 
     /// Looks anew for tails that reach back over lane ends.
     pub(crate) fn refresh_tails(&mut self) {
-        for lane in self.tailed.drain(..) {
-            self.tails[lane as usize].clear();
-        }
+        self.found.clear();
         for &lane in &self.active {
             for body in &self.lanes[lane as usize] {
                 let length = self.kinds[body.kind as usize].length;
@@ -249,11 +274,7 @@ impl Road {
                 let mut back = body.pos - length;
                 for &behind in body.trail() {
                     back += self.facts.lane(behind).length;
-                    let tails = &mut self.tails[behind as usize];
-                    if tails.is_empty() {
-                        self.tailed.push(behind);
-                    }
-                    tails.push(Tail {
+                    let tail = Tail {
                         id: body.id,
                         front_lane: lane,
                         back,
@@ -264,22 +285,42 @@ impl Road {
                         entered_junction: body.entered_junction,
                         entered_first: body.entered_first,
                         entered_conflict: body.entered_conflict,
-                    });
+                    };
+                    self.found.push((behind, tail));
                     if back >= 0.0 {
                         break;
                     }
                 }
             }
         }
+        self.tails.refill(std::iter::once(self.found.as_slice()));
+    }
+
+    /// Whether there may be a front or a tail on a lane: where not, nobody need look. Cheap, for whoever asks about many lanes.
+    #[inline]
+    pub(crate) fn is_visited(&self, lane: u32) -> bool {
+        self.is_occupied(lane) || self.tails.has(lane)
+    }
+
+    /// Whether there may be a front on a lane.
+    #[inline]
+    pub(crate) fn is_occupied(&self, lane: u32) -> bool {
+        self.occupied[lane as usize / 64] & (1 << (lane % 64)) != 0
     }
 
     /// The hindmost vehicle end on a lane, as seen from upstream.
     pub(crate) fn rear(&self, lane: u32) -> Option<Rear> {
+        if !self.is_visited(lane) {
+            return None;
+        }
         let mut rear = self.lanes[lane as usize].first().map(|body| {
             let kind = self.kind(body);
             let back = body.pos - kind.length;
             Rear { id: body.id, back, back_lane: self.back_lane(body, lane), speed: body.speed, decel: kind.decel }
         });
+        if !self.tails.has(lane) {
+            return rear;
+        }
         for tail in &self.tails[lane as usize] {
             if rear.is_none_or(|r| tail.back < r.back) {
                 let back_lane = if tail.back >= 0.0 { lane } else { NONE };
@@ -312,6 +353,9 @@ impl Road {
             let kind = self.kind(ahead);
             let back = ahead.pos - kind.length;
             return Some(Rear { id: ahead.id, back, back_lane: lane, speed: ahead.speed, decel: kind.decel });
+        }
+        if !self.tails.has(lane) {
+            return None;
         }
         let own = bodies[slot].id;
         let mut leader: Option<Rear> = None;

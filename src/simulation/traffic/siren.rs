@@ -177,6 +177,7 @@ mod tests {
             waiting: 0.0,
             will_pass: true,
             siren,
+            kind: 0,
         }
     }
 

@@ -10,7 +10,7 @@ use super::road::Road;
 const SPAN: usize = 180;
 
 /// Speeds on every road, averaged.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct TravelTimes {
     /// Average speed by edge [m/s].
     mean: Vec<f64>,

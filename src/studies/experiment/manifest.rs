@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::page;
 use super::summary::Summary;
 use crate::city::scenario::{LoadedScenario, Resolved};
 
@@ -20,6 +21,8 @@ pub struct Program {
     pub began: SystemTime,
     /// User CPU time spent loading, if known [s].
     pub loading_cpu_s: Option<f64>,
+    /// The saved state that the run goes on from instead of from its beginning.
+    pub from: Option<std::path::PathBuf>,
 }
 
 /// Everything needed to make a run again and to judge it.
@@ -35,6 +38,9 @@ pub(super) struct Manifest<'a> {
     seed: u64,
     threads: usize,
     inputs: Vec<Input>,
+    /// The saved state it went on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    went_on_from: Option<WentOnFrom>,
     left_out: &'a std::collections::BTreeMap<String, u64>,
     validity: Vec<Flag>,
     results: &'a Summary,
@@ -54,6 +60,13 @@ struct About {
 struct Input {
     path: String,
     blake3: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct WentOnFrom {
+    path: String,
+    blake3: String,
+    time: String,
 }
 
 /// A question that a run answers with yes before it is trusted.
@@ -79,12 +92,13 @@ impl<'a> Manifest<'a> {
     /// Gathers it.
     pub(super) fn of(
         loaded: &'a LoadedScenario,
-        program: &'a Program,
+        about: &page::About<'a>,
         results: &'a Summary,
         span: (String, String),
         cpu: Cpu,
         files: &'a [String],
     ) -> Self {
+        let program = about.program;
         Self {
             program: About {
                 name: env!("CARGO_PKG_NAME"),
@@ -105,6 +119,11 @@ impl<'a> Manifest<'a> {
                 .iter()
                 .map(|file| Input { path: file.path.display().to_string(), blake3: file.blake3.clone() })
                 .collect(),
+            went_on_from: about.continued.map(|state| WentOnFrom {
+                path: state.path.display().to_string(),
+                blake3: state.blake3.clone(),
+                time: state.time.to_string(),
+            }),
             left_out: &loaded.left_out,
             validity: validity(results),
             results,

@@ -9,6 +9,8 @@ mod manifest;
 mod measured;
 mod page;
 mod run;
+mod states;
+mod stopwatch;
 mod summary;
 mod sumo_xml;
 mod tables;
@@ -16,6 +18,7 @@ mod tables;
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
 pub use manifest::{Program, run_id, user_cpu_seconds};
 pub use run::{Destination, Finished, Progress, RunError, Wire, WireError, run};
+pub use states::StateRefused;
 pub use summary::Summary;
 
 #[cfg(test)]

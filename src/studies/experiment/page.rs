@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use super::manifest::Program;
+use super::states::Continued;
 use crate::city::network::places::{self, Places};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::Point;
@@ -12,10 +13,19 @@ use crate::simulation::outcome::Outcome;
 use crate::studies::report::telling::Telling;
 use crate::studies::report::{self, Area, AreaKind, Backdrop, Place, PlaceKind, ReportInput};
 
+/// How a run came about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The program's call.
+    pub program: &'a Program,
+    /// The saved state it went on from, if any.
+    pub continued: Option<&'a Continued>,
+}
+
 /// Writes the report page of a run.
 pub(super) fn write(
     loaded: &LoadedScenario,
-    program: &Program,
+    about: &About<'_>,
     outcome: &Outcome,
     telling: Option<&Telling>,
     out: &mut dyn Write,
@@ -27,13 +37,14 @@ pub(super) fn write(
         outcome,
         telling,
         demand: &loaded.demand,
-        manifest: labels(loaded, program),
+        manifest: labels(loaded, about),
         backdrop: loaded.places.as_ref().map(backdrop).unwrap_or_default(),
     };
     report::write(&input, out)
 }
 
-fn labels(loaded: &LoadedScenario, program: &Program) -> Vec<(String, String)> {
+fn labels(loaded: &LoadedScenario, about: &About<'_>) -> Vec<(String, String)> {
+    let program = about.program;
     let mut labels = vec![
         ("Program".to_owned(), format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))),
         ("Command".to_owned(), program.command.join(" ")),
@@ -41,6 +52,10 @@ fn labels(loaded: &LoadedScenario, program: &Program) -> Vec<(String, String)> {
         ("Threads".to_owned(), loaded.settings.threads.to_string()),
         ("Step".to_owned(), loaded.settings.step.to_string()),
     ];
+    if let Some(Continued { path, blake3, time }) = about.continued {
+        let state = format!("saved state {} of {time}, BLAKE3 {blake3}", path.display());
+        labels.push(("Went on from".to_owned(), state));
+    }
     for file in &loaded.files {
         labels.push((file.path.display().to_string(), format!("BLAKE3 {}", file.blake3)));
     }

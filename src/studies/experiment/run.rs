@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
+use super::states::{Continued, Saves, StateRefused, go_on_from};
+use super::stopwatch::{Elapsed, Stopwatch};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
 use super::{emergencies, measured, page, tables};
@@ -36,6 +38,8 @@ pub struct Destination {
     pub fcd: Option<(PathBuf, SimDuration)>,
     /// SUMO edge data, and how often.
     pub edgedata: Option<(PathBuf, SimDuration)>,
+    /// States to be saved: when, and in which file.
+    pub states: Vec<(SimTime, PathBuf)>,
 }
 
 /// How far a run has come.
@@ -83,6 +87,9 @@ pub enum RunError {
     /// What the city told could not be carried or kept.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// The saved state it was to go on from is not of this city.
+    #[error(transparent)]
+    State(#[from] StateRefused),
 }
 
 /// A finished run.
@@ -96,6 +103,8 @@ pub struct Finished {
     pub telling: Option<Telling>,
     /// Devices that were asked for and found no place on the map, by name with how many.
     pub no_place: BTreeMap<String, u64>,
+    /// Instants at which the state was to be saved and which did not come.
+    pub states_missed: Vec<SimTime>,
 }
 
 /// Runs a scenario and writes its files; `interrupted` is asked after every step.
@@ -117,16 +126,20 @@ pub fn run(
         remove_file(&folder.join("manifest.json"))?;
     }
     let before = user_cpu_seconds();
-    let (outcome, no_place) = simulate(loaded, &mut drafts, &mut wire, interrupted, progress)?;
+    let mut saves = Saves::new(&destination.states);
+    let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut wire, interrupted, progress)?;
+    let Made { outcome, no_place, continued, steps } = made;
     let has_wire = wire.is_some();
     let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&outcome, spent(before, simulated).filter(|_| !has_wire));
+    let summary = Summary::of(&outcome, if has_wire { Elapsed::default() } else { steps });
     drafts.end(&outcome)?;
-    let mut files = write_folder(loaded, destination, program, &outcome, telling.as_ref())?;
+    let about = page::About { program, continued: continued.as_ref() };
+    let mut files = write_folder(loaded, destination, &about, &outcome, telling.as_ref())?;
+    files.append(&mut saves.written);
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
     files.extend(
         [destination.tripinfo.as_ref(), destination.summary.as_ref()].into_iter().chain(series).flatten().cloned(),
@@ -141,23 +154,33 @@ pub fn run(
             files.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string()).collect();
         names.sort();
         let span = (outcome.begin.to_string(), outcome.end.to_string());
-        let manifest = Manifest::of(loaded, program, &summary, span, cpu, &names);
+        let manifest = Manifest::of(loaded, &about, &summary, span, cpu, &names);
         // Last of all, so that a folder with a manifest is a whole run.
         write_file(&folder.join("manifest.json"), |out| {
             serde_json::to_writer_pretty(&mut *out, &manifest)?;
             writeln!(out)
         })?;
     }
-    Ok(Finished { outcome, summary, telling, no_place })
+    Ok(Finished { outcome, summary, telling, no_place, states_missed: saves.missed() })
+}
+
+/// What the step loop made.
+struct Made {
+    outcome: Outcome,
+    no_place: BTreeMap<String, u64>,
+    continued: Option<Continued>,
+    /// What the steps cost.
+    steps: Elapsed,
 }
 
 fn simulate(
     loaded: &LoadedScenario,
-    drafts: &mut Drafts<'_>,
+    program: &Program,
+    (drafts, saves): (&mut Drafts<'_>, &mut Saves<'_>),
     wire: &mut Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Outcome, BTreeMap<String, u64>), RunError> {
+) -> Result<Made, RunError> {
     let settings = loaded.settings;
     let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
     if let Some(plan) = &loaded.emergencies {
@@ -172,8 +195,11 @@ fn simulate(
             city.open_control_room(&loaded.network, plan);
         }
     }
+    let continued = program.from.as_deref().map(|state| go_on_from(state, &mut city)).transpose()?;
     let mut instants = vec![city.instant()];
     let mut stopped = false;
+    saves.keep(&city)?;
+    let watch = Stopwatch::start();
     while !city.is_over() && !stopped {
         // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
         let time = city.time();
@@ -187,6 +213,7 @@ fn simulate(
                 return Err(WireError(sentence.to_owned()).into());
             }
         }
+        saves.keep(&city)?;
         stopped = interrupted();
         let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;
         if sample || stopped || city.is_over() {
@@ -196,10 +223,11 @@ fn simulate(
             instants.push(now);
         }
     }
+    let elapsed = watch.elapsed();
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
-    Ok((outcome, no_place))
+    Ok(Made { outcome, no_place, continued, steps: elapsed })
 }
 
 /// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
@@ -278,7 +306,7 @@ impl<'a> Drafts<'a> {
 fn write_folder(
     loaded: &LoadedScenario,
     destination: &Destination,
-    program: &Program,
+    about: &page::About<'_>,
     outcome: &Outcome,
     telling: Option<&Telling>,
 ) -> Result<Vec<PathBuf>, WriteError> {
@@ -295,7 +323,7 @@ fn write_folder(
     }
     if destination.report {
         let path = folder.join("report.html");
-        write_file(&path, |out| page::write(loaded, program, outcome, telling, out))?;
+        write_file(&path, |out| page::write(loaded, about, outcome, telling, out))?;
         files.push(path);
     }
     Ok(files)

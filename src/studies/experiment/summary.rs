@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::stopwatch::Elapsed;
 use crate::simulation::outcome::{LawCounts, Outcome, Trip};
 
 /// The few numbers one looks at first.
@@ -43,7 +44,11 @@ pub struct Summary {
     pub steps: u64,
     /// Vehicles on the road, summed over the steps.
     pub vehicle_updates: u64,
-    /// Vehicle updates per second of user CPU time spent in the simulation.
+    /// CPU time of the loop of steps, all threads together; none with a wire, whose work is not the engine's [s].
+    pub simulation_cpu_seconds: Option<f64>,
+    /// The same on the wall [s].
+    pub simulation_wall_seconds: Option<f64>,
+    /// Vehicle updates per second of that CPU time.
     pub updates_per_cpu_second: Option<f64>,
     /// Whether somebody stopped the run before its end.
     pub interrupted: bool,
@@ -85,9 +90,9 @@ impl From<LawCounts> for Laws {
 }
 
 impl Summary {
-    /// The numbers of an outcome; `cpu_seconds` is the user CPU time of the simulation [s].
+    /// The numbers of an outcome; `steps` is what the loop of steps cost.
     #[expect(clippy::cast_precision_loss, reason = "counts of a run stay far below 2^53")]
-    pub(super) fn of(outcome: &Outcome, cpu_seconds: Option<f64>) -> Self {
+    pub(super) fn of(outcome: &Outcome, steps: Elapsed) -> Self {
         let finished: Vec<&Trip> = outcome.trips.iter().filter(|trip| trip.arrival.is_some()).collect();
         let mean = |value: fn(&Trip) -> f64| {
             let sum: f64 = finished.iter().map(|trip| value(trip)).sum();
@@ -111,7 +116,9 @@ impl Summary {
             laws: outcome.laws.into(),
             steps: outcome.steps,
             vehicle_updates: outcome.updates,
-            updates_per_cpu_second: cpu_seconds.filter(|cpu| *cpu > 0.0).map(|cpu| outcome.updates as f64 / cpu),
+            simulation_cpu_seconds: steps.cpu,
+            simulation_wall_seconds: Some(steps.wall).filter(|wall| *wall > 0.0),
+            updates_per_cpu_second: steps.cpu.filter(|cpu| *cpu > 0.0).map(|cpu| outcome.updates as f64 / cpu),
             interrupted: outcome.interrupted,
             state_hash: outcome.state_hash.clone(),
         }

@@ -46,7 +46,7 @@ pub struct AirState {
 }
 
 /// A station's sensors and their traits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct AirStation {
     severity: f64,
     /// Gain of particles, NO2, O3 and CO after the drift of its life.

@@ -13,7 +13,7 @@ const NEIGHBOUR: f64 = 0.005;
 const REZERO: f64 = 0.05;
 
 /// A bay's sensor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct BaySensor {
     severity: f64,
     accuracy: f64,

@@ -47,7 +47,7 @@ pub struct Counted {
 }
 
 /// A loop and its traits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct LoopDetector {
     severity: f64,
     /// Share of vehicles it misses, and counts twice.

@@ -44,7 +44,7 @@ const COLD_FROM: f64 = 30.0;
 const COLD_TO: f64 = 60.0;
 
 /// What the receiver hears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Signal {
     Sight,
     Reflections,
@@ -85,10 +85,12 @@ pub struct Reported {
 }
 
 /// A receiver.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Receiver {
     severity: f64,
+    #[serde(with = "crate::primitives::geometry::pair")]
     fast: Vector2<f64>,
+    #[serde(with = "crate::primitives::geometry::pair")]
     slow: Vector2<f64>,
     signal: Signal,
     /// Where the reflections push the fix, across the street to the left [m], and where it is on the way there.

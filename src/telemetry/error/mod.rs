@@ -16,7 +16,7 @@ pub mod sojourn;
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
 
 /// The dice of one device for one purpose: roll `n` is the same whenever it is rolled.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct Dice {
     /// Root of every draw.
     pub seed: Seed,

@@ -16,7 +16,7 @@ const LOSS_GOOD: f64 = 0.005;
 const LOSS_BURST: f64 = 0.5;
 
 /// The channel between a device and its gateway.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Channel {
     severity: f64,
     bursts: Sojourn,

@@ -8,7 +8,7 @@ use super::Dice;
 use super::noise::exponential;
 
 /// A two-state process in continuous time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Sojourn {
     dice: Dice,
     /// Mean length of a good and a bad stay [s].

@@ -130,29 +130,20 @@ pub(super) fn order_requests(
     matrix
 }
 
-/// For every waiting place: the entry links its inner link watches.
+/// For every waiting place: the entry links its inner link may have to watch.
 ///
-/// SUMO's `MSInternalJunction`: the first incoming lane leads to the place; the links of the other ones count where they
-/// enter one of the internal lanes listed.
+/// The first incoming lane of the internal junction leads to the place; the links of the other ones count, as far as the entry
+/// yields to them (which is known only once all sources are assembled).
 pub(super) fn waiting_places(raw: &RawNetwork<'_>, ways: &Ways, known: &[Way], links: &mut [Link]) {
-    let mut internal: Vec<(u32, u32)> = Vec::new();
     for place in raw.junctions.iter().filter(|junction| junction.kind == "internal") {
         // The first lane is the place itself even where nothing is known of it.
         let mut names = place.incoming.split_ascii_whitespace().filter(|name| split_lane(name).is_some());
         let inner = names.next().and_then(|name| lanes_of(name, raw).next());
         let inner = inner.and_then(|lane| ways.of_lane(lane).first());
         let Some(inner) = inner.and_then(|&connection| known[connection as usize].link) else { continue };
-        internal.clear();
-        internal.extend(lanes_of(&place.internal, raw));
-        internal.sort_unstable();
-        let crosses = |foe: u32| match raw.connections[foe as usize].via {
-            RawVia::Lane(edge, index) => internal.binary_search(&(edge, index)).is_ok(),
-            RawVia::None | RawVia::Unreadable(_) => false,
-        };
         let watched: Vec<LinkId> = names
             .flat_map(|name| lanes_of(name, raw))
             .flat_map(|lane| ways.of_lane(lane))
-            .filter(|&&foe| crosses(foe))
             .filter_map(|&foe| known[foe as usize].link)
             .collect();
         links[inner.index()].yields_to = watched;

@@ -100,7 +100,6 @@ pub(super) struct RawJunction<'s> {
     pub(super) position: Point,
     pub(super) shape: Vec<Point>,
     pub(super) incoming: Cow<'s, str>,
-    pub(super) internal: Cow<'s, str>,
     /// Positions in [`RawNetwork::requests`].
     pub(super) requests: Range<usize>,
 }
@@ -372,7 +371,6 @@ fn read_junction<'s>(element: &Element<'s>, first_request: usize, findings: &mut
         position: Point::new(x.unwrap_or(0.0), y.unwrap_or(0.0)),
         shape: read_shape(element, findings).unwrap_or_default(),
         incoming: element.text("incLanes").unwrap_or_default(),
-        internal: element.text("intLanes").unwrap_or_default(),
         requests: first_request..first_request,
     })
 }

@@ -15,7 +15,7 @@ use crate::simulation::actors::{Action, Actions, Identity, Mailbox, Notice, Perc
 use crate::simulation::outcome::{Happening, Stage, UnitStatus};
 
 /// What it is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 enum Duty {
     /// At its station.
     Ready,
@@ -40,7 +40,7 @@ enum Duty {
 }
 
 /// An ambulance.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Ambulance {
     unit: u32,
     vehicle: u32,

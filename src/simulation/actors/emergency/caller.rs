@@ -8,7 +8,7 @@ use crate::simulation::actors::{Notice, Percept, Post, Wakes, Woken};
 use crate::simulation::outcome::Stage;
 
 /// The calls still to come, in order of time.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Public {
     /// When, and what about.
     pub calls: Vec<(SimTime, Order)>,

@@ -14,7 +14,7 @@ use crate::simulation::outcome::Stage;
 use crate::simulation::traffic::road::Road;
 
 /// A call that is being taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Taking {
     order: Order,
     answered: bool,
@@ -23,7 +23,7 @@ struct Taking {
 }
 
 /// What the dispatcher knows of an ambulance.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Card {
     /// Its row of the demand.
     pub vehicle: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Card {
 }
 
 /// The dispatcher.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Dispatcher {
     taking: Vec<Taking>,
     /// Calls that wait for an ambulance: category, when understood, and the order.

@@ -9,7 +9,7 @@ use crate::simulation::actors::{Identity, Mailbox, Notice, Percept, Post, Wakes}
 use crate::simulation::outcome::Happening;
 
 /// An ambulance at the door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct AtDoor {
     category: Category,
     since: SimTime,
@@ -18,7 +18,7 @@ struct AtDoor {
 }
 
 /// An emergency department.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Department {
     number: u32,
     bays: u32,

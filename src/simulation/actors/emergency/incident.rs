@@ -9,7 +9,7 @@ use crate::simulation::actors::{Action, Actions, Identity, Mailbox, Notice, Perc
 use crate::simulation::outcome::{Happening, IncidentChange, Stage};
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Phase {
     /// Not yet.
     ToCome,
@@ -22,7 +22,7 @@ pub(crate) enum Phase {
 }
 
 /// An incident.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Scene {
     /// Its number.
     pub number: u32,

@@ -39,7 +39,7 @@ pub(crate) const DISPATCHER: ActorId = ActorId::new(DISPATCHERS, 0);
 pub(crate) const PUBLIC: ActorId = ActorId::new(CALLERS, 0);
 
 /// What a call is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Order {
     /// The call's number.
     pub call: u32,
@@ -52,7 +52,7 @@ pub(crate) struct Order {
 }
 
 /// How the service works.
-#[derive(Resource, Debug, Clone, Copy)]
+#[derive(Resource, Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Rules {
     /// Root of every draw.
     pub seed: Seed,
@@ -65,7 +65,7 @@ pub(crate) struct Rules {
 }
 
 /// What happened in this step, in the order of the turns.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Diary(pub Vec<Happened>);
 
 impl Diary {

@@ -21,7 +21,7 @@ const NO2_SHARE: f64 = 0.2;
 const OZONE_TAKEN: f64 = 0.15;
 
 /// A station.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AirSensor {
     pub errors: AirStation,
     /// Pieces of road around it.

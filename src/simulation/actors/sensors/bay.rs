@@ -32,8 +32,9 @@ const STAY: f64 = 3_600.0;
 const GAP: f64 = STAY * (1.0 - TAKEN) / TAKEN;
 
 /// A bay beside a road.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Bay {
+    #[serde(skip)]
     pub at: Point,
     pub taken: bool,
     /// How often it has changed.
@@ -41,7 +42,7 @@ pub(crate) struct Bay {
 }
 
 /// All bays, as they really are.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Kerb {
     bays: Vec<Bay>,
     /// When somebody nobody simulates comes or goes next.
@@ -64,6 +65,26 @@ impl Kerb {
             kerb.plan(index, begin);
         }
         kerb
+    }
+
+    /// Takes over where the bays are from the kerb of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        for (bay, known) in self.bays.iter_mut().zip(&like.bays) {
+            bay.at = known.at;
+        }
+    }
+
+    /// Whether it has as many bays as the kerb of the same city.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let bays = like.bays.len();
+        self.bays.len() == bays
+            && self.due.len() == bays
+            && self
+                .turnover
+                .iter()
+                .map(|one| one.1)
+                .chain(self.changed.iter().copied())
+                .all(|bay| (bay as usize) < bays)
     }
 
     /// Whether a bay is taken.
@@ -108,7 +129,7 @@ impl Kerb {
 }
 
 /// A bay's sensor and its radio.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BayDevice {
     pub road: Text,
     pub sensor: BaySensor,

@@ -16,7 +16,7 @@ use crate::telemetry::reading::CameraCount;
 use crate::telemetry::{Emission, Fate, Fault};
 
 /// A camera at the end of a road.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Camera {
     pub road: Text,
     /// Lanes of the road.

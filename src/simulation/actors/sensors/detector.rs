@@ -17,7 +17,7 @@ use crate::telemetry::reading::LoopCount;
 const ZONE: f64 = 2.0;
 
 /// A loop in the road.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct InductionLoop {
     pub road: Text,
     pub lane: u32,
@@ -33,7 +33,7 @@ pub(crate) struct InductionLoop {
 }
 
 /// What has passed since the period began.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tally {
     count: u32,
     long: u32,

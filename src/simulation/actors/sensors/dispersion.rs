@@ -18,7 +18,7 @@ const MIXED: f64 = 2.0;
 const CALM: f64 = 0.5;
 
 /// A piece of road as seen from a station.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Piece {
     /// Position of its edge in the station's list.
     pub edge: u32,

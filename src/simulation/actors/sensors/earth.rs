@@ -3,20 +3,22 @@
 //! The exact projection costs microseconds a point and trackers ask half a million times an hour. Over a city the quadratic is
 //! true to less than a centimetre; where it is not, the exact one is used. A map that is a drawing lies at 0° east, 0° north.
 
+use std::sync::Arc;
+
 use bevy_ecs::prelude::*;
 
 use crate::city::network::{Network, Projection};
 use crate::primitives::{Point, Polyline};
 
 /// Where lanes lie, for those who leave and seek bays.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Geometry {
     /// Shape of each lane, and metres of shape for a metre of driving.
-    pub lanes: Vec<(Polyline, f64)>,
+    pub lanes: Arc<[(Polyline, f64)]>,
     /// How much of the sky each edge's buildings take, 0 to 1.
-    pub canyon: Vec<f64>,
+    pub canyon: Arc<[f64]>,
     /// Whether an edge leads out of the city.
-    pub leaves: Vec<bool>,
+    pub leaves: Arc<[bool]>,
 }
 
 impl Geometry {

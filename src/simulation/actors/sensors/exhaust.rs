@@ -30,7 +30,7 @@ const BUS_PM: Six = [2.23e-4, 3.47e-4, -2.38e-5, 2.08e-3, 1.76e-3, 2.23e-4];
 const NOTHING: Six = [0.0; 6];
 
 /// What is emitted in a while [g].
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Emitted {
     /// Nitrogen oxides, as NO2.
     pub nox: f64,

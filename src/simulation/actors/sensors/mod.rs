@@ -46,7 +46,7 @@ pub(crate) const TRACKERS: u16 = 15;
 const OUTBOX_MAX: usize = 1 << 20;
 
 /// A device: its name, its counter and its place.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Device {
     /// Its name.
     pub id: DeviceId,
@@ -76,7 +76,7 @@ impl Device {
 }
 
 /// What devices told and nobody has taken yet.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default)]
 pub(crate) struct Outbox {
     /// In the order of the steps, and within a step of the actors.
     pub emissions: Vec<Emission>,
@@ -96,7 +96,7 @@ impl Outbox {
 }
 
 /// What all devices share: the clock, the sky, the place on earth, and the seed of their dice.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Watch {
     /// The instant that the step just made is labelled with.
     pub now: SimTime,
@@ -132,7 +132,7 @@ pub(crate) fn dice(seed: Seed, purpose: Purpose, actor: ActorId) -> Dice {
 }
 
 /// Which devices want to be woken, and who is awake in this step.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Alarm {
     /// Who wants to be woken when.
     pub timers: Timers,

@@ -12,7 +12,7 @@ use crate::simulation::traffic::facts::NONE;
 use crate::telemetry::field::Text;
 
 /// What devices know of a vehicle type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KindTraits {
     /// Name of its class.
     pub class: Text,
@@ -27,7 +27,7 @@ pub(crate) struct KindTraits {
 }
 
 /// Where a vehicle is on the road: lane and place in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Whereabouts {
     pub lane: u32,
     pub slot: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Whereabouts {
 }
 
 /// Where a vehicle parked at the end of its trip.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ParkedAt {
     pub lane: u32,
     pub pos: f64,
@@ -44,7 +44,7 @@ pub(crate) struct ParkedAt {
 }
 
 /// A vehicle that has just appeared on the road.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Appeared {
     pub vehicle: u32,
     pub kind: u32,
@@ -53,10 +53,11 @@ pub(crate) struct Appeared {
 }
 
 /// What there is to see.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Scene {
-    /// Vehicle types, by their number.
-    pub kinds: Vec<KindTraits>,
+    /// Vehicle types, by their number; shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub kinds: std::sync::Arc<Vec<KindTraits>>,
     /// By vehicle.
     whereabouts: Vec<Whereabouts>,
     /// Where each vehicle parked, once it has.
@@ -74,7 +75,7 @@ impl Scene {
     /// The scene before the first step.
     pub(crate) fn new(kinds: Vec<KindTraits>, vehicles: usize, edges: usize, measures_air: bool) -> Self {
         Self {
-            kinds,
+            kinds: std::sync::Arc::new(kinds),
             whereabouts: vec![Whereabouts { lane: NONE, slot: 0, seen: 0 }; vehicles],
             parked: vec![None; vehicles],
             appeared: Vec::new(),
@@ -82,6 +83,18 @@ impl Scene {
             measures_air,
             step: 0,
         }
+    }
+
+    /// Takes over what is known of vehicle types from a scene of the same city.
+    pub(crate) fn share(&mut self, like: &Self) {
+        self.kinds = std::sync::Arc::clone(&like.kinds);
+    }
+
+    /// Whether its columns are as long as those of a scene of the same city.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        self.whereabouts.len() == like.whereabouts.len()
+            && self.parked.len() == like.parked.len()
+            && self.emitted.len() == like.emitted.len()
     }
 
     /// Where a vehicle is; none while it is not on the road.

@@ -11,7 +11,7 @@ use crate::telemetry::field::{TEXT_MAX, Text};
 use crate::telemetry::reading::Signal;
 
 /// The junction a controller stands at.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Junction(pub Text);
 
 /// Controllers whose phase began in this step report.

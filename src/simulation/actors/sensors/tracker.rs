@@ -17,7 +17,7 @@ use crate::telemetry::reading::{Fix, Position};
 use crate::telemetry::{DeviceId, Emission, Fate, Fault};
 
 /// Which vehicles carry trackers, and how these work.
-#[derive(Resource, Debug)]
+#[derive(Resource, Debug, Clone)]
 pub(crate) struct Fleet {
     /// Share of vehicles that carry one, 0 to 1.
     pub share: f64,
@@ -28,11 +28,11 @@ pub(crate) struct Fleet {
     /// Share of messages that the radio damages.
     pub garbled: f64,
     /// Device and name of every vehicle, by row of the demand.
-    pub vehicles: Vec<(DeviceId, Text)>,
+    pub vehicles: std::sync::Arc<[(DeviceId, Text)]>,
 }
 
 /// A tracker in a vehicle.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Tracker {
     vehicle: u32,
     class: Text,

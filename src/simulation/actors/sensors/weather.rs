@@ -13,7 +13,7 @@ use crate::telemetry::Fate;
 use crate::telemetry::reading::Weather;
 
 /// A weather station; its own lasting errors, in deviations, of temperature, humidity, wind, direction and rain.
-#[derive(Component, Debug)]
+#[derive(Component, Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct WeatherStation(pub [f64; 5]);
 
 impl WeatherStation {

@@ -1,38 +1,125 @@
 //! Making room: what a driver who must change but cannot does to its own speed, and what it asks of whoever is in the way.
+//!
+//! The negotiation is Erdmann's (2014, "Lane-changing model in SUMO", section on cooperative behaviour): with the leader on the
+//! other lane it is settled first whether to overtake it or to fall behind; with the follower then whether to cut in before it
+//! or to be overtaken. Two drivers who want each other's lane leave room for one another before the lanes end. Speeds asked of
+//! a driver are advice: what would take more than comfortable braking is ignored, not obeyed a little.
 
 use crate::simulation::traffic::body::{Body, KindFacts};
+use crate::simulation::traffic::following::{brake_gap, stop_speed_max};
 use crate::simulation::traffic::road::Road;
 
-use super::gap::{Blocked, Other};
-use super::motive::View;
+use super::gap::{Blocked, Other, Place};
+use super::motive::{Driver, Mood, Wish};
+use super::{Side, WANTS_RIGHT, WANTS_URGENTLY};
 
 /// Least gap worth leaving [m].
 const POSITION_EPS: f64 = 0.1;
-/// How hard somebody brakes to help [m/s²].
-const HELP_DECEL: f64 = 1.0;
+/// How much faster than the other somebody drives who overtakes [m/s].
+pub(super) const HELP_OVERTAKE: f64 = 10.0 / 3.6;
 /// A driver who falls behind a leader does so by at least this [m/s²].
 const FALL_BEHIND_DECEL: f64 = 7.0 / 3.6;
+/// A leader is assumed to slow down by at least this [m/s²].
+const LEADER_DECEL: f64 = 1.0;
 /// Part of the time left in which a needed change should happen.
 const URGENCY: f64 = 2.0;
+/// Room left for drivers not seen yet when more than one lane is to be crossed to the right, and to the left [m].
+const UNSEEN: (f64, f64) = (20.0, 40.0);
+/// Kept before the room left for somebody [m].
+const ROOM_MARGIN: f64 = 1.0;
+/// Below this speed nobody is overtaken on the kerb side for a change [m/s].
+const FREE_FLOW: f64 = 60.0 / 3.6;
+/// On lanes longer than this a driver who cuts in on the left asks faster ones to slow down [m] ...
+const RAMP_LENGTH: f64 = 200.0;
+/// ... or if it is this fast itself [m/s].
+const CUT_IN_SPEED: f64 = 27.0;
 
-/// What somebody on the neighbouring lane is asked for.
+/// What somebody is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Favour {
-    pub lane: u32,
-    pub slot: usize,
-    /// Not to be faster than this next [m/s].
-    pub speed_max: f64,
+    pub place: Place,
+    pub id: u32,
+    /// Not to be faster than this next [m/s]; infinite for no such wish.
+    pub speed: f64,
+    /// Whether that holds however hard the braking.
+    pub binding: bool,
     /// Or to go out of the way: lane steps.
     pub away: i8,
+    /// To make haste.
+    pub haste: bool,
+}
+
+impl Favour {
+    fn of(other: &Other, speed: f64) -> Self {
+        Self { place: other.place, id: other.id, speed, binding: false, away: 0, haste: false }
+    }
+
+    /// Does what is asked, as far as the driver goes along with it.
+    pub(super) fn grant(&self, road: &Road, body: &mut Body) {
+        let speed = if self.binding { self.speed } else { advice(body, road.kind(body), self.speed, road.dt) };
+        body.lc_speed_max = body.lc_speed_max.min(speed);
+        if self.away != 0 && road.kind(body).lc_cooperative > 0.0 {
+            body.lc_asked = self.away;
+        }
+        if self.haste && body.lc_pace == 0 {
+            body.lc_pace = 1;
+        }
+    }
+}
+
+/// The favours one driver asks for in one step: of a leader and a follower on either side, and of who must leave room.
+pub(super) type Favours = [Option<Favour>; 6];
+
+fn ask(favours: &mut Favours, favour: Favour) {
+    if let Some(free) = favours.iter_mut().find(|f| f.is_none()) {
+        *free = Some(favour);
+    }
+}
+
+/// What a driver makes of an advised speed [m/s]: infinite if it ignores it.
+pub(super) fn advice(body: &Body, kind: &KindFacts, speed: f64, dt: f64) -> f64 {
+    let weight = kind.lc_cooperative.clamp(0.0, 1.0);
+    if weight <= 0.0 || speed < (body.speed - kind.decel * dt).max(0.0) {
+        return f64::INFINITY;
+    }
+    speed * weight + (1.0 - weight) * body.speed.max(speed)
+}
+
+/// The speed that is safe behind a leader of a speed and a deceleration [m/s]. For planning a change only the model's own bound
+/// counts, not the harder braking that a driver in distress would be capable of.
+pub(super) fn follow_speed(kind: &KindFacts, speed: f64, gap: f64, leader: (f64, f64), dt: f64) -> f64 {
+    kind.follow_speed_safe(gap, leader.0, leader.1, dt).min(kind.speed_next_max(speed, dt))
 }
 
 /// Somebody who needs a lane and cannot get onto it.
 #[derive(Debug, Clone, Copy)]
-struct Needy {
+pub(super) struct Needy {
+    id: u32,
     /// Where its back is [m].
     back: f64,
     speed: f64,
     decel: f64,
+    room: f64,
+    /// Which sides it wants to go to.
+    wants: u8,
+    /// How far its own lane can be used [m].
+    left: f64,
+    place: Place,
+}
+
+impl Needy {
+    pub(super) fn of(driver: &Driver<'_>, wish: &Wish, wants: u8) -> Self {
+        Self {
+            id: driver.body.id,
+            back: driver.body.pos - driver.kind.length,
+            speed: driver.body.speed,
+            decel: driver.kind.decel,
+            room: driver.kind.room(),
+            wants,
+            left: wish.left,
+            place: Place::Here { index: driver.index, slot: driver.slot },
+        }
+    }
 }
 
 /// Those who need one lane: the foremost and the hindmost so far, going from the front to the back of the edge.
@@ -44,82 +131,279 @@ pub(super) struct Stranded {
 
 impl Stranded {
     /// Notes that a driver needs this lane and is blocked.
-    pub(super) fn note(&mut self, body: &Body, kind: &KindFacts) {
-        let needy = Needy { back: body.pos - kind.length, speed: body.speed, decel: kind.decel };
+    pub(super) fn note(&mut self, needy: Needy) {
         self.foremost = self.foremost.or(Some(needy));
         self.hindmost = Some(needy);
     }
 }
 
 /// A driver who is slow anyway stays behind somebody who needs the lane, and so lets it in.
-pub(super) fn let_in(road: &Road, mood: &mut Body, stranded: &Stranded) {
-    let (kind, dt) = (road.kind(mood), road.dt);
-    if mood.speed >= kind.decel || kind.lc_cooperative <= 0.0 {
+pub(super) fn let_in(driver: &Driver<'_>, mood: &mut Mood) {
+    let (body, kind, dt) = (driver.body, driver.kind, driver.edge.road.dt);
+    let Stranded { foremost, hindmost } = driver.edge.desks[driver.index].stranded;
+    if foremost.is_none() || body.speed >= kind.decel {
         return;
     }
-    for needy in [stranded.hindmost, stranded.foremost].into_iter().flatten() {
-        let gap = needy.back - mood.pos - kind.gap_min - POSITION_EPS;
-        if gap > 0.0 {
-            let speed = kind.follow_speed(mood.speed, gap, needy.speed, needy.decel, dt);
-            mood.lc_speed_max = mood.lc_speed_max.min(speed);
+    for needy in [hindmost, foremost].into_iter().flatten() {
+        let gap = needy.back - body.pos - kind.gap_min;
+        if gap > POSITION_EPS {
+            let speed = follow_speed(kind, body.speed, gap - POSITION_EPS, (needy.speed, needy.decel), dt);
+            mood.bound = mood.bound.min(advice(body, kind, speed, dt));
         }
     }
 }
 
-/// Adapts the driver's own speed to fit behind the leader on the neighbouring lane.
-pub(super) fn adapt(view: &View<'_>, mood: &mut Body, blocked: Blocked) {
-    if blocked.by_lead
-        && let Some(lead) = view.gap.lead
-    {
-        fall_behind(view.road, mood, &lead, time_left(view, mood));
-    }
-}
-
-/// Time in which the change should happen [s].
-fn time_left(view: &View<'_>, mood: &Body) -> f64 {
-    (view.usable / mood.speed.max(0.1) / f64::from(view.offset.abs().max(1)) / URGENCY).max(view.road.dt)
-}
-
-fn fall_behind(road: &Road, mood: &mut Body, lead: &Other, time_left: f64) {
-    let (kind, dt) = (road.kind(mood), road.dt);
-    let faster = mood.speed - lead.speed;
-    let other = &road.kinds[lead.kind as usize];
-    if faster > 0.0 && faster * time_left > lead.gap + kind.length + other.length {
-        // Fast enough to pass it instead.
-        return;
-    }
-    let target = kind.follow_speed_safe(lead.gap, lead.speed, other.decel, dt);
-    let bound = if target < mood.speed {
-        let decel = ((mood.speed - target) / time_left).max(FALL_BEHIND_DECEL).min(kind.decel);
-        (mood.speed - decel * dt).max(0.0)
-    } else {
-        target
+/// The change is urgent, and blocked: adapts the driver's own speed and asks others for room.
+pub(super) fn negotiate(
+    driver: &Driver<'_>,
+    wish: &Wish,
+    follow: Option<&Other>,
+    blocked: Blocked,
+    mood: &mut Mood,
+    favours: &mut Favours,
+) {
+    let (body, kind, dt) = (driver.body, driver.kind, driver.edge.road.dt);
+    let reserved = leave_room(driver, wish, mood, favours);
+    let lanes = f64::from(wish.offset.abs().max(1));
+    let talk = Talk {
+        driver,
+        wish,
+        left: wish.left - reserved,
+        seconds: (wish.left / mood.look_ahead.max(0.001) / lanes / URGENCY).max(dt),
     };
-    mood.lc_speed_max = mood.lc_speed_max.min(bound);
+    let own = talk.with_leader(blocked, mood, favours);
+    if let Some(own) = own {
+        talk.with_follower(follow, blocked, own, mood, favours);
+    }
+    if reserved > 0.0 {
+        let room = wish.left - reserved - ROOM_MARGIN - kind.gap_min;
+        if room > 0.0 {
+            mood.bound = mood.bound.min(kind.stop_speed(body.speed, room, dt));
+        }
+    }
 }
 
-/// What the follower on the neighbouring lane can do, if it can help in time.
-pub(super) fn favour_of_follower(view: &View<'_>, body: &Body, blocked: Blocked) -> Option<Favour> {
-    let follow = view.gap.follow.filter(|_| blocked.by_follow)?;
-    let slot = follow.slot?;
-    let (road, own, dt) = (view.road, view.road.kind(body), view.road.dt);
-    let kind = &road.kinds[follow.kind as usize];
-    if kind.lc_cooperative <= 0.0 {
-        return None;
+/// Room to leave at the lane's end for those who want to come the other way [m]; where there is none for them, they are asked
+/// to leave it.
+fn leave_room(driver: &Driver<'_>, wish: &Wish, mood: &mut Mood, favours: &mut Favours) -> f64 {
+    let edge = driver.edge;
+    let mut reserved = 0.0;
+    if wish.towards_best && wish.offset.abs() > 1 {
+        reserved = if wish.side == Side::Right { UNSEEN.0 } else { UNSEEN.1 };
     }
-    let slowed = (follow.speed - HELP_DECEL * dt).max(0.0);
-    let slowed_1s = (follow.speed - HELP_DECEL).max(0.0);
-    let difference = body.speed - slowed_1s;
-    let gap = follow.gap + difference;
-    let needed = kind.secure_gap(slowed_1s, body.speed, own.decel, dt);
-    let speed_max = if gap > 0.0 && gap >= needed {
-        let safe = kind.follow_speed_safe(follow.gap + body.speed * dt, body.speed, own.decel, dt);
-        slowed.max(safe)
-    } else if difference > 0.0 && difference * time_left(view, body) > needed - gap {
-        slowed
-    } else {
-        return None;
-    };
-    let away = if view.side.step() > 0 { 1 } else { -1 };
-    Some(Favour { lane: view.to, slot, speed_max, away })
+    let lead = wish.lead.and_then(|lead| match lead.place {
+        Place::Here { index, slot } => {
+            let other = &edge.lanes[index][slot];
+            let row = edge.road.guides.row(other.itinerary, other.leg, index as u32);
+            let kind = edge.road.kind(other);
+            let left = if other.lc_wants & WANTS_URGENTLY == 0 { 0.0 } else { row.length - other.pos };
+            Some(Needy {
+                id: other.id,
+                back: other.pos - kind.length,
+                speed: other.speed,
+                decel: kind.decel,
+                room: kind.room(),
+                wants: other.lc_wants,
+                left,
+                place: lead.place,
+            })
+        }
+        _ => None,
+    });
+    let first = edge.desks[driver.index].stranded.foremost.filter(|f| lead.is_none_or(|l| l.id != f.id));
+    for needy in [lead, first].into_iter().flatten() {
+        if !save_for(driver, wish, &needy, &mut reserved, favours) {
+            mood.dont_brake = wish.continues;
+        }
+    }
+    reserved
+}
+
+/// Leaves room for one who comes the other way; false if neither can.
+fn save_for(driver: &Driver<'_>, wish: &Wish, needy: &Needy, reserved: &mut f64, favours: &mut Favours) -> bool {
+    let counter = if wish.side == Side::Right { super::WANTS_LEFT } else { WANTS_RIGHT };
+    if needy.wants & counter == 0 {
+        return true;
+    }
+    let (body, kind, dt) = (driver.body, driver.kind, driver.edge.road.dt);
+    if needy.room <= wish.left - brake_gap(body.speed, kind.decel, 0.0, dt) {
+        *reserved = reserved.max(needy.room);
+        return true;
+    }
+    // Too late for this driver: the other is to leave room, if it can.
+    let other_left = needy.left - brake_gap(needy.speed, needy.decel, dt, dt);
+    if other_left >= kind.room() || needy.left > wish.left {
+        let room = needy.left - kind.room() - ROOM_MARGIN - kind.gap_min;
+        if room > 0.0 {
+            let speed = kind.stop_speed(needy.speed, room, dt);
+            let place = needy.place;
+            ask(favours, Favour { place, id: needy.id, speed, binding: true, away: 0, haste: false });
+        }
+        return true;
+    }
+    if !wish.continues {
+        *reserved = reserved.max(needy.room);
+    }
+    false
+}
+
+/// How far somebody gets who overtakes another and leaves it a safe gap [m].
+fn overtake_distance(road: &Road, follower: (&KindFacts, f64), leader: (&KindFacts, f64), gap: f64) -> f64 {
+    let secure = leader.0.secure_gap(leader.1, follower.1, follower.0.decel, road.dt);
+    (gap + leader.0.room() + follower.0.length + secure).max(0.0)
+}
+
+/// A driver who needs a lane and those beside it.
+struct Talk<'a> {
+    driver: &'a Driver<'a>,
+    wish: &'a Wish,
+    /// Way left on this lane, without the room left for others [m].
+    left: f64,
+    /// Time in which the change should happen [s].
+    seconds: f64,
+}
+
+impl Talk<'_> {
+    fn advise(&self, mood: &mut Mood, speed: f64) {
+        let driver = self.driver;
+        mood.bound = mood.bound.min(advice(driver.body, driver.kind, speed, driver.edge.road.dt));
+    }
+
+    /// Falls behind the leader or overtakes it. Hands out the speed it plans with; none where it overtakes.
+    fn with_leader(&self, blocked: Blocked, mood: &mut Mood, favours: &mut Favours) -> Option<f64> {
+        let (body, kind, road) = (self.driver.body, self.driver.kind, self.driver.edge.road);
+        let dt = road.dt;
+        let stop = stop_speed_max(self.left, kind.decel, dt, dt);
+        let planned = body.speed.min(stop).min(mood.bound);
+        let Some(lead) = self.wish.lead else { return Some(planned) };
+        let other = &road.kinds[lead.kind as usize];
+        let next_speed = lead.speed - dt * LEADER_DECEL.max(-lead.accel);
+        let next_gap = lead.gap + dt * (next_speed - planned);
+        let slowest = (body.speed - kind.decel * dt).max(0.0);
+        let target = slowest.max(follow_speed(kind, body.speed, next_gap, (next_speed.max(0.0), other.decel), dt));
+        if !blocked.by_lead {
+            // Stay far enough behind it while the follower is dealt with.
+            self.advise(mood, target);
+            return Some(planned.min(target));
+        }
+        let way = overtake_distance(road, (kind, body.speed), (other, lead.speed), lead.gap);
+        let faster = planned - lead.speed;
+        let cannot = faster <= 0.0
+            || way / faster > self.seconds
+            || (self.wish.side == Side::Left && body.speed >= FREE_FLOW)
+            || self.left - brake_gap(body.speed, kind.decel, kind.tau, dt) < way;
+        if !cannot || lead.standing {
+            ask(favours, Favour { haste: true, ..Favour::of(&lead, lead.speed) });
+            return None;
+        }
+        ask(favours, Favour { haste: true, ..Favour::of(&lead, f64::INFINITY) });
+        if target < body.speed {
+            let decel = ((body.speed - target) / self.seconds).max(FALL_BEHIND_DECEL).min(kind.decel);
+            let next = planned.min((body.speed - decel * dt).max(0.0));
+            self.advise(mood, next);
+            return Some(next);
+        }
+        self.advise(mood, target);
+        Some(planned)
+    }
+
+    /// Cuts in before the follower, with or without its help, or lets it pass.
+    fn with_follower(
+        &self,
+        follow: Option<&Other>,
+        blocked: Blocked,
+        own: f64,
+        mood: &mut Mood,
+        favours: &mut Favours,
+    ) {
+        let (body, kind, road) = (self.driver.body, self.driver.kind, self.driver.edge.road);
+        let Some(follow) = follow else { return };
+        let (other, dt) = (&road.kinds[follow.kind as usize], road.dt);
+        let safe = |least: f64| {
+            let at = |gap: f64| least.max(follow_speed(other, follow.speed, gap, (own, kind.decel), dt));
+            // Twice, since the way it drives itself takes from the gap.
+            at(follow.gap + dt * (own - at(follow.gap + dt * own)))
+        };
+        if !blocked.by_follow {
+            if blocked.by_lead {
+                // Not in the way yet; it should stay so.
+                ask(favours, Favour::of(follow, safe(0.0)));
+            }
+            return;
+        }
+        let away = if self.wish.side == Side::Left { 1 } else { -1 };
+        let help = |speed: f64| Favour { away, ..Favour::of(follow, speed) };
+        if own - follow.speed >= HELP_OVERTAKE {
+            let needed = other.secure_gap(follow.speed, own, kind.decel, dt);
+            if (needed - follow.gap) / self.seconds < own - follow.speed {
+                // Fast enough without help, if the other does not race.
+                return ask(favours, help(own - HELP_OVERTAKE));
+            }
+        }
+        let slowed = (follow.speed - other.decel * dt).max(0.0);
+        let slowed_1s = (follow.speed - other.decel).max(0.0);
+        let difference = own - slowed_1s;
+        let gap = follow.gap + difference;
+        let needed = other.secure_gap(slowed_1s, own, kind.decel, dt);
+        if gap > 0.0 && gap >= needed {
+            return ask(favours, help(safe(slowed)));
+        }
+        if difference > 0.0 && difference * self.seconds > needed - gap + POSITION_EPS {
+            return ask(favours, help(slowed));
+        }
+        if self.wish.side == Side::Right && follow.speed >= FREE_FLOW {
+            // It may not overtake on the kerb side anyway.
+            return ask(favours, help(slowed.max(HELP_OVERTAKE)));
+        }
+        let mut passing = follow.speed.max(body.speed + HELP_OVERTAKE);
+        let slows_down = self.wish.side == Side::Right
+            || own > CUT_IN_SPEED
+            || road.facts.lane(self.driver.edge.first).length > RAMP_LENGTH;
+        if follow.speed > body.speed && slows_down {
+            // Those behind it will then be slow enough to help.
+            passing = slowed.max(body.speed + HELP_OVERTAKE);
+            if (follow.speed - body.speed) / other.decel < self.seconds {
+                return ask(favours, help(passing));
+            }
+        }
+        ask(favours, help(passing));
+        let way = overtake_distance(road, (other, passing), (kind, own), follow.gap);
+        self.advise(mood, (passing - way / self.seconds).max((body.speed - kind.decel * dt).max(0.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wish of somebody else's is no reason to brake hard; one that takes comfortable braking is granted.
+    #[test]
+    fn only_comfortable_advice_is_followed() {
+        let kind = KindFacts { lc_cooperative: 1.0, ..KindFacts::block(5.0) };
+        let mut body = Body::new(0, 0, 0, 1.0);
+        body.speed = 10.0;
+        assert!((advice(&body, &kind, 6.0, 1.0) - 6.0).abs() < 1e-12, "4 m/s² is comfortable");
+        assert!(advice(&body, &kind, 5.0, 1.0).is_infinite(), "5 m/s² is not");
+        let stubborn = KindFacts { lc_cooperative: 0.0, ..kind };
+        assert!(advice(&body, &stubborn, 9.0, 1.0).is_infinite(), "this driver helps nobody");
+    }
+
+    /// The foremost of those who need a lane stays known while those behind it come to need it too.
+    #[test]
+    fn the_foremost_in_need_is_remembered() {
+        let needy = Needy {
+            id: 1,
+            back: 50.0,
+            speed: 0.0,
+            decel: 4.5,
+            room: 7.5,
+            wants: WANTS_RIGHT,
+            left: 20.0,
+            place: Place::Elsewhere,
+        };
+        let mut stranded = Stranded::default();
+        stranded.note(needy);
+        stranded.note(Needy { id: 2, ..needy });
+        assert_eq!((stranded.foremost.map(|n| n.id), stranded.hindmost.map(|n| n.id)), (Some(1), Some(2)));
+    }
 }

@@ -3,18 +3,30 @@
 //! The hierarchy of motives is Erdmann's (2014, "Lane-changing model in SUMO", LC2013): a strategic change keeps the route
 //! possible; a cooperative one clears the way for somebody who needs this lane; a tactical one gains speed; and the duty to keep
 //! to the kerb side returns. Vehicles of an edge decide one after the other from the front, each on what those ahead of it
-//! have just done, so that no two can take the same gap.
+//! have just done, so that no two can take the same gap. Other edges are seen as they were when the phase began: the edges do
+//! not depend on each other's decisions, and what is asked of drivers elsewhere is passed on when all have decided.
 
 mod cooperate;
 mod gap;
 mod motive;
+mod ring;
+mod surroundings;
 
 use super::body::{Body, Halt};
 use super::facts::NONE;
 use super::road::Road;
 
-use cooperate::Stranded;
-pub(crate) use motive::Jams;
+use cooperate::{Favour, Favours, Needy, Stranded};
+use gap::{Blocked, Other, Place};
+use motive::{Driver, Mood, Wish};
+use surroundings::Surroundings;
+
+/// Bit of [`Body::lc_wants`]: wanted to go right and could not.
+const WANTS_RIGHT: u8 = 1;
+/// Bit of [`Body::lc_wants`]: wanted to go left and could not.
+const WANTS_LEFT: u8 = 2;
+/// Bit of [`Body::lc_wants`]: had to.
+const WANTS_URGENTLY: u8 = 4;
 
 /// Towards the kerb or away from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +43,13 @@ impl Side {
             Self::Left => 1,
         }
     }
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::Right => WANTS_RIGHT,
+            Self::Left => WANTS_LEFT,
+        }
+    }
 }
 
 /// Why a driver wants another lane.
@@ -39,131 +58,318 @@ enum Motive {
     /// It does not.
     None,
     /// It must not: the route would be lost.
-    Forbidden,
+    Stay,
     /// The route needs it; soon.
     Urgent,
     /// The route needs it eventually and it costs nothing.
     Early,
-    /// Somebody needs this place.
+    /// Somebody behind the gap needs this place.
+    Help,
+    /// A roundabout is used better that way.
     Cooperative,
+    /// Somebody with siren needs the lane.
+    LeaveLane,
     /// It is faster there.
     SpeedGain,
     /// The kerb side is free.
     KeepRight,
 }
 
+/// What the phase keeps from step to step so as not to allocate: what is seen of other edges, and the desks.
+#[derive(Debug, Default)]
+pub(crate) struct Jams {
+    around: Surroundings,
+    works: Vec<Work>,
+}
+
 /// Lets everybody on roads with several lanes decide, edge by edge; tells whether anybody changed.
 pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) -> bool {
-    jams.measure(road);
-    let mut k = 0;
-    let mut changed = false;
-    while k < road.active.len() {
-        let edge = road.facts.lane(road.active[k]).edge;
-        let (first, lanes) = road.facts.edges[edge as usize];
-        while k < road.active.len() && road.active[k] < first + lanes {
-            k += 1;
+    let Jams { around, works } = jams;
+    around.look(road);
+    let edges = take_edges(road, works);
+    let works = &mut works[..edges];
+    {
+        let road: &Road = road;
+        for work in works.iter_mut() {
+            work.run(road, around);
         }
-        if lanes > 1 && !road.facts.lane(first).internal {
-            changed |= change_on_edge(road, jams, first, lanes);
+    }
+    let mut changed = false;
+    for work in works.iter_mut() {
+        changed |= work.changed;
+        put_back(road, work);
+    }
+    for favour in works.iter().flat_map(|work| &work.elsewhere) {
+        if let Place::Upstream(lane) = favour.place {
+            let found = road.lanes[lane as usize].iter().rposition(|b| b.id == favour.id);
+            if let Some(slot) = found {
+                let mut bodies = std::mem::take(&mut road.lanes[lane as usize]);
+                favour.grant(road, &mut bodies[slot]);
+                road.lanes[lane as usize] = bodies;
+            }
         }
     }
     changed
 }
 
-fn change_on_edge(road: &mut Road, jams: &Jams, first: u32, lanes: u32) -> bool {
-    let mut changed = false;
-    let mut stranded = vec![Stranded::default(); lanes as usize];
-    // Next to decide on each lane: one past its slot, from the front.
-    let mut next: Vec<usize> = (first..first + lanes).map(|l| road.lanes[l as usize].len()).collect();
-    loop {
+/// Takes the bodies of every road with several lanes out to be worked on; hands out how many roads.
+fn take_edges(road: &mut Road, works: &mut Vec<Work>) -> usize {
+    let (mut k, mut taken) = (0, 0);
+    while k < road.active.len() {
+        let lane = road.facts.lane(road.active[k]);
+        let (first, lanes) = road.facts.edges[lane.edge as usize];
+        let internal = lane.internal;
+        while k < road.active.len() && road.active[k] < first + lanes {
+            k += 1;
+        }
+        if lanes < 2 || internal {
+            continue;
+        }
+        if works.len() == taken {
+            works.push(Work::default());
+        }
+        let work = &mut works[taken];
+        work.first = first;
+        work.changed = false;
+        work.elsewhere.clear();
+        work.lanes.clear();
+        work.lanes.extend((first..first + lanes).map(|l| std::mem::take(&mut road.lanes[l as usize])));
+        taken += 1;
+    }
+    taken
+}
+
+fn put_back(road: &mut Road, work: &mut Work) {
+    for (lane, mut bodies) in (work.first..).zip(work.lanes.drain(..)) {
+        let last = if work.changed { bodies.pop() } else { None };
+        road.lanes[lane as usize] = bodies;
+        if let Some(last) = last {
+            // By the front door, so that the lane is known to have vehicles.
+            road.insert(lane, last);
+        }
+    }
+}
+
+/// The turn-taking on one lane of an edge.
+#[derive(Debug, Clone, Copy, Default)]
+struct Desk {
+    /// One past the slot of the next to decide; those from here on have decided, and are ahead of whoever is at its turn.
+    next: usize,
+    /// Room that those who have decided take up [m].
+    ahead: f64,
+    /// Those who need this lane and are blocked.
+    stranded: Stranded,
+}
+
+/// One edge being worked on.
+#[derive(Debug, Default)]
+struct Work {
+    /// Its first lane.
+    first: u32,
+    lanes: Vec<Vec<Body>>,
+    desks: Vec<Desk>,
+    /// What is asked of drivers on other edges.
+    elsewhere: Vec<Favour>,
+    changed: bool,
+}
+
+/// An edge as the driver at its turn sees it.
+struct Edge<'a> {
+    road: &'a Road,
+    around: &'a Surroundings,
+    first: u32,
+    lanes: &'a [Vec<Body>],
+    desks: &'a [Desk],
+}
+
+impl Edge<'_> {
+    /// Who is ahead of the driver at its turn on another lane of the edge or beyond its end.
+    fn lead(&self, body: &Body, index: usize) -> Option<Other> {
+        self.lead_from(body, index, self.desks[index].next)
+    }
+
+    /// The body at a slot, or who is beyond the lane's end.
+    fn lead_from(&self, body: &Body, index: usize, slot: usize) -> Option<Other> {
+        match self.lanes[index].get(slot) {
+            Some(b) => {
+                let gap = b.pos - self.road.kind(b).length - body.pos - self.road.kind(body).gap_min;
+                Some(Other::body(b, Place::Here { index, slot }, gap))
+            }
+            None => self.around.lead_beyond(self.road, body, self.first + index as u32),
+        }
+    }
+
+    /// Who is behind the driver at its turn on a lane of the edge or before its start.
+    fn follow(&self, body: &Body, index: usize) -> Option<Other> {
+        let back = body.pos - self.road.kind(body).length;
+        match self.desks[index].next.checked_sub(1) {
+            Some(slot) => {
+                let b = &self.lanes[index][slot];
+                let gap = back - b.pos - self.road.kind(b).gap_min;
+                Some(Other::body(b, Place::Here { index, slot }, gap))
+            }
+            None => self.around.follow_upstream(self.road, self.first + index as u32, back),
+        }
+    }
+
+    /// The lane on one side, if a driver may go there.
+    fn neighbour(&self, driver: &Driver<'_>, side: Side) -> Option<usize> {
+        let facts = self.road.facts.lane(self.first + driver.index as u32);
+        let (to, may_leave) = match side {
+            Side::Right => (facts.right, facts.change_right),
+            Side::Left => (facts.left, facts.change_left),
+        };
+        let class = driver.kind.class;
+        let open = to != NONE && may_leave.contains(class) && self.road.facts.lane(to).allowed.contains(class);
+        open.then(|| (to - self.first) as usize)
+    }
+}
+
+/// What a driver has come to.
+struct Decision {
+    change: Option<usize>,
+    mood: Mood,
+    favours: Favours,
+    stranded: [Option<(usize, Needy)>; 2],
+}
+
+impl Work {
+    /// Lets everybody on the edge decide.
+    fn run(&mut self, road: &Road, around: &Surroundings) {
+        self.desks.clear();
+        self.desks.extend(self.lanes.iter().map(|bodies| Desk { next: bodies.len(), ..Desk::default() }));
+        while let Some(index) = self.foremost() {
+            self.desks[index].next -= 1;
+            self.turn(road, around, index);
+        }
+    }
+
+    /// The lane with the foremost driver who has not decided.
+    fn foremost(&self) -> Option<usize> {
         let mut front: Option<(usize, f64)> = None;
-        for (i, &n) in next.iter().enumerate() {
-            if n > 0 {
-                let pos = road.lanes[first as usize + i][n - 1].pos;
+        for (index, desk) in self.desks.iter().enumerate() {
+            if let Some(slot) = desk.next.checked_sub(1) {
+                let pos = self.lanes[index][slot].pos;
                 if front.is_none_or(|(_, p)| pos > p) {
-                    front = Some((i, pos));
+                    front = Some((index, pos));
                 }
             }
         }
-        let Some((index, _)) = front else { return changed };
-        next[index] -= 1;
-        let lane = first + index as u32;
-        changed |= decide(road, jams, lane, next[index], &mut stranded, first);
+        front.map(|(index, _)| index)
     }
-}
 
-/// Lets one driver decide, and carries the change out; tells whether it changed.
-fn decide(road: &mut Road, jams: &Jams, lane: u32, slot: usize, stranded: &mut [Stranded], first: u32) -> bool {
-    let body = &mut road.lanes[lane as usize][slot];
-    // A bound lasts one step; whoever still needs help asks again.
-    let asked = std::mem::take(&mut body.lc_asked);
-    if body.is_standing() {
-        return false;
-    }
-    let mut mood = body.clone();
-    cooperate::let_in(road, &mut mood, &stranded[(lane - first) as usize]);
-    let mut target = None;
-    let mut favour = None;
-    let mut jam_here = None;
-    for side in [Side::Right, Side::Left] {
-        let Some(neighbour) = neighbour(road, &mood, lane, side) else {
-            continue;
+    /// One driver decides, and the change is carried out.
+    fn turn(&mut self, road: &Road, around: &Surroundings, index: usize) {
+        let slot = self.desks[index].next;
+        let body = &mut self.lanes[index][slot];
+        let room = road.kind(body).room();
+        // What was asked holds for one step; whoever still needs help asks again.
+        let asked = std::mem::take(&mut body.lc_asked);
+        body.lc_wants = 0;
+        if body.is_standing() {
+            self.desks[index].ahead += room;
+            return;
+        }
+        let edge = Edge { road, around, first: self.first, lanes: &self.lanes, desks: &self.desks };
+        let Some(decision) = decide(&edge, index, slot, asked) else {
+            self.desks[index].ahead += room;
+            return;
         };
-        let jam = *jam_here.get_or_insert_with(|| jams.along(road, &mood, lane));
-        let view = motive::View::new(road, jams, jam, &mood, lane, slot, neighbour, side);
-        let motive = view.motive(&mut mood, asked);
-        if matches!(motive, Motive::None | Motive::Forbidden) {
+        for (to, needy) in decision.stranded.into_iter().flatten() {
+            self.desks[to].stranded.note(needy);
+        }
+        for favour in decision.favours.into_iter().flatten() {
+            match favour.place {
+                Place::Here { index, slot } => favour.grant(road, &mut self.lanes[index][slot]),
+                Place::Upstream(_) => self.elsewhere.push(favour),
+                Place::Elsewhere => {}
+            }
+        }
+        if let Some(to) = decision.change {
+            self.desks[to].ahead += room;
+            self.carry_out(road, index, slot, to);
+            return;
+        }
+        self.desks[index].ahead += room;
+        let body = &mut self.lanes[index][slot];
+        let mood = decision.mood;
+        body.speed_gain = mood.speed_gain;
+        body.keep_right = mood.keep_right;
+        body.look_ahead_speed = mood.look_ahead;
+        body.lc_speed_max = if mood.dont_brake { f64::INFINITY } else { mood.bound };
+        body.lc_wants = mood.wants;
+        body.lc_pace = mood.pace;
+    }
+
+    fn carry_out(&mut self, road: &Road, from: usize, slot: usize, to: usize) {
+        let mut body = self.lanes[from].remove(slot);
+        body.pos = body.pos.min(road.facts.lane(self.first + to as u32).length);
+        body.speed_gain = 0.0;
+        body.keep_right = 0.0;
+        body.look_ahead_speed = 0.0;
+        body.lc_pace = 0;
+        if body.pos >= road.kind(&body).length {
+            body.trail_len = 0;
+        }
+        let bodies = &mut self.lanes[to];
+        let at = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
+        bodies.insert(at, body);
+        self.changed = true;
+    }
+}
+
+/// Lets one driver think about both sides; none if there is no other lane for it.
+fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decision> {
+    let body = &edge.lanes[index][slot];
+    let kind = edge.road.kind(body);
+    let mut driver = Driver { edge, body, kind, index, slot, leader: None, stop: None };
+    let sides =
+        [(Side::Right, edge.neighbour(&driver, Side::Right)), (Side::Left, edge.neighbour(&driver, Side::Left))];
+    if sides.iter().all(|(_, to)| to.is_none()) {
+        return None;
+    }
+    driver.leader = edge.lead_from(body, index, slot + 1);
+    driver.stop = stop_on_leg(edge.road, body);
+    let mut decision = Decision { change: None, mood: Mood::of(body), favours: [None; 6], stranded: [None; 2] };
+    cooperate::let_in(&driver, &mut decision.mood);
+    let mut urgent_right = false;
+    for (place, (side, to)) in sides.into_iter().enumerate() {
+        let Some(to) = to else { continue };
+        let wish = driver.wish(to, side, &mut decision.mood, asked);
+        if matches!(wish.motive, Motive::None | Motive::Stay) {
             continue;
         }
-        let blocked = view.gap.blocked(road, &mood, motive);
+        let follow = edge.follow(body, to);
+        let follow = follow.filter(|f| wish.lead.is_none_or(|l| l.id != f.id));
+        let blocked = Blocked::between(edge.road, body, wish.lead.as_ref(), follow.as_ref());
         if blocked.is_free() {
-            target = Some(neighbour);
-            break;
+            decision.change = Some(to);
+            return Some(decision);
         }
-        if motive == Motive::Urgent {
-            stranded[(neighbour - first) as usize].note(&mood, road.kind(&mood));
-            cooperate::adapt(&view, &mut mood, blocked);
-            favour = cooperate::favour_of_follower(&view, &mood, blocked).or(favour);
+        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision);
+        let urgent = matches!(wish.motive, Motive::Urgent | Motive::Help);
+        if urgent && !(side == Side::Left && urgent_right) {
+            decision.stranded[place] = Some((to, Needy::of(&driver, &wish, decision.mood.wants)));
         }
+        urgent_right |= urgent && side == Side::Right;
     }
-    if let Some(favour) = favour {
-        let other = &mut road.lanes[favour.lane as usize][favour.slot];
-        other.lc_speed_max = other.lc_speed_max.min(favour.speed_max);
-        other.lc_asked = favour.away;
-    }
-    if let Some(to) = target {
-        carry_out(road, lane, slot, to, mood);
-        return true;
-    }
-    let body = &mut road.lanes[lane as usize][slot];
-    body.speed_gain = mood.speed_gain;
-    body.keep_right = mood.keep_right;
-    body.look_ahead_speed = mood.look_ahead_speed;
-    body.lc_speed_max = body.lc_speed_max.min(mood.lc_speed_max);
-    false
+    Some(decision)
 }
 
-/// The lane on one side, if the driver may go there from here.
-fn neighbour(road: &Road, body: &Body, lane: u32, side: Side) -> Option<u32> {
-    let facts = road.facts.lane(lane);
-    let class = road.kind(body).class;
-    let (to, may_leave) = match side {
-        Side::Right => (facts.right, facts.change_right),
-        Side::Left => (facts.left, facts.change_left),
-    };
-    (to != NONE && may_leave.contains(class) && road.facts.lane(to).allowed.contains(class)).then_some(to)
-}
-
-fn carry_out(road: &mut Road, from: u32, slot: usize, to: u32, mut body: Body) {
-    road.lanes[from as usize].remove(slot);
-    body.pos = body.pos.min(road.facts.lane(to).length);
-    body.speed_gain = 0.0;
-    body.keep_right = 0.0;
-    body.look_ahead_speed = 0.0;
-    if body.pos >= road.kind(&body).length {
-        body.trail_len = 0;
+/// What a driver does who wants to change and cannot.
+fn hold_out(driver: &Driver<'_>, wish: &Wish, follow: Option<&Other>, blocked: Blocked, decision: &mut Decision) {
+    let mood = &mut decision.mood;
+    mood.wants |= wish.side.bit();
+    match wish.motive {
+        Motive::Urgent => {
+            mood.wants |= WANTS_URGENTLY;
+            cooperate::negotiate(driver, wish, follow, blocked, mood, &mut decision.favours);
+            mood.pace = 1;
+        }
+        Motive::Early => mood.pace = 1,
+        Motive::Help | Motive::Cooperative | Motive::LeaveLane => mood.pace = if blocked.by_lead { -1 } else { 1 },
+        _ => {}
     }
-    road.insert(to, body);
 }
 
 /// Whether the next planned stop is on this leg, and how far along it: changes must not carry a bus past it.

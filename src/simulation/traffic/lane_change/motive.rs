@@ -1,14 +1,16 @@
 //! Why a driver would change to one side: the route, others, speed, or the duty to keep to the kerb side.
+//!
+//! Weighed in the order of what it costs to find out: the route first, which keeps most drivers where they are without a look at
+//! the neighbouring lane.
 
-use crate::simulation::traffic::body::Body;
-use crate::simulation::traffic::facts::NONE;
-use crate::simulation::traffic::following::{EPS, brake_gap, stop_speed_max};
+use crate::simulation::traffic::body::{Body, KindFacts};
+use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, stop_speed_max};
 use crate::simulation::traffic::guide::GuideRow;
-use crate::simulation::traffic::road::Road;
 use crate::simulation::traffic::siren::LEAVE_LANE;
 
-use super::gap::{Gap, Other, lead_beyond};
-use super::{Motive, Side, stop_on_leg};
+use super::cooperate::{self, HELP_OVERTAKE};
+use super::gap::Other;
+use super::{Edge, Motive, Side, ring};
 
 /// How many seconds ahead a driver plans changes for the route [s].
 const LOOK_FORWARD: f64 = 10.0;
@@ -18,10 +20,6 @@ const LOOK_FORWARD_LEFT: f64 = 20.0;
 const STANDING_SEEN: f64 = 100.0;
 /// A lane that leads elsewhere within this distance is a turn lane, not one to overtake on [m].
 const TURN_LANE: f64 = 200.0;
-/// How many roads ahead a driver considers at least ...
-const LOOK_ROADS: usize = 4;
-/// ... and how far [m]; SUMO's horizon for comparing lanes.
-const LOOK_DISTANCE: f64 = 3000.0;
 /// How slowly the planning speed follows the driven one (0 at once, 1 never).
 const LOOK_AHEAD_MEMORY: f64 = 0.9;
 /// Relative gains are not counted against speeds below this [m/s].
@@ -36,286 +34,391 @@ const GAIN_REMAIN: f64 = 20.0;
 const KEEP_RIGHT_TIME: f64 = 5.0;
 /// How much slower the kerb side may be to still count as alike [m/s].
 const KEEP_RIGHT_SLACK: f64 = 5.0 / 3.6;
+/// From this speed on nobody overtakes on the kerb side [m/s].
+const FREE_FLOW: f64 = 60.0 / 3.6;
+/// On a road faster than this nobody leaves a lane that goes on for one that ends [m/s].
+const MOTORWAY: f64 = 80.0 / 3.6;
+/// How far ahead a driver foresees that it would overtake on the kerb side [s].
+const OVERTAKE_SEEN: f64 = 8.0;
+/// What a driver remembers of its moods.
+const MOOD_GRAIN: f64 = 1e-5;
 
-/// Room that vehicles take up on each lane [m].
-#[derive(Debug, Default)]
-pub(crate) struct Jams {
-    by_lane: Vec<f64>,
-    filled: Vec<u32>,
+/// What changes in a driver while it thinks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mood {
+    pub speed_gain: f64,
+    pub keep_right: f64,
+    /// The speed its look-ahead is made for [m/s].
+    pub look_ahead: f64,
+    /// Upper bound of its next speed [m/s].
+    pub bound: f64,
+    /// Which sides it wants to go to, see [`super::WANTS_RIGHT`].
+    pub wants: u8,
+    /// Whether it makes haste (1) or holds back a little (-1) for a change.
+    pub pace: i8,
+    /// Whether speeds asked of it in this step are void: it cannot leave room and has another way on.
+    pub dont_brake: bool,
 }
 
-impl Jams {
-    pub(super) fn measure(&mut self, road: &Road) {
-        self.by_lane.resize(road.lanes.len(), 0.0);
-        for lane in self.filled.drain(..) {
-            self.by_lane[lane as usize] = 0.0;
+impl Mood {
+    pub(super) fn of(body: &Body) -> Self {
+        let grain = |x: f64| if x == 0.0 { x } else { (x / MOOD_GRAIN).ceil() * MOOD_GRAIN };
+        Self {
+            speed_gain: grain(body.speed_gain),
+            keep_right: grain(body.keep_right),
+            look_ahead: body.look_ahead_speed,
+            bound: body.lc_speed_max,
+            wants: 0,
+            pace: body.lc_pace,
+            dont_brake: false,
         }
-        for &lane in &road.active {
-            self.by_lane[lane as usize] = road.lanes[lane as usize].iter().map(|b| road.kind(b).room()).sum();
-            self.filled.push(lane);
-        }
-    }
-
-    /// Room taken up along the way that a lane leads, as far as drivers look [m].
-    pub(super) fn along(&self, road: &Road, body: &Body, lane: u32) -> f64 {
-        let mut total = self.by_lane[lane as usize];
-        let (mut lane, mut leg) = (lane, body.leg);
-        let (mut roads, mut seen) = (1, road.facts.lane(lane).length);
-        while roads <= LOOK_ROADS || seen <= LOOK_DISTANCE {
-            let row = road.guides.row(body.itinerary, leg, road.facts.lane(lane).index);
-            if row.link == NONE {
-                break;
-            }
-            lane = road.facts.link(row.link).to;
-            leg += 1;
-            roads += 1;
-            seen += road.facts.lane(lane).length;
-            total += self.by_lane[lane as usize];
-        }
-        total
     }
 }
 
-/// What a driver sees when thinking about one side.
-pub(super) struct View<'a> {
-    pub road: &'a Road,
-    jams: &'a Jams,
-    /// Room taken up along the present lane's way [m].
-    jam_here: f64,
-    pub lane: u32,
-    slot: usize,
-    pub to: u32,
+/// A driver at its turn.
+pub(super) struct Driver<'a> {
+    pub edge: &'a Edge<'a>,
+    pub body: &'a Body,
+    pub kind: &'a KindFacts,
+    /// Its lane on the edge.
+    pub index: usize,
+    pub slot: usize,
+    pub leader: Option<Other>,
+    /// Its next stop on this leg: lane and place [m].
+    pub stop: Option<(u32, f64)>,
+}
+
+/// What a driver wants of one side, and what there is to know about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    pub motive: Motive,
+    /// The lane there.
+    pub to: usize,
     pub side: Side,
-    pub gap: Gap,
-    /// Lanes to the best one: positive to the left.
+    pub lead: Option<Other>,
+    /// Lanes to the best one.
     pub offset: i32,
+    /// Whether the change leads towards a better lane for the route.
+    pub towards_best: bool,
     /// How far the present lane can be used, from the front [m].
-    pub usable: f64,
-    /// How far the route runs along the next roundabout [m]; lanes count as longer by it.
-    ring: f64,
-    /// Distance to a planned stop on this leg; minus infinity without one [m].
-    to_stop: f64,
+    pub left: f64,
+    /// Whether the present lane leads on at all.
+    pub continues: bool,
+}
+
+/// Lanes and distances as one side is judged by.
+struct Scale {
     here: GuideRow,
     there: GuideRow,
+    both_best: bool,
+    towards_best: bool,
+    /// What a roundabout adds to both lengths [m].
+    ring: f64,
+    look_ahead: f64,
 }
 
-impl<'a> View<'a> {
-    #[expect(clippy::too_many_arguments, reason = "everything a driver sees from one seat")]
-    pub(super) fn new(
-        road: &'a Road,
-        jams: &'a Jams,
-        jam_here: f64,
-        body: &Body,
-        lane: u32,
-        slot: usize,
-        to: u32,
-        side: Side,
-    ) -> Self {
-        let index = |l: u32| road.facts.lane(l).index;
-        let mut here = *road.guides.row(body.itinerary, body.leg, index(lane));
-        let mut there = *road.guides.row(body.itinerary, body.leg, index(to));
-        if let Some((stop_lane, position)) = stop_on_leg(road, body) {
+impl Driver<'_> {
+    /// What the guide says about a lane of the edge, given the stop on it.
+    fn row(&self, index: usize) -> GuideRow {
+        let road = self.edge.road;
+        let mut row = *road.guides.row(self.body.itinerary, self.body.leg, index as u32);
+        if let Some((lane, position)) = self.stop {
             // Until the stop is served, its lane is the only good one.
-            for (row, l) in [(&mut here, lane), (&mut there, to)] {
-                row.offset = index(stop_lane) as i32 - index(l) as i32;
-                if row.offset != 0 {
-                    row.length = position;
-                }
-            }
+            row.offset = road.facts.lane(lane).index as i32 - index as i32;
+            row.length = if row.offset == 0 { road.facts.lane(lane).length } else { position };
         }
-        let to_stop = stop_on_leg(road, body).map_or(f64::NEG_INFINITY, |(_, position)| position - body.pos);
-        let gap = Gap::beside(road, body, to);
-        let ring = road.guides.ring_ahead(body.itinerary, body.leg);
-        here.length += ring;
-        there.length += ring;
-        let usable = here.length - body.pos;
-        Self {
-            road,
-            jams,
-            jam_here,
-            lane,
-            slot,
-            to,
-            side,
-            gap,
-            offset: here.offset,
-            usable,
-            ring,
-            to_stop,
-            here,
-            there,
-        }
+        row
+    }
+
+    fn wished(&self, index: usize) -> f64 {
+        self.edge.road.wished_speed(self.body, self.edge.first + index as u32)
+    }
+
+    /// Room taken up ahead of the driver along a lane of the edge and its way on [m].
+    fn jam(&self, index: usize) -> f64 {
+        let edge = self.edge;
+        edge.desks[index].ahead + edge.around.room_beyond(edge.road, self.body, edge.first + index as u32)
     }
 
     /// Weighs the motives; moods build up in `mood`.
-    pub(super) fn motive(&self, mood: &mut Body, asked: i8) -> Motive {
-        let (road, kind, dt) = (self.road, self.road.kind(mood), self.road.dt);
-        let step = self.side.step();
-        // Between two lanes that are equally good, either direction leads to a best lane.
-        let both_best = self.offset == 0 && self.there.offset == 0 && self.there.allowed;
-        let towards_best = both_best || self.offset * step > 0;
-        if mood.speed > mood.look_ahead_speed {
-            mood.look_ahead_speed = mood.speed;
+    pub(super) fn wish(&self, to: usize, side: Side, mood: &mut Mood, asked: i8) -> Wish {
+        let scale = self.scale(to, side, mood);
+        let step = side.step();
+        let mut wish = Wish {
+            motive: Motive::None,
+            to,
+            side,
+            lead: None,
+            offset: if scale.both_best { step } else { scale.here.offset },
+            towards_best: scale.towards_best,
+            left: scale.here.length - self.body.pos,
+            continues: scale.here.link != crate::simulation::traffic::facts::NONE,
+        };
+        wish.motive = self.strategic(&mut wish, &scale);
+        if wish.motive != Motive::None {
+            return wish;
+        }
+        wish.lead = self.edge.lead(self.body, to);
+        if i32::from(asked) == step * i32::from(LEAVE_LANE) {
+            wish.motive = Motive::LeaveLane;
+            return wish;
+        }
+        let overtaken = self.keep_behind(&wish, mood);
+        if self.passes_standing(&mut wish, &scale) {
+            return wish;
+        }
+        wish.motive = self.tactical(&wish, &scale, mood, asked, overtaken);
+        wish
+    }
+
+    fn scale(&self, to: usize, side: Side, mood: &mut Mood) -> Scale {
+        let (body, kind, dt) = (self.body, self.kind, self.edge.road.dt);
+        let (mut here, mut there) = (self.row(self.index), self.row(to));
+        let both_best = here.offset == 0 && there.offset == 0;
+        let towards_best = both_best || here.offset * side.step() > 0;
+        if body.speed > mood.look_ahead {
+            mood.look_ahead = body.speed;
         } else {
             let memory = 1.0 - (1.0 - LOOK_AHEAD_MEMORY) * dt;
-            mood.look_ahead_speed = memory * mood.look_ahead_speed + (1.0 - memory) * mood.speed;
+            mood.look_ahead = memory * mood.look_ahead + (1.0 - memory) * body.speed;
         }
-        let far = if self.side == Side::Left { LOOK_FORWARD_LEFT } else { LOOK_FORWARD };
-        let leader = self.leader_here(mood);
-        let mut look_ahead = mood.look_ahead_speed * far * kind.lc_strategic + 2.0 * kind.room();
-        let standing = leader.filter(|l| l.standing);
-        if let Some(lead) = standing.filter(|l| self.offset == 0 && l.gap < self.usable) {
-            look_ahead = 0.5 * (kind.room() + road.kinds[lead.kind as usize].room() + lead.gap);
+        let far = if side == Side::Left { LOOK_FORWARD_LEFT } else { LOOK_FORWARD };
+        let mut look_ahead = mood.look_ahead * far * kind.lc_strategic + 2.0 * kind.room();
+        if let Some(lead) = self.leader.filter(|l| l.standing)
+            && here.offset == 0
+            && !both_best
+            && lead.gap < here.length - body.pos
+        {
+            look_ahead = 0.5 * (kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap);
         }
-        let (jam_here, jam_there) = (self.jam_here, self.jams.along(road, mood, self.to));
-        let best_jam = if towards_best && self.offset.abs() <= 1 { jam_there } else { jam_here };
-        let usable = (self.usable - best_jam).max(self.to_stop);
-        let lanes_to_go = f64::from(self.offset.abs().max(1));
-        if towards_best && !both_best && usable / lanes_to_go < look_ahead {
-            return Motive::Urgent;
+        let ring = if self.edge.road.guides.ring_near(body.itinerary, body.leg) {
+            let best = if both_best { to as i32 } else { self.index as i32 + here.offset };
+            ring::bonus(self, self.index.max(to), usize::try_from(best).unwrap_or(0))
+        } else {
+            0.0
+        };
+        here.length += ring;
+        there.length += ring;
+        Scale { here, there, both_best, towards_best, ring, look_ahead }
+    }
+
+    /// What the route says: change now, stay, or nothing.
+    fn strategic(&self, wish: &mut Wish, scale: &Scale) -> Motive {
+        let pos = self.body.pos;
+        let Scale { here, there, both_best, towards_best, ring, mut look_ahead } = *scale;
+        let lanes = f64::from(here.offset.abs().max(1));
+        if towards_best && !both_best {
+            wish.lead = self.edge.lead(self.body, wish.to);
+            if here.offset == wish.side.step()
+                && let Some(lead) = wish.lead.filter(|l| l.standing && l.gap < here.length - pos)
+            {
+                look_ahead = self.kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap;
+            }
+            let to_stop = self.stop.map_or(f64::NEG_INFINITY, |(_, place)| place - pos);
+            let usable = |jam: f64| (here.length - pos - jam).max(to_stop) / lanes;
+            let best = usize::try_from(self.index as i32 + here.offset).unwrap_or(0);
+            // How full the lanes are is looked at only where it decides.
+            let soon = usable(0.0) < look_ahead || usable(self.jam(best.min(self.edge.lanes.len() - 1))) < look_ahead;
+            return if soon { Motive::Urgent } else { Motive::None };
         }
-        if !self.there.allowed {
-            return Motive::Forbidden;
+        if both_best {
+            return Motive::None;
         }
-        if let Some(lead) = standing.filter(|l| l.gap < STANDING_SEEN) {
-            // Do not get stuck behind somebody who stands, if there is room to pass it and come back.
-            let pass = lead.gap + kind.length + road.kinds[lead.kind as usize].room();
-            let room = self.there.length.min(self.here.length) - mood.pos;
-            if room > pass && self.gap.lead.is_none_or(|l| !l.standing || l.gap > pass) {
+        if self.leader.is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
+            wish.lead = self.edge.lead(self.body, wish.to);
+            let mut pass = *wish;
+            if self.passes_standing(&mut pass, scale) {
+                *wish = pass;
                 return Motive::Urgent;
             }
         }
-        let there_left = (self.there.length - mood.pos - jam_here.max(jam_there)).max(0.0);
-        let offset = if both_best { 1 } else { self.offset.abs() };
-        let no_way_back = !towards_best && there_left / f64::from(offset + 2) < look_ahead;
-        let must_stay = self.offset == 0 && !both_best && 2.0 * there_left < look_ahead;
-        let leads_elsewhere = self.offset == 0
-            && !both_best
-            && standing.is_none()
-            && self.ring <= 0.0
-            && !self.there.dead_end
-            && self.there.length < TURN_LANE;
-        if no_way_back || must_stay || leads_elsewhere {
-            return Motive::Forbidden;
-        }
-        if i32::from(asked) == step * i32::from(LEAVE_LANE) {
-            return Motive::Cooperative;
-        }
-        if self.ring > 0.0 {
-            // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
-            return if self.side == Side::Left { Motive::Cooperative } else { Motive::Forbidden };
-        }
-        let (here, there) = self.future_speeds(mood, leader);
-        if i32::from(asked) == step && self.is_convenient(mood, here, there) {
-            return Motive::Cooperative;
-        }
-        self.tactical(mood, here, there, towards_best && !both_best)
-    }
-
-    /// Whether helping somebody by going to this side costs little.
-    fn is_convenient(&self, mood: &Body, here: f64, there: f64) -> bool {
-        let kind = self.road.kind(mood);
-        let reluctance = match self.side {
-            Side::Right => mood.speed_gain / GAIN_RIGHT,
-            Side::Left => -mood.speed_gain / GAIN_LEFT,
+        let too_short = |jam: f64| {
+            let left = (there.length - pos - jam).max(0.0);
+            left / f64::from(here.offset.abs() + 2) < look_ahead || here.offset == 0 && 2.0 * left < look_ahead
         };
-        (here / there.max(EPS) - 1.0).max(reluctance).min(1.0) <= kind.lc_cooperative
+        let leads_elsewhere = here.offset == 0
+            && self.leader.is_none_or(|l| !l.standing)
+            && ring <= 0.0
+            && !there.dead_end
+            && there.length < TURN_LANE;
+        if leads_elsewhere || too_short(0.0) || too_short(self.jam(self.index).max(self.jam(wish.to))) {
+            return Motive::Stay;
+        }
+        Motive::None
     }
 
-    /// The speeds to expect on this lane and on the other [m/s].
-    fn future_speeds(&self, mood: &Body, leader: Option<Other>) -> (f64, f64) {
-        let road = self.road;
-        let accelerating = leader.is_some_and(|l| l.accel > 0.0) || self.gap.lead.is_some_and(|l| l.accel > 0.0);
-        let here = self.future_speed(mood, leader, self.here.length, road.wished_speed(mood, self.lane), accelerating);
-        let there =
-            self.future_speed(mood, self.gap.lead, self.there.length, road.wished_speed(mood, self.to), accelerating);
-        (here, there)
+    /// Do not get stuck behind somebody who stands, if there is room to pass it and come back.
+    fn passes_standing(&self, wish: &mut Wish, scale: &Scale) -> bool {
+        let Some(lead) = self.leader.filter(|l| l.standing && l.gap < STANDING_SEEN) else { return false };
+        let pass = lead.gap + self.kind.length + self.edge.road.kinds[lead.kind as usize].room();
+        let room = scale.there.length.min(scale.here.length) - self.body.pos;
+        let on_kerb_side = wish.side == Side::Right && self.body.speed >= FREE_FLOW;
+        if room > pass && !on_kerb_side && wish.lead.is_none_or(|l| !l.standing || l.gap > pass) {
+            wish.motive = Motive::Urgent;
+            wish.left = lead.gap;
+            return true;
+        }
+        false
     }
 
-    /// Speed, the duty to keep right, and an early change for the route that costs nothing.
-    fn tactical(&self, mood: &mut Body, here: f64, there: f64, towards_best: bool) -> Motive {
-        let (kind, dt) = (self.road.kind(mood), self.road.dt);
+    /// In free flow nobody overtakes on the kerb side: the driver stays behind whoever is slower on the left, or goes there
+    /// itself. Hands out the speed it keeps to [m/s] and whether it should go [`Wish::side`]'s way.
+    fn keep_behind(&self, wish: &Wish, mood: &mut Mood) -> (f64, bool) {
+        let (road, body, kind) = (self.edge.road, self.body, self.kind);
+        let none = (f64::INFINITY, false);
+        let Some(lead) = wish.lead.filter(|_| wish.side == Side::Left && body.speed >= FREE_FLOW && !body.siren) else {
+            return none;
+        };
+        let limit = road.facts.lane(self.edge.first + wish.to as u32).speed;
+        let wished = self.wished(self.index);
+        let slower = (wished - lead.wished(road, limit)).max(body.speed - lead.speed);
+        if slower <= 0.0 {
+            return none;
+        }
+        let decel = road.kinds[lead.kind as usize].decel;
+        let follow = |gap: f64| cooperate::follow_speed(kind, body.speed, gap, (lead.speed, decel), road.dt);
+        let hardest = (body.speed - kind.decel * road.dt).max(0.0);
+        let mut safe = follow(lead.gap);
+        if safe < hardest {
+            safe = hardest.max(lead.speed - HELP_OVERTAKE);
+        }
+        if mood.speed_gain * kind.lc_speed_gain < GAIN_LEFT {
+            safe = safe.max(lead.speed);
+        }
+        mood.bound = mood.bound.min(cooperate::advice(body, kind, safe, road.dt));
+        let soon = follow(lead.gap - OVERTAKE_SEEN * slower) < safe;
+        if soon {
+            mood.speed_gain += road.dt * slower / wished.max(GAIN_SPEED_MIN);
+        }
+        (safe, soon)
+    }
+
+    /// Others, speed, the duty to keep right, and an early change for the route that costs nothing.
+    fn tactical(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, asked: i8, overtaken: (f64, bool)) -> Motive {
+        let (body, kind, road) = (self.body, self.kind, self.edge.road);
+        let accelerating = self.leader.is_some_and(|l| l.accel > 0.0) || wish.lead.is_some_and(|l| l.accel > 0.0);
+        let (wished, wished_there) = (self.wished(self.index), self.wished(wish.to));
+        let here = self.future_speed(self.leader, scale.here.length, wished, accelerating).min(overtaken.0);
+        let there = self.future_speed(wish.lead, scale.there.length, wished_there, accelerating);
+        let step = wish.side.step();
+        if scale.ring > 0.0 {
+            // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
+            return if wish.side == Side::Left { Motive::Cooperative } else { Motive::Stay };
+        }
+        if wish.side == Side::Right
+            && scale.here.offset == 0
+            && !scale.both_best
+            && road.facts.lane(self.edge.first + self.index as u32).speed > MOTORWAY
+            && mood.look_ahead > HALTING
+        {
+            return Motive::Stay;
+        }
+        if i32::from(asked) == step
+            && self.is_convenient(wish.side, mood, here, there)
+            && (scale.towards_best || scale.there.length / f64::from(wish.offset.abs() + 1) > scale.look_ahead)
+        {
+            return Motive::Help;
+        }
         let gain = (there - here) / there.max(GAIN_SPEED_MIN);
-        let remain = self.there.length / mood.speed.max(0.1) > GAIN_REMAIN;
-        match self.side {
+        let remain = scale.there.length / body.speed.max(0.1) > GAIN_REMAIN;
+        let eagerness = kind.lc_speed_gain.max(EPS);
+        match wish.side {
             Side::Right => {
-                if here - KEEP_RIGHT_SLACK > there {
-                    if mood.speed_gain < 0.0 {
-                        mood.speed_gain *= libm::pow(0.5, dt);
-                    }
-                } else {
-                    if mood.speed_gain < 0.0 || gain > 0.0 {
-                        mood.speed_gain -= dt * gain;
-                    }
-                    self.long_for_kerb(mood);
-                    if mood.keep_right * kind.lc_keep_right < -GAIN_RIGHT {
-                        return Motive::KeepRight;
-                    }
+                if self.wants_kerb(wish, scale, mood, here, there, gain) {
+                    return Motive::KeepRight;
                 }
-                if mood.speed_gain < -GAIN_RIGHT / kind.lc_speed_gain.max(EPS) && remain {
+                if mood.speed_gain < -GAIN_RIGHT / eagerness && remain {
                     return Motive::SpeedGain;
                 }
             }
             Side::Left => {
-                if here > there {
-                    if mood.speed_gain > 0.0 {
-                        mood.speed_gain *= libm::pow(0.5, dt);
-                    }
-                } else if here >= there {
-                    if mood.speed_gain > 0.0 {
-                        mood.speed_gain *= libm::pow(0.8, dt);
-                    }
-                } else {
-                    mood.speed_gain += dt * gain;
-                }
-                if mood.speed_gain > GAIN_LEFT / kind.lc_speed_gain.max(EPS) && gain > EPS && remain {
+                fade_or_grow(mood, here, there, gain, road.dt);
+                if mood.speed_gain > GAIN_LEFT / eagerness && (gain > EPS || overtaken.1) && remain {
                     return Motive::SpeedGain;
                 }
             }
         }
-        let agrees = if self.side == Side::Right { mood.speed_gain < 0.0 } else { mood.speed_gain > 0.0 };
-        if towards_best && gain >= 0.0 && agrees { Motive::Early } else { Motive::None }
+        let agrees = if wish.side == Side::Right { mood.speed_gain < 0.0 } else { mood.speed_gain > 0.0 };
+        let towards = scale.towards_best && !scale.both_best && kind.lc_strategic >= 0.0;
+        if towards && gain >= 0.0 && agrees { Motive::Early } else { Motive::None }
     }
 
-    /// Builds up the wish to return to the kerb side while it is free.
-    fn long_for_kerb(&self, mood: &mut Body) {
-        let (road, kind, dt) = (self.road, self.road.kind(mood), self.road.dt);
-        let wished = road.wished_speed(mood, self.lane).max(EPS);
-        let acceptance = 7.0 * (wished / road.facts.lane(self.lane).speed.max(EPS)) * mood.speed.max(1.0);
-        let mut free = (self.there.length - brake_gap(wished, kind.decel, kind.tau, dt)).max(0.0);
+    /// Whether helping somebody by going to a side costs little.
+    fn is_convenient(&self, side: Side, mood: &Mood, here: f64, there: f64) -> bool {
+        let reluctance = match side {
+            Side::Right => mood.speed_gain / GAIN_RIGHT,
+            Side::Left => -mood.speed_gain / GAIN_LEFT,
+        } * self.kind.lc_speed_gain;
+        (here / there.max(EPS) - 1.0).max(reluctance).min(1.0) <= self.kind.lc_cooperative
+    }
+
+    /// Builds up the wish to return to the kerb side while it is free, and the gain in speed there.
+    fn wants_kerb(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, here: f64, there: f64, gain: f64) -> bool {
+        let (road, kind, dt) = (self.edge.road, self.kind, self.edge.road.dt);
+        if here - KEEP_RIGHT_SLACK > there {
+            if mood.speed_gain < 0.0 {
+                mood.speed_gain *= libm::pow(0.5, dt);
+            }
+            return false;
+        }
+        if mood.speed_gain < 0.0 || gain > 0.0 {
+            mood.speed_gain -= dt * gain;
+        }
+        let wished = self.wished(self.index).max(EPS);
+        let limit = road.facts.lane(self.edge.first + self.index as u32).speed.max(EPS);
+        let acceptance = 7.0 * (wished / limit) * self.body.speed.max(1.0);
+        let mut free = (scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt)).max(0.0);
         let mut seconds = acceptance.min(free / wished);
-        if let Some(lead) = self.gap.lead
+        if let Some(lead) = wish.lead
             && lead.speed < wished
         {
             let decel = road.kinds[lead.kind as usize].decel;
             free = free.min(lead.gap - kind.secure_gap(wished, lead.speed, decel, dt)).max(0.0);
             seconds = seconds.min(free / (wished - lead.speed));
         }
-        mood.keep_right -= dt * GAIN_RIGHT * (seconds / acceptance) / KEEP_RIGHT_TIME;
-    }
-
-    /// Who is ahead on the present lane.
-    fn leader_here(&self, mood: &Body) -> Option<Other> {
-        let bodies = &self.road.lanes[self.lane as usize];
-        let kind = self.road.kind(mood);
-        match bodies.get(self.slot + 1) {
-            Some(b) => {
-                let gap = b.pos - self.road.kind(b).length - mood.pos - kind.gap_min;
-                Some(Other::body(b, Some(self.slot + 1), gap))
+        if let Some(lead) = self.leader.filter(|_| self.body.speed >= FREE_FLOW && !self.body.siren)
+            && lead.wished(road, limit) < wished
+        {
+            // It could not overtake a slower leader from there.
+            free = free.min(lead.gap);
+            if wished > lead.speed {
+                seconds = seconds.min(free / (wished - lead.speed));
             }
-            None => lead_beyond(self.road, mood, self.lane),
+            mood.speed_gain += dt * (wished - lead.wished(road, limit)) / wished.max(GAIN_SPEED_MIN);
         }
+        mood.keep_right -= dt * GAIN_RIGHT * (seconds / acceptance) / KEEP_RIGHT_TIME;
+        mood.keep_right * kind.lc_keep_right < -GAIN_RIGHT
     }
 
     /// The speed to expect on a lane behind its leader, or before its end [m/s].
-    fn future_speed(&self, mood: &Body, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
-        let (road, kind) = (self.road, self.road.kind(mood));
+    fn future_speed(&self, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
+        let (road, body, kind) = (self.edge.road, self.body, self.kind);
+        let gap = lead.map_or(dist, |l| l.gap);
+        // While leaders are still accelerating, only the next second can be compared.
+        let reachable = if accelerating { (body.speed + kind.accel).min(wished) } else { wished };
+        if gap - 1.0 > reachable * (kind.tau + road.dt) + 0.5 * reachable * reachable / kind.decel {
+            return reachable;
+        }
         let safe = match lead {
-            Some(lead) => kind.follow_speed_safe(lead.gap, lead.speed, road.kinds[lead.kind as usize].decel, road.dt),
+            Some(lead) => {
+                let decel = road.kinds[lead.kind as usize].decel;
+                if accelerating {
+                    cooperate::follow_speed(kind, body.speed, gap, (lead.speed, decel), road.dt)
+                } else {
+                    kind.follow_speed_safe(gap, lead.speed, decel, road.dt)
+                }
+            }
             None => stop_speed_max(dist, kind.decel, kind.tau, road.dt),
         };
-        // While leaders are still accelerating, only the next second can be compared.
-        let reachable = if accelerating { mood.speed + kind.accel } else { f64::INFINITY };
-        safe.min(reachable).min(wished)
+        safe.min(reachable)
+    }
+}
+
+/// The gain in speed on the left fades while this lane is as good, and grows while it is not.
+fn fade_or_grow(mood: &mut Mood, here: f64, there: f64, gain: f64, dt: f64) {
+    if here < there {
+        mood.speed_gain += dt * gain;
+    } else if mood.speed_gain > 0.0 {
+        mood.speed_gain *= libm::pow(if here > there { 0.5 } else { 0.8 }, dt);
     }
 }
