@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
 use crate::primitives::random::{Purpose, Seed};
 
-use super::body::{Body, Halt, KindFacts};
+use super::body::{Body, Halt, KindFacts, TRAIL_MAX};
 use super::facts::NONE;
 use super::following::brake_gap;
 use super::rail::may_set_out;
@@ -123,7 +123,13 @@ impl Queues {
                 match enter(road, edge, &mut body, departure, seed, step, &full) {
                     Ok(lane) => {
                         entered.push(Entered { vehicle, lane, pos: body.pos, speed: body.speed });
+                        lay_tail(road, lane, &mut body);
+                        let reaches_back = body.trail_len > 0;
                         road.insert(lane, body);
+                        if reaches_back {
+                            road.refresh_active();
+                            road.refresh_tails();
+                        }
                         queue.remove(place);
                         self.waiting -= 1;
                     }
@@ -386,21 +392,67 @@ fn speed_beyond(road: &Road, lane: u32, body: &Body, pos: f64, speed: f64) -> Op
 
 /// Whether the front vehicles of the lanes behind can react to a vehicle appearing.
 fn upstream_is_safe(road: &Road, lane: u32, back: f64, speed: f64, kind: &KindFacts) -> bool {
-    let reacts = |behind: u32, distance: f64| {
-        road.lanes[behind as usize].last().is_none_or(|follower| {
-            let follower_kind = road.kind(follower);
-            let gap = distance + road.facts.lane(behind).length - follower.pos - follower_kind.gap_min;
-            gap >= follower_kind.secure_gap(follower.speed, speed, kind.decel, road.dt)
-        })
+    if back < 0.0 {
+        return has_room_behind(road, lane, back, speed, kind, TRAIL_MAX);
+    }
+    let near = |near: u32| {
+        let facts = road.facts.lane(near);
+        let far = |far: &u32| {
+            // A vehicle before a junction that it may still have to wait at has not committed itself.
+            road.lanes[*far as usize].last().is_none_or(|b| road.stops_before_link(b, *far))
+                || reacts(road, *far, back + facts.length, speed, kind)
+        };
+        reacts(road, near, back, speed, kind) && (!facts.internal || road.facts.feeders(near).iter().all(far))
     };
-    road.facts.feeders(lane).iter().all(|&near| {
-        let near_facts = road.facts.lane(near);
-        reacts(near, back)
-            && (!near_facts.internal
-                || road.facts.feeders(near).iter().all(|&far| {
-                    // A vehicle before a junction that it may still have to wait at has not committed itself.
-                    road.lanes[far as usize].last().is_none_or(|b| road.stops_before_link(b, far))
-                        || reacts(far, back + near_facts.length)
-                }))
+    road.facts.feeders(lane).iter().all(|&feeder| near(feeder))
+}
+
+/// Whether whoever is in front on a lane that ends `distance` before a vehicle's back can react to it; nobody always can.
+fn reacts(road: &Road, behind: u32, distance: f64, speed: f64, kind: &KindFacts) -> bool {
+    road.lanes[behind as usize].last().is_none_or(|follower| {
+        let follower_kind = road.kind(follower);
+        let gap = distance + road.facts.lane(behind).length - follower.pos - follower_kind.gap_min;
+        gap >= follower_kind.secure_gap(follower.speed, speed, kind.decel, road.dt)
     })
+}
+
+/// The same for a vehicle whose back lies before its lane's start: nobody is where it is, nor crosses there, and whoever comes can
+/// react, from as far back as the braking distance goes.
+fn has_room_behind(road: &Road, lane: u32, back: f64, speed: f64, kind: &KindFacts, depth: usize) -> bool {
+    road.facts.feeders(lane).iter().all(|&behind| {
+        let facts = road.facts.lane(behind);
+        let start = back + facts.length;
+        let reach = brake_gap(facts.speed, kind.decel, kind.tau, road.dt);
+        let crossed = || road.facts.foe_lanes(facts).iter().any(|&foe| road.is_visited(foe));
+        let free = if back < 0.0 { !road.is_visited(behind) && !(facts.internal && crossed()) } else { true };
+        free && (road.is_occupied(behind) && !road.lanes[behind as usize].is_empty()
+            || depth == 0
+            || start > reach
+            || has_room_behind(road, behind, start, speed, kind, depth - 1))
+            && reacts(road, behind, back, speed, kind)
+    })
+}
+
+/// Lays the tail of a vehicle that is longer than the road it starts on over the lanes behind, straight back where there is a choice:
+/// whoever comes from there must see it.
+pub(crate) fn lay_tail(road: &Road, lane: u32, body: &mut Body) {
+    let mut back = body.pos - road.kind(body).length;
+    let mut lanes = Vec::new();
+    let mut at = lane;
+    while back < 0.0 && lanes.len() < TRAIL_MAX {
+        let leads_straight = |&&near: &&u32| {
+            let facts = road.facts.lane(near);
+            let entry = if facts.entry == NONE { facts.first_link } else { facts.entry };
+            road.facts.link(entry).straight
+        };
+        let feeders = road.facts.feeders(at);
+        let Some(&behind) = feeders.iter().find(leads_straight).or(feeders.first()) else { break };
+        lanes.push(behind);
+        back += road.facts.lane(behind).length;
+        at = behind;
+    }
+    body.trail_len = 0;
+    for &behind in lanes.iter().rev() {
+        body.push_trail(behind);
+    }
 }

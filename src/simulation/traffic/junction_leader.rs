@@ -56,6 +56,10 @@ pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: 
         let foe_exit = road.facts.link(foe_lane.first_link);
         let own_inner = link.via != NONE || road.facts.link(lane.entry).after != link.from;
         let foe_waits_inside = foe_exit.via != NONE && !own_inner;
+        if foe_waits_inside && !conflict.yields && !conflict.diverges {
+            // It stands at its waiting place, out of the way of those it waits for.
+            continue;
+        }
         let (state, foe_state) = (road.heads.state(lane.entry), road.heads.state(conflict.foe_entry));
         let green = |entry: u32, s: LinkState| {
             road.facts.link(entry).signalled && matches!(s, LinkState::Priority | LinkState::Yield)

@@ -5,7 +5,7 @@
 
 use super::body::{Body, Halt};
 use super::facts::NONE;
-use super::insertion::fits;
+use super::insertion::{fits, lay_tail};
 use super::road::Road;
 
 /// Takes off the road whoever is stuck at the front of a lane; returns them in lane order.
@@ -65,7 +65,7 @@ fn place(road: &mut Road, mut body: Body, lane: u32, leg: u32, pos: f64, speed: 
     body.pos = pos;
     body.speed = speed;
     body.waiting = 0.0;
-    body.trail_len = 0;
+    lay_tail(road, lane, &mut body);
     body.entered_junction = f64::INFINITY;
     body.entered_first = f64::INFINITY;
     body.entered_conflict = f64::INFINITY;
