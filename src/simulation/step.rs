@@ -225,6 +225,7 @@ fn take_arrivals(
     let Percept { road, crossed, parked, .. } = &mut *percept;
     let books = &mut *books;
     parked.clear();
+    road.guides.drop_left();
     for Arrived { body, lane } in bench.arrived.drain(..) {
         let end = road.arrival_position[body.id as usize].min(road.facts.lane(lane).length);
         books.trips.arrive(&body, lane, end, body.pos - end, now);
@@ -233,6 +234,8 @@ fn take_arrivals(
         if road.is_on_call(body.id) {
             let unit = staff::unit_actor(body.id - road.first_on_call);
             post.0.post(ActorId::new(actors::ROAD, 0), unit, Notice::Arrived);
+        } else {
+            road.guides.leave(body.id);
         }
         if let Some(entity) = directory.0.remove(&ActorId::new(actors::VEHICLES, body.id)) {
             commands.entity(entity).despawn();
@@ -271,9 +274,9 @@ fn use_last_resort(
     road.refresh_tails();
 }
 
-fn swap_lanes(mut percept: ResMut<'_, Percept>, mut bench: ResMut<'_, Workbench>) {
+fn swap_lanes(clockwork: Res<'_, Clockwork>, mut percept: ResMut<'_, Percept>, mut bench: ResMut<'_, Workbench>) {
     let road = &mut percept.road;
-    if change_lanes(road, &mut bench.jams) {
+    if change_lanes(road, &mut bench.jams, clockwork.pool.as_deref()) {
         road.refresh_active();
         road.refresh_tails();
     }
@@ -300,6 +303,7 @@ fn choose_ways(
         if let Some(ways) = &wayfinding {
             choose_way(ways, road, gate, vehicle);
         }
+        road.guides.open(&road.facts, vehicle);
         let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
         gate.queues.push(edge, vehicle);
         gate.next += 1;
@@ -348,6 +352,7 @@ fn let_in(
         let scheduled = gate.scheduled;
         let gone = gate.queues.give_up(|v| (v as usize) < scheduled && now - departures[v as usize].time > longest);
         gate.given_up += index(gone.len());
+        gone.into_iter().for_each(|vehicle| road.guides.leave(vehicle));
     }
     let demand = std::sync::Arc::clone(&gate.demand);
     let mut queues = std::mem::take(&mut gate.queues);

@@ -40,7 +40,7 @@ impl Road {
         self.arrival_position.push(f64::INFINITY);
         self.arrival_speed.push(f64::NAN);
         let kind = KindFacts::block(length);
-        self.guides.reserve(&self.facts, self.facts.lane(lane).edge, kind.class);
+        self.guides.reserve(&self.facts, id, self.facts.lane(lane).edge, kind.class);
         self.block_kinds.push(count(self.kinds.len()));
         self.kinds.push(kind);
         id

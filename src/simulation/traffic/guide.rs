@@ -1,11 +1,14 @@
 //! Guides: for every lane along a route, which link continues it and which lane is best.
 //!
-//! Vehicles with the same route, class and planned stops share one guide. For each leg it is worked out backwards from the end
-//! of the driver's horizon: a lane is worth the distance it can be followed without changing lanes, and the offset points to the
-//! nearest best lane. (SUMO keeps the same table per vehicle, `MSVehicle::updateBestLanes`; horizon and rules are its.)
+//! Vehicles with the same route, class and planned stops share one guide. Guides are numbered at assembly, by the first vehicle
+//! that follows each; its rows are worked out when the first of its vehicles is due and dropped when the last has left, so that
+//! what is kept in memory goes with the traffic and not with the demand. Rows depend on nothing but the route, so it makes no
+//! difference to a run when they are worked out, and saved states do without them. Does not know what a lane is worth:
+//! that is [`worth`].
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+mod worth;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::city::demand::{Demand, Vehicle};
@@ -14,14 +17,16 @@ use crate::primitives::VehicleClass;
 use super::facts::{NONE, RoadFacts, count};
 
 /// What a guide says about one lane of one edge of the route.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct GuideRow {
     /// How far the route can be followed from this lane's start without changing lanes, up to the horizon [m].
     pub length: f64,
     /// The link to take at its end, or [`NONE`] where the route cannot be continued from here.
     pub link: u32,
     /// Lanes to the nearest best lane: positive to the left, zero on a best lane.
-    pub offset: i32,
+    pub offset: i8,
+    /// Which lane of the next leg that link leads to.
+    next: u8,
     /// Whether a vehicle of the class may be here at all.
     pub allowed: bool,
     /// Whether the lane that the way leads to in the end leads nowhere: a lane drop.
@@ -29,7 +34,7 @@ pub(crate) struct GuideRow {
 }
 
 /// A planned stop as the guide sees it.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) struct StopFacts {
     /// Which edge of the route it is on.
     pub leg: u32,
@@ -39,408 +44,359 @@ pub(crate) struct StopFacts {
     pub position: f64,
 }
 
-/// One shared guide.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-struct Itinerary {
-    /// Edges of the route.
-    edges: Vec<u32>,
-    /// First row of each leg in the table.
-    rows: Vec<u32>,
-    /// How many legs each leg's horizon has, itself included.
-    horizons: Vec<u8>,
-    /// Whether a roundabout is near, seen from each leg.
-    ring_near: Vec<bool>,
+/// One edge of a route.
+#[derive(Debug, Clone, Copy)]
+struct Leg {
+    /// Its first row.
+    first: u32,
+    /// The first lane of its edge.
+    lane: u32,
+    /// How many legs its horizon has behind it.
+    horizon: u8,
+    /// Whether a roundabout is near, seen from it.
+    ring_near: bool,
 }
 
-/// From how far away a roundabout is seen coming, behind the edge the driver is on [m].
-const RING_SEEN: f64 = 300.0;
-/// Drivers compare lanes over this many roads in any case ...
-const ROADS_MIN: usize = 4;
-/// ... over more of them up to this distance [m] ...
-const FAR: f64 = 3000.0;
-/// ... but over more than this many roads ...
-const ROADS_MANY: usize = 8;
-/// ... only up to about the braking distance at a car's top speed, from the end of the road they are on [m].
-const NEAR: f64 = 450.0;
+/// What is worked out of a guide while somebody needs it.
+#[derive(Debug, Clone)]
+struct Table {
+    legs: Arc<[Leg]>,
+    rows: Arc<[GuideRow]>,
+}
+
+/// What is known of a guide from the beginning.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    /// Where its edges begin in the column of all edges.
+    first: u32,
+    class: VehicleClass,
+    /// A vehicle that follows it, whose stops are everybody's.
+    sample: u32,
+}
+
+/// The guides numbered at assembly, and who follows them.
+#[derive(Debug, Default)]
+struct Assembled {
+    edges: Vec<u32>,
+    routes: Vec<Route>,
+    /// The guide of each vehicle.
+    of_vehicle: Vec<u32>,
+    stops: Vec<StopFacts>,
+    /// Where each vehicle's stops begin in that column, and the end of the last one's.
+    first_stop: Vec<u32>,
+}
+
+/// A guide made after assembly; numbered after those of assembly. Its place is taken again when nobody follows it any more.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct Added {
+    edges: Vec<u32>,
+    class: VehicleClass,
+}
 
 /// All guides.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guides {
-    /// Those made at assembly; shared with every fork, and not in a saved state.
+    /// Shared with every fork, and not in a saved state.
     #[serde(skip)]
-    first: Arc<Table>,
-    /// Those made since; numbered after the first.
-    added: Table,
-    /// Stops of each vehicle: first and one past the last in `stops`.
-    stop_ranges: Vec<(u32, u32)>,
-    stops: Vec<StopFacts>,
-    /// The guide of each vehicle.
-    of_vehicle: Vec<u32>,
+    assembled: Arc<Assembled>,
+    added: Vec<Added>,
+    /// Which of those are free.
+    free: Vec<u32>,
+    /// Vehicles, and blocks, that follow another guide than at assembly.
+    moved: BTreeMap<u32, u32>,
+    /// How many vehicles follow each guide and have not left.
+    followers: Vec<u32>,
+    /// Guides whose rows are needed now.
+    open: BTreeSet<u32>,
+    /// Vehicles that have left since the last look.
+    left: Vec<u32>,
+    /// Rows by guide, of those that are open; worked out again for a saved state.
+    #[serde(skip)]
+    tables: Vec<Option<Table>>,
+    /// Added guides by route and class; found again for a saved state.
+    #[serde(skip)]
+    known: BTreeMap<(Vec<u32>, VehicleClass), u32>,
 }
 
-/// Guides and their rows.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-struct Table {
-    itineraries: Vec<Itinerary>,
-    rows: Vec<GuideRow>,
-    /// Guides by what they depend on.
-    known: BTreeMap<Key, u32>,
-}
+impl Assembled {
+    fn edges(&self, route: usize) -> &[u32] {
+        let end = self.routes.get(route + 1).map_or(self.edges.len(), |next| next.first as usize);
+        &self.edges[self.routes[route].first as usize..end]
+    }
 
-/// Edges of the route, class, and leg and lane of each stop.
-type Key = (Vec<u32>, VehicleClass, Vec<(u32, u32)>);
-
-impl Guides {
-    /// Works out the guides of everybody in the demand.
-    pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
-        let mut guides = Self {
-            first: Arc::default(),
-            added: Table::default(),
-            stop_ranges: Vec::with_capacity(demand.vehicles.len()),
-            stops: Vec::new(),
-            of_vehicle: Vec::with_capacity(demand.vehicles.len()),
-        };
-        for vehicle in &demand.vehicles {
-            let class = demand.kind(vehicle.kind).class;
-            let route: Vec<u32> = demand.route(vehicle.route).edges.iter().map(|e| e.raw()).collect();
-            let first = guides.stops.len();
-            guides.push_stops(facts, vehicle, &route);
-            let stops = &guides.stops[first..];
-            let stops: Vec<StopFacts> = stops.to_vec();
-            guides.stop_ranges.push((count(first), count(guides.stops.len())));
-            let id = guides.find_or_build(facts, route, class, &stops);
-            guides.of_vehicle.push(id);
+    fn stops(&self, vehicle: u32) -> &[StopFacts] {
+        let at = vehicle as usize;
+        match (self.first_stop.get(at), self.first_stop.get(at + 1)) {
+            (Some(&first), Some(&end)) => &self.stops[first as usize..end as usize],
+            _ => &[],
         }
-        guides.first = Arc::new(std::mem::take(&mut guides.added));
-        guides
-    }
-
-    /// The guide for a route, made if it is new.
-    fn find_or_build(&mut self, facts: &RoadFacts, route: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
-        let key = (route, class, stops.iter().map(|s| (s.leg, s.lane)).collect());
-        if let Some(&id) = self.first.known.get(&key).or_else(|| self.added.known.get(&key)) {
-            return id;
-        }
-        let id = self.build(facts, key.0.clone(), class, stops);
-        self.added.known.insert(key, id);
-        id
-    }
-
-    /// Gives a vehicle without stops another route before it enters.
-    pub(crate) fn reroute(&mut self, facts: &RoadFacts, vehicle: u32, route: Vec<u32>, class: VehicleClass) {
-        let id = self.find_or_build(facts, route, class, &[]);
-        self.of_vehicle[vehicle as usize] = id;
-    }
-
-    /// Gives a body beyond the demand's rows a guide: it stands on `edge`.
-    pub(crate) fn reserve(&mut self, facts: &RoadFacts, edge: u32, class: VehicleClass) {
-        let id = self.find_or_build(facts, vec![edge], class, &[]);
-        let none = count(self.stops.len());
-        self.stop_ranges.push((none, none));
-        self.of_vehicle.push(id);
     }
 
     /// Finds on which leg of the route each stop lies; a stop that the rest of the route does not reach is left out (the
     /// importer has complained about it).
-    fn push_stops(&mut self, facts: &RoadFacts, vehicle: &Vehicle, route: &[u32]) {
+    fn push_stops(&mut self, facts: &RoadFacts, vehicle: &Vehicle, route: impl Fn(usize) -> Option<u32>, legs: usize) {
         let mut leg = 0;
         let mut last = f64::NEG_INFINITY;
         for stop in &vehicle.stops {
             let lane = stop.lane.raw();
             let position = stop.position.as_metres().min(facts.lane(lane).length);
             let edge = facts.lane(lane).edge;
-            let from = if route.get(leg) == Some(&edge) && position < last { leg + 1 } else { leg };
-            let Some(found) = (from..route.len()).find(|&i| route[i] == edge) else { continue };
+            let from = if route(leg) == Some(edge) && position < last { leg + 1 } else { leg };
+            let Some(found) = (from..legs).find(|&i| route(i) == Some(edge)) else { continue };
             leg = found;
             last = position;
             self.stops.push(StopFacts { leg: count(found), lane, position });
         }
     }
+}
 
-    fn build(&mut self, facts: &RoadFacts, edges: Vec<u32>, class: VehicleClass, stops: &[StopFacts]) -> u32 {
-        let mut legs: Vec<Vec<GuideRow>> = Vec::with_capacity(edges.len());
-        let mut horizons = vec![0; edges.len()];
-        let mut worth: Vec<Worth> = Vec::new();
-        let mut end = usize::MAX;
-        for leg in (0..edges.len()).rev() {
-            let stop = stops.iter().find(|s| s.leg as usize > leg);
-            let horizon = horizon(facts, &edges, leg, stop.map(|s| s.leg as usize));
-            let way = Way { facts, class, edges: &edges, end: horizon, stop };
-            if horizon != end {
-                // Another horizon: everything up to it is worth something else.
-                end = horizon;
-                worth.clear();
-                for later in (leg + 1..=horizon).rev() {
-                    worth = way.worth(later, &worth);
-                }
+impl Guides {
+    /// Numbers the guides of everybody in the demand.
+    pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
+        let mut all = Assembled::default();
+        let mut followers: Vec<u32> = Vec::new();
+        // A demand has each route once.
+        let mut known: BTreeMap<(u32, VehicleClass, Vec<(u32, u32)>), u32> = BTreeMap::new();
+        for (vehicle, row) in (0..).zip(&demand.vehicles) {
+            let class = demand.kind(row.kind).class;
+            let edges = &demand.route(row.route).edges;
+            let stops = all.stops.len();
+            all.first_stop.push(count(stops));
+            all.push_stops(facts, row, |leg| edges.get(leg).map(|e| e.raw()), edges.len());
+            let key = (row.route.raw(), class, all.stops[stops..].iter().map(|s| (s.leg, s.lane)).collect());
+            let id = *known.entry(key).or_insert_with(|| {
+                all.routes.push(Route { first: count(all.edges.len()), class, sample: vehicle });
+                all.edges.extend(edges.iter().map(|e| e.raw()));
+                followers.push(0);
+                count(all.routes.len() - 1)
+            });
+            followers[id as usize] += 1;
+            all.of_vehicle.push(id);
+        }
+        all.first_stop.push(count(all.stops.len()));
+        Self {
+            tables: vec![None; followers.len()],
+            assembled: Arc::new(all),
+            added: Vec::new(),
+            free: Vec::new(),
+            moved: BTreeMap::new(),
+            followers,
+            open: BTreeSet::new(),
+            left: Vec::new(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Works out the rows of a vehicle's guide if nobody has needed them before: it is due.
+    pub(crate) fn open(&mut self, facts: &RoadFacts, vehicle: u32) {
+        let id = self.of_vehicle(vehicle);
+        if self.open.insert(id) {
+            self.tables[id as usize] = Some(self.worked_out(facts, id));
+        }
+    }
+
+    fn worked_out(&self, facts: &RoadFacts, id: u32) -> Table {
+        let (class, stops) = match self.assembled.routes.get(id as usize) {
+            Some(route) => (route.class, self.assembled.stops(route.sample)),
+            None => (self.added[self.place(id)].class, [].as_slice()),
+        };
+        let (legs, rows) = worth::build(facts, self.edges(id), class, stops);
+        Table { legs: legs.into(), rows: rows.into() }
+    }
+
+    /// Where an added guide is.
+    fn place(&self, id: u32) -> usize {
+        id as usize - self.assembled.routes.len()
+    }
+
+    /// A vehicle has left for good. Its guide is kept until [`Self::drop_left`], for those who were told of it before.
+    pub(crate) fn leave(&mut self, vehicle: u32) {
+        self.left.push(vehicle);
+    }
+
+    /// Drops the rows that nobody needs any more, now that a step has passed since.
+    pub(crate) fn drop_left(&mut self) {
+        for vehicle in std::mem::take(&mut self.left) {
+            self.unfollow(vehicle);
+        }
+    }
+
+    fn unfollow(&mut self, vehicle: u32) {
+        let id = self.of_vehicle(vehicle);
+        self.moved.remove(&vehicle);
+        let followers = &mut self.followers[id as usize];
+        *followers = followers.saturating_sub(1);
+        if *followers > 0 {
+            return;
+        }
+        self.open.remove(&id);
+        self.tables[id as usize] = None;
+        if id as usize >= self.assembled.routes.len() {
+            let place = self.place(id);
+            let edges = std::mem::take(&mut self.added[place].edges);
+            self.known.remove(&(edges, self.added[place].class));
+            self.free.push(id);
+        }
+    }
+
+    /// Gives a vehicle without stops another route, from now on.
+    pub(crate) fn reroute(&mut self, facts: &RoadFacts, vehicle: u32, route: Vec<u32>, class: VehicleClass) {
+        self.left.retain(|&other| other != vehicle);
+        self.unfollow(vehicle);
+        self.follow_added(facts, vehicle, route, class);
+    }
+
+    /// Gives a body beyond the demand's rows a guide: it stands on `edge`.
+    pub(crate) fn reserve(&mut self, facts: &RoadFacts, vehicle: u32, edge: u32, class: VehicleClass) {
+        self.follow_added(facts, vehicle, vec![edge], class);
+    }
+
+    fn follow_added(&mut self, facts: &RoadFacts, vehicle: u32, edges: Vec<u32>, class: VehicleClass) {
+        let key = (edges, class);
+        let id = if let Some(&id) = self.known.get(&key) {
+            id
+        } else {
+            let added = Added { edges: key.0.clone(), class };
+            let id = self.free.pop().unwrap_or_else(|| count(self.followers.len()));
+            if id as usize == self.followers.len() {
+                self.added.push(added);
+                self.followers.push(0);
+                self.tables.push(None);
+            } else {
+                let place = self.place(id);
+                self.added[place] = added;
             }
-            worth = way.worth(leg, &worth);
-            horizons[leg] = u8::try_from(horizon - leg).unwrap_or(u8::MAX);
-            legs.push(worth.iter().map(Worth::row).collect());
-        }
-        let mut starts = Vec::with_capacity(edges.len());
-        for rows in legs.into_iter().rev() {
-            starts.push(count(self.added.rows.len()));
-            self.added.rows.extend(rows);
-        }
-        let ring_near = ring_near(facts, &edges);
-        self.added.itineraries.push(Itinerary { edges, rows: starts, horizons, ring_near });
-        count(self.first.itineraries.len() + self.added.itineraries.len() - 1)
+            self.known.insert(key, id);
+            id
+        };
+        self.followers[id as usize] += 1;
+        self.moved.insert(vehicle, id);
+        self.open(facts, vehicle);
     }
 
     /// The guide a vehicle follows.
     pub(crate) fn of_vehicle(&self, vehicle: u32) -> u32 {
-        self.of_vehicle[vehicle as usize]
+        match self.moved.get(&vehicle) {
+            Some(&id) => id,
+            None => self.assembled.of_vehicle[vehicle as usize],
+        }
     }
 
-    /// The table a guide is in, and its place there.
+    /// Takes over what assembly makes the same way every time from the guides of the same city, and works out again what a
+    /// saved state does without.
+    pub(crate) fn share(&mut self, facts: &RoadFacts, like: &Self) {
+        self.assembled = Arc::clone(&like.assembled);
+        let assembled = self.assembled.routes.len();
+        self.tables.resize(self.followers.len(), None);
+        for &id in &self.open {
+            let place = id as usize;
+            if self.tables[place].is_none() {
+                // Only those of assembly have the same number everywhere.
+                let ready = like.tables.get(place).filter(|_| place < assembled).and_then(Clone::clone);
+                self.tables[place] = Some(ready.unwrap_or_else(|| self.worked_out(facts, id)));
+            }
+        }
+        let in_use = (count(assembled)..).zip(&self.added).filter(|(id, _)| self.open.contains(id));
+        self.known = in_use.map(|(id, added)| ((added.edges.clone(), added.class), id)).collect();
+    }
+
+    /// Whether a saved state's numbers are within the guides of the same city.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let routes = like.assembled.routes.len();
+        let known = |id: &u32| (*id as usize) < self.followers.len();
+        self.followers.len() == routes + self.added.len()
+            && self.open.iter().chain(self.moved.values()).chain(&self.free).all(known)
+            && self.free.iter().all(|&id| id as usize >= routes)
+    }
+
     #[inline]
-    fn table(&self, itinerary: u32) -> (&Table, usize) {
-        let place = itinerary as usize;
-        let first = self.first.itineraries.len();
-        if place < first { (&self.first, place) } else { (&self.added, place - first) }
-    }
-
-    /// Takes over the guides made at assembly from those of the same city at its beginning.
-    pub(crate) fn share(&mut self, assembled: &Self) {
-        self.first = Arc::clone(&assembled.first);
+    fn table(&self, itinerary: u32) -> &Table {
+        self.tables[itinerary as usize].as_ref().expect("whoever is on the road or waits to enter has opened its guide")
     }
 
     /// What the guide says about lane `index` of leg `leg`.
     #[inline]
     pub(crate) fn row(&self, itinerary: u32, leg: u32, index: u32) -> &GuideRow {
-        let (table, place) = self.table(itinerary);
-        &table.rows[(table.itineraries[place].rows[leg as usize] + index) as usize]
+        let table = self.table(itinerary);
+        &table.rows[(table.legs[leg as usize].first + index) as usize]
     }
 
     /// Whether a roundabout is near, seen from a leg.
     pub(crate) fn ring_near(&self, itinerary: u32, leg: u32) -> bool {
-        let (table, place) = self.table(itinerary);
-        table.itineraries[place].ring_near[leg as usize]
+        self.table(itinerary).legs[leg as usize].ring_near
     }
 
-    /// The road lanes behind the end of `lane`, which is on leg `leg`, that it leads to without a change, up to the horizon.
-    pub(crate) fn way<'a>(
-        &'a self,
-        facts: &'a RoadFacts,
-        itinerary: u32,
-        leg: u32,
-        lane: u32,
-    ) -> impl Iterator<Item = u32> + use<'a> {
-        let (table, place) = self.table(itinerary);
-        let guide = &table.itineraries[place];
-        let end = leg + u32::from(guide.horizons[leg as usize]);
-        let (mut leg, mut lane) = (leg, lane);
-        std::iter::from_fn(move || {
-            if leg >= end {
+    /// The road lanes behind the end of lane `index` of leg `leg` that it leads to without a change, up to the horizon.
+    #[inline]
+    pub(crate) fn way(&self, itinerary: u32, leg: u32, index: u32) -> impl Iterator<Item = u32> + use<'_> {
+        let table = self.table(itinerary);
+        let legs = &table.legs[leg as usize..];
+        let legs = &legs[..=usize::from(legs[0].horizon)];
+        let mut row = &table.rows[(legs[0].first + index) as usize];
+        legs[1..].iter().map_while(move |next| {
+            if row.link == NONE {
                 return None;
             }
-            let link = table.rows[(guide.rows[leg as usize] + facts.lane(lane).index) as usize].link;
-            if link == NONE {
-                return None;
-            }
-            lane = facts.link(link).to;
-            leg += 1;
-            Some(lane)
+            let index = u32::from(row.next);
+            row = &table.rows[(next.first + index) as usize];
+            Some(next.lane + index)
         })
     }
 
     /// Edges of the route.
+    #[inline]
     pub(crate) fn edges(&self, itinerary: u32) -> &[u32] {
-        let (table, place) = self.table(itinerary);
-        &table.itineraries[place].edges
+        if (itinerary as usize) < self.assembled.routes.len() {
+            self.assembled.edges(itinerary as usize)
+        } else {
+            &self.added[self.place(itinerary)].edges
+        }
     }
 
     /// Planned stops of a vehicle, in order.
     pub(crate) fn stops(&self, vehicle: u32) -> &[StopFacts] {
-        let (first, end) = self.stop_ranges[vehicle as usize];
-        &self.stops[first as usize..end as usize]
+        self.assembled.stops(vehicle)
     }
 }
 
-/// The last leg over which a driver on `leg` compares lanes; the next planned stop ends it.
-fn horizon(facts: &RoadFacts, edges: &[u32], leg: usize, stop: Option<usize>) -> usize {
-    let length = |leg: usize| facts.lane(facts.edges[edges[leg] as usize].0).length;
-    let near = NEAR + length(leg);
-    let mut seen = 0.0;
-    let last = stop.unwrap_or(edges.len() - 1).min(leg + usize::from(u8::MAX));
-    for (roads, at) in (1..).zip(leg..last) {
-        seen += length(at);
-        if roads > ROADS_MIN && seen >= FAR.max(near) || roads > ROADS_MANY && seen >= near {
-            return at;
-        }
-    }
-    last
-}
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-/// What one lane is worth, while a guide is worked out.
-#[derive(Debug, Clone, Copy)]
-struct Worth {
-    /// How far it leads [m].
-    length: f64,
-    /// Its own part of that [m].
-    own: f64,
-    link: u32,
-    /// First lanes to go on the next leg, then to the best lane on this.
-    offset: i32,
-    allowed: bool,
-    dead_end: bool,
-    /// Whether the way goes on from its end, with priority.
-    major: bool,
-}
+    use super::*;
+    use crate::city::scenario::{self, Overrides};
+    use crate::simulation::City;
+    use crate::simulation::actors::Percept;
 
-impl Worth {
-    fn row(&self) -> GuideRow {
-        let Self { length, link, offset, allowed, dead_end, .. } = *self;
-        GuideRow { length, link, offset, allowed, dead_end }
-    }
-
-    /// The longer way is better, then the one with fewer changes to come, then the one with priority.
-    fn compare(&self, other: &Self) -> Ordering {
-        let by_length = self.length.total_cmp(&other.length);
-        by_length.then(other.offset.abs().cmp(&self.offset.abs())).then(self.major.cmp(&other.major))
-    }
-
-    /// Whether a driver should leave the lane for the best one.
-    fn is_behind(&self, best: &Self) -> bool {
-        self.length < best.length
-            || self.length == best.length && self.offset.abs() > best.offset.abs()
-            || !self.major && best.major
-    }
-}
-
-/// A way as far as one horizon.
-struct Way<'a> {
-    facts: &'a RoadFacts,
-    class: VehicleClass,
-    edges: &'a [u32],
-    /// The last leg of the horizon.
-    end: usize,
-    /// The stop that ends it, if it is on that leg.
-    stop: Option<&'a StopFacts>,
-}
-
-impl Way<'_> {
-    /// What the lanes of a leg are worth, given what those of the next are.
-    fn worth(&self, leg: usize, next: &[Worth]) -> Vec<Worth> {
-        let (first, lanes) = self.facts.edges[self.edges[leg] as usize];
-        let mut worth: Vec<Worth> = (first..first + lanes).map(|lane| self.own(leg, lane)).collect();
-        if leg < self.end {
-            self.connect(leg, &mut worth, next);
-        }
-        self.set_offsets(first, &mut worth, leg < self.end);
-        worth
-    }
-
-    /// What a lane is worth by itself.
-    fn own(&self, leg: usize, lane: u32) -> Worth {
-        let facts = self.facts.lane(lane);
-        let allowed = facts.allowed.contains(self.class);
-        let mut own = if allowed { facts.length } else { 0.0 };
-        if let Some(stop) = self.stop.filter(|s| leg == self.end && s.leg as usize == leg && s.lane != lane) {
-            // Only the stop's own lane serves it: others are worth the way to the stop.
-            own = stop.position.clamp(0.1, (facts.length - 0.2).max(0.1));
-        }
-        let dead_end = leg + 1 < self.edges.len() && facts.link_count == 0;
-        Worth { length: own, own, link: NONE, offset: 0, allowed, dead_end, major: true }
-    }
-
-    /// Adds what the next leg is worth from each lane.
-    fn connect(&self, leg: usize, worth: &mut [Worth], next: &[Worth]) {
-        let facts = self.facts;
-        let (first, _) = facts.edges[self.edges[leg] as usize];
-        let next_edge = self.edges[leg + 1];
-        let links = |lane: u32| {
-            let from = facts.lane(lane);
-            (from.first_link..from.first_link + from.link_count)
-                .filter(|&l| facts.lane(facts.link(l).to).edge == next_edge)
-        };
-        let reached = |link: u32| &next[facts.lane(facts.link(link).to).index as usize];
-        let lanes = first..first + count(worth.len());
-        let connected = lanes.clone().flat_map(links).map(|l| reached(l).length).fold(-1.0, f64::max);
-        let best = next.iter().map(|w| w.length).fold(-1.0, f64::max);
-        for (lane, own) in lanes.zip(worth.iter_mut()) {
-            let mut found: Option<u32> = None;
-            for id in links(lane) {
-                let link = facts.link(id);
-                let via_allowed = link.via == NONE || facts.lane(link.via).allowed.contains(self.class);
-                if !own.allowed || !via_allowed || !facts.lane(link.to).allowed.contains(self.class) {
-                    continue;
-                }
-                let (new, old) = (reached(id), found.map(reached));
-                if old.is_none_or(|old| {
-                    new.length > old.length || new.length == old.length && new.offset.abs() < old.offset.abs()
-                }) {
-                    found = Some(id);
-                }
-            }
-            own.major = false;
-            let Some(id) = found else { continue };
-            let to = reached(id);
-            // From the lane nearest to a better one of the next road, that one is as good as reached.
-            own.length += if to.length >= connected && to.offset.abs() < 2 { best } else { to.length };
-            own.link = id;
-            own.offset = to.offset;
-            own.dead_end = to.dead_end;
-            own.major = facts.link(id).major;
-        }
-    }
-
-    /// Points every lane that is not best to the nearest best one.
-    fn set_offsets(&self, first: u32, worth: &mut [Worth], connected: bool) {
-        let (mut best, mut last) = (0, 0);
-        for i in 1..worth.len() {
-            match worth[i].compare(&worth[best]) {
-                Ordering::Greater => (best, last) = (i, i),
-                Ordering::Equal => last = i,
-                Ordering::Less => {}
+    /// Rows are there for everybody on the road and for nobody who has left, and a fork works out the same ones again.
+    #[test]
+    fn rows_come_and_go_with_the_traffic() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/emergencies.yaml");
+        let loaded = scenario::load(&path, &Overrides::default()).expect("a sound scenario");
+        let plan = loaded.emergencies.as_ref().expect("it has emergencies");
+        let mut city = City::assemble(&loaded.network, &loaded.demand, loaded.settings);
+        city.bring_emergencies(&loaded.network, plan);
+        let guides = |city: &City| city.world.resource::<Percept>().road.guides.clone();
+        assert!(
+            guides(&city).open.iter().all(|&id| id as usize >= guides(&city).assembled.routes.len()),
+            "only blocks"
+        );
+        let mut fork = None;
+        for step in 0..900 {
+            city.step();
+            if step == 300 {
+                fork = Some(city.fork());
             }
         }
-        let best_worth = worth[best];
-        let (mut right_barred, mut left_barred) = (false, None);
-        for (i, lane) in worth.iter_mut().enumerate() {
-            if !lane.is_behind(&best_worth) {
-                lane.offset = 0;
-                continue;
-            }
-            let to = if best.abs_diff(i) < last.abs_diff(i) { best } else { last };
-            lane.offset = to as i32 - i as i32;
-            if connected && !lane.major && best_worth.major {
-                // Away from the lane that has to yield before it ends.
-                lane.length = lane.own;
-            }
-            let facts = self.facts.lane(first + i as u32);
-            let open = |other: u32| other != NONE && self.facts.lane(other).allowed.contains(self.class);
-            if lane.offset < 0 && (right_barred || !facts.change_right.contains(self.class) || !open(facts.right)) {
-                right_barred = true;
-                if lane.length <= lane.own {
-                    lane.length = 0.0;
-                }
-            } else if lane.offset > 0 && (!facts.change_left.contains(self.class) || !open(facts.left)) {
-                left_barred = Some(i);
-            }
+        let now = guides(&city);
+        let ready: Vec<u32> = (0..).zip(&now.tables).filter(|(_, t)| t.is_some()).map(|(id, _)| id).collect();
+        assert!(ready.iter().eq(&now.open), "rows of no guide but the open ones are kept");
+        assert!(now.open.iter().all(|&id| now.followers[id as usize] > 0), "nobody needs these any more");
+        assert!(now.followers.iter().any(|&n| n == 0), "nobody has left in all the time");
+        let mut fork = fork.expect("forked on the way");
+        for _ in 301..900 {
+            fork.step();
         }
-        for lane in worth.iter_mut().take(left_barred.map_or(0, |i| i + 1)) {
-            if lane.length <= lane.own {
-                lane.length = 0.0;
-            }
-        }
+        assert_eq!(city.state_hash(), fork.state_hash());
     }
-}
-
-/// Whether a roundabout is near, seen from each leg of a route.
-fn ring_near(facts: &RoadFacts, edges: &[u32]) -> Vec<bool> {
-    let length = |leg: usize| facts.lane(facts.edges[edges[leg] as usize].0).length;
-    (0..edges.len())
-        .map(|leg| {
-            let mut seen = 0.0;
-            (leg..edges.len())
-                .take_while(|&later| {
-                    let near = seen <= RING_SEEN;
-                    seen += if later == leg { 0.0 } else { length(later) };
-                    near
-                })
-                .any(|later| facts.ring[edges[later] as usize])
-        })
-        .collect()
 }

@@ -144,7 +144,7 @@ impl Road {
     /// Takes over what assembly makes the same way every time from a road of the same city.
     pub(crate) fn share(&mut self, like: &Self) {
         self.facts = Arc::clone(&like.facts);
-        self.guides.share(&like.guides);
+        self.guides.share(&self.facts, &like.guides);
     }
 
     /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
@@ -155,6 +155,7 @@ impl Road {
         self.lanes.len() == lanes
             && self.tails.fits(&like.tails)
             && self.approaches.fits(&like.approaches)
+            && self.guides.fits(&like.guides)
             && self.occupied.len() == like.occupied.len()
             && self.active.iter().all(|&lane| (lane as usize) < lanes)
             && self.heads.states().len() == like.heads.states().len()

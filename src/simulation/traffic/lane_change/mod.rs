@@ -12,6 +12,10 @@ mod motive;
 mod ring;
 mod surroundings;
 
+use std::cell::Cell;
+
+use rayon::prelude::*;
+
 use super::body::{Body, Halt};
 use super::facts::NONE;
 use super::road::Road;
@@ -27,6 +31,11 @@ const WANTS_RIGHT: u8 = 1;
 const WANTS_LEFT: u8 = 2;
 /// Bit of [`Body::lc_wants`]: had to.
 const WANTS_URGENTLY: u8 = 4;
+
+/// With fewer bodies than this a second thread costs more than it helps.
+const WORTH_SHARING: usize = 1500;
+/// Portions of the roads per thread: enough that threads finish together although roads differ.
+const PORTIONS: usize = 8;
 
 /// Towards the kerb or away from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,15 +92,21 @@ pub(crate) struct Jams {
 }
 
 /// Lets everybody on roads with several lanes decide, edge by edge; tells whether anybody changed.
-pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams) -> bool {
+pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon::ThreadPool>) -> bool {
     let Jams { around, works } = jams;
-    around.look(road);
+    let pool = pool.filter(|_| road.active.len() >= WORTH_SHARING / 2);
+    around.look(road, pool);
     let edges = take_edges(road, works);
     let works = &mut works[..edges];
     {
-        let road: &Road = road;
-        for work in works.iter_mut() {
-            work.run(road, around);
+        let (road, around): (&Road, &Surroundings) = (road, around);
+        let bodies: usize = works.iter().map(Work::bodies).sum();
+        match pool.filter(|_| bodies >= WORTH_SHARING) {
+            Some(pool) => {
+                let share = works.len().div_ceil(PORTIONS * pool.current_num_threads());
+                pool.install(|| works.par_chunks_mut(share).for_each(|some| Work::run_all(some, road, around)));
+            }
+            None => Work::run_all(works, road, around),
         }
     }
     let mut changed = false;
@@ -234,6 +249,15 @@ struct Decision {
 }
 
 impl Work {
+    fn bodies(&self) -> usize {
+        self.lanes.iter().map(Vec::len).sum()
+    }
+
+    /// Lets everybody on some edges decide.
+    fn run_all(works: &mut [Self], road: &Road, around: &Surroundings) {
+        works.iter_mut().for_each(|work| work.run(road, around));
+    }
+
     /// Lets everybody on the edge decide.
     fn run(&mut self, road: &Road, around: &Surroundings) {
         self.desks.clear();
@@ -322,7 +346,7 @@ impl Work {
 fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decision> {
     let body = &edge.lanes[index][slot];
     let kind = edge.road.kind(body);
-    let mut driver = Driver { edge, body, kind, index, slot, leader: None, stop: None };
+    let mut driver = Driver { edge, body, kind, index, slot, leader: None, stop: None, jam: Cell::new(None) };
     let sides =
         [(Side::Right, edge.neighbour(&driver, Side::Right)), (Side::Left, edge.neighbour(&driver, Side::Left))];
     if sides.iter().all(|(_, to)| to.is_none()) {

@@ -3,9 +3,10 @@
 //! Weighed in the order of what it costs to find out: the route first, which keeps most drivers where they are without a look at
 //! the neighbouring lane.
 
+use std::cell::Cell;
+
 use crate::simulation::traffic::body::{Body, KindFacts};
 use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, stop_speed_max};
-use crate::simulation::traffic::guide::GuideRow;
 use crate::simulation::traffic::siren::LEAVE_LANE;
 
 use super::cooperate::{self, HELP_OVERTAKE};
@@ -86,6 +87,8 @@ pub(super) struct Driver<'a> {
     pub leader: Option<Other>,
     /// Its next stop on this leg: lane and place [m].
     pub stop: Option<(u32, f64)>,
+    /// Room taken up ahead along its own lane [m], once it has looked: it does so for either side.
+    pub jam: Cell<Option<f64>>,
 }
 
 /// What a driver wants of one side, and what there is to know about it.
@@ -106,10 +109,21 @@ pub(super) struct Wish {
     pub continues: bool,
 }
 
+/// What the guide says about a lane, given the stop on the edge and a roundabout.
+#[derive(Clone, Copy)]
+struct Outlook {
+    /// How far it leads, from its start [m].
+    length: f64,
+    link: u32,
+    /// Lanes to the best one.
+    offset: i32,
+    dead_end: bool,
+}
+
 /// Lanes and distances as one side is judged by.
 struct Scale {
-    here: GuideRow,
-    there: GuideRow,
+    here: Outlook,
+    there: Outlook,
     both_best: bool,
     towards_best: bool,
     /// What a roundabout adds to both lengths [m].
@@ -119,9 +133,11 @@ struct Scale {
 
 impl Driver<'_> {
     /// What the guide says about a lane of the edge, given the stop on it.
-    fn row(&self, index: usize) -> GuideRow {
+    fn outlook(&self, index: usize) -> Outlook {
         let road = self.edge.road;
-        let mut row = *road.guides.row(self.body.itinerary, self.body.leg, index as u32);
+        let row = road.guides.row(self.body.itinerary, self.body.leg, index as u32);
+        let mut row =
+            Outlook { length: row.length, link: row.link, offset: i32::from(row.offset), dead_end: row.dead_end };
         if let Some((lane, position)) = self.stop {
             // Until the stop is served, its lane is the only good one.
             row.offset = road.facts.lane(lane).index as i32 - index as i32;
@@ -137,7 +153,13 @@ impl Driver<'_> {
     /// Room taken up ahead of the driver along a lane of the edge and its way on [m].
     fn jam(&self, index: usize) -> f64 {
         let edge = self.edge;
-        edge.desks[index].ahead + edge.around.room_beyond(edge.road, self.body, edge.first + index as u32)
+        let look = || edge.desks[index].ahead + edge.around.room_beyond(edge.road, self.body, index);
+        if index != self.index {
+            return look();
+        }
+        let jam = self.jam.get().unwrap_or_else(look);
+        self.jam.set(Some(jam));
+        jam
     }
 
     /// Weighs the motives; moods build up in `mood`.
@@ -173,7 +195,7 @@ impl Driver<'_> {
 
     fn scale(&self, to: usize, side: Side, mood: &mut Mood) -> Scale {
         let (body, kind, dt) = (self.body, self.kind, self.edge.road.dt);
-        let (mut here, mut there) = (self.row(self.index), self.row(to));
+        let (mut here, mut there) = (self.outlook(self.index), self.outlook(to));
         let both_best = here.offset == 0 && there.offset == 0;
         let towards_best = both_best || here.offset * side.step() > 0;
         if body.speed > mood.look_ahead {
@@ -241,7 +263,7 @@ impl Driver<'_> {
             && ring <= 0.0
             && !there.dead_end
             && there.length < TURN_LANE;
-        if leads_elsewhere || too_short(0.0) || too_short(self.jam(self.index).max(self.jam(wish.to))) {
+        if leads_elsewhere || too_short(0.0) || too_short(self.jam(self.index)) || too_short(self.jam(wish.to)) {
             return Motive::Stay;
         }
         Motive::None

@@ -4,6 +4,8 @@
 //! Frozen for the phase, so that the edges can be worked on in any order, or at once, with the same result. Does not know why
 //! anybody looks.
 
+use rayon::prelude::*;
+
 use crate::simulation::traffic::body::Body;
 use crate::simulation::traffic::facts::{NONE, count};
 use crate::simulation::traffic::following::brake_gap;
@@ -13,6 +15,8 @@ use super::gap::{Other, Place};
 
 /// How many lanes back somebody coming from behind is looked for.
 const LANES_BACK: usize = 4;
+/// Lanes that a thread looks at at least before another helps.
+const LOOKS_MIN: usize = 128;
 /// How far back [m]: farther away nobody in city traffic has to brake for a driver who cuts in.
 const FAR_BACK: f64 = 150.0;
 
@@ -61,8 +65,6 @@ impl End {
 /// What is to be seen of a lane with vehicles.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// Room that its vehicles take up [m].
-    room: f64,
     hindmost: End,
     foremost: End,
 }
@@ -70,45 +72,61 @@ struct Seen {
 /// The lanes with vehicles as they were when the phase began.
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
-    seen: Vec<Seen>,
+    /// Of each active lane: the room that its vehicles take up [m], and its ends.
+    seen: Vec<Option<(f64, Seen)>>,
     /// By lane: its place in `seen`, or [`NONE`].
     place: Vec<u32>,
+    /// By lane: room that its vehicles take up [m].
+    room: Vec<f64>,
     filled: Vec<u32>,
 }
 
 impl Surroundings {
-    /// Looks at all lanes with vehicles.
-    pub(super) fn look(&mut self, road: &Road) {
+    /// Looks at all lanes with vehicles, over the threads of the pool if there is one.
+    pub(super) fn look(&mut self, road: &Road, pool: Option<&rayon::ThreadPool>) {
         self.place.resize(road.lanes.len(), NONE);
+        self.room.resize(road.lanes.len(), 0.0);
         for lane in self.filled.drain(..) {
             self.place[lane as usize] = NONE;
+            self.room[lane as usize] = 0.0;
         }
-        self.seen.clear();
-        for &lane in &road.active {
+        let see = |&lane: &u32| {
             let bodies = &road.lanes[lane as usize];
-            let (Some(hindmost), Some(foremost)) = (bodies.first(), bodies.last()) else { continue };
-            self.place[lane as usize] = count(self.seen.len());
-            self.filled.push(lane);
-            self.seen.push(Seen {
-                room: bodies.iter().map(|b| road.kind(b).room()).sum(),
-                hindmost: End::of(road, hindmost, lane),
-                foremost: End::of(road, foremost, lane),
-            });
+            let room = bodies.iter().map(|b| road.kind(b).room()).sum();
+            let (hindmost, foremost) = (bodies.first()?, bodies.last()?);
+            let seen = Seen { hindmost: End::of(road, hindmost, lane), foremost: End::of(road, foremost, lane) };
+            Some((room, seen))
+        };
+        match pool {
+            Some(pool) => pool.install(|| {
+                road.active.par_iter().with_min_len(LOOKS_MIN).map(see).collect_into_vec(&mut self.seen);
+            }),
+            None => {
+                self.seen.clear();
+                self.seen.extend(road.active.iter().map(see));
+            }
+        }
+        self.filled.extend_from_slice(&road.active);
+        for (place, (&lane, seen)) in (0..).zip(road.active.iter().zip(&self.seen)) {
+            if let Some((room, _)) = seen {
+                self.place[lane as usize] = place;
+                self.room[lane as usize] = *room;
+            }
         }
     }
 
     fn lane(&self, lane: u32) -> Option<&Seen> {
-        self.seen.get(self.place[lane as usize] as usize)
+        self.seen.get(self.place[lane as usize] as usize)?.as_ref().map(|(_, seen)| seen)
     }
 
     /// Room that vehicles take up on a lane [m].
     pub(super) fn room(&self, lane: u32) -> f64 {
-        self.lane(lane).map_or(0.0, |seen| seen.room)
+        self.room[lane as usize]
     }
 
-    /// Room taken up on the lanes behind the end of `lane` that it leads to without a change [m].
-    pub(super) fn room_beyond(&self, road: &Road, body: &Body, lane: u32) -> f64 {
-        road.guides.way(&road.facts, body.itinerary, body.leg, lane).map(|next| self.room(next)).sum()
+    /// Room taken up on the lanes behind the end of lane `index` of the driver's road that it leads to without a change [m].
+    pub(super) fn room_beyond(&self, road: &Road, body: &Body, index: usize) -> f64 {
+        road.guides.way(body.itinerary, body.leg, count(index)).map(|next| self.room(next)).sum()
     }
 
     /// The rear end beyond the end of a lane, on the way that the lane leads the driver, within its braking distance.
