@@ -174,6 +174,8 @@ impl Guides {
             all.of_vehicle.push(id);
         }
         all.first_stop.push(count(all.stops.len()));
+        all.edges.shrink_to_fit();
+        all.routes.shrink_to_fit();
         Self {
             tables: vec![None; followers.len()],
             assembled: Arc::new(all),
@@ -392,7 +394,7 @@ mod tests {
         let ready: Vec<u32> = (0..).zip(&now.tables).filter(|(_, t)| t.is_some()).map(|(id, _)| id).collect();
         assert!(ready.iter().eq(&now.open), "rows of no guide but the open ones are kept");
         assert!(now.open.iter().all(|&id| now.followers[id as usize] > 0), "nobody needs these any more");
-        assert!(now.followers.iter().any(|&n| n == 0), "nobody has left in all the time");
+        assert!(now.followers.contains(&0), "nobody has left in all the time");
         let mut fork = fork.expect("forked on the way");
         for _ in 301..900 {
             fork.step();
