@@ -79,6 +79,13 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
         body.stop_time += dt;
         return;
     }
+    if body.speed <= 0.0 && matches!(items, [item] if item.is_stand()) {
+        body.waits_at_link = !road.facts.ring[road.facts.lane(lane).edge as usize];
+        body.lc_speed_max = f64::INFINITY;
+        body.lc_pace = 0;
+        finish(road, lane, body, 0.0, road.wished_speed(body, lane), tally);
+        return;
+    }
     let verdict = decide(road, lane, body, kind, items, step);
     body.waits_at_link = verdict.waits;
     if verdict.lets_pass {
@@ -89,7 +96,10 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     let wished = road.wished_speed(body, lane);
     let emergency_min = (old - kind.decel_emergency * dt).max(0.0);
     let min = (old - kind.decel * dt).max(0.0).min(verdict.safe.max(emergency_min));
+    // Queues come to rest: whoever could drive less than a millimetre per second stands.
     let max = wished.min(kind.speed_next_max(old, dt)).min(verdict.safe).max(min);
+    let max = if max < EPS { 0.0 } else { max };
+    let min = min.min(max);
     let dawdled = (max - dawdle(kind, max, dt, body.id, step)).max(min);
     let mut next = adapt_to_change(body, min, dawdled, max);
     body.lc_speed_max = f64::INFINITY;
@@ -103,7 +113,12 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if next > kind.speed_next_max(old, dt) + 1e-9 {
         tally.jumps += 1;
     }
-    keep_accounts(body, next, wished, dt);
+    finish(road, lane, body, next, wished, tally);
+}
+
+/// Moves the body, and notes whether that brought it to its planned stop.
+fn finish(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, tally: &mut LaneStep) {
+    keep_accounts(body, next, wished, road.dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
         body.halt = Halt::Reached;
         tally.stops_reached += 1;

@@ -42,16 +42,20 @@ impl<T: Copy> Grouped<T> {
             self.present[group as usize / 64] = 0;
         }
         let mut total = 0;
-        for &(group, _) in sources.clone().flatten() {
-            let length = &mut self.spans[group as usize].1;
-            if *length == 0 {
-                self.touched.push(group);
-                self.present[group as usize / 64] |= 1 << (group % 64);
+        let mut any = None;
+        for source in sources.clone() {
+            for &(group, item) in source {
+                let length = &mut self.spans[group as usize].1;
+                if *length == 0 {
+                    self.touched.push(group);
+                    self.present[group as usize / 64] |= 1 << (group % 64);
+                    any = Some(item);
+                }
+                *length += 1;
             }
-            *length += 1;
-            total += 1;
+            total += source.len();
         }
-        let Some(&(_, any)) = sources.clone().flatten().next() else { return self.items.clear() };
+        let Some(any) = any else { return self.items.clear() };
         let mut end = 0;
         for &group in &self.touched {
             let span = &mut self.spans[group as usize];
@@ -61,10 +65,12 @@ impl<T: Copy> Grouped<T> {
         debug_assert_eq!(end, count(total), "every item has a group");
         // What is left of the last filling is written over.
         self.items.resize(total, any);
-        for &(group, item) in sources.rev().flat_map(|source| source.iter().rev()) {
-            let place = &mut self.spans[group as usize].0;
-            *place -= 1;
-            self.items[*place as usize] = item;
+        for source in sources.rev() {
+            for &(group, item) in source.iter().rev() {
+                let place = &mut self.spans[group as usize].0;
+                *place -= 1;
+                self.items[*place as usize] = item;
+            }
         }
     }
 

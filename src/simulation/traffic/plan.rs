@@ -4,6 +4,7 @@
 //! one with which the vehicle would wait before it. Reads the road as it was at the beginning of the step; writes nothing, so
 //! that all drivers can plan at once. (The structure of SUMO's `planMove`, Krajzewicz et al. 2012, section 4.)
 
+use crate::city::demand::CarFollowing;
 use crate::primitives::random::Purpose;
 
 use super::approach::{Request, is_deadlocked, leave_time};
@@ -34,6 +35,9 @@ const WAVE_THROUGH_STRAIGHT: f64 = 0.25;
 const WAVE_THROUGH_TURNING: f64 = 0.75;
 /// Free road taken for granted where a road leaves the map [m].
 const ROOM_BEYOND_MAP: f64 = 1000.0;
+/// A junction farther away than the look-ahead and than this is only announced, not looked across [s]: by the time anybody there
+/// has to know whether it can be left again, it is nearer.
+const FAR: f64 = 8.0;
 /// The most links one driver looks over; beyond, the last item stops the look-ahead (a bound, not a behaviour).
 const ITEMS_MAX: usize = 64;
 
@@ -65,6 +69,11 @@ pub(crate) struct PlanItem {
 }
 
 impl PlanItem {
+    /// The plan of a driver who stands and is going to.
+    pub(super) fn is_stand(&self) -> bool {
+        self.link == NONE && self.speed_wait <= 0.0
+    }
+
     fn end(speed: f64, distance: f64) -> Self {
         Self {
             link: NONE,
@@ -179,6 +188,11 @@ impl Look<'_> {
 pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, step: &Step, items: &mut Vec<PlanItem>) {
     let body = &road.lanes[lane as usize][slot];
     let kind = road.kind(body);
+    if body.is_standing() || is_stuck(road, lane, slot) {
+        // At a planned stop, or in a queue: nothing is asked of any link.
+        items.push(PlanItem::end(0.0, 0.0));
+        return;
+    }
     let dt = road.dt;
     let facts = road.facts.lane(lane);
     let max_speed = kind.speed_next_max(body.speed, dt);
@@ -198,23 +212,33 @@ pub(crate) fn plan(road: &Road, lane: u32, slot: usize, ahead: f64, step: &Step,
         seen,
         first: items.len(),
     };
-    if body.is_standing() {
-        // A planned stop: nothing is asked of any link.
-        items.push(PlanItem::end(0.0, 0.0));
-        return;
-    }
     if let Some(leader) = road.leader_on_lane(lane, slot) {
         let gap = leader.back - body.pos - kind.gap_min;
         look.follow(&leader, gap, true, lane, &mut []);
     }
-    walk(&mut look, max_speed * dt + brake_gap(max_speed, kind.decel, kind.tau, dt), items);
-    if !body.siren {
+    let beyond = walk(&mut look, max_speed * dt + brake_gap(max_speed, kind.decel, kind.tau, dt), items);
+    if beyond && !body.siren {
         super::keep_clear::apply(&look, ahead, items);
     }
 }
 
-/// Walks from lane to lane until the look-ahead distance is covered or something stops it.
-fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) {
+/// Whether a driver on a road stands so close behind another one who stands that less than a millimetre per second is left: its
+/// safe speed is nil whatever the links ahead show, and an announcement that asks for nothing holds nobody up. (Level crossings and
+/// signals of the railway do listen to those who wait.)
+fn is_stuck(road: &Road, lane: u32, slot: usize) -> bool {
+    let bodies = &road.lanes[lane as usize];
+    let (body, Some(ahead)) = (&bodies[slot], bodies.get(slot + 1)) else { return false };
+    if body.speed > 0.0 || ahead.speed > 0.0 || body.siren || road.facts.lane(lane).internal {
+        return false;
+    }
+    let kind = road.kind(body);
+    let gap = ahead.pos - road.kind(ahead).length - body.pos - kind.gap_min;
+    gap < EPS * (1.0 + kind.tau) && matches!(kind.following, CarFollowing::Krauss { .. }) && !kind.class.is_rail()
+}
+
+/// Walks from lane to lane until the look-ahead distance is covered or something stops it; false where it ended at the first link
+/// because nothing behind that matters yet.
+fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) -> bool {
     let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
     let mut lane = look.lane;
     let mut leg = body.leg;
@@ -225,7 +249,7 @@ fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) {
     loop {
         let facts = road.facts.lane(lane);
         if stop_ahead(look, lane, leg, items) || arrival_ahead(look, lane, leg, items) {
-            return;
+            return true;
         }
         let next =
             if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, leg, facts.index).link };
@@ -234,11 +258,18 @@ fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) {
             let speed = kind.stop_speed(body.speed, look.seen - EPS, dt);
             look.limit(speed, items[look.first..].last_mut());
             items.push(PlanItem::end(look.v, look.seen));
-            return;
+            return true;
         }
         let link = road.facts.link(next);
         if !approach_link(look, next, link, &mut slowed_for_minor, items) {
-            return;
+            return true;
+        }
+        if let [first] = &items[look.first..]
+            && !link.from_internal
+            && !(body.siren || kind.class.is_rail())
+            && (look.v <= SPEED_EPS || (look.seen > distance && first.arrival > look.step.now + FAR))
+        {
+            return false;
         }
         if link.via == NONE {
             passed_road = true;
@@ -246,7 +277,7 @@ fn walk(look: &mut Look<'_>, distance: f64, items: &mut Vec<PlanItem>) {
         let asks = items.last().is_some_and(|i| i.ask);
         let room_seen = seen_roads > (kind.length * ROOM_LOOK_AHEAD).max(kind.length + seen_internal);
         if (!asks || look.v <= 0.0 || look.seen > distance) && passed_road && room_seen {
-            return;
+            return true;
         }
         lane = link.after;
         if link.via == NONE {
