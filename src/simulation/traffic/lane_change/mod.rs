@@ -240,6 +240,14 @@ impl Edge<'_> {
     }
 }
 
+/// Where somebody is now who was seen at a slot: whoever changes lanes later in the step moves others on.
+fn find(lanes: &mut [Vec<Body>], index: usize, slot: usize, id: u32) -> Option<&mut Body> {
+    if lanes[index].get(slot).is_some_and(|body| body.id == id) {
+        return lanes[index].get_mut(slot);
+    }
+    lanes.iter_mut().flatten().find(|body| body.id == id)
+}
+
 /// What a driver has come to.
 struct Decision {
     change: Option<usize>,
@@ -304,7 +312,11 @@ impl Work {
         }
         for favour in decision.favours.into_iter().flatten() {
             match favour.place {
-                Place::Here { index, slot } => favour.grant(road, &mut self.lanes[index][slot]),
+                Place::Here { index, slot } => {
+                    if let Some(body) = find(&mut self.lanes, index, slot, favour.id) {
+                        favour.grant(road, body);
+                    }
+                }
                 Place::Upstream(_) => self.elsewhere.push(favour),
                 Place::Elsewhere => {}
             }
