@@ -230,24 +230,27 @@ pub(crate) fn is_blocked_by(ask: &Request<'_>, leave: f64, foe: &Approach, merge
     }
 }
 
-/// Whether those who yield to each other at a junction without priorities stand in a circle that begins and ends at `link`.
-pub(crate) fn is_deadlocked(facts: &RoadFacts, approaches: &Approaches, link: u32) -> bool {
+/// Whether those who yield to each other at a junction stand in a circle that begins and ends at `link`, all for
+/// at least `waited` seconds.
+pub(crate) fn is_deadlocked(facts: &RoadFacts, approaches: &Approaches, link: u32, waited: f64) -> bool {
     let own = facts.link(link);
     let mut at = own;
     for _ in 0..CIRCLE_MAX {
-        let mut nearest: Option<(f64, u32)> = None;
+        let (mut nearest, mut next) = (f64::INFINITY, None);
         for &foe_link in facts.yields(at) {
             let announced = approaches.at(foe_link);
             if !announced.is_empty() && facts.link(foe_link).from == own.from {
                 return true;
             }
-            for foe in announced.iter().filter(|foe| foe.will_pass) {
-                if nearest.is_none_or(|(distance, _)| foe.distance < distance) {
-                    nearest = Some((foe.distance, foe_link));
+            for foe in announced {
+                if foe.distance < nearest {
+                    nearest = foe.distance;
+                    // Whoever is nearest and lets the others go has already broken the circle.
+                    next = if foe.will_pass && foe.waiting >= waited { Some(foe_link) } else { next };
                 }
             }
         }
-        let Some((_, next)) = nearest else { return false };
+        let Some(next) = next else { return false };
         at = facts.link(next);
     }
     false

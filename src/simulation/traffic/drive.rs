@@ -113,7 +113,8 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     if next > kind.speed_next_max(old, dt) + 1e-9 {
         tally.jumps += 1;
     }
-    finish(road, lane, body, next, wished, tally);
+    let wished_there = lane_entered(road, body, items, next * dt).map_or(wished, |lane| road.wished_speed(body, lane));
+    finish(road, lane, body, next, wished_there, tally);
 }
 
 /// Moves the body, and notes whether that brought it to its planned stop.
@@ -148,6 +149,12 @@ fn dawdle(kind: &KindFacts, speed: f64, dt: f64, driver: u32, step: &Step) -> f6
     // Somebody who is just starting should start: below one step's acceleration the reduction is relative.
     let scale = if speed < kind.accel { speed } else { kind.accel };
     sigma * scale * chance * dt
+}
+
+/// The lane a step of `moved` metres ends on, where that is not the one it began on: the step's loss of time is booked there.
+fn lane_entered(road: &Road, body: &Body, items: &[PlanItem], moved: f64) -> Option<u32> {
+    let lane = items.iter().take_while(|item| item.link != NONE && moved > item.distance).last();
+    lane.filter(|_| !body.is_standing()).map(|item| road.facts.link(item.link).after)
 }
 
 /// Moves the body and keeps its accounts.

@@ -7,7 +7,7 @@ use super::body::KindFacts;
 use super::facts::{ConflictFacts, LaneFacts, LinkFacts, NONE};
 use super::following::HALTING;
 use super::heads::LinkState;
-use super::plan::{Look, PlanItem, blocks_requests};
+use super::plan::{BLOCKAGE_TIME, Look, PlanItem, blocks_requests};
 
 /// Slack behind a driver's length for the angle at which paths meet [m].
 const POSITION_EPS: f64 = 0.1;
@@ -178,8 +178,9 @@ fn heed(
     if blocks_requests(look.v, foe.waiting, foe.standing, same_origin) {
         *ask = false;
         if let Some(last) = items[look.first..].last_mut()
-            && foe.front_before == look.lane
+            && (foe.front_before == look.lane || (meeting.foe_waits_inside && foe.waiting > BLOCKAGE_TIME))
         {
+            // Who has been waiting inside for this driver is let go, or both would wait for ever.
             last.ask = false;
         }
     }

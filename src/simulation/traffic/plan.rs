@@ -26,13 +26,15 @@ const SPEED_EPS: f64 = 0.1 * EPS;
 /// Deceleration a driver accepts at least to stop at yellow [m/s²] (SUMO's `tls.yellow.min-decel`).
 const YELLOW_DECEL_MIN: f64 = 3.0;
 /// A vehicle that has been standing inside a junction for longer than this no longer holds back requests behind it [s].
-const BLOCKAGE_TIME: f64 = 5.0;
+pub(crate) const BLOCKAGE_TIME: f64 = 5.0;
 /// How many vehicle lengths of free road behind a junction are looked at to decide whether it can be left.
 const ROOM_LOOK_AHEAD: f64 = 5.0;
 /// How often a driver going straight lets the others go who wait for each other in a circle.
 const WAVE_THROUGH_STRAIGHT: f64 = 0.25;
 /// How often a turning one does.
 const WAVE_THROUGH_TURNING: f64 = 0.75;
+/// How long drivers who have to yield by sign wait before they see that all wait for each other [s].
+const CIRCLE_TIME: f64 = 60.0;
 /// Free road taken for granted where a road leaves the map [m].
 const ROOM_BEYOND_MAP: f64 = 1000.0;
 /// A junction farther away than the look-ahead and than this is only announced, not looked across [s]: by the time anybody there
@@ -409,7 +411,11 @@ fn approach_link(
         last.limit_leave_speed(road.wished_speed(body, link.from));
     }
     let arrival_speed = arrival_speed(look, state, link, brake, slowed_for_minor);
-    if state == LinkState::Equal && body.waiting > 0.0 && lets_others_go(look, id, link) {
+    if let Some(waited) = circle_time(state)
+        && body.waiting > waited
+        && look.seen <= sight(body, state, link)
+        && lets_others_go(look, id, link, waited)
+    {
         ask = false;
     }
     let arrival = look.step.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);
@@ -455,10 +461,20 @@ fn arrival_speed(look: &Look<'_>, state: LinkState, link: &LinkFacts, brake: f64
     look.v_link.min(speed_after(sight, at_sight, kind.accel))
 }
 
+/// How long everybody in a circle must have been waiting before its drivers break it [s]; none where there are no circles:
+/// at once where nobody has priority, late where signs give some, which most of the time sort things out themselves.
+fn circle_time(state: LinkState) -> Option<f64> {
+    match state {
+        LinkState::Equal => Some(0.0),
+        LinkState::Yield | LinkState::Stop => Some(CIRCLE_TIME),
+        _ => None,
+    }
+}
+
 /// Whether a driver who stands where everybody waits for somebody lets the others go in this step: lots decide, and whoever
 /// turns draws the shorter one more often.
-fn lets_others_go(look: &Look<'_>, id: u32, link: &LinkFacts) -> bool {
-    is_deadlocked(&look.road.facts, &look.road.approaches, id) && {
+fn lets_others_go(look: &Look<'_>, id: u32, link: &LinkFacts, waited: f64) -> bool {
+    is_deadlocked(&look.road.facts, &look.road.approaches, id, waited) && {
         let lot = look.step.seed.stream(Purpose::WaveThrough, u64::from(look.body.id), look.step.number).unit();
         lot < if link.straight { WAVE_THROUGH_STRAIGHT } else { WAVE_THROUGH_TURNING }
     }
