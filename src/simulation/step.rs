@@ -352,7 +352,9 @@ fn let_in(
         let scheduled = gate.scheduled;
         let gone = gate.queues.give_up(|v| (v as usize) < scheduled && now - departures[v as usize].time > longest);
         gate.given_up += index(gone.len());
-        gone.into_iter().for_each(|vehicle| road.guides.leave(vehicle));
+        for vehicle in gone {
+            road.guides.leave(vehicle);
+        }
     }
     let demand = std::sync::Arc::clone(&gate.demand);
     let mut queues = std::mem::take(&mut gate.queues);

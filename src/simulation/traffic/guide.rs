@@ -150,13 +150,16 @@ impl Assembled {
     }
 }
 
+/// Route, class, and leg and lane of each stop.
+type AssembledKey = (u32, VehicleClass, Vec<(u32, u32)>);
+
 impl Guides {
     /// Numbers the guides of everybody in the demand.
     pub(crate) fn new(facts: &RoadFacts, demand: &Demand) -> Self {
         let mut all = Assembled::default();
         let mut followers: Vec<u32> = Vec::new();
         // A demand has each route once.
-        let mut known: BTreeMap<(u32, VehicleClass, Vec<(u32, u32)>), u32> = BTreeMap::new();
+        let mut known: BTreeMap<AssembledKey, u32> = BTreeMap::new();
         for (vehicle, row) in (0..).zip(&demand.vehicles) {
             let class = demand.kind(row.kind).class;
             let edges = &demand.route(row.route).edges;
@@ -365,7 +368,6 @@ impl Guides {
 mod tests {
     use std::path::Path;
 
-    use super::*;
     use crate::city::scenario::{self, Overrides};
     use crate::simulation::City;
     use crate::simulation::actors::Percept;

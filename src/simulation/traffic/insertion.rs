@@ -424,7 +424,7 @@ fn has_room_behind(road: &Road, lane: u32, back: f64, speed: f64, kind: &KindFac
         let start = back + facts.length;
         let reach = brake_gap(facts.speed, kind.decel, kind.tau, road.dt);
         let crossed = || road.facts.foe_lanes(facts).iter().any(|&foe| road.is_visited(foe));
-        let free = if back < 0.0 { !road.is_visited(behind) && !(facts.internal && crossed()) } else { true };
+        let free = if back < 0.0 { !(road.is_visited(behind) || facts.internal && crossed()) } else { true };
         free && (road.is_occupied(behind) && !road.lanes[behind as usize].is_empty()
             || depth == 0
             || start > reach

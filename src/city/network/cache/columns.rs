@@ -268,12 +268,16 @@ impl Out {
             SignalControl::FixedTime => self.u8(0),
             SignalControl::Actuated { gap_max, detector_gap, passing_time, inactive_after } => {
                 self.u8(1);
-                [gap_max, detector_gap, passing_time, inactive_after].into_iter().for_each(|span| self.span(span));
+                for span in [gap_max, detector_gap, passing_time, inactive_after] {
+                    self.span(span);
+                }
             }
             SignalControl::Block => self.u8(2),
             SignalControl::LevelCrossing { time_gap, opening_delay, green_min } => {
                 self.u8(3);
-                [time_gap, opening_delay, green_min].into_iter().for_each(|span| self.span(span));
+                for span in [time_gap, opening_delay, green_min] {
+                    self.span(span);
+                }
             }
         }
         self.span(program.offset);

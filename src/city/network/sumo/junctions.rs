@@ -8,7 +8,7 @@ use crate::primitives::text::{Findings, Problem};
 
 use super::super::assembly::RequestRow;
 use super::super::model::{JunctionKind, Link};
-use super::raw::{RawJunction, RawNetwork, RawVia, split_lane};
+use super::raw::{RawJunction, RawNetwork, split_lane};
 
 /// The most rows of a matrix, which grows with their square, and heads of a signal that trains operate; SUMO itself stops at 256.
 pub(super) const ROWS_MAX: usize = 1024;

@@ -239,12 +239,12 @@ impl Way<'_> {
 /// Whether a roundabout is near, seen from a leg of a route.
 fn ring_near(facts: &RoadFacts, edges: &[u32], leg: usize) -> bool {
     let mut seen = 0.0;
-    for later in leg..edges.len() {
-        if facts.ring[edges[later] as usize] {
+    for (later, &edge) in edges[leg..].iter().enumerate() {
+        if facts.ring[edge as usize] {
             return true;
         }
-        if later > leg {
-            seen += facts.lane(facts.edges[edges[later] as usize].0).length;
+        if later > 0 {
+            seen += facts.lane(facts.edges[edge as usize].0).length;
         }
         if seen > RING_SEEN {
             return false;

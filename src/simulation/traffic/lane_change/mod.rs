@@ -263,7 +263,9 @@ impl Work {
 
     /// Lets everybody on some edges decide.
     fn run_all(works: &mut [Self], road: &Road, around: &Surroundings) {
-        works.iter_mut().for_each(|work| work.run(road, around));
+        for work in works {
+            work.run(road, around);
+        }
     }
 
     /// Lets everybody on the edge decide.

@@ -97,14 +97,13 @@ impl Surroundings {
             let seen = Seen { hindmost: End::of(road, hindmost, lane), foremost: End::of(road, foremost, lane) };
             Some((room, seen))
         };
-        match pool {
-            Some(pool) => pool.install(|| {
+        if let Some(pool) = pool {
+            pool.install(|| {
                 road.active.par_iter().with_min_len(LOOKS_MIN).map(see).collect_into_vec(&mut self.seen);
-            }),
-            None => {
-                self.seen.clear();
-                self.seen.extend(road.active.iter().map(see));
-            }
+            });
+        } else {
+            self.seen.clear();
+            self.seen.extend(road.active.iter().map(see));
         }
         self.filled.extend_from_slice(&road.active);
         for (place, (&lane, seen)) in (0..).zip(road.active.iter().zip(&self.seen)) {
