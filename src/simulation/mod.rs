@@ -15,6 +15,8 @@ pub mod outcome;
 mod sensing;
 mod snapshot;
 mod step;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod trips;
 

@@ -20,6 +20,8 @@ const AROUND: f64 = 1000.0;
 /// When measuring begins and ends [s].
 const WARM_UP: f64 = 300.0;
 const END: f64 = 500.0;
+/// Length of a car [m].
+const BODY: f64 = 5.0;
 /// Speed limit of the ring [km/h].
 const LIMIT: f64 = 80.0;
 /// The ring in quarters.
@@ -60,6 +62,10 @@ pub(crate) fn circling(kind: &VehicleKind, limit: f64, density: f64) -> Tape {
         while at > lengths[quarter] {
             at -= lengths[quarter];
             quarter += 1;
+        }
+        if at < BODY {
+            // Its back would lie round the corner, where the others stand.
+            continue;
         }
         let position = DepartPosition::At(Distance::metres(at));
         traffic.placed(routes[quarter], 0.0, DepartLane::First, position, DepartSpeed::At(Speed::ZERO));
