@@ -94,9 +94,10 @@ proptest! {
 
 /// Networks on which a law was once broken. The first: a truck begins its trip on a piece of road shorter than itself, and its rear, on
 /// no lane at all, is not seen by the driver who comes from behind.
-const BREACHES: [(Sprawl, usize, f64); 2] = [
+const BREACHES: [(Sprawl, usize, f64); 3] = [
     (Sprawl { columns: 2, rows: 3, spacing: 231.387_933_713_574_94, seed: 13_243_936_150_426_548_489 }, 64, 0.5),
     (Sprawl { columns: 4, rows: 3, spacing: 249.392_406_238_440_54, seed: 7_487_502_856_231_771_580 }, 103, 1.0),
+    (Sprawl { columns: 4, rows: 4, spacing: 221.003_496_155_484_88, seed: 5_609_071_921_390_114_771 }, 42, 0.5),
 ];
 
 #[test]

@@ -175,9 +175,11 @@ impl Road {
         (self.facts.lane(lane).speed * body.speed_factor).min(self.kind(body).speed_max)
     }
 
-    /// Whether the front body of a lane means to stop before a junction; on the junction it no longer can.
+    /// Whether the front body of a lane means to stop before a junction, and still can; on the junction it no longer can.
     pub(crate) fn stops_before_link(&self, body: &Body, lane: u32) -> bool {
-        !self.facts.lane(lane).internal && (body.waits_at_link || body.speed < 1.0)
+        let facts = self.facts.lane(lane);
+        let brakes_in = || brake_gap(body.speed, self.kind(body).decel, 0.0, self.dt);
+        !facts.internal && (body.waits_at_link || body.speed < 1.0) && facts.length - body.pos >= brakes_in()
     }
 
     /// Whether a vehicle is one of those who set out when they are called.
