@@ -124,14 +124,14 @@ fn quick(wishes: &Wishes) -> Result<bool, String> {
 fn full(wishes: &Wishes) -> Result<bool, String> {
     let sumo = sumo::Program::install(&root().join("target/sumo-venv"))?;
     let ours = ours::Program::of(wishes.program.as_deref());
-    let mut written = Vec::new();
     let mut sound = true;
     for name in &wishes.scenarios {
         let section = if name == GRID { grid::compare(&ours, &sumo) } else { one(name, wishes, &ours, &sumo) };
         match section {
             Ok(section) => {
                 println!("{}", section.text);
-                written.push(section);
+                // One by one, so that a comparison that is interrupted leaves what it has found.
+                page::publish(&[section])?;
             }
             Err(reason) => {
                 eprintln!("{name}: {reason}");
@@ -139,7 +139,6 @@ fn full(wishes: &Wishes) -> Result<bool, String> {
             }
         }
     }
-    page::publish(&written)?;
     Ok(sound)
 }
 

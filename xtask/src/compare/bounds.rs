@@ -26,13 +26,13 @@ const fn bound(scenario: &'static str, [duration, waiting, loss, bins, moves]: [
 
 /// Of three seeds.
 const BOUNDS: [Bound; 7] = [
-    bound("cologne1", [2.0, 2.7, 2.8, 6.0, 0.0]),
-    bound("cologne8", [2.8, 5.3, 6.6, 8.0, 0.0]),
-    bound("ingolstadt1", [2.2, 1.4, 2.0, 3.0, 0.0]),
-    bound("ingolstadt7", [4.1, 4.3, 4.4, 8.0, 7.5]),
-    bound("bologna_acosta", [3.6, 6.4, 5.1, 11.0, 0.0]),
-    bound("bologna_joined", [10.2, 11.3, 11.8, 15.0, 3.5]),
-    bound("wildau", [2.5, 2.4, 2.5, 11.0, 0.0]),
+    bound("cologne1", [1.0, 1.1, 1.0, 2.0, 0.0]),
+    bound("cologne8", [1.0, 1.0, 1.0, 2.0, 0.0]),
+    bound("ingolstadt1", [1.0, 1.0, 1.1, 2.0, 0.0]),
+    bound("ingolstadt7", [1.1, 1.3, 1.2, 8.0, 0.0]),
+    bound("bologna_acosta", [1.1, 1.8, 1.2, 4.0, 0.0]),
+    bound("bologna_joined", [1.3, 1.3, 1.6, 3.0, 3.5]),
+    bound("wildau", [1.7, 1.9, 2.0, 7.0, 0.0]),
 ];
 
 /// Fewest arrivals, as a share of SUMO's.
