@@ -123,20 +123,7 @@ impl VehicleClass {
 
     /// Whether the class runs on rails, on water or in the air.
     pub const fn is_off_road(self) -> bool {
-        matches!(
-            self,
-            Self::Tram
-                | Self::RailUrban
-                | Self::Rail
-                | Self::RailElectric
-                | Self::RailFast
-                | Self::Ship
-                | Self::Subway
-                | Self::CableCar
-                | Self::Aircraft
-                | Self::Drone
-                | Self::Container
-        )
+        self.is_rail() || matches!(self, Self::Ship | Self::Aircraft | Self::Drone | Self::Container)
     }
 }
 
