@@ -180,6 +180,7 @@ fn vast(vehicles: usize) -> Grid {
 }
 
 fn main() {
+    citytwin::cli::ask_for_large_pages();
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let size = words.iter().find_map(|word| word.parse::<usize>().ok());
     if words.iter().any(|word| word == "million") {

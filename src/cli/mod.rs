@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod complaint;
 mod listen;
+mod pages;
 mod replay;
 mod run;
 mod schema;
@@ -25,6 +26,8 @@ use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::telemetry::{TopicError, TopicMap};
 use crate::twin::Tally;
+
+pub use pages::ask_for_large_pages;
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -61,7 +64,10 @@ enum Verb {
 pub fn main() -> ExitCode {
     quiet_about_damage();
     match Cli::parse().verb {
-        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Run(arguments) => {
+            ask_for_large_pages();
+            run::run(&arguments)
+        }
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Replay(arguments) => replay::run(&arguments),

@@ -395,8 +395,8 @@ fn let_in(
     }
     gate.waiting_max = gate.waiting_max.max(index(gate.queues.waiting()));
     if anybody {
+        // Whoever reaches back over its lane's start has been seen to where it entered.
         road.refresh_active();
-        road.refresh_tails();
     }
 }
 
