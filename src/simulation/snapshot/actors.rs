@@ -71,7 +71,7 @@ impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
     /// Gives the components to actors that live already.
     pub(crate) fn add_to(self, world: &mut World, directory: &Directory) {
         let mut add = |actor: ActorId, one: A, two: B| {
-            if let Some(mut entity) = directory.0.get(&actor).and_then(|&entity| world.get_entity_mut(entity).ok()) {
+            if let Some(mut entity) = directory.get(actor).and_then(|entity| world.get_entity_mut(entity).ok()) {
                 entity.insert((one, two));
             }
         };
