@@ -41,7 +41,8 @@ impl Timers {
 
 /// Everybody once, by actor.
 fn in_order(mut actors: Vec<ActorId>) -> Vec<ActorId> {
-    actors.sort_unstable();
+    // Stable because that sees runs: those who ask anew every time have asked in order.
+    actors.sort();
     actors.dedup();
     actors
 }

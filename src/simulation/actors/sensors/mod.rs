@@ -211,7 +211,8 @@ fn rounded(value: f64, digits: i32) -> f64 {
 fn nearest(value: f64) -> f64 {
     // From here on there are no fractions that could be cut off.
     const WHOLE: f64 = 4_503_599_627_370_496.0;
-    if value.is_nan() || value.abs() >= WHOLE {
+    // What is no number stays what it is, too.
+    if value.abs().partial_cmp(&WHOLE) != Some(std::cmp::Ordering::Less) {
         return value;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "both ways within 53 bits")]
