@@ -1,4 +1,4 @@
-//! The engine, measured: throughput, cost against the size of the city, reading networks, telling, and a million vehicles.
+//! The engine, measured: throughput, cost against the size of the city, reading networks, telling, forking, and a million vehicles.
 //!
 //! `cargo bench` measures every station on one thread and prints it beside its baseline; words choose stations, a number is a size,
 //! `million` is the slow tier and has to be asked for. Costs are divided by those of a fixed piece of arithmetic run in the same process, so that a
@@ -27,12 +27,13 @@ use town::Town;
 const KERNEL_ROUNDS: u32 = 20_000_000;
 
 /// The stations `cargo bench` runs, with the size it runs them at.
-const STATIONS: [Station; 5] = [
+const STATIONS: [Station; 6] = [
     Station { name: "town", size: 12, run: town_throughput },
     Station { name: "grid", size: 20, run: grid_throughput },
     Station { name: "growth", size: 40, run: growth },
     Station { name: "parsing", size: 20_000, run: parsing },
     Station { name: "telling", size: 10, run: telling },
+    Station { name: "fork", size: 10_000, run: forking },
 ];
 
 /// Runs a town of `size` by `size` crossings for ten minutes, with 40 vehicles per crossing.
@@ -146,6 +147,32 @@ pub(crate) fn telling(size: usize) -> Measured {
     Measured { cost, unit: "µs per record", said: format!("{records} records; at most 0.3 µs is wished for") }
 }
 
+/// What a second city in the same state costs, where `size` vehicles drive.
+pub(crate) fn forking(size: usize) -> Measured {
+    /// The shortest of so many counts: a neighbour's work cannot make it shorter.
+    const TIMES: usize = 20;
+    let signals = (size * 2 / 15).isqrt().max(3) + 1;
+    let people = Grid { vehicles: size, ..city(signals) }.peopled();
+    let mut city = City::assemble(&people.network, &people.demand, RunSettings::default());
+    while city.time() < SimTime::seconds(410.0) {
+        city.step();
+    }
+    let forks: Vec<(f64, String)> = (0..TIMES)
+        .map(|_| {
+            let (fork, took) = measure::timed(|| city.fork());
+            (took, fork.state_hash())
+        })
+        .collect();
+    let hash = city.state_hash();
+    assert!(forks.iter().all(|(_, forked)| *forked == hash), "a fork is somewhere else");
+    let shortest = forks.iter().map(|(took, _)| *took).fold(f64::INFINITY, f64::min).max(TICK);
+    Measured {
+        cost: 1e3 * shortest,
+        unit: "ms on the wall",
+        said: format!("{} vehicles on the road; at most 10 ms are wished for 10,000", city.instant().running),
+    }
+}
+
 /// A million vehicles and whether they advance faster than the clock: memory part by part, then the steps.
 pub(crate) fn million_vehicles(grid: &Grid, seconds: f64, threads: usize) -> Outcome {
     let mut memory = Memory::start();
@@ -167,6 +194,9 @@ pub(crate) fn million_vehicles(grid: &Grid, seconds: f64, threads: usize) -> Out
     }
     memory.note("running", grid.vehicles);
     clock.told();
+    let (fork, took) = measure::timed(|| city.fork());
+    println!("million: a fork took {:.0} ms; at most 500 are wished for", 1e3 * took);
+    drop(fork);
     let outcome = city.finish(false);
     println!("million: {} on the road at the end, laws {:?}", outcome.running, outcome.laws);
     measure::tell_peak();
@@ -179,7 +209,7 @@ fn vast(vehicles: usize) -> Grid {
     Grid { signals, block: 200.0, blocks: (signals / 3).min(15), vehicles, horizon: 300.0 }
 }
 
-fn main() {
+pub(crate) fn main() {
     citytwin::cli::ask_for_large_pages();
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let size = words.iter().find_map(|word| word.parse::<usize>().ok());

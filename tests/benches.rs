@@ -19,6 +19,7 @@ fn every_station_finds_a_cost() {
         engine::growth(4),
         engine::parsing(3000),
         engine::telling(3),
+        engine::forking(60),
     ];
     for measured in small {
         assert!(measured.cost.is_finite() && measured.cost > 0.0, "{measured:?}");

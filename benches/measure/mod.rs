@@ -84,6 +84,13 @@ fn wall() -> f64 {
     FIRST.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
+/// What is made, and how long that took on the wall [s].
+pub(crate) fn timed<T>(make: impl FnOnce() -> T) -> (T, f64) {
+    let before = wall();
+    let made = make();
+    (made, wall() - before)
+}
+
 /// A count in millions.
 #[expect(clippy::cast_precision_loss, reason = "counts of a bench stay far below 2^53")]
 pub(crate) fn million(count: u64) -> f64 {

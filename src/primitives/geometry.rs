@@ -70,6 +70,24 @@ impl Polyline {
         last
     }
 
+    /// Both of [`Self::point_at`] and [`Self::direction_at`], for one walk.
+    pub fn place_at(&self, offset: f64) -> (Point, Vector2<f64>) {
+        let mut left = offset.max(0.0);
+        let mut last = Vector2::new(1.0, 0.0);
+        for pair in self.points.windows(2) {
+            let segment = pair[1] - pair[0];
+            let length = segment.norm();
+            if length > 0.0 {
+                last = segment / length;
+                if left <= length {
+                    return (pair[0] + segment * (left / length), last);
+                }
+            }
+            left -= length;
+        }
+        (self.points[self.points.len() - 1], last)
+    }
+
     /// The chain moved `offset` metres to the right of its direction (to the left where negative), mitred at bends.
     #[must_use]
     pub fn offset_right(&self, offset: f64) -> Self {

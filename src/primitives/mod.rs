@@ -3,6 +3,7 @@
 //! The ground floor. It knows nothing of roads, vehicles, files or clocks.
 
 pub mod class;
+pub(crate) mod column;
 pub mod emergency;
 pub mod geometry;
 pub mod ids;

@@ -95,13 +95,13 @@ fn spawn_signals(world: &mut World, network: &Network, settings: &RunSettings) {
         let actor = ActorId::new(actors::SIGNALS, u32::try_from(i).unwrap_or(u32::MAX));
         if let Some(block) = actors::rail::BlockSignal::new(signal) {
             let entity = world.spawn((Identity(actor), Mailbox::default(), block)).id();
-            directory.0.insert(actor, entity);
+            directory.insert(actor, entity);
             continue;
         }
         if let Some(crossing) = actors::rail::LevelCrossing::new(network, signal, settings.begin) {
             actions.0.push(crossing.show());
             let entity = world.spawn((Identity(actor), Mailbox::default(), crossing)).id();
-            directory.0.insert(actor, entity);
+            directory.insert(actor, entity);
             continue;
         }
         let Some(controller) = actors::signal::Controller::new(network, signal, settings.begin) else { continue };
@@ -109,7 +109,7 @@ fn spawn_signals(world: &mut World, network: &Network, settings: &RunSettings) {
         actions.0.push(show);
         wakes.0.set(thinks, actor);
         let entity = world.spawn((Identity(actor), Mailbox::default(), controller)).id();
-        directory.0.insert(actor, entity);
+        directory.insert(actor, entity);
     }
     world.insert_resource(directory);
     world.insert_resource(wakes);

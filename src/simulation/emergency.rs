@@ -133,7 +133,7 @@ fn settle_incidents(world: &mut World, plan: &EmergencyPlan, orders: &mut Vec<Or
 
 fn spawn(world: &mut World, id: ActorId, behaviour: impl Component) {
     let entity = world.spawn((Identity(id), Mailbox::default(), behaviour)).id();
-    world.resource_mut::<Directory>().0.insert(id, entity);
+    world.resource_mut::<Directory>().insert(id, entity);
 }
 
 /// Carries out what an incident, an ambulance or a driver who has heard the news wants done.
@@ -284,12 +284,9 @@ pub(crate) fn keep_ledger(
 pub(crate) fn units(world: &World) -> Vec<UnitInstant> {
     let Some(directory) = world.get_resource::<Directory>() else { return Vec::new() };
     let road = &world.resource::<Percept>().road;
-    let first = staff::unit_actor(0);
     directory
-        .0
-        .range(first..)
-        .take_while(|(id, _)| id.column() == first.column())
-        .filter_map(|(id, entity)| Some((id.index(), world.get::<Ambulance>(*entity)?)))
+        .column(staff::AMBULANCES)
+        .filter_map(|(unit, entity)| Some((unit, world.get::<Ambulance>(entity)?)))
         .map(|(unit, ambulance)| {
             let vehicle = ambulance.vehicle();
             let found = road.find(vehicle);

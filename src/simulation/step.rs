@@ -237,7 +237,7 @@ fn take_arrivals(
         } else {
             road.guides.leave(body.id);
         }
-        if let Some(entity) = directory.0.remove(&ActorId::new(actors::VEHICLES, body.id)) {
+        if let Some(entity) = directory.remove(ActorId::new(actors::VEHICLES, body.id)) {
             commands.entity(entity).despawn();
         }
     }
@@ -391,7 +391,7 @@ fn let_in(
         let stops = demand.vehicles[one.vehicle as usize].stops.clone();
         let itinerary = actors::vehicle::Itinerary { stops, next: 0, leaves_at: None, roads_closed: false };
         let entity = commands.spawn((Identity(actor), Mailbox::default(), itinerary)).id();
-        directory.0.insert(actor, entity);
+        directory.insert(actor, entity);
     }
     gate.waiting_max = gate.waiting_max.max(index(gate.queues.waiting()));
     if anybody {

@@ -2,6 +2,7 @@
 
 use super::outcome::Trip;
 use super::traffic::body::Body;
+use crate::primitives::column::Column;
 use crate::primitives::ids::{LaneId, VehicleId};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed};
 
@@ -16,11 +17,11 @@ pub(crate) struct Entry {
     pub moves: u32,
 }
 
-/// All trips.
+/// All trips. Who has entered or arrived does not change any more, so forks share those rows.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Trips {
-    entries: Vec<Option<Entry>>,
-    done: Vec<Trip>,
+    entries: Column<Option<Entry>>,
+    done: Column<Trip>,
     duration_sum: f64,
     delay_sum: f64,
     entered: u32,
@@ -28,17 +29,19 @@ pub(crate) struct Trips {
 
 impl Trips {
     pub(crate) fn new(vehicles: usize) -> Self {
-        Self { entries: vec![None; vehicles], done: Vec::new(), duration_sum: 0.0, delay_sum: 0.0, entered: 0 }
+        let mut entries = Column::default();
+        entries.extend_to(vehicles, &None);
+        Self { entries, done: Column::default(), duration_sum: 0.0, delay_sum: 0.0, entered: 0 }
     }
 
     pub(crate) fn enter(&mut self, vehicle: u32, entry: Entry) {
         self.delay_sum += entry.delay.as_seconds();
         self.entered += 1;
-        self.entries[vehicle as usize] = Some(entry);
+        *self.entries.get_mut(vehicle as usize) = Some(entry);
     }
 
     pub(crate) fn moved_as_last_resort(&mut self, vehicle: u32) {
-        if let Some(entry) = &mut self.entries[vehicle as usize] {
+        if let Some(entry) = self.entries.get_mut(vehicle as usize) {
             entry.moves += 1;
         }
     }
@@ -91,11 +94,10 @@ impl Trips {
     }
 
     /// Everything, with the trips of those still on the road (body and lane) at the end, by vehicle.
-    pub(crate) fn finish(mut self, unfinished: &[(&Body, u32)], at: SimTime) -> Vec<Trip> {
+    pub(crate) fn finish(self, unfinished: &[(&Body, u32)], at: SimTime) -> Vec<Trip> {
         let mut rest: Vec<Trip> =
             unfinished.iter().filter_map(|(body, lane)| self.trip(body, *lane, body.pos, 0.0, at, false)).collect();
         rest.sort_by_key(|t| t.vehicle);
-        self.done.append(&mut rest);
-        self.done
+        self.done.iter().cloned().chain(rest).collect()
     }
 }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use citytwin::city::demand::{Demand, Route};
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareMap, BareNode};
 use citytwin::city::network::{Network, Projection};
 use citytwin::primitives::ids::{EdgeId, KindId, RouteId};
 use citytwin::primitives::random::{Purpose, Seed};
-use citytwin::primitives::{ClassSet, Distance, Point, Polyline, SimDuration, SimTime, Speed};
+use citytwin::primitives::{Point, SimDuration, SimTime, Speed};
 
-use super::town::{Peopled, kinds, metres, vehicle};
+use super::town::{Peopled, kinds, metres, road, vehicle};
 
 /// A grid city and who drives on it.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ impl Grid {
         }
         let mut roads = Vec::new();
         for (from, to) in self.streets() {
-            roads.push(road(&nodes, from, to));
+            roads.push(road(&nodes, (from, to), 3, Speed::kilometres_per_hour(40.0), 3));
         }
         let map = BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None };
         Arc::new(map.build().unwrap_or_else(|findings| panic!("{self:?}: {:?}", findings.problems())))
@@ -114,21 +114,5 @@ impl Grid {
         let network = self.network();
         let demand = self.demand(&network);
         Peopled { network, demand }
-    }
-}
-
-fn road(nodes: &[BareNode], from: usize, to: usize) -> BareRoad {
-    let lane = BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL };
-    BareRoad {
-        name: format!("{}--{}", nodes[from].name, nodes[to].name),
-        street: None,
-        from,
-        to,
-        line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
-        centred: false,
-        lanes: vec![lane; 3],
-        speed: Speed::kilometres_per_hour(40.0),
-        priority: 3,
-        road_type: None,
     }
 }

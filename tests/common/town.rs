@@ -87,24 +87,37 @@ impl Town {
     }
 
     fn road(&self, nodes: &[BareNode], from: usize, to: usize, main: bool) -> BareRoad {
-        let lane = BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL };
-        BareRoad {
-            name: format!("{}--{}", nodes[from].name, nodes[to].name),
-            street: None,
-            from,
-            to,
-            line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
-            centred: false,
-            lanes: vec![lane; if main { self.lanes } else { self.lanes.saturating_sub(1).max(1) }],
-            speed: Speed::kilometres_per_hour(if main { 50.0 } else { 30.0 }),
-            priority: if main { 5 } else { 3 },
-            road_type: None,
-        }
+        let lanes = if main { self.lanes } else { self.lanes.saturating_sub(1).max(1) };
+        let (limit, priority) = if main { (50.0, 5) } else { (30.0, 3) };
+        road(nodes, (from, to), lanes, Speed::kilometres_per_hour(limit), priority)
     }
 
     /// The built town and `vehicles` that depart evenly over `span` between roads drawn at random.
     pub(crate) fn peopled(&self, vehicles: usize, span: SimDuration) -> Peopled {
         people(&self.map(), self.seed, vehicles, span, 0.0)
+    }
+}
+
+/// A straight road from one node to another with so many lanes for everybody.
+pub(crate) fn road(
+    nodes: &[BareNode],
+    (from, to): (usize, usize),
+    lanes: usize,
+    speed: Speed,
+    priority: i32,
+) -> BareRoad {
+    let lane = BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL };
+    BareRoad {
+        name: format!("{}--{}", nodes[from].name, nodes[to].name),
+        street: None,
+        from,
+        to,
+        line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
+        centred: false,
+        lanes: vec![lane; lanes],
+        speed,
+        priority,
+        road_type: None,
     }
 }
 

@@ -143,6 +143,27 @@ fn declares_latin_1(bytes: &[u8]) -> bool {
     head.starts_with("<?xml") && head.contains("iso-8859-1")
 }
 
+/// Where an element begins; line and column are counted only for whoever has something to say about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot<'s> {
+    source: &'s Source,
+    /// The byte of the text.
+    at: usize,
+}
+
+impl Spot<'_> {
+    /// The place in the file.
+    pub(crate) fn place(&self) -> Place {
+        self.source.place_at(self.at)
+    }
+}
+
+impl std::fmt::Debug for Spot<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.place())
+    }
+}
+
 /// One element as it opens.
 #[derive(Debug, Clone)]
 pub(crate) struct Element<'s> {
@@ -157,9 +178,14 @@ pub(crate) struct Element<'s> {
 }
 
 impl<'s> Element<'s> {
+    /// Where it begins, to be told later.
+    pub(crate) fn spot(&self) -> Spot<'s> {
+        Spot { source: self.source, at: self.at }
+    }
+
     /// Where it begins.
     pub(crate) fn place(&self) -> Place {
-        self.source.place_at(self.at)
+        self.spot().place()
     }
 
     /// A problem with this element.

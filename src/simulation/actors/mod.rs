@@ -196,9 +196,40 @@ pub(crate) struct Woken(pub Vec<ActorId>);
 #[derive(Resource, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Actions(pub Vec<Action>);
 
-/// Entities by actor.
+/// Entities by actor: a column for every kind of actor, in which each has the place that the input gave it.
 #[derive(Resource, Debug, Default)]
-pub(crate) struct Directory(pub std::collections::BTreeMap<ActorId, Entity>);
+pub(crate) struct Directory(Vec<Vec<Option<Entity>>>);
+
+impl Directory {
+    /// Where an actor lives, if it does.
+    pub(crate) fn get(&self, actor: ActorId) -> Option<Entity> {
+        *self.0.get(usize::from(actor.column()))?.get(actor.index() as usize)?
+    }
+
+    /// Who lives in a column, by number.
+    pub(crate) fn column(&self, column: u16) -> impl Iterator<Item = (u32, Entity)> {
+        let places = self.0.get(usize::from(column)).map_or(&[][..], Vec::as_slice);
+        (0..).zip(places).filter_map(|(index, place)| Some((index, (*place)?)))
+    }
+
+    /// Notes where an actor lives.
+    pub(crate) fn insert(&mut self, actor: ActorId, entity: Entity) {
+        let (column, index) = (usize::from(actor.column()), actor.index() as usize);
+        if self.0.len() <= column {
+            self.0.resize_with(column + 1, Vec::new);
+        }
+        let column = &mut self.0[column];
+        if column.len() <= index {
+            column.resize(index + 1, None);
+        }
+        column[index] = Some(entity);
+    }
+
+    /// Forgets an actor, and tells where it lived.
+    pub(crate) fn remove(&mut self, actor: ActorId) -> Option<Entity> {
+        self.0.get_mut(usize::from(actor.column()))?.get_mut(actor.index() as usize)?.take()
+    }
+}
 
 /// The actor at `index` of a column.
 pub(crate) const fn actor(column: u16, index: u32) -> ActorId {
@@ -213,7 +244,7 @@ pub(crate) fn deliver_mail(
 ) {
     for letter in post.0.deliver() {
         // A letter to somebody who has left the city is void: the recipient's trip is over.
-        if let Some(&entity) = directory.0.get(&letter.to)
+        if let Some(entity) = directory.get(letter.to)
             && let Ok(mut mailbox) = boxes.get_mut(entity)
         {
             mailbox.0.push(letter);

@@ -184,7 +184,7 @@ pub(crate) fn set_blocks(
         }
     }
     for actor in order {
-        let Some(mut signal) = directory.0.get(&actor).and_then(|&entity| signals.get_mut(entity).ok()) else {
+        let Some(mut signal) = directory.get(actor).and_then(|entity| signals.get_mut(entity).ok()) else {
             continue;
         };
         for head in &mut signal.1.heads {

@@ -123,7 +123,7 @@ pub(crate) fn think(
     mut actions: ResMut<'_, Actions>,
 ) {
     for &actor in &woken.0 {
-        let Some((identity, mut controller)) = directory.0.get(&actor).and_then(|&e| signals.get_mut(e).ok()) else {
+        let Some((identity, mut controller)) = directory.get(actor).and_then(|e| signals.get_mut(e).ok()) else {
             continue;
         };
         let (again, changed) = controller.think(percept.now);

@@ -112,7 +112,7 @@ pub(crate) fn drive_on(
     mut actions: ResMut<'_, Actions>,
 ) {
     for &actor in &woken.0 {
-        let Some(mut itinerary) = directory.0.get(&actor).and_then(|&e| vehicles.get_mut(e).ok()) else { continue };
+        let Some(mut itinerary) = directory.get(actor).and_then(|e| vehicles.get_mut(e).ok()) else { continue };
         if itinerary.leaves_at.is_some_and(|at| at <= percept.now) {
             itinerary.leaves_at = None;
             itinerary.next += 1;

@@ -193,7 +193,7 @@ impl Installer<'_> {
         let wake = first_wake(self.dice(Purpose::DeviceTraits, actor), self.begin, every, self.step);
         self.alarm.timers.set(wake, actor);
         let entity = self.world.spawn((Identity(actor), device, own)).id();
-        self.world.resource_mut::<Directory>().0.insert(actor, entity);
+        self.world.resource_mut::<Directory>().insert(actor, entity);
         entity
     }
 
@@ -303,7 +303,7 @@ impl Installer<'_> {
     fn signals(&mut self) {
         for (index, signal) in (0_u32..).zip(&self.network.signals) {
             let actor = ActorId::new(actors::SIGNALS, index);
-            let Some(&entity) = self.world.resource::<Directory>().0.get(&actor) else { continue };
+            let Some(entity) = self.world.resource::<Directory>().get(actor) else { continue };
             let Some(&link) = signal.links.iter().flatten().next() else { continue };
             let at = self.network.junction(self.network.link(link).junction).position;
             let id = self.name(ReadingKind::Signal, &signal.name);
@@ -326,7 +326,10 @@ fn cell(at: Point) -> u64 {
 
 /// Takes what devices told since it was last taken.
 pub(crate) fn take(world: &mut World) -> Vec<crate::telemetry::Emission> {
-    world.get_resource_mut::<Outbox>().map(|mut outbox| std::mem::take(&mut outbox.emissions)).unwrap_or_default()
+    let Some(mut outbox) = world.get_resource_mut::<Outbox>() else { return Vec::new() };
+    // The next step will tell about as much.
+    let next = Vec::with_capacity(outbox.emissions.len());
+    std::mem::replace(&mut outbox.emissions, next)
 }
 
 /// Puts what somebody else told behind what the devices told, of which there may be none.

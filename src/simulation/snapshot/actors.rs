@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::simulation::actors::{Directory, Identity};
 use crate::simulation::kernel::ActorId;
 
+/// More than any column has actors [1]: what comes from outside may not ask for memory without end.
+const PLACES_MAX: u32 = 1 << 28;
+
 /// Actors with two components each.
 #[derive(Debug)]
 pub(crate) enum Rows<'a, A, B> {
@@ -35,12 +38,14 @@ impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
         }
     }
 
-    /// Whether every actor belongs to a column, and none comes twice.
+    /// Whether every actor belongs to a column, has a place in it, and none comes twice.
     pub(crate) fn fits(&self, column: u16) -> bool {
         let Self::Kept(rows) = self else { return true };
         let mut last = None;
         rows.iter().all(|&(actor, ..)| {
-            actor.column() == column && last.replace(actor).is_none_or(|before: ActorId| before < actor)
+            actor.column() == column
+                && actor.index() < PLACES_MAX
+                && last.replace(actor).is_none_or(|before: ActorId| before < actor)
         })
     }
 
@@ -71,7 +76,7 @@ impl<'a, A: Component + Clone, B: Component + Clone> Rows<'a, A, B> {
     /// Gives the components to actors that live already.
     pub(crate) fn add_to(self, world: &mut World, directory: &Directory) {
         let mut add = |actor: ActorId, one: A, two: B| {
-            if let Some(mut entity) = directory.0.get(&actor).and_then(|&entity| world.get_entity_mut(entity).ok()) {
+            if let Some(mut entity) = directory.get(actor).and_then(|entity| world.get_entity_mut(entity).ok()) {
                 entity.insert((one, two));
             }
         };

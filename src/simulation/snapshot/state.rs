@@ -160,9 +160,10 @@ impl<'a> State<'a> {
         // A city that nobody watches any more goes on without its devices.
         let voices =
             watch.filter(|_| like.watch.is_some()).map(|watch| watch.put_into(&mut world, &like.world, &mut living));
-        // Columns are brought to life one after the other, but not in the order of their numbers.
-        living.sort_unstable_by_key(|one| one.0);
-        let directory = Directory(living.into_iter().collect());
+        let mut directory = Directory::default();
+        for (actor, entity) in living {
+            directory.insert(actor, entity);
+        }
         if let Some(voices) = voices {
             voices.add_to(&mut world, &directory);
             world.insert_resource(views(&like.world, &directory));
@@ -374,7 +375,7 @@ impl<'a> Watching<'a> {
 
 /// Which camera looks at which road, among those who live now.
 fn views(like: &World, directory: &Directory) -> Views {
-    let now = |entity: Entity| directory.0.get(&like.get::<Identity>(entity)?.0).copied();
+    let now = |entity: Entity| directory.get(like.get::<Identity>(entity)?.0);
     let old = like.resource::<Views>();
     Views(old.0.iter().filter_map(|(&edge, &entity)| Some((edge, now(entity)?))).collect())
 }

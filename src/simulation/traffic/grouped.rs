@@ -5,12 +5,17 @@
 //! about what the items are.
 
 use std::ops::Index;
+use std::sync::Arc;
 
 use super::facts::count;
 
-/// Items by group.
+/// Items by group. Copies share them until one is filled anew, which forgets the old ones anyway.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Grouped<T> {
+pub(crate) struct Grouped<T>(Arc<Filling<T>>);
+
+/// What a filling left.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Filling<T> {
     /// Items in the order of the groups' first appearance, and within a group of arrival.
     items: Vec<T>,
     /// Where each group begins and how many it has.
@@ -21,9 +26,8 @@ pub(crate) struct Grouped<T> {
     touched: Vec<u32>,
 }
 
-impl<T: Copy> Grouped<T> {
-    /// No items, in so many groups.
-    pub(crate) fn new(groups: usize) -> Self {
+impl<T> Filling<T> {
+    fn new(groups: usize) -> Self {
         Self {
             items: Vec::new(),
             spans: vec![(0, 0); groups],
@@ -31,9 +35,51 @@ impl<T: Copy> Grouped<T> {
             touched: Vec::new(),
         }
     }
+}
+
+impl<T: Copy> Grouped<T> {
+    /// No items, in so many groups.
+    pub(crate) fn new(groups: usize) -> Self {
+        Self(Arc::new(Filling::new(groups)))
+    }
 
     /// Forgets every item and takes those of all sources instead, in their order; each comes with its group.
     pub(crate) fn refill<'a>(&mut self, sources: impl DoubleEndedIterator<Item = &'a [(u32, T)]> + Clone)
+    where
+        T: 'a,
+    {
+        if Arc::get_mut(&mut self.0).is_none() {
+            *self = Self::new(self.0.spans.len());
+        }
+        if let Some(filling) = Arc::get_mut(&mut self.0) {
+            filling.refill(sources);
+        }
+    }
+
+    /// Whether it has as many groups as another, and every span lies within the items; for what comes from outside.
+    pub(crate) fn fits(&self, like: &Self) -> bool {
+        let (own, like) = (&*self.0, &*like.0);
+        let within = |&(first, length): &(u32, u32)| first as usize + length as usize <= own.items.len();
+        own.spans.len() == like.spans.len()
+            && own.present.len() == like.present.len()
+            && own.touched.iter().all(|&group| (group as usize) < own.spans.len())
+            && own.spans.iter().all(within)
+    }
+
+    /// Whether there is such a group.
+    pub(crate) fn knows(&self, group: u32) -> bool {
+        (group as usize) < self.0.spans.len()
+    }
+
+    /// Whether a group has any item; cheap, also where it is asked of many groups.
+    #[inline]
+    pub(crate) fn has(&self, group: u32) -> bool {
+        self.0.present[group as usize / 64] & (1 << (group % 64)) != 0
+    }
+}
+
+impl<T: Copy> Filling<T> {
+    fn refill<'a>(&mut self, sources: impl DoubleEndedIterator<Item = &'a [(u32, T)]> + Clone)
     where
         T: 'a,
     {
@@ -73,26 +119,6 @@ impl<T: Copy> Grouped<T> {
             }
         }
     }
-
-    /// Whether it has as many groups as another, and every span lies within the items; for what comes from outside.
-    pub(crate) fn fits(&self, like: &Self) -> bool {
-        let within = |&(first, length): &(u32, u32)| first as usize + length as usize <= self.items.len();
-        self.spans.len() == like.spans.len()
-            && self.present.len() == like.present.len()
-            && self.touched.iter().all(|&group| (group as usize) < self.spans.len())
-            && self.spans.iter().all(within)
-    }
-
-    /// Whether there is such a group.
-    pub(crate) fn knows(&self, group: u32) -> bool {
-        (group as usize) < self.spans.len()
-    }
-
-    /// Whether a group has any item; cheap, also where it is asked of many groups.
-    #[inline]
-    pub(crate) fn has(&self, group: u32) -> bool {
-        self.present[group as usize / 64] & (1 << (group % 64)) != 0
-    }
 }
 
 impl<T> Index<usize> for Grouped<T> {
@@ -100,8 +126,8 @@ impl<T> Index<usize> for Grouped<T> {
 
     #[inline]
     fn index(&self, group: usize) -> &[T] {
-        let (first, length) = self.spans[group];
-        &self.items[first as usize..(first + length) as usize]
+        let (first, length) = self.0.spans[group];
+        &self.0.items[first as usize..(first + length) as usize]
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::city::demand::{Demand, Vehicle};
 use crate::primitives::VehicleClass;
+use crate::primitives::column::Column;
 
 use super::facts::{NONE, RoadFacts, count};
 
@@ -112,7 +113,7 @@ pub(crate) struct Guides {
     left: Vec<u32>,
     /// Rows by guide, of those that are open; worked out again for a saved state.
     #[serde(skip)]
-    tables: Vec<Option<Table>>,
+    tables: Column<Option<Table>>,
     /// Added guides by route and class; found again for a saved state.
     #[serde(skip)]
     known: BTreeMap<(Vec<u32>, VehicleClass), u32>,
@@ -179,8 +180,10 @@ impl Guides {
         all.first_stop.push(count(all.stops.len()));
         all.edges.shrink_to_fit();
         all.routes.shrink_to_fit();
+        let mut tables = Column::default();
+        tables.extend_to(followers.len(), &None);
         Self {
-            tables: vec![None; followers.len()],
+            tables,
             assembled: Arc::new(all),
             added: Vec::new(),
             free: Vec::new(),
@@ -196,7 +199,7 @@ impl Guides {
     pub(crate) fn open(&mut self, facts: &RoadFacts, vehicle: u32) {
         let id = self.of_vehicle(vehicle);
         if self.open.insert(id) {
-            self.tables[id as usize] = Some(self.worked_out(facts, id));
+            *self.tables.get_mut(id as usize) = Some(self.worked_out(facts, id));
         }
     }
 
@@ -235,7 +238,7 @@ impl Guides {
             return;
         }
         self.open.remove(&id);
-        self.tables[id as usize] = None;
+        *self.tables.get_mut(id as usize) = None;
         if id as usize >= self.assembled.routes.len() {
             let place = self.place(id);
             let edges = std::mem::take(&mut self.added[place].edges);
@@ -292,14 +295,15 @@ impl Guides {
     pub(crate) fn share(&mut self, facts: &RoadFacts, like: &Self) {
         self.assembled = Arc::clone(&like.assembled);
         let assembled = self.assembled.routes.len();
-        self.tables.resize(self.followers.len(), None);
-        for &id in &self.open {
+        // A fork has them all; what comes from a saved state has none.
+        let saved = self.tables.is_empty();
+        self.tables.extend_to(self.followers.len(), &None);
+        for &id in self.open.iter().filter(|_| saved) {
             let place = id as usize;
-            if self.tables[place].is_none() {
-                // Only those of assembly have the same number everywhere.
-                let ready = like.tables.get(place).filter(|_| place < assembled).and_then(Clone::clone);
-                self.tables[place] = Some(ready.unwrap_or_else(|| self.worked_out(facts, id)));
-            }
+            // Only those of assembly have the same number everywhere.
+            let ready = like.tables.get(place).filter(|_| place < assembled).and_then(Clone::clone);
+            let table = ready.unwrap_or_else(|| self.worked_out(facts, id));
+            *self.tables.get_mut(place) = Some(table);
         }
         let in_use = (count(assembled)..).zip(&self.added).filter(|(id, _)| self.open.contains(id));
         self.known = in_use.map(|(id, added)| ((added.edges.clone(), added.class), id)).collect();
@@ -366,7 +370,7 @@ impl Guides {
     /// Whether rows are kept for the open guides and no others, and somebody follows each of those; and whether anybody has left.
     #[cfg(test)]
     pub(crate) fn come_and_go(&self) -> (bool, bool) {
-        let ready = (0..).zip(&self.tables).filter(|(_, table)| table.is_some()).map(|(id, _): (u32, _)| id);
+        let ready = (0..).zip(self.tables.iter()).filter(|(_, table)| table.is_some()).map(|(id, _): (u32, _)| id);
         let followed = self.open.iter().all(|&id| self.followers[id as usize] > 0);
         (ready.eq(self.open.iter().copied()) && followed, self.followers.contains(&0))
     }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
+use crate::primitives::column::Column;
 use crate::primitives::random::{Purpose, Seed};
 
 use super::body::{Body, Halt, KindFacts, TRAIL_MAX};
@@ -26,7 +27,7 @@ const RANDOM_TRIES: u64 = 10;
 /// Who waits for room, per edge.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Queues {
-    by_edge: Vec<VecDeque<u32>>,
+    by_edge: Column<VecDeque<u32>>,
     waiting: usize,
     /// Edges with somebody waiting, ascending.
     busy: std::collections::BTreeSet<u32>,
@@ -43,26 +44,28 @@ pub(crate) struct Entered {
 
 impl Queues {
     pub(crate) fn new(edges: usize) -> Self {
-        Self { by_edge: vec![VecDeque::new(); edges], waiting: 0, busy: std::collections::BTreeSet::new() }
+        let mut by_edge = Column::default();
+        by_edge.extend_to(edges, &VecDeque::new());
+        Self { by_edge, waiting: 0, busy: std::collections::BTreeSet::new() }
     }
 
     /// Puts a vehicle whose departure is due at the end of its edge's queue.
     pub(crate) fn push(&mut self, edge: u32, vehicle: u32) {
-        self.by_edge[edge as usize].push_back(vehicle);
+        self.by_edge.get_mut(edge as usize).push_back(vehicle);
         self.busy.insert(edge);
         self.waiting += 1;
     }
 
     /// Puts a vehicle that everybody lets go first at the head of its edge's queue.
     pub(crate) fn push_first(&mut self, edge: u32, vehicle: u32) {
-        self.by_edge[edge as usize].push_front(vehicle);
+        self.by_edge.get_mut(edge as usize).push_front(vehicle);
         self.busy.insert(edge);
         self.waiting += 1;
     }
 
     /// Takes a vehicle out of its edge's queue.
     pub(crate) fn remove(&mut self, edge: u32, vehicle: u32) {
-        let queue = &mut self.by_edge[edge as usize];
+        let queue = self.by_edge.get_mut(edge as usize);
         if let Some(place) = queue.iter().position(|&waiting| waiting == vehicle) {
             queue.remove(place);
             self.waiting -= 1;
@@ -85,7 +88,7 @@ impl Queues {
     pub(crate) fn give_up(&mut self, mut has_given_up: impl FnMut(u32) -> bool) -> Vec<u32> {
         let mut gone = Vec::new();
         for &edge in &self.busy {
-            self.by_edge[edge as usize].retain(|&vehicle| {
+            self.by_edge.get_mut(edge as usize).retain(|&vehicle| {
                 let leaves = has_given_up(vehicle);
                 if leaves {
                     gone.push(vehicle);
@@ -110,7 +113,7 @@ impl Queues {
         let mut entered = Vec::new();
         let busy: Vec<u32> = self.busy.iter().copied().collect();
         for edge in busy {
-            let queue = &mut self.by_edge[edge as usize];
+            let queue = self.by_edge.get_mut(edge as usize);
             let lanes = road.facts.edges[edge as usize].1 as usize;
             // Lanes on which somebody has found no room in this step: nobody overtakes them there.
             let mut full: Vec<u32> = Vec::new();

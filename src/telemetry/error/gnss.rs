@@ -9,7 +9,7 @@
 use nalgebra::{Rotation2, Vector2};
 
 use super::noise::{OrnsteinUhlenbeck, log_normal, normal};
-use super::{between, chance};
+use super::{between, chance, full_turn};
 use crate::primitives::random::KeyedRng;
 use crate::telemetry::record::Fault;
 
@@ -42,6 +42,50 @@ const BIAS_TAU: f64 = 10.0;
 const COLD_SHARE: f64 = 0.3;
 const COLD_FROM: f64 = 30.0;
 const COLD_TO: f64 = 60.0;
+
+/// What a span of time does to every receiver's errors: worked out once for all who were asked that long ago.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Passage {
+    /// The span [s].
+    dt: f64,
+    /// See [`OrnsteinUhlenbeck::coefficients`].
+    fast: (f64, f64),
+    slow: (f64, f64),
+    /// What remains of the way that a bias has still to go.
+    unpushed: f64,
+    /// Probability to hear satellites again, and to hear anything again.
+    to_sight: f64,
+    from_outage: f64,
+}
+
+impl Passage {
+    /// What `dt` [s] do.
+    pub fn new(dt: f64) -> Self {
+        Self {
+            dt,
+            fast: FAST.coefficients(dt),
+            slow: SLOW.coefficients(dt),
+            unpushed: libm::exp(-dt / BIAS_TAU),
+            to_sight: within(TO_SIGHT, dt),
+            from_outage: within(FROM_OUTAGE, dt),
+        }
+    }
+
+    /// How long it is [s].
+    pub const fn span(&self) -> f64 {
+        self.dt
+    }
+}
+
+/// Probability that something that happens at a rate [1/s] happens within `dt` [s].
+fn within(rate: f64, dt: f64) -> f64 {
+    1.0 - libm::exp(-rate * dt)
+}
+
+/// Whether a die in `[0, 1)` is below [`within`]; that is at most `rate * dt`, which is cheaper to see.
+fn happens(die: f64, rate: f64, dt: f64) -> bool {
+    die <= rate * dt + f64::EPSILON && die < within(rate, dt)
+}
 
 /// What the receiver hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -117,11 +161,11 @@ impl Receiver {
         }
     }
 
-    /// What it reports `dt` [s] after it was last asked.
-    pub fn observe(&mut self, motion: &Motion, dt: f64, rng: &mut KeyedRng) -> Perceived {
-        self.wander(dt, rng);
-        self.listen(motion.canyon, dt, rng);
-        self.searching -= dt;
+    /// What it reports, so long after it was last asked.
+    pub fn observe(&mut self, motion: &Motion, passage: &Passage, rng: &mut KeyedRng) -> Perceived {
+        self.wander(passage, rng);
+        self.listen(motion.canyon, passage, rng);
+        self.searching -= passage.dt;
         if self.searching > 0.0 || self.signal == Signal::Outage {
             return Perceived { fix: None, fault: Some(Fault::Outage) };
         }
@@ -137,7 +181,7 @@ impl Receiver {
             // The Doppler error across the motion turns the heading.
             let turned = libm::atan2(DOPPLER * self.severity * normal(rng), speed);
             let bearing = libm::atan2(motion.along.x, motion.along.y) + turned;
-            bearing.to_degrees().rem_euclid(360.0)
+            full_turn(bearing.to_degrees())
         });
         let offset = self.fast + self.slow + white + street * push;
         // What reflections have pushed aside comes back slowly, and is not in sight until it has.
@@ -146,31 +190,30 @@ impl Receiver {
         Perceived { fix: Some(Reported { offset, speed, heading, hdop }), fault }
     }
 
-    fn wander(&mut self, dt: f64, rng: &mut KeyedRng) {
-        for (process, error) in [(FAST, &mut self.fast), (SLOW, &mut self.slow)] {
-            let (kept, added) = process.coefficients(dt);
+    fn wander(&mut self, passage: &Passage, rng: &mut KeyedRng) {
+        for ((kept, added), error) in [(passage.fast, &mut self.fast), (passage.slow, &mut self.slow)] {
             *error = *error * kept + Vector2::new(normal(rng), normal(rng)) * (added * self.severity);
         }
-        self.pushed = self.pushed_to + (self.pushed - self.pushed_to) * libm::exp(-dt / BIAS_TAU);
+        self.pushed = self.pushed_to + (self.pushed - self.pushed_to) * passage.unpushed;
     }
 
     /// The Markov chain of the sky; at most one change between two reports.
-    fn listen(&mut self, canyon: f64, dt: f64, rng: &mut KeyedRng) {
+    fn listen(&mut self, canyon: f64, passage: &Passage, rng: &mut KeyedRng) {
         let depth = canyon.clamp(0.0, 1.0) * self.severity;
-        let within = |rate: f64| 1.0 - libm::exp(-rate * dt);
+        let dt = passage.dt;
         let die = rng.unit();
         self.signal = match self.signal {
-            Signal::Sight if die < within(depth * TO_REFLECTIONS) => {
+            Signal::Sight if happens(die, depth * TO_REFLECTIONS, dt) => {
                 let side = if rng.unit() < 0.5 { -1.0 } else { 1.0 };
                 self.pushed_to = side * log_normal(BIAS_MEDIAN * self.severity, BIAS_SPREAD, rng).min(BIAS_MAX);
                 Signal::Reflections
             }
-            Signal::Reflections if die < within(depth * TO_OUTAGE) => Signal::Outage,
-            Signal::Reflections if die > 1.0 - within(TO_SIGHT) => {
+            Signal::Reflections if happens(die, depth * TO_OUTAGE, dt) => Signal::Outage,
+            Signal::Reflections if die > 1.0 - passage.to_sight => {
                 self.pushed_to = 0.0;
                 Signal::Sight
             }
-            Signal::Outage if die < within(FROM_OUTAGE) => Signal::Reflections,
+            Signal::Outage if die < passage.from_outage => Signal::Reflections,
             same => same,
         };
     }
@@ -190,7 +233,7 @@ mod tests {
         let key = |n| Seed(4).stream(Purpose::GnssError, owner, n);
         let mut receiver = Receiver::new(severity, &mut key(0));
         let motion = Motion { along: Vector2::new(0.0, 1.0), speed, canyon };
-        (1..=200).map(|n| receiver.observe(&motion, 5.0, &mut key(n))).collect()
+        (1..=200).map(|n| receiver.observe(&motion, &Passage::new(5.0), &mut key(n))).collect()
     }
 
     fn offsets(all: &[Perceived]) -> Vec<Vector2<f64>> {

@@ -42,3 +42,9 @@ pub(crate) fn between(rng: &mut KeyedRng, low: f64, high: f64) -> f64 {
 pub(crate) fn chance(base: f64, severity: f64) -> f64 {
     (base * severity).clamp(0.0, 1.0)
 }
+
+/// An angle [°] brought into `[0, 360)`: `f64::rem_euclid`, without a division for angles that are nearly there.
+pub(crate) fn full_turn(degrees: f64) -> f64 {
+    let rest = if degrees.abs() < 360.0 { degrees } else { degrees % 360.0 };
+    if rest < 0.0 { rest + 360.0 } else { rest }
+}

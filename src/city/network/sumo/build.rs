@@ -58,7 +58,7 @@ fn edges_by_name(raw: &RawNetwork<'_>, findings: &mut Findings) -> Vec<u32> {
     for (edge, position) in raw.edges.iter().zip(0_u32..) {
         if std::mem::replace(&mut by_name[edge.name as usize], position) != NONE {
             let name = raw.edge_names.name(edge.name);
-            findings.problem(Problem::new(edge.place.clone(), format!("there are two edges '{name}'")));
+            findings.problem(Problem::new(edge.spot.place(), format!("there are two edges '{name}'")));
         }
     }
     by_name
@@ -76,7 +76,7 @@ fn keep(raw: &RawNetwork<'_>, lanes: &[RawLane], by_name: &[u32], ways: &Ways, f
     for edge in raw.edges.iter().filter(|edge| edge.function != Function::Internal) {
         if edge.lanes.is_empty() {
             let name = raw.edge_names.name(edge.name);
-            findings.problem(Problem::new(edge.place.clone(), format!("edge '{name}' has no lane")));
+            findings.problem(Problem::new(edge.spot.place(), format!("edge '{name}' has no lane")));
         } else if let Some(what) = left_out_as(edge.function, &lanes[edge.lanes.clone()]) {
             findings.unsupported(what, 1);
         } else {
@@ -145,7 +145,7 @@ impl Columns {
                     let message = format!("edge '{name}' {what} at an unknown junction '{end}'");
                     let names = network.junctions.iter().filter(|junction| junction.kind != "internal");
                     let names = names.map(|junction| junction.name.as_ref());
-                    complain(&raw.place, message, end, names, findings);
+                    complain(&raw.spot.place(), message, end, names, findings);
                 }
                 found
             };
@@ -260,7 +260,7 @@ impl Columns {
                     let names = self.edges.iter().map(|edge| edge.name.as_str());
                     let names = names.filter(|_| self.by_name[edge as usize] == NONE);
                     let name = network.edge_names.name(edge);
-                    complain(&raw.place, format!("a connection {what} {found}"), name, names, findings);
+                    complain(&raw.spot.place(), format!("a connection {what} {found}"), name, names, findings);
                 })
                 .ok()
         };
@@ -271,7 +271,7 @@ impl Columns {
             RawVia::Lane(edge, index) => Some(resolve(*edge, *index, "leads over")?),
             RawVia::Unreadable(name) => {
                 let message = format!("a connection leads over '{name}', which is no lane's name");
-                findings.problem(Problem::new(raw.place.clone(), message));
+                findings.problem(Problem::new(raw.spot.place(), message));
                 return None;
             }
         };
@@ -339,12 +339,12 @@ impl Signals {
     ) -> Option<(SignalId, u32)> {
         let Some(id) = id else {
             let message = format!("a connection obeys an unknown signal '{name}'");
-            complain(&raw.place, message, name, self.all.iter().map(|signal| signal.name.as_str()), findings);
+            complain(&raw.spot.place(), message, name, self.all.iter().map(|signal| signal.name.as_str()), findings);
             return None;
         };
         if index as usize >= self.heads[id.index()] {
             let message = format!("a connection obeys head {index} of signal '{name}', whose phases are shorter");
-            findings.problem(Problem::new(raw.place.clone(), message));
+            findings.problem(Problem::new(raw.spot.place(), message));
             return None;
         }
         Some((id, index))
@@ -412,7 +412,7 @@ fn build_junctions(raw: &mut RawNetwork<'_>, findings: &mut Findings) -> Vec<Jun
     for junction in raw.junctions.iter_mut().filter(|junction| junction.kind != "internal") {
         if !names.insert(junction.name.as_ref()) {
             let message = format!("there are two junctions '{}'", junction.name);
-            findings.problem(Problem::new(junction.place.clone(), message));
+            findings.problem(Problem::new(junction.spot.place(), message));
         }
         let kind = junctions::kind(&junction.kind);
         if kind == JunctionKind::Other {

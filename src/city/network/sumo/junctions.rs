@@ -90,7 +90,7 @@ pub(super) fn order_requests(
     if requests.len() > ROWS_MAX {
         let message =
             format!("junction '{}' has {} right-of-way rows, more than {ROWS_MAX}", junction.name, requests.len());
-        findings.problem(Problem::new(junction.place.clone(), message));
+        findings.problem(Problem::new(junction.spot.place(), message));
         return Vec::new();
     }
     let rows: Vec<Option<LinkId>> = lanes_of(&junction.incoming, raw)
@@ -106,7 +106,7 @@ pub(super) fn order_requests(
             rows.len(),
             requests.len()
         );
-        findings.problem(Problem::new(junction.place.clone(), message));
+        findings.problem(Problem::new(junction.spot.place(), message));
         return Vec::new();
     }
     let kept: Vec<(usize, LinkId)> =
@@ -116,7 +116,7 @@ pub(super) fn order_requests(
         let in_place = requests.get(row).filter(|raw| raw.index as usize == row);
         let Some(raw) = in_place.or_else(|| requests.iter().find(|raw| raw.index as usize == row)) else {
             let message = format!("junction '{}' has no right-of-way row {row}", junction.name);
-            findings.problem(Problem::new(junction.place.clone(), message));
+            findings.problem(Problem::new(junction.spot.place(), message));
             return Vec::new();
         };
         // The last character is for link 0.

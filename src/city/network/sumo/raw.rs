@@ -11,7 +11,7 @@ use crate::primitives::{ClassSet, Point, VehicleClass};
 
 use super::super::model::{Projection, RightOfWay, SignalProgram, Turn};
 use super::super::names::Names;
-use super::super::xml::{Element, Item, Source, parse_number, walk};
+use super::super::xml::{Element, Item, Source, Spot, parse_number, walk};
 use super::parse_classes;
 use super::signals::ProgramReader;
 
@@ -63,7 +63,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct RawEdge<'s> {
-    pub(super) place: Place,
+    pub(super) spot: Spot<'s>,
     /// Its number in [`RawNetwork::edge_names`].
     pub(super) name: u32,
     pub(super) function: Function,
@@ -94,7 +94,7 @@ pub(super) struct RawLane {
 
 #[derive(Debug)]
 pub(super) struct RawJunction<'s> {
-    pub(super) place: Place,
+    pub(super) spot: Spot<'s>,
     pub(super) name: Cow<'s, str>,
     pub(super) kind: Cow<'s, str>,
     pub(super) position: Point,
@@ -125,7 +125,7 @@ pub(super) enum RawVia<'s> {
 
 #[derive(Debug)]
 pub(super) struct RawConnection<'s> {
-    pub(super) place: Place,
+    pub(super) spot: Spot<'s>,
     /// Numbers in [`RawNetwork::edge_names`].
     pub(super) from: u32,
     pub(super) from_lane: u32,
@@ -247,7 +247,7 @@ impl<'s> RawNetwork<'s> {
         let bidi = element.text("bidi").filter(|other| !other.is_empty());
         let mut end = |attribute: &str| element.text(attribute).map(|name| self.junction_names.intern(name));
         self.edges.push(RawEdge {
-            place: element.place(),
+            spot: element.spot(),
             name: self.edge_names.intern(name),
             function,
             from: end("from"),
@@ -287,7 +287,7 @@ impl<'s> RawNetwork<'s> {
             },
         };
         self.connections.push(RawConnection {
-            place: element.place(),
+            spot: element.spot(),
             from: self.edge_names.intern(from?),
             from_lane: from_lane?,
             to: self.edge_names.intern(to?),
@@ -365,7 +365,7 @@ fn read_junction<'s>(element: &Element<'s>, first_request: usize, findings: &mut
     let name = element.required("id", findings)?;
     let (x, y) = (element.number("x", findings), element.number("y", findings));
     Some(RawJunction {
-        place: element.place(),
+        spot: element.spot(),
         name,
         kind: element.text("type").unwrap_or(Cow::Borrowed("")),
         position: Point::new(x.unwrap_or(0.0), y.unwrap_or(0.0)),

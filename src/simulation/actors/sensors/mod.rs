@@ -191,7 +191,7 @@ fn wake(percept: Res<'_, Percept>, mut watch: ResMut<'_, Watch>, mut alarm: ResM
 
 /// The entity of an actor.
 fn entity(directory: &Directory, actor: ActorId) -> Option<Entity> {
-    directory.0.get(&actor).copied()
+    directory.get(actor)
 }
 
 /// A number rounded to `digits` decimals, as devices write it.
@@ -203,5 +203,40 @@ fn rounded(value: f64, digits: i32) -> f64 {
         3 => 1_000.0,
         _ => 1_000_000.0,
     };
-    (value * scale).round() / scale
+    nearest(value * scale) / scale
+}
+
+/// The whole number nearest to a value, halves away from zero: `f64::round` for processors that do not have it, which would be
+/// a call into a library for every field of every record.
+fn nearest(value: f64) -> f64 {
+    // From here on there are no fractions that could be cut off.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    // What is no number stays what it is, too.
+    if value.abs().partial_cmp(&WHOLE) != Some(std::cmp::Ordering::Less) {
+        return value;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "both ways within 53 bits")]
+    let cut = (value as i64) as f64;
+    let up = if (value - cut).abs() >= 0.5 { 1.0_f64.copysign(value) } else { 0.0 };
+    (cut + up).copysign(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_ways_end_where_the_long_ones_do() {
+        let values =
+            [0.0, -0.0, 0.5, -0.5, 0.499_999_999_999_999_94, 1.5, 2.5, -2.5, 1e15, 4.5e15, -7e18, f64::INFINITY];
+        let more = (-4000..4000).map(|k| f64::from(k) * 0.178_25);
+        for value in values.into_iter().chain(more) {
+            assert_eq!(nearest(value).to_bits(), value.round().to_bits(), "{value}");
+            if value.is_finite() {
+                let turned = crate::telemetry::error::full_turn(value);
+                assert_eq!(turned.to_bits(), value.rem_euclid(360.0).to_bits(), "{value}");
+            }
+        }
+        assert!(nearest(f64::NAN).is_nan());
+    }
 }

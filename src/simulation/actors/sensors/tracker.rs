@@ -11,7 +11,8 @@ use crate::primitives::random::Purpose;
 use crate::primitives::{Point, SimDuration, SimTime};
 use crate::simulation::actors::{Identity, VEHICLES};
 use crate::simulation::kernel::ActorId;
-use crate::telemetry::error::gnss::{Motion, Receiver};
+use crate::telemetry::error::full_turn;
+use crate::telemetry::error::gnss::{HEADING_FROM, Motion, Passage, Receiver};
 use crate::telemetry::field::Text;
 use crate::telemetry::reading::{Fix, Position};
 use crate::telemetry::{DeviceId, Emission, Fate, Fault};
@@ -68,7 +69,7 @@ pub(crate) fn switch_on(
         let first = super::first_wake(traits, watch.now + step, fleet.every, step);
         alarm.timers.set(first, actor);
         let entity = commands.spawn((Identity(actor), device, tracker)).id();
-        directory.0.insert(actor, entity);
+        directory.insert(actor, entity);
     }
 }
 
@@ -98,21 +99,27 @@ pub(crate) fn report(
     mut trackers: Query<'_, '_, (&mut Device, &mut Tracker)>,
     mut commands: Commands<'_, '_>,
 ) {
+    // Nearly all were asked equally long ago.
+    let mut passage = Passage::new(sight.fleet.every.as_seconds());
     for actor in alarm.woken(TRACKERS) {
         let Some(found) = entity(&directory, actor) else { continue };
         let Ok((mut device, mut tracker)) = trackers.get_mut(found) else { continue };
         let Some((speed, ignition)) = locate(&sight, &directory, &mut tracker) else {
-            directory.0.remove(&actor);
+            directory.remove(actor);
             commands.entity(found).despawn();
             continue;
         };
         let (lane, pos) = tracker.place;
         let (shape, scale) = &sight.geometry.lanes[lane as usize];
-        let along: Vector2<f64> = shape.direction_at(pos * scale);
+        let (point, along): (Point, Vector2<f64>) = shape.place_at(pos * scale);
         let edge = sight.percept.road.facts.lane(lane).edge as usize;
         let motion = Motion { along, speed, canyon: sight.geometry.canyon[edge] };
-        let seen = Seen { point: shape.point_at(pos * scale), motion, ignition };
-        outbox.post(tell(&sight.watch, &sight.fleet, actor, &mut device, &mut tracker, &seen));
+        let seen = Seen { point, motion, ignition };
+        let since = (sight.watch.now - tracker.last).as_seconds();
+        if passage.span().to_bits() != since.to_bits() {
+            passage = Passage::new(since);
+        }
+        outbox.post(tell(&sight.watch, &sight.fleet, actor, (&mut device, &mut tracker), &seen, &passage));
         alarm.timers.set(sight.watch.now + device.every, actor);
     }
 }
@@ -132,53 +139,57 @@ fn locate(sight: &Sight<'_>, directory: &Directory, tracker: &mut Tracker) -> Op
         return (!over).then_some((0.0, false));
     }
     // Lifted as a last resort: still in the city, and where it was.
-    directory.0.contains_key(&ActorId::new(VEHICLES, tracker.vehicle)).then_some((0.0, true))
+    directory.get(ActorId::new(VEHICLES, tracker.vehicle)).is_some().then_some((0.0, true))
+}
+
+/// A fix as a tracker writes it.
+struct Written {
+    point: Point,
+    /// [m/s].
+    speed: f64,
+    /// Clockwise from north [°].
+    heading: Option<f64>,
+    hdop: Option<f64>,
 }
 
 fn tell(
     watch: &Watch,
     fleet: &Fleet,
     actor: ActorId,
-    device: &mut Device,
-    tracker: &mut Tracker,
+    (device, tracker): (&mut Device, &mut Tracker),
     seen: &Seen,
+    passage: &Passage,
 ) -> Emission {
-    let dt = (watch.now - tracker.last).as_seconds();
     tracker.last = watch.now;
     let mut rng = watch.dice(Purpose::GnssError, actor).roll(device.sequence);
-    let perceived = tracker.receiver.observe(&seen.motion, dt, &mut rng);
-    let empty = Position {
-        vehicle_id: Text::clone(&fleet.vehicles[tracker.vehicle as usize].1),
-        vehicle_class: Text::clone(&tracker.class),
-        ignition: seen.ignition,
-        fix: Fix::None,
-        latitude: None,
-        longitude: None,
-        speed: None,
-        direction: None,
-        hdop: None,
-    };
-    let fixed = |point: Point, speed: f64, heading: Option<f64>, hdop: Option<f64>| {
-        let (lon, lat) = watch.earth.written(point);
+    let perceived = tracker.receiver.observe(&seen.motion, passage, &mut rng);
+    let name = &fleet.vehicles[tracker.vehicle as usize].1;
+    let position = |fix: Option<Written>| {
+        let place = fix.as_ref().map(|fix| watch.earth.written(fix.point));
         Position {
-            fix: Fix::ThreeD,
-            latitude: Some(lat.clamp(-90.0, 90.0)),
-            longitude: Some(lon.clamp(-180.0, 180.0)),
-            speed: Some(rounded(speed * 3.6, 1).min(400.0)),
-            direction: heading.map(|heading| rounded(heading, 1)),
-            hdop: hdop.map(|hdop| rounded(hdop, 1)),
-            ..empty.clone()
+            vehicle_id: Text::clone(name),
+            vehicle_class: Text::clone(&tracker.class),
+            ignition: seen.ignition,
+            fix: if fix.is_some() { Fix::ThreeD } else { Fix::None },
+            latitude: place.map(|(_, lat)| lat.clamp(-90.0, 90.0)),
+            longitude: place.map(|(lon, _)| lon.clamp(-180.0, 180.0)),
+            speed: fix.as_ref().map(|fix| rounded(fix.speed * 3.6, 1).min(400.0)),
+            direction: fix.as_ref().and_then(|fix| fix.heading).map(|heading| rounded(heading, 1)),
+            hdop: fix.as_ref().and_then(|fix| fix.hdop).map(|hdop| rounded(hdop, 1)),
         }
     };
-    let along = seen.motion.along;
-    let bearing = || libm::atan2(along.x, along.y).to_degrees().rem_euclid(360.0);
-    let heading = (seen.motion.speed >= crate::telemetry::error::gnss::HEADING_FROM).then(bearing);
-    let truth = fixed(seen.point, seen.motion.speed, heading, None);
-    let said = match perceived.fix {
-        Some(fix) => fixed(seen.point + fix.offset, fix.speed, fix.heading, Some(fix.hdop)),
-        None => empty,
-    };
-    let damaged = watch.dice(Purpose::RadioDamage, actor).roll(device.sequence).unit() < fleet.garbled * watch.severity;
+    let Motion { along, speed, .. } = seen.motion;
+    let bearing = || full_turn(libm::atan2(along.x, along.y).to_degrees());
+    let heading = (speed >= HEADING_FROM).then(bearing);
+    let truth = position(Some(Written { point: seen.point, speed, heading, hdop: None }));
+    let said = position(perceived.fix.map(|fix| Written {
+        point: seen.point + fix.offset,
+        speed: fix.speed,
+        heading: fix.heading,
+        hdop: Some(fix.hdop),
+    }));
+    let damages = fleet.garbled * watch.severity;
+    let damaged = damages > 0.0 && watch.dice(Purpose::RadioDamage, actor).roll(device.sequence).unit() < damages;
     let fate = if damaged { Fate::Garbled } else { Fate::Sent };
     // What the receiver suffers from matters more to whoever grades; the fate tells of the radio anyway.
     let fault = perceived.fault.or(damaged.then_some(Fault::Garbled));
