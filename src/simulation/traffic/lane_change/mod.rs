@@ -12,12 +12,12 @@ mod motive;
 mod ring;
 mod surroundings;
 
-use std::cell::Cell;
-
 use rayon::prelude::*;
 
+use crate::primitives::VehicleClass;
+
 use super::body::{Body, Halt};
-use super::facts::NONE;
+use super::facts::{LaneFacts, NONE, count};
 use super::road::Road;
 
 use cooperate::{Favour, Favours, Needy, Stranded};
@@ -127,17 +127,21 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon
     changed
 }
 
+/// Whether there is another lane to change to: off junctions, on a road with several lanes.
+fn has_choice(road: &Road, lane: &LaneFacts) -> bool {
+    !lane.internal && road.facts.edges[lane.edge as usize].1 > 1
+}
+
 /// Takes the bodies of every road with several lanes out to be worked on; hands out how many roads.
 fn take_edges(road: &mut Road, works: &mut Vec<Work>) -> usize {
     let (mut k, mut taken) = (0, 0);
     while k < road.active.len() {
         let lane = road.facts.lane(road.active[k]);
         let (first, lanes) = road.facts.edges[lane.edge as usize];
-        let internal = lane.internal;
         while k < road.active.len() && road.active[k] < first + lanes {
             k += 1;
         }
-        if lanes < 2 || internal {
+        if !has_choice(road, lane) {
             continue;
         }
         if works.len() == taken {
@@ -166,14 +170,28 @@ fn put_back(road: &mut Road, work: &mut Work) {
 }
 
 /// The turn-taking on one lane of an edge.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Desk {
     /// One past the slot of the next to decide; those from here on have decided, and are ahead of whoever is at its turn.
     next: usize,
+    /// Where the next to decide is [m]; behind everything if nobody is left.
+    front: f64,
     /// Room that those who have decided take up [m].
     ahead: f64,
-    /// Those who need this lane and are blocked.
-    stranded: Stranded,
+}
+
+impl Desk {
+    /// The desk of a lane before the first of its drivers from `next` backwards has decided.
+    fn new(bodies: &[Body]) -> Self {
+        let mut desk = Self { next: bodies.len(), front: 0.0, ahead: 0.0 };
+        desk.look_back(bodies);
+        desk
+    }
+
+    /// Sees who is the next to decide.
+    fn look_back(&mut self, bodies: &[Body]) {
+        self.front = self.next.checked_sub(1).map_or(f64::NEG_INFINITY, |slot| bodies[slot].pos);
+    }
 }
 
 /// One edge being worked on.
@@ -183,6 +201,9 @@ struct Work {
     first: u32,
     lanes: Vec<Vec<Body>>,
     desks: Vec<Desk>,
+    /// Those who have decided, need another lane and are blocked.
+    stranded: Stranded,
+    notes: Notes,
     /// What is asked of drivers on other edges.
     elsewhere: Vec<Favour>,
     changed: bool,
@@ -195,22 +216,23 @@ struct Edge<'a> {
     first: u32,
     lanes: &'a [Vec<Body>],
     desks: &'a [Desk],
+    stranded: &'a Stranded,
 }
 
 impl Edge<'_> {
     /// Who is ahead of the driver at its turn on another lane of the edge or beyond its end.
-    fn lead(&self, body: &Body, index: usize) -> Option<Other> {
-        self.lead_from(body, index, self.desks[index].next)
+    fn lead(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
+        self.lead_from(driver, index, self.desks[index].next)
     }
 
     /// The body at a slot, or who is beyond the lane's end.
-    fn lead_from(&self, body: &Body, index: usize, slot: usize) -> Option<Other> {
+    fn lead_from(&self, driver: &Driver<'_>, index: usize, slot: usize) -> Option<Other> {
         match self.lanes[index].get(slot) {
             Some(b) => {
-                let gap = b.pos - self.road.kind(b).length - body.pos - self.road.kind(body).gap_min;
-                Some(Other::body(b, Place::Here { index, slot }, gap))
+                let gap = b.pos - self.road.kind(b).length - driver.body.pos - driver.kind.gap_min;
+                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
             }
-            None => self.around.lead_beyond(self.road, body, self.first + index as u32),
+            None => self.around.lead_beyond(driver, index),
         }
     }
 
@@ -221,20 +243,19 @@ impl Edge<'_> {
             Some(slot) => {
                 let b = &self.lanes[index][slot];
                 let gap = back - b.pos - self.road.kind(b).gap_min;
-                Some(Other::body(b, Place::Here { index, slot }, gap))
+                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
             }
             None => self.around.follow_upstream(self.road, self.first + index as u32, back),
         }
     }
 
-    /// The lane on one side, if a driver may go there.
-    fn neighbour(&self, driver: &Driver<'_>, side: Side) -> Option<usize> {
-        let facts = self.road.facts.lane(self.first + driver.index as u32);
+    /// The lane on one side of another, if drivers of a class may go there.
+    fn neighbour(&self, index: usize, class: VehicleClass, side: Side) -> Option<usize> {
+        let facts = self.road.facts.lane(self.first + count(index));
         let (to, may_leave) = match side {
             Side::Right => (facts.right, facts.change_right),
             Side::Left => (facts.left, facts.change_left),
         };
-        let class = driver.kind.class;
         let open = to != NONE && may_leave.contains(class) && self.road.facts.lane(to).allowed.contains(class);
         open.then(|| (to - self.first) as usize)
     }
@@ -252,8 +273,13 @@ fn find(lanes: &mut [Vec<Body>], index: usize, slot: usize, id: u32) -> Option<&
 struct Decision {
     change: Option<usize>,
     mood: Mood,
+}
+
+/// What a driver would have others know.
+#[derive(Debug, Default)]
+struct Notes {
     favours: Favours,
-    stranded: [Option<(usize, Needy)>; 2],
+    stranded: Stranded,
 }
 
 impl Work {
@@ -270,26 +296,26 @@ impl Work {
 
     /// Lets everybody on the edge decide.
     fn run(&mut self, road: &Road, around: &Surroundings) {
+        self.stranded.clear();
         self.desks.clear();
-        self.desks.extend(self.lanes.iter().map(|bodies| Desk { next: bodies.len(), ..Desk::default() }));
+        self.desks.extend(self.lanes.iter().map(|bodies| Desk::new(bodies)));
         while let Some(index) = self.foremost() {
-            self.desks[index].next -= 1;
+            let desk = &mut self.desks[index];
+            desk.next -= 1;
+            desk.look_back(&self.lanes[index]);
             self.turn(road, around, index);
         }
     }
 
     /// The lane with the foremost driver who has not decided.
     fn foremost(&self) -> Option<usize> {
-        let mut front: Option<(usize, f64)> = None;
+        let (mut foremost, mut front) = (None, f64::NEG_INFINITY);
         for (index, desk) in self.desks.iter().enumerate() {
-            if let Some(slot) = desk.next.checked_sub(1) {
-                let pos = self.lanes[index][slot].pos;
-                if front.is_none_or(|(_, p)| pos > p) {
-                    front = Some((index, pos));
-                }
+            if desk.front > front {
+                (foremost, front) = (Some(index), desk.front);
             }
         }
-        front.map(|(index, _)| index)
+        foremost
     }
 
     /// One driver decides, and the change is carried out.
@@ -304,25 +330,14 @@ impl Work {
             self.desks[index].ahead += room;
             return;
         }
-        let edge = Edge { road, around, first: self.first, lanes: &self.lanes, desks: &self.desks };
-        let Some(decision) = decide(&edge, index, slot, asked) else {
+        let Self { first, lanes, desks, stranded, notes, .. } = &mut *self;
+        let edge = Edge { road, around, first: *first, lanes, desks, stranded };
+        let Some(decision) = decide(&edge, index, slot, asked, notes) else {
             self.desks[index].ahead += room;
             return;
         };
-        for (to, needy) in decision.stranded.into_iter().flatten() {
-            self.desks[to].stranded.note(needy);
-        }
-        for favour in decision.favours.into_iter().flatten() {
-            match favour.place {
-                Place::Here { index, slot } => {
-                    if let Some(body) = find(&mut self.lanes, index, slot, favour.id) {
-                        favour.grant(road, body);
-                    }
-                }
-                Place::Upstream(_) => self.elsewhere.push(favour),
-                Place::Elsewhere => {}
-            }
-        }
+        self.stranded.append(&mut self.notes.stranded);
+        self.pass_on(road);
         if let Some(to) = decision.change {
             self.desks[to].ahead += room;
             self.carry_out(road, index, slot, to);
@@ -339,6 +354,21 @@ impl Work {
         body.lc_pace = mood.pace;
     }
 
+    /// Passes on what a driver asks of others.
+    fn pass_on(&mut self, road: &Road) {
+        for favour in self.notes.favours.drain() {
+            match favour.place {
+                Place::Here { index, slot } => {
+                    if let Some(body) = find(&mut self.lanes, index as usize, slot as usize, favour.id) {
+                        favour.grant(road, body);
+                    }
+                }
+                Place::Upstream(_) => self.elsewhere.push(favour),
+                Place::Elsewhere => {}
+            }
+        }
+    }
+
     fn carry_out(&mut self, road: &Road, from: usize, slot: usize, to: usize) {
         let mut body = self.lanes[from].remove(slot);
         body.pos = body.pos.min(road.facts.lane(self.first + to as u32).length);
@@ -352,26 +382,26 @@ impl Work {
         let bodies = &mut self.lanes[to];
         let at = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
         bodies.insert(at, body);
+        for lane in [from, to] {
+            self.desks[lane].look_back(&self.lanes[lane]);
+        }
         self.changed = true;
     }
 }
 
 /// Lets one driver think about both sides; none if there is no other lane for it.
-fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decision> {
+fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8, notes: &mut Notes) -> Option<Decision> {
     let body = &edge.lanes[index][slot];
-    let kind = edge.road.kind(body);
-    let mut driver = Driver { edge, body, kind, index, slot, leader: None, stop: None, jam: Cell::new(None) };
-    let sides =
-        [(Side::Right, edge.neighbour(&driver, Side::Right)), (Side::Left, edge.neighbour(&driver, Side::Left))];
+    let class = edge.road.kind(body).class;
+    let sides = [Side::Right, Side::Left].map(|side| (side, edge.neighbour(index, class, side)));
     if sides.iter().all(|(_, to)| to.is_none()) {
         return None;
     }
-    driver.leader = edge.lead_from(body, index, slot + 1);
-    driver.stop = stop_on_leg(edge.road, body);
-    let mut decision = Decision { change: None, mood: Mood::of(body), favours: [None; 6], stranded: [None; 2] };
+    let driver = Driver::new(edge, index, slot, stop_on_leg(edge.road, body));
+    let mut decision = Decision { change: None, mood: Mood::of(body) };
     cooperate::let_in(&driver, &mut decision.mood);
     let mut urgent_right = false;
-    for (place, (side, to)) in sides.into_iter().enumerate() {
+    for (side, to) in sides {
         let Some(to) = to else { continue };
         let wish = driver.wish(to, side, &mut decision.mood, asked);
         if matches!(wish.motive, Motive::None | Motive::Stay) {
@@ -384,10 +414,10 @@ fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decis
             decision.change = Some(to);
             return Some(decision);
         }
-        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision);
+        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision.mood, &mut notes.favours);
         let urgent = matches!(wish.motive, Motive::Urgent | Motive::Help);
         if urgent && !(side == Side::Left && urgent_right) {
-            decision.stranded[place] = Some((to, Needy::of(&driver, &wish, decision.mood.wants)));
+            notes.stranded.note(to, Needy::of(&driver, &wish, decision.mood.wants));
         }
         urgent_right |= urgent && side == Side::Right;
     }
@@ -395,13 +425,19 @@ fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decis
 }
 
 /// What a driver does who wants to change and cannot.
-fn hold_out(driver: &Driver<'_>, wish: &Wish, follow: Option<&Other>, blocked: Blocked, decision: &mut Decision) {
-    let mood = &mut decision.mood;
+fn hold_out(
+    driver: &Driver<'_>,
+    wish: &Wish,
+    follow: Option<&Other>,
+    blocked: Blocked,
+    mood: &mut Mood,
+    favours: &mut Favours,
+) {
     mood.wants |= wish.side.bit();
     match wish.motive {
         Motive::Urgent => {
             mood.wants |= WANTS_URGENTLY;
-            cooperate::negotiate(driver, wish, follow, blocked, mood, &mut decision.favours);
+            cooperate::negotiate(driver, wish, follow, blocked, mood, favours);
             mood.pace = 1;
         }
         Motive::Early => mood.pace = 1,

@@ -3,10 +3,13 @@
 //! Weighed in the order of what it costs to find out: the route first, which keeps most drivers where they are without a look at
 //! the neighbouring lane.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 
 use crate::simulation::traffic::body::{Body, KindFacts};
+use crate::simulation::traffic::facts::count;
 use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, stop_speed_max};
+use crate::simulation::traffic::guide::{GuideRow, Onward};
+use crate::simulation::traffic::road::Road;
 use crate::simulation::traffic::siren::LEAVE_LANE;
 
 use super::cooperate::{self, HELP_OVERTAKE};
@@ -63,7 +66,7 @@ pub(super) struct Mood {
 
 impl Mood {
     pub(super) fn of(body: &Body) -> Self {
-        let grain = |x: f64| if x == 0.0 { x } else { (x / MOOD_GRAIN).ceil() * MOOD_GRAIN };
+        let grain = |x: f64| if x == 0.0 { x } else { ceiling(x / MOOD_GRAIN) * MOOD_GRAIN };
         Self {
             speed_gain: grain(body.speed_gain),
             keep_right: grain(body.keep_right),
@@ -84,11 +87,17 @@ pub(super) struct Driver<'a> {
     /// Its lane on the edge.
     pub index: usize,
     pub slot: usize,
+    /// What its guide says from here on.
+    pub way: Onward<'a>,
     pub leader: Option<Other>,
     /// Its next stop on this leg: lane and place [m].
-    pub stop: Option<(u32, f64)>,
+    stop: Option<(u32, f64)>,
+    /// What the guide says about its own lane.
+    here: Outlook,
+    /// How far ahead somebody beyond the lane's end matters [m], once it has to know.
+    reach: OnceCell<f64>,
     /// Room taken up ahead along its own lane [m], once it has looked: it does so for either side.
-    pub jam: Cell<Option<f64>>,
+    jam: OnceCell<f64>,
 }
 
 /// What a driver wants of one side, and what there is to know about it.
@@ -131,19 +140,41 @@ struct Scale {
     look_ahead: f64,
 }
 
-impl Driver<'_> {
-    /// What the guide says about a lane of the edge, given the stop on it.
-    fn outlook(&self, index: usize) -> Outlook {
-        let road = self.edge.road;
-        let row = road.guides.row(self.body.itinerary, self.body.leg, index as u32);
+impl Outlook {
+    fn new(road: &Road, row: &GuideRow, index: usize, stop: Option<(u32, f64)>) -> Self {
         let mut row =
-            Outlook { length: row.length, link: row.link, offset: i32::from(row.offset), dead_end: row.dead_end };
-        if let Some((lane, position)) = self.stop {
+            Self { length: row.length, link: row.link, offset: i32::from(row.offset), dead_end: row.dead_end };
+        if let Some((lane, position)) = stop {
             // Until the stop is served, its lane is the only good one.
             row.offset = road.facts.lane(lane).index as i32 - index as i32;
             row.length = if row.offset == 0 { road.facts.lane(lane).length } else { position };
         }
         row
+    }
+}
+
+impl<'a> Driver<'a> {
+    /// The driver at a slot of lane `index`, and its next stop if that is on this leg.
+    pub(super) fn new(edge: &'a Edge<'a>, index: usize, slot: usize, stop: Option<(u32, f64)>) -> Self {
+        let body = &edge.lanes[index][slot];
+        let kind = edge.road.kind(body);
+        let way = edge.road.guides.onward(body.itinerary, body.leg);
+        let here = Outlook::new(edge.road, way.row(0, count(index)), index, stop);
+        let (reach, jam) = (OnceCell::new(), OnceCell::new());
+        let mut driver = Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam };
+        driver.leader = edge.lead_from(&driver, index, slot + 1);
+        driver
+    }
+
+    /// What the guide says about a lane of the edge, given the stop on it.
+    fn outlook(&self, index: usize) -> Outlook {
+        Outlook::new(self.edge.road, self.way.row(0, count(index)), index, self.stop)
+    }
+
+    /// How far ahead somebody beyond the lane's end matters [m]: to its braking distance.
+    pub(super) fn reach(&self) -> f64 {
+        let (speed, kind) = (self.body.speed, self.kind);
+        *self.reach.get_or_init(|| brake_gap(speed, kind.decel, kind.tau, self.edge.road.dt) + kind.gap_min)
     }
 
     fn wished(&self, index: usize) -> f64 {
@@ -153,13 +184,8 @@ impl Driver<'_> {
     /// Room taken up ahead of the driver along a lane of the edge and its way on [m].
     fn jam(&self, index: usize) -> f64 {
         let edge = self.edge;
-        let look = || edge.desks[index].ahead + edge.around.room_beyond(edge.road, self.body, index);
-        if index != self.index {
-            return look();
-        }
-        let jam = self.jam.get().unwrap_or_else(look);
-        self.jam.set(Some(jam));
-        jam
+        let look = || edge.desks[index].ahead + edge.around.room_beyond(&self.way, index);
+        if index == self.index { *self.jam.get_or_init(look) } else { look() }
     }
 
     /// Weighs the motives; moods build up in `mood`.
@@ -180,7 +206,7 @@ impl Driver<'_> {
         if wish.motive != Motive::None {
             return wish;
         }
-        wish.lead = self.edge.lead(self.body, to);
+        wish.lead = self.edge.lead(self, to);
         if i32::from(asked) == step * i32::from(LEAVE_LANE) {
             wish.motive = Motive::LeaveLane;
             return wish;
@@ -195,7 +221,7 @@ impl Driver<'_> {
 
     fn scale(&self, to: usize, side: Side, mood: &mut Mood) -> Scale {
         let (body, kind, dt) = (self.body, self.kind, self.edge.road.dt);
-        let (mut here, mut there) = (self.outlook(self.index), self.outlook(to));
+        let (mut here, mut there) = (self.here, self.outlook(to));
         let both_best = here.offset == 0 && there.offset == 0;
         let towards_best = both_best || here.offset * side.step() > 0;
         if body.speed > mood.look_ahead {
@@ -213,7 +239,7 @@ impl Driver<'_> {
         {
             look_ahead = 0.5 * (kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap);
         }
-        let ring = if self.edge.road.guides.ring_near(body.itinerary, body.leg) {
+        let ring = if self.way.ring_near() {
             let best = if both_best { to as i32 } else { self.index as i32 + here.offset };
             ring::bonus(self, self.index.max(to), usize::try_from(best).unwrap_or(0))
         } else {
@@ -230,7 +256,7 @@ impl Driver<'_> {
         let Scale { here, there, both_best, towards_best, ring, mut look_ahead } = *scale;
         let lanes = f64::from(here.offset.abs().max(1));
         if towards_best && !both_best {
-            wish.lead = self.edge.lead(self.body, wish.to);
+            wish.lead = self.edge.lead(self, wish.to);
             if here.offset == wish.side.step()
                 && let Some(lead) = wish.lead.filter(|l| l.standing && l.gap < here.length - pos)
             {
@@ -247,7 +273,7 @@ impl Driver<'_> {
             return Motive::None;
         }
         if self.leader.is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
-            wish.lead = self.edge.lead(self.body, wish.to);
+            wish.lead = self.edge.lead(self, wish.to);
             let mut pass = *wish;
             if self.passes_standing(&mut pass, scale) {
                 *wish = pass;
@@ -434,6 +460,13 @@ impl Driver<'_> {
         };
         safe.min(reachable)
     }
+}
+
+/// `f64::ceil`, which is a call without SSE 4.1, of a number that is far from 2^63.
+fn ceiling(x: f64) -> f64 {
+    let towards_zero = x as i64 as f64;
+    let whole = if towards_zero < x { towards_zero + 1.0 } else { towards_zero };
+    whole.copysign(x)
 }
 
 /// The gain in speed on the left fades while this lane is as good, and grows while it is not.
