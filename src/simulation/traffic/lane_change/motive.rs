@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use crate::simulation::traffic::body::{Body, KindFacts};
 use crate::simulation::traffic::facts::count;
-use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, stop_speed_max};
+use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, least, most, stop_speed_max};
 use crate::simulation::traffic::guide::{GuideRow, Onward};
 use crate::simulation::traffic::road::Road;
 use crate::simulation::traffic::siren::LEAVE_LANE;
@@ -154,16 +154,15 @@ impl Outlook {
 }
 
 impl<'a> Driver<'a> {
-    /// The driver at a slot of lane `index`, and its next stop if that is on this leg.
+    /// The driver at a slot of lane `index`, and its next stop if that is on this leg. It has not looked for its leader yet.
+    #[inline]
     pub(super) fn new(edge: &'a Edge<'a>, index: usize, slot: usize, stop: Option<(u32, f64)>) -> Self {
         let body = &edge.lanes[index][slot];
         let kind = edge.road.kind(body);
         let way = edge.road.guides.onward(body.itinerary, body.leg);
         let here = Outlook::new(edge.road, way.row(0, count(index)), index, stop);
         let (reach, jam) = (OnceCell::new(), OnceCell::new());
-        let mut driver = Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam };
-        driver.leader = edge.lead_from(&driver, index, slot + 1);
-        driver
+        Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam }
     }
 
     /// What the guide says about a lane of the edge, given the stop on it.
@@ -232,7 +231,7 @@ impl<'a> Driver<'a> {
         }
         let far = if side == Side::Left { LOOK_FORWARD_LEFT } else { LOOK_FORWARD };
         let mut look_ahead = mood.look_ahead * far * kind.lc_strategic + 2.0 * kind.room();
-        if let Some(lead) = self.leader.filter(|l| l.standing)
+        if let Some(lead) = self.leader.as_ref().filter(|l| l.standing)
             && here.offset == 0
             && !both_best
             && lead.gap < here.length - body.pos
@@ -263,7 +262,7 @@ impl<'a> Driver<'a> {
                 look_ahead = self.kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap;
             }
             let to_stop = self.stop.map_or(f64::NEG_INFINITY, |(_, place)| place - pos);
-            let usable = |jam: f64| (here.length - pos - jam).max(to_stop) / lanes;
+            let usable = |jam: f64| most(here.length - pos - jam, to_stop) / lanes;
             let best = usize::try_from(self.index as i32 + here.offset).unwrap_or(0);
             // How full the lanes are is looked at only where it decides.
             let soon = usable(0.0) < look_ahead || usable(self.jam(best.min(self.edge.lanes.len() - 1))) < look_ahead;
@@ -272,7 +271,7 @@ impl<'a> Driver<'a> {
         if both_best {
             return Motive::None;
         }
-        if self.leader.is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
+        if self.leader.as_ref().is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
             wish.lead = self.edge.lead(self, wish.to);
             let mut pass = *wish;
             if self.passes_standing(&mut pass, scale) {
@@ -281,11 +280,11 @@ impl<'a> Driver<'a> {
             }
         }
         let too_short = |jam: f64| {
-            let left = (there.length - pos - jam).max(0.0);
+            let left = most(there.length - pos - jam, 0.0);
             left / f64::from(here.offset.abs() + 2) < look_ahead || here.offset == 0 && 2.0 * left < look_ahead
         };
         let leads_elsewhere = here.offset == 0
-            && self.leader.is_none_or(|l| !l.standing)
+            && self.leader.as_ref().is_none_or(|l| !l.standing)
             && ring <= 0.0
             && !there.dead_end
             && there.length < TURN_LANE;
@@ -297,11 +296,11 @@ impl<'a> Driver<'a> {
 
     /// Do not get stuck behind somebody who stands, if there is room to pass it and come back.
     fn passes_standing(&self, wish: &mut Wish, scale: &Scale) -> bool {
-        let Some(lead) = self.leader.filter(|l| l.standing && l.gap < STANDING_SEEN) else { return false };
+        let Some(lead) = self.leader.as_ref().filter(|l| l.standing && l.gap < STANDING_SEEN) else { return false };
         let pass = lead.gap + self.kind.length + self.edge.road.kinds[lead.kind as usize].room();
         let room = scale.there.length.min(scale.here.length) - self.body.pos;
         let on_kerb_side = wish.side == Side::Right && self.body.speed >= FREE_FLOW;
-        if room > pass && !on_kerb_side && wish.lead.is_none_or(|l| !l.standing || l.gap > pass) {
+        if room > pass && !on_kerb_side && wish.lead.as_ref().is_none_or(|l| !l.standing || l.gap > pass) {
             wish.motive = Motive::Urgent;
             wish.left = lead.gap;
             return true;
@@ -314,7 +313,9 @@ impl<'a> Driver<'a> {
     fn keep_behind(&self, wish: &Wish, mood: &mut Mood) -> (f64, bool) {
         let (road, body, kind) = (self.edge.road, self.body, self.kind);
         let none = (f64::INFINITY, false);
-        let Some(lead) = wish.lead.filter(|_| wish.side == Side::Left && body.speed >= FREE_FLOW && !body.siren) else {
+        let Some(lead) =
+            wish.lead.as_ref().filter(|_| wish.side == Side::Left && body.speed >= FREE_FLOW && !body.siren)
+        else {
             return none;
         };
         let limit = road.facts.lane(self.edge.first + wish.to as u32).speed;
@@ -344,10 +345,12 @@ impl<'a> Driver<'a> {
     /// Others, speed, the duty to keep right, and an early change for the route that costs nothing.
     fn tactical(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, asked: i8, overtaken: (f64, bool)) -> Motive {
         let (body, kind, road) = (self.body, self.kind, self.edge.road);
-        let accelerating = self.leader.is_some_and(|l| l.accel > 0.0) || wish.lead.is_some_and(|l| l.accel > 0.0);
+        let accelerating =
+            self.leader.as_ref().is_some_and(|l| l.accel > 0.0) || wish.lead.as_ref().is_some_and(|l| l.accel > 0.0);
         let (wished, wished_there) = (self.wished(self.index), self.wished(wish.to));
-        let here = self.future_speed(self.leader, scale.here.length, wished, accelerating).min(overtaken.0);
-        let there = self.future_speed(wish.lead, scale.there.length, wished_there, accelerating);
+        let here = self.future_speed(self.leader.as_ref(), scale.here.length, wished, accelerating);
+        let here = least(here, overtaken.0);
+        let there = self.future_speed(wish.lead.as_ref(), scale.there.length, wished_there, accelerating);
         let step = wish.side.step();
         if scale.ring > 0.0 {
             // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
@@ -367,21 +370,21 @@ impl<'a> Driver<'a> {
         {
             return Motive::Help;
         }
-        let gain = (there - here) / there.max(GAIN_SPEED_MIN);
-        let remain = scale.there.length / body.speed.max(0.1) > GAIN_REMAIN;
-        let eagerness = kind.lc_speed_gain.max(EPS);
+        let gain = (there - here) / most(there, GAIN_SPEED_MIN);
+        let remain = || scale.there.length / most(body.speed, 0.1) > GAIN_REMAIN;
+        let eagerness = most(kind.lc_speed_gain, EPS);
         match wish.side {
             Side::Right => {
                 if self.wants_kerb(wish, scale, mood, here, there, gain) {
                     return Motive::KeepRight;
                 }
-                if mood.speed_gain < -GAIN_RIGHT / eagerness && remain {
+                if mood.speed_gain < 0.0 && mood.speed_gain < -GAIN_RIGHT / eagerness && remain() {
                     return Motive::SpeedGain;
                 }
             }
             Side::Left => {
                 fade_or_grow(mood, here, there, gain, road.dt);
-                if mood.speed_gain > GAIN_LEFT / eagerness && (gain > EPS || overtaken.1) && remain {
+                if (gain > EPS || overtaken.1) && mood.speed_gain > GAIN_LEFT / eagerness && remain() {
                     return Motive::SpeedGain;
                 }
             }
@@ -412,19 +415,19 @@ impl<'a> Driver<'a> {
         if mood.speed_gain < 0.0 || gain > 0.0 {
             mood.speed_gain -= dt * gain;
         }
-        let wished = self.wished(self.index).max(EPS);
-        let limit = road.facts.lane(self.edge.first + self.index as u32).speed.max(EPS);
-        let acceptance = 7.0 * (wished / limit) * self.body.speed.max(1.0);
-        let mut free = (scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt)).max(0.0);
-        let mut seconds = acceptance.min(free / wished);
-        if let Some(lead) = wish.lead
+        let wished = most(self.wished(self.index), EPS);
+        let limit = most(road.facts.lane(self.edge.first + self.index as u32).speed, EPS);
+        let acceptance = 7.0 * (wished / limit) * most(self.body.speed, 1.0);
+        let mut free = most(scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt), 0.0);
+        let mut seconds = least(acceptance, free / wished);
+        if let Some(lead) = &wish.lead
             && lead.speed < wished
         {
             let decel = road.kinds[lead.kind as usize].decel;
-            free = free.min(lead.gap - kind.secure_gap(wished, lead.speed, decel, dt)).max(0.0);
-            seconds = seconds.min(free / (wished - lead.speed));
+            free = most(least(free, lead.gap - kind.secure_gap(wished, lead.speed, decel, dt)), 0.0);
+            seconds = least(seconds, free / (wished - lead.speed));
         }
-        if let Some(lead) = self.leader.filter(|_| self.body.speed >= FREE_FLOW && !self.body.siren)
+        if let Some(lead) = self.leader.as_ref().filter(|_| self.body.speed >= FREE_FLOW && !self.body.siren)
             && lead.wished(road, limit) < wished
         {
             // It could not overtake a slower leader from there.
@@ -439,11 +442,11 @@ impl<'a> Driver<'a> {
     }
 
     /// The speed to expect on a lane behind its leader, or before its end [m/s].
-    fn future_speed(&self, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
+    fn future_speed(&self, lead: Option<&Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
         let (road, body, kind) = (self.edge.road, self.body, self.kind);
         let gap = lead.map_or(dist, |l| l.gap);
         // While leaders are still accelerating, only the next second can be compared.
-        let reachable = if accelerating { (body.speed + kind.accel).min(wished) } else { wished };
+        let reachable = if accelerating { least(body.speed + kind.accel, wished) } else { wished };
         if gap - 1.0 > reachable * (kind.tau + road.dt) + 0.5 * reachable * reachable / kind.decel {
             return reachable;
         }
@@ -458,7 +461,7 @@ impl<'a> Driver<'a> {
             }
             None => stop_speed_max(dist, kind.decel, kind.tau, road.dt),
         };
-        safe.min(reachable)
+        least(safe, reachable)
     }
 }
 

@@ -85,8 +85,9 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks at all lanes with vehicles, over the threads of the pool if there is one.
-    pub(super) fn look(&mut self, road: &Road, pool: Option<&rayon::ThreadPool>) {
+    /// Looks at all lanes with vehicles, over the threads of the pool if there is one. Hands out how many bodies are on the lanes
+    /// to be worked on.
+    pub(super) fn look(&mut self, road: &Road, pool: Option<&rayon::ThreadPool>) -> usize {
         self.place.resize(road.lanes.len(), NONE);
         self.room.resize(road.lanes.len(), 0.0);
         for lane in self.filled.drain(..) {
@@ -102,18 +103,21 @@ impl Surroundings {
             self.seen.clear();
             self.seen.extend(road.active.iter().map(see));
         }
+        let mut bodies = 0;
         for (place, (&lane, seen)) in (0..).zip(road.active.iter().zip(&self.seen)) {
             let room = match *seen {
                 Seen::Nothing => continue,
                 Seen::Room(room) => room,
                 Seen::Queue { room, .. } => {
                     self.place[lane as usize] = place;
+                    bodies += road.lanes[lane as usize].len();
                     room
                 }
             };
             self.room[lane as usize] = room;
             self.filled.push(lane);
         }
+        bodies
     }
 
     /// The hindmost vehicle of a lane.
@@ -240,10 +244,12 @@ pub(super) fn room_on(road: &Road, lane: u32) -> f64 {
 
 /// The tail nearest to a lane's start of those whose fronts are farther on; `before` is the way from the driver to the lane's
 /// start plus its position there [m].
+#[inline]
 fn tail(road: &Road, body: &Body, lane: u32, before: f64) -> Option<Other> {
-    if !road.tails.has(lane) {
-        return None;
-    }
+    if road.tails.has(lane) { tail_among(road, body, lane, before) } else { None }
+}
+
+fn tail_among(road: &Road, body: &Body, lane: u32, before: f64) -> Option<Other> {
     let tail = road.tails[lane as usize].iter().filter(|t| t.id != body.id).min_by(|a, b| a.back.total_cmp(&b.back))?;
     Some(Other {
         place: Place::Elsewhere,
