@@ -147,6 +147,10 @@ impl Stranded {
         self.0.clear();
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Notes that a driver needs a lane and is blocked.
     pub(super) fn note(&mut self, lane: usize, needy: Needy) {
         self.0.push((lane, needy));
@@ -167,10 +171,11 @@ impl Stranded {
 }
 
 /// A driver who is slow anyway stays behind somebody who needs the lane, and so lets it in.
+#[inline]
 pub(super) fn let_in(driver: &Driver<'_>, mood: &mut Mood) {
     let (body, kind, dt) = (driver.body, driver.kind, driver.edge.road.dt);
     let stranded = driver.edge.stranded;
-    if stranded.0.is_empty() || body.speed >= kind.decel {
+    if stranded.is_empty() || body.speed >= kind.decel {
         return;
     }
     let needy = [stranded.hindmost(driver.index), stranded.foremost(driver.index)];

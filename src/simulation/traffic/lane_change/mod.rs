@@ -251,9 +251,8 @@ struct Desk {
 impl Desk {
     /// The desk of a lane before the first of its drivers from `next` backwards has decided.
     fn new(bodies: &[Body]) -> Self {
-        let mut desk = Self { next: bodies.len(), front: 0.0, ahead: 0.0 };
-        desk.look_back(bodies);
-        desk
+        let front = bodies.last().map_or(f64::NEG_INFINITY, |body| body.pos);
+        Self { next: bodies.len(), front, ahead: 0.0 }
     }
 
     /// Sees who is the next to decide.
@@ -286,11 +285,13 @@ struct Edge<'a> {
 
 impl Edge<'_> {
     /// Who is ahead of the driver at its turn on another lane of the edge or beyond its end.
+    #[inline]
     fn lead(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
         self.lead_from(driver, index, self.desks[index].next)
     }
 
     /// The body at a slot, or who is beyond the lane's end.
+    #[inline]
     fn lead_from(&self, driver: &Driver<'_>, index: usize, slot: usize) -> Option<Other> {
         match self.lanes[index].get(slot) {
             Some(b) => {
@@ -315,8 +316,8 @@ impl Edge<'_> {
     }
 
     /// The lane on one side of another, if drivers of a class may go there.
-    fn neighbour(&self, index: usize, class: VehicleClass, side: Side) -> Option<usize> {
-        let facts = self.road.facts.lane(self.first + count(index));
+    #[inline]
+    fn neighbour(&self, facts: &LaneFacts, class: VehicleClass, side: Side) -> Option<usize> {
         let (to, may_leave) = match side {
             Side::Right => (facts.right, facts.change_right),
             Side::Left => (facts.left, facts.change_left),
@@ -345,6 +346,12 @@ struct Decision {
 struct Notes {
     favours: Favours,
     stranded: Stranded,
+}
+
+impl Notes {
+    fn is_empty(&self) -> bool {
+        self.favours.is_empty() && self.stranded.is_empty()
+    }
 }
 
 impl Work<'_> {
@@ -389,8 +396,10 @@ impl Work<'_> {
         let Bench { desks, stranded, notes, .. } = &mut *self.bench;
         let edge = Edge { road: self.road, around: self.around, first: self.first, lanes: self.lanes, desks, stranded };
         let Some(decision) = decide(&edge, index, slot, asked, notes) else { return (index, room) };
-        stranded.append(&mut notes.stranded);
-        self.pass_on();
+        if !notes.is_empty() {
+            stranded.append(&mut notes.stranded);
+            self.pass_on();
+        }
         if let Some(to) = decision.change {
             self.carry_out(index, slot, to);
             return (to, room);
@@ -443,11 +452,12 @@ impl Work<'_> {
 }
 
 /// Lets one driver think about both sides; none if there is no other lane for it.
+#[inline]
 fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8, notes: &mut Notes) -> Option<Decision> {
     let body = &edge.lanes[index][slot];
-    let class = edge.road.kind(body).class;
-    let sides = [Side::Right, Side::Left].map(|side| (side, edge.neighbour(index, class, side)));
-    if sides.iter().all(|(_, to)| to.is_none()) {
+    let (class, lane) = (edge.road.kind(body).class, edge.road.facts.lane(edge.first + count(index)));
+    let (right, left) = (edge.neighbour(lane, class, Side::Right), edge.neighbour(lane, class, Side::Left));
+    if right.is_none() && left.is_none() {
         return None;
     }
     let mut driver = Driver::new(edge, index, slot, stop_on_leg(edge.road, body));
@@ -455,8 +465,8 @@ fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8, notes: &mut Not
     let mut decision = Decision { change: None, mood: Mood::of(body) };
     cooperate::let_in(&driver, &mut decision.mood);
     let mut urgent_right = false;
-    for (side, to) in sides {
-        let Some(to) = to else { continue };
+    for side in [Side::Right, Side::Left] {
+        let Some(to) = (if side == Side::Right { right } else { left }) else { continue };
         let wish = driver.wish(to, side, &mut decision.mood, asked);
         if matches!(wish.motive, Motive::None | Motive::Stay) {
             continue;

@@ -94,8 +94,8 @@ pub(super) struct Driver<'a> {
     stop: Option<(u32, f64)>,
     /// What the guide says about its own lane.
     here: Outlook,
-    /// How far ahead somebody beyond the lane's end matters [m], once it has to know.
-    reach: OnceCell<f64>,
+    /// How far ahead somebody beyond the lane's end matters [m]: to its braking distance.
+    pub reach: f64,
     /// Room taken up ahead along its own lane [m], once it has looked: it does so for either side.
     jam: OnceCell<f64>,
 }
@@ -127,6 +127,16 @@ struct Outlook {
     /// Lanes to the best one.
     offset: i32,
     dead_end: bool,
+}
+
+/// Speeds that a driver compares [m/s].
+#[derive(Clone, Copy)]
+struct Speeds {
+    /// On a free road.
+    wished: f64,
+    /// To be expected on its lane, and on the other.
+    here: f64,
+    there: f64,
 }
 
 /// Lanes and distances as one side is judged by.
@@ -161,7 +171,8 @@ impl<'a> Driver<'a> {
         let kind = edge.road.kind(body);
         let way = edge.road.guides.onward(body.itinerary, body.leg);
         let here = Outlook::new(edge.road, way.row(0, count(index)), index, stop);
-        let (reach, jam) = (OnceCell::new(), OnceCell::new());
+        let reach = brake_gap(body.speed, kind.decel, kind.tau, edge.road.dt) + kind.gap_min;
+        let jam = OnceCell::new();
         Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam }
     }
 
@@ -170,14 +181,9 @@ impl<'a> Driver<'a> {
         Outlook::new(self.edge.road, self.way.row(0, count(index)), index, self.stop)
     }
 
-    /// How far ahead somebody beyond the lane's end matters [m]: to its braking distance.
-    pub(super) fn reach(&self) -> f64 {
-        let (speed, kind) = (self.body.speed, self.kind);
-        *self.reach.get_or_init(|| brake_gap(speed, kind.decel, kind.tau, self.edge.road.dt) + kind.gap_min)
-    }
-
     fn wished(&self, index: usize) -> f64 {
-        self.edge.road.wished_speed(self.body, self.edge.first + index as u32)
+        let limit = self.edge.road.facts.lane(self.edge.first + count(index)).speed;
+        least(limit * self.body.speed_factor, self.kind.speed_max)
     }
 
     /// Room taken up ahead of the driver along a lane of the edge and its way on [m].
@@ -375,7 +381,7 @@ impl<'a> Driver<'a> {
         let eagerness = most(kind.lc_speed_gain, EPS);
         match wish.side {
             Side::Right => {
-                if self.wants_kerb(wish, scale, mood, here, there, gain) {
+                if self.wants_kerb(wish, scale, mood, Speeds { wished, here, there }, gain) {
                     return Motive::KeepRight;
                 }
                 if mood.speed_gain < 0.0 && mood.speed_gain < -GAIN_RIGHT / eagerness && remain() {
@@ -404,9 +410,9 @@ impl<'a> Driver<'a> {
     }
 
     /// Builds up the wish to return to the kerb side while it is free, and the gain in speed there.
-    fn wants_kerb(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, here: f64, there: f64, gain: f64) -> bool {
+    fn wants_kerb(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, speeds: Speeds, gain: f64) -> bool {
         let (road, kind, dt) = (self.edge.road, self.kind, self.edge.road.dt);
-        if here - KEEP_RIGHT_SLACK > there {
+        if speeds.here - KEEP_RIGHT_SLACK > speeds.there {
             if mood.speed_gain < 0.0 {
                 mood.speed_gain *= libm::pow(0.5, dt);
             }
@@ -415,7 +421,7 @@ impl<'a> Driver<'a> {
         if mood.speed_gain < 0.0 || gain > 0.0 {
             mood.speed_gain -= dt * gain;
         }
-        let wished = most(self.wished(self.index), EPS);
+        let wished = most(speeds.wished, EPS);
         let limit = most(road.facts.lane(self.edge.first + self.index as u32).speed, EPS);
         let acceptance = 7.0 * (wished / limit) * most(self.body.speed, 1.0);
         let mut free = most(scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt), 0.0);

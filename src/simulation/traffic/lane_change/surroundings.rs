@@ -152,20 +152,28 @@ impl Surroundings {
         way.lanes(count(index)).map(|next| self.room(next)).sum()
     }
 
-    /// The rear end beyond the end of lane `index` of the driver's road, on the way that the lane leads it, within `reach`
-    /// ahead of it [m].
+    /// The rear end beyond the end of lane `index` of the driver's road, on the way that the lane leads it, within the driver's
+    /// reach.
+    #[inline]
     pub(super) fn lead_beyond(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
+        let road = driver.edge.road;
+        let lane = driver.edge.first + count(index);
+        if road.facts.lane(lane).length - driver.body.pos > driver.reach && !road.tails.has(lane) {
+            return None;
+        }
+        self.lead_on_way(driver, lane)
+    }
+
+    fn lead_on_way(&self, driver: &Driver<'_>, mut lane: u32) -> Option<Other> {
         let (road, body, way) = (driver.edge.road, driver.body, &driver.way);
-        let mut lane = driver.edge.first + count(index);
         if let Some(lead) = tail(road, body, lane, 0.0) {
             return Some(lead);
         }
         let mut facts = road.facts.lane(lane);
         let mut seen = facts.length - body.pos;
-        let reach = driver.reach();
         let mut later = 0;
         loop {
-            if seen > reach && !facts.internal {
+            if seen > driver.reach && !facts.internal {
                 return None;
             }
             let link = if facts.internal { facts.first_link } else { way.row(later, facts.index).link };
