@@ -151,6 +151,42 @@ impl Assembled {
     }
 }
 
+/// A guide from one leg of its route on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Onward<'a> {
+    legs: &'a [Leg],
+    rows: &'a [GuideRow],
+}
+
+impl<'a> Onward<'a> {
+    /// What it says about lane `index` of the leg that comes `later` legs after its first.
+    #[inline]
+    pub(crate) fn row(&self, later: usize, index: u32) -> &'a GuideRow {
+        &self.rows[(self.legs[later].first + index) as usize]
+    }
+
+    /// Whether a roundabout is near, seen from its first leg.
+    #[inline]
+    pub(crate) fn ring_near(&self) -> bool {
+        self.legs[0].ring_near
+    }
+
+    /// The road lanes behind the end of lane `index` of its first leg that it leads to without a change, up to the horizon.
+    #[inline]
+    pub(crate) fn lanes(&self, index: u32) -> impl Iterator<Item = u32> + use<'a> {
+        let (legs, rows) = (self.legs, self.rows);
+        let mut row = &rows[(legs[0].first + index) as usize];
+        legs[1..=usize::from(legs[0].horizon)].iter().map_while(move |next| {
+            if row.link == NONE {
+                return None;
+            }
+            let index = u32::from(row.next);
+            row = &rows[(next.first + index) as usize];
+            Some(next.lane + index)
+        })
+    }
+}
+
 /// Route, class, and leg and lane of each stop.
 type AssembledKey = (u32, VehicleClass, Vec<(u32, u32)>);
 
@@ -330,26 +366,11 @@ impl Guides {
         &table.rows[(table.legs[leg as usize].first + index) as usize]
     }
 
-    /// Whether a roundabout is near, seen from a leg.
-    pub(crate) fn ring_near(&self, itinerary: u32, leg: u32) -> bool {
-        self.table(itinerary).legs[leg as usize].ring_near
-    }
-
-    /// The road lanes behind the end of lane `index` of leg `leg` that it leads to without a change, up to the horizon.
+    /// The guide from one leg on, for whoever asks about it more than once.
     #[inline]
-    pub(crate) fn way(&self, itinerary: u32, leg: u32, index: u32) -> impl Iterator<Item = u32> + use<'_> {
+    pub(crate) fn onward(&self, itinerary: u32, leg: u32) -> Onward<'_> {
         let table = self.table(itinerary);
-        let legs = &table.legs[leg as usize..];
-        let legs = &legs[..=usize::from(legs[0].horizon)];
-        let mut row = &table.rows[(legs[0].first + index) as usize];
-        legs[1..].iter().map_while(move |next| {
-            if row.link == NONE {
-                return None;
-            }
-            let index = u32::from(row.next);
-            row = &table.rows[(next.first + index) as usize];
-            Some(next.lane + index)
-        })
+        Onward { legs: &table.legs[leg as usize..], rows: &table.rows }
     }
 
     /// Edges of the route.

@@ -6,6 +6,7 @@
 //! a driver are advice: what would take more than comfortable braking is ignored, not obeyed a little.
 
 use crate::simulation::traffic::body::{Body, KindFacts};
+use crate::simulation::traffic::facts::count;
 use crate::simulation::traffic::following::{brake_gap, stop_speed_max};
 use crate::simulation::traffic::road::Road;
 
@@ -67,12 +68,27 @@ impl Favour {
     }
 }
 
-/// The favours one driver asks for in one step: of a leader and a follower on either side, and of who must leave room.
-pub(super) type Favours = [Option<Favour>; 6];
+/// The favours one driver asks for in one step.
+#[derive(Debug, Default)]
+pub(super) struct Favours(Vec<Favour>);
 
-fn ask(favours: &mut Favours, favour: Favour) {
-    if let Some(free) = favours.iter_mut().find(|f| f.is_none()) {
-        *free = Some(favour);
+impl Favours {
+    /// As many as a driver has time for: of a leader and a follower on either side, and of who must leave room.
+    const MOST: usize = 6;
+
+    fn ask(&mut self, favour: Favour) {
+        if self.0.len() < Self::MOST {
+            self.0.push(favour);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Hands them out to be granted.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Favour> + use<'_> {
+        self.0.drain(..)
     }
 }
 
@@ -117,34 +133,53 @@ impl Needy {
             room: driver.kind.room(),
             wants,
             left: wish.left,
-            place: Place::Here { index: driver.index, slot: driver.slot },
+            place: Place::Here { index: count(driver.index), slot: count(driver.slot) },
         }
     }
 }
 
-/// Those who need one lane: the foremost and the hindmost so far, going from the front to the back of the edge.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stranded {
-    foremost: Option<Needy>,
-    hindmost: Option<Needy>,
-}
+/// Those who need another lane of the edge and are blocked, with that lane, from the front to the back of the edge.
+#[derive(Debug, Default)]
+pub(super) struct Stranded(Vec<(usize, Needy)>);
 
 impl Stranded {
-    /// Notes that a driver needs this lane and is blocked.
-    pub(super) fn note(&mut self, needy: Needy) {
-        self.foremost = self.foremost.or(Some(needy));
-        self.hindmost = Some(needy);
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Notes that a driver needs a lane and is blocked.
+    pub(super) fn note(&mut self, lane: usize, needy: Needy) {
+        self.0.push((lane, needy));
+    }
+
+    /// Takes over what was noted meanwhile.
+    pub(super) fn append(&mut self, others: &mut Self) {
+        self.0.append(&mut others.0);
+    }
+
+    fn foremost(&self, lane: usize) -> Option<Needy> {
+        self.0.iter().find(|(needed, _)| *needed == lane).map(|(_, needy)| *needy)
+    }
+
+    fn hindmost(&self, lane: usize) -> Option<Needy> {
+        self.0.iter().rfind(|(needed, _)| *needed == lane).map(|(_, needy)| *needy)
     }
 }
 
 /// A driver who is slow anyway stays behind somebody who needs the lane, and so lets it in.
+#[inline]
 pub(super) fn let_in(driver: &Driver<'_>, mood: &mut Mood) {
     let (body, kind, dt) = (driver.body, driver.kind, driver.edge.road.dt);
-    let Stranded { foremost, hindmost } = driver.edge.desks[driver.index].stranded;
-    if foremost.is_none() || body.speed >= kind.decel {
+    let stranded = driver.edge.stranded;
+    if stranded.is_empty() || body.speed >= kind.decel {
         return;
     }
-    for needy in [hindmost, foremost].into_iter().flatten() {
+    let needy = [stranded.hindmost(driver.index), stranded.foremost(driver.index)];
+    for needy in needy.into_iter().flatten() {
         let gap = needy.back - body.pos - kind.gap_min;
         if gap > POSITION_EPS {
             let speed = follow_speed(kind, body.speed, gap - POSITION_EPS, (needy.speed, needy.decel), dt);
@@ -193,8 +228,8 @@ fn leave_room(driver: &Driver<'_>, wish: &Wish, mood: &mut Mood, favours: &mut F
     }
     let lead = wish.lead.and_then(|lead| match lead.place {
         Place::Here { index, slot } => {
-            let other = &edge.lanes[index][slot];
-            let row = edge.road.guides.row(other.itinerary, other.leg, index as u32);
+            let other = &edge.lanes[index as usize][slot as usize];
+            let row = edge.road.guides.row(other.itinerary, other.leg, index);
             let kind = edge.road.kind(other);
             let left = if other.lc_wants & WANTS_URGENTLY == 0 { 0.0 } else { row.length - other.pos };
             Some(Needy {
@@ -210,7 +245,7 @@ fn leave_room(driver: &Driver<'_>, wish: &Wish, mood: &mut Mood, favours: &mut F
         }
         _ => None,
     });
-    let first = edge.desks[driver.index].stranded.foremost.filter(|f| lead.is_none_or(|l| l.id != f.id));
+    let first = edge.stranded.foremost(driver.index).filter(|f| lead.is_none_or(|l| l.id != f.id));
     for needy in [lead, first].into_iter().flatten() {
         if !save_for(driver, wish, &needy, &mut reserved, favours) {
             mood.dont_brake = wish.continues;
@@ -237,7 +272,7 @@ fn save_for(driver: &Driver<'_>, wish: &Wish, needy: &Needy, reserved: &mut f64,
         if room > 0.0 {
             let speed = kind.stop_speed(needy.speed, room, dt);
             let place = needy.place;
-            ask(favours, Favour { place, id: needy.id, speed, binding: true, away: 0, haste: false });
+            favours.ask(Favour { place, id: needy.id, speed, binding: true, away: 0, haste: false });
         }
         return true;
     }
@@ -293,10 +328,10 @@ impl Talk<'_> {
             || (self.wish.side == Side::Left && body.speed >= FREE_FLOW)
             || self.left - brake_gap(body.speed, kind.decel, kind.tau, dt) < way;
         if !cannot || lead.standing {
-            ask(favours, Favour { haste: true, ..Favour::of(&lead, lead.speed) });
+            favours.ask(Favour { haste: true, ..Favour::of(&lead, lead.speed) });
             return None;
         }
-        ask(favours, Favour { haste: true, ..Favour::of(&lead, f64::INFINITY) });
+        favours.ask(Favour { haste: true, ..Favour::of(&lead, f64::INFINITY) });
         if target < body.speed {
             let decel = ((body.speed - target) / self.seconds).max(FALL_BEHIND_DECEL).min(kind.decel);
             let next = planned.min((body.speed - decel * dt).max(0.0));
@@ -327,7 +362,7 @@ impl Talk<'_> {
         if !blocked.by_follow {
             if blocked.by_lead {
                 // Not in the way yet; it should stay so.
-                ask(favours, Favour::of(follow, safe(0.0)));
+                favours.ask(Favour::of(follow, safe(0.0)));
             }
             return;
         }
@@ -337,7 +372,7 @@ impl Talk<'_> {
             let needed = other.secure_gap(follow.speed, own, kind.decel, dt);
             if (needed - follow.gap) / self.seconds < own - follow.speed {
                 // Fast enough without help, if the other does not race.
-                return ask(favours, help(own - HELP_OVERTAKE));
+                return favours.ask(help(own - HELP_OVERTAKE));
             }
         }
         let slowed = (follow.speed - other.decel * dt).max(0.0);
@@ -346,14 +381,14 @@ impl Talk<'_> {
         let gap = follow.gap + difference;
         let needed = other.secure_gap(slowed_1s, own, kind.decel, dt);
         if gap > 0.0 && gap >= needed {
-            return ask(favours, help(safe(slowed)));
+            return favours.ask(help(safe(slowed)));
         }
         if difference > 0.0 && difference * self.seconds > needed - gap + POSITION_EPS {
-            return ask(favours, help(slowed));
+            return favours.ask(help(slowed));
         }
         if self.wish.side == Side::Right && follow.speed >= FREE_FLOW {
             // It may not overtake on the kerb side anyway.
-            return ask(favours, help(slowed.max(HELP_OVERTAKE)));
+            return favours.ask(help(slowed.max(HELP_OVERTAKE)));
         }
         let mut passing = follow.speed.max(body.speed + HELP_OVERTAKE);
         let slows_down = self.wish.side == Side::Right
@@ -363,10 +398,10 @@ impl Talk<'_> {
             // Those behind it will then be slow enough to help.
             passing = slowed.max(body.speed + HELP_OVERTAKE);
             if (follow.speed - body.speed) / other.decel < self.seconds {
-                return ask(favours, help(passing));
+                return favours.ask(help(passing));
             }
         }
-        ask(favours, help(passing));
+        favours.ask(help(passing));
         let way = overtake_distance(road, (other, passing), (kind, own), follow.gap);
         self.advise(mood, (passing - way / self.seconds).max((body.speed - kind.decel * dt).max(0.0)));
     }
@@ -402,8 +437,11 @@ mod tests {
             place: Place::Elsewhere,
         };
         let mut stranded = Stranded::default();
-        stranded.note(needy);
-        stranded.note(Needy { id: 2, ..needy });
-        assert_eq!((stranded.foremost.map(|n| n.id), stranded.hindmost.map(|n| n.id)), (Some(1), Some(2)));
+        stranded.note(1, needy);
+        stranded.note(0, Needy { id: 3, ..needy });
+        stranded.note(1, Needy { id: 2, ..needy });
+        stranded.note(0, Needy { id: 4, ..needy });
+        let ends = |lane| (stranded.foremost(lane).map(|n| n.id), stranded.hindmost(lane).map(|n| n.id));
+        assert_eq!((ends(1), ends(0), ends(2)), ((Some(1), Some(2)), (Some(3), Some(4)), (None, None)));
     }
 }

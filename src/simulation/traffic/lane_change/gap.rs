@@ -3,11 +3,11 @@
 use crate::simulation::traffic::body::Body;
 use crate::simulation::traffic::road::Road;
 
-/// Where somebody is.
+/// Where somebody is; small, since it is copied about with whoever is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// On this edge: lane index and slot.
-    Here { index: usize, slot: usize },
+    Here { index: u32, slot: u32 },
     /// The foremost on a lane that leads to this edge.
     Upstream(u32),
     /// Anywhere else.

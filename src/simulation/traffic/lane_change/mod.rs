@@ -12,12 +12,12 @@ mod motive;
 mod ring;
 mod surroundings;
 
-use std::cell::Cell;
-
 use rayon::prelude::*;
 
+use crate::primitives::VehicleClass;
+
 use super::body::{Body, Halt};
-use super::facts::NONE;
+use super::facts::{LaneFacts, NONE, count};
 use super::road::Road;
 
 use cooperate::{Favour, Favours, Needy, Stranded};
@@ -84,37 +84,34 @@ enum Motive {
     KeepRight,
 }
 
-/// What the phase keeps from step to step so as not to allocate: what is seen of other edges, and the desks.
+/// What the phase keeps from step to step so as not to allocate: what is seen of other edges, and the roads being worked on.
 #[derive(Debug, Default)]
 pub(crate) struct Jams {
     around: Surroundings,
-    works: Vec<Work>,
+    portions: Vec<Portion>,
 }
 
 /// Lets everybody on roads with several lanes decide, edge by edge; tells whether anybody changed.
 pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon::ThreadPool>) -> bool {
-    let Jams { around, works } = jams;
+    let Jams { around, portions } = jams;
     let pool = pool.filter(|_| road.active.len() >= WORTH_SHARING / 2);
-    around.look(road, pool);
-    let edges = take_edges(road, works);
-    let works = &mut works[..edges];
+    let bodies = around.look(road, pool);
+    let pool = pool.filter(|_| bodies >= WORTH_SHARING);
+    let share = pool.map_or(usize::MAX, |pool| bodies.div_ceil(PORTIONS * pool.current_num_threads()));
+    let taken = take_edges(road, portions, share);
+    let portions = &mut portions[..taken];
     {
         let (road, around): (&Road, &Surroundings) = (road, around);
-        let bodies: usize = works.iter().map(Work::bodies).sum();
-        match pool.filter(|_| bodies >= WORTH_SHARING) {
-            Some(pool) => {
-                let share = works.len().div_ceil(PORTIONS * pool.current_num_threads());
-                pool.install(|| works.par_chunks_mut(share).for_each(|some| Work::run_all(some, road, around)));
-            }
-            None => Work::run_all(works, road, around),
+        match pool {
+            Some(pool) => pool.install(|| portions.par_iter_mut().for_each(|portion| portion.run(road, around))),
+            None => portions.iter_mut().for_each(|portion| portion.run(road, around)),
         }
     }
     let mut changed = false;
-    for work in works.iter_mut() {
-        changed |= work.changed;
-        put_back(road, work);
+    for portion in portions.iter_mut() {
+        changed |= portion.put_back(road);
     }
-    for favour in works.iter().flat_map(|work| &work.elsewhere) {
+    for favour in portions.iter().flat_map(|portion| &portion.bench.elsewhere) {
         if let Place::Upstream(lane) = favour.place {
             let found = road.lanes[lane as usize].iter().rposition(|b| b.id == favour.id);
             if let Some(slot) = found {
@@ -127,64 +124,152 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon
     changed
 }
 
-/// Takes the bodies of every road with several lanes out to be worked on; hands out how many roads.
-fn take_edges(road: &mut Road, works: &mut Vec<Work>) -> usize {
-    let (mut k, mut taken) = (0, 0);
+/// Whether there is another lane to change to: off junctions, on a road with several lanes.
+fn has_choice(road: &Road, lane: &LaneFacts) -> bool {
+    !lane.internal && road.facts.edges[lane.edge as usize].1 > 1
+}
+
+/// Takes the bodies of every road with several lanes out to be worked on, in portions of about `share` bodies; hands out how
+/// many portions.
+fn take_edges(road: &mut Road, portions: &mut Vec<Portion>, share: usize) -> usize {
+    let (mut k, mut taken, mut bodies) = (0, 0, share);
     while k < road.active.len() {
         let lane = road.facts.lane(road.active[k]);
         let (first, lanes) = road.facts.edges[lane.edge as usize];
-        let internal = lane.internal;
         while k < road.active.len() && road.active[k] < first + lanes {
             k += 1;
         }
-        if lanes < 2 || internal {
+        if !has_choice(road, lane) {
             continue;
         }
-        if works.len() == taken {
-            works.push(Work::default());
+        if bodies >= share {
+            if portions.len() == taken {
+                portions.push(Portion::default());
+            }
+            portions[taken].clear();
+            (taken, bodies) = (taken + 1, 0);
         }
-        let work = &mut works[taken];
-        work.first = first;
-        work.changed = false;
-        work.elsewhere.clear();
-        work.lanes.clear();
-        work.lanes.extend((first..first + lanes).map(|l| std::mem::take(&mut road.lanes[l as usize])));
-        taken += 1;
+        bodies += portions[taken - 1].take(road, first, lanes);
     }
     taken
 }
 
-fn put_back(road: &mut Road, work: &mut Work) {
-    for (lane, mut bodies) in (work.first..).zip(work.lanes.drain(..)) {
-        let last = if work.changed { bodies.pop() } else { None };
-        road.lanes[lane as usize] = bodies;
-        if let Some(last) = last {
-            // By the front door, so that the lane is known to have vehicles.
-            road.insert(lane, last);
+/// Some of the roads being worked on: one thread works on them one after the other.
+#[derive(Debug, Default)]
+struct Portion {
+    edges: Vec<Stretch>,
+    /// The bodies of their lanes.
+    lanes: Vec<Vec<Body>>,
+    bench: Bench,
+}
+
+/// One of those roads.
+#[derive(Debug)]
+struct Stretch {
+    /// Its first lane.
+    first: u32,
+    lanes: u32,
+    bodies: usize,
+    changed: bool,
+}
+
+/// What is at hand while an edge is worked on.
+#[derive(Debug, Default)]
+struct Bench {
+    /// One for each lane of the edge.
+    desks: Vec<Desk>,
+    /// Those who have decided, need another lane of the edge and are blocked.
+    stranded: Stranded,
+    /// Of the driver at its turn.
+    notes: Notes,
+    /// What is asked of drivers on other edges.
+    elsewhere: Vec<Favour>,
+}
+
+impl Portion {
+    fn clear(&mut self) {
+        self.edges.clear();
+        self.lanes.clear();
+        self.bench.elsewhere.clear();
+    }
+
+    /// Takes the bodies of one road; hands out how many.
+    fn take(&mut self, road: &mut Road, first: u32, lanes: u32) -> usize {
+        let mut bodies = 0;
+        for lane in &mut road.lanes[first as usize..(first + lanes) as usize] {
+            bodies += lane.len();
+            self.lanes.push(if lane.is_empty() { Vec::new() } else { std::mem::take(lane) });
         }
+        self.edges.push(Stretch { first, lanes, bodies, changed: false });
+        bodies
+    }
+
+    /// Lets everybody on its roads decide.
+    fn run(&mut self, road: &Road, around: &Surroundings) {
+        let mut rest = self.lanes.as_mut_slice();
+        for edge in &mut self.edges {
+            let (lanes, others) = rest.split_at_mut(edge.lanes as usize);
+            rest = others;
+            let mut work = Work { road, around, first: edge.first, lanes, bench: &mut self.bench, changed: false };
+            work.run(edge.bodies);
+            edge.changed = work.changed;
+        }
+    }
+
+    /// Gives the bodies back; tells whether any has changed lanes.
+    fn put_back(&mut self, road: &mut Road) -> bool {
+        let mut changed = false;
+        let mut lanes = self.lanes.drain(..);
+        for edge in &self.edges {
+            changed |= edge.changed;
+            for (lane, mut bodies) in (edge.first..edge.first + edge.lanes).zip(&mut lanes) {
+                let last = if edge.changed { bodies.pop() } else { None };
+                if bodies.capacity() > 0 {
+                    road.lanes[lane as usize] = bodies;
+                }
+                if let Some(last) = last {
+                    // By the front door, so that the lane is known to have vehicles.
+                    road.insert(lane, last);
+                }
+            }
+        }
+        changed
     }
 }
 
 /// The turn-taking on one lane of an edge.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Desk {
     /// One past the slot of the next to decide; those from here on have decided, and are ahead of whoever is at its turn.
     next: usize,
+    /// Where the next to decide is [m]; behind everything if nobody is left.
+    front: f64,
     /// Room that those who have decided take up [m].
     ahead: f64,
-    /// Those who need this lane and are blocked.
-    stranded: Stranded,
+}
+
+impl Desk {
+    /// The desk of a lane before the first of its drivers from `next` backwards has decided.
+    fn new(bodies: &[Body]) -> Self {
+        let front = bodies.last().map_or(f64::NEG_INFINITY, |body| body.pos);
+        Self { next: bodies.len(), front, ahead: 0.0 }
+    }
+
+    /// Sees who is the next to decide.
+    #[inline]
+    fn look_back(&mut self, bodies: &[Body]) {
+        self.front = self.next.checked_sub(1).map_or(f64::NEG_INFINITY, |slot| bodies[slot].pos);
+    }
 }
 
 /// One edge being worked on.
-#[derive(Debug, Default)]
-struct Work {
+struct Work<'a> {
+    road: &'a Road,
+    around: &'a Surroundings,
     /// Its first lane.
     first: u32,
-    lanes: Vec<Vec<Body>>,
-    desks: Vec<Desk>,
-    /// What is asked of drivers on other edges.
-    elsewhere: Vec<Favour>,
+    lanes: &'a mut [Vec<Body>],
+    bench: &'a mut Bench,
     changed: bool,
 }
 
@@ -195,22 +280,25 @@ struct Edge<'a> {
     first: u32,
     lanes: &'a [Vec<Body>],
     desks: &'a [Desk],
+    stranded: &'a Stranded,
 }
 
 impl Edge<'_> {
     /// Who is ahead of the driver at its turn on another lane of the edge or beyond its end.
-    fn lead(&self, body: &Body, index: usize) -> Option<Other> {
-        self.lead_from(body, index, self.desks[index].next)
+    #[inline]
+    fn lead(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
+        self.lead_from(driver, index, self.desks[index].next)
     }
 
     /// The body at a slot, or who is beyond the lane's end.
-    fn lead_from(&self, body: &Body, index: usize, slot: usize) -> Option<Other> {
+    #[inline]
+    fn lead_from(&self, driver: &Driver<'_>, index: usize, slot: usize) -> Option<Other> {
         match self.lanes[index].get(slot) {
             Some(b) => {
-                let gap = b.pos - self.road.kind(b).length - body.pos - self.road.kind(body).gap_min;
-                Some(Other::body(b, Place::Here { index, slot }, gap))
+                let gap = b.pos - self.road.kind(b).length - driver.body.pos - driver.kind.gap_min;
+                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
             }
-            None => self.around.lead_beyond(self.road, body, self.first + index as u32),
+            None => self.around.lead_beyond(driver, index),
         }
     }
 
@@ -221,20 +309,19 @@ impl Edge<'_> {
             Some(slot) => {
                 let b = &self.lanes[index][slot];
                 let gap = back - b.pos - self.road.kind(b).gap_min;
-                Some(Other::body(b, Place::Here { index, slot }, gap))
+                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
             }
             None => self.around.follow_upstream(self.road, self.first + index as u32, back),
         }
     }
 
-    /// The lane on one side, if a driver may go there.
-    fn neighbour(&self, driver: &Driver<'_>, side: Side) -> Option<usize> {
-        let facts = self.road.facts.lane(self.first + driver.index as u32);
+    /// The lane on one side of another, if drivers of a class may go there.
+    #[inline]
+    fn neighbour(&self, facts: &LaneFacts, class: VehicleClass, side: Side) -> Option<usize> {
         let (to, may_leave) = match side {
             Side::Right => (facts.right, facts.change_right),
             Side::Left => (facts.left, facts.change_left),
         };
-        let class = driver.kind.class;
         let open = to != NONE && may_leave.contains(class) && self.road.facts.lane(to).allowed.contains(class);
         open.then(|| (to - self.first) as usize)
     }
@@ -252,83 +339,71 @@ fn find(lanes: &mut [Vec<Body>], index: usize, slot: usize, id: u32) -> Option<&
 struct Decision {
     change: Option<usize>,
     mood: Mood,
-    favours: Favours,
-    stranded: [Option<(usize, Needy)>; 2],
 }
 
-impl Work {
-    fn bodies(&self) -> usize {
-        self.lanes.iter().map(Vec::len).sum()
-    }
+/// What a driver would have others know.
+#[derive(Debug, Default)]
+struct Notes {
+    favours: Favours,
+    stranded: Stranded,
+}
 
-    /// Lets everybody on some edges decide.
-    fn run_all(works: &mut [Self], road: &Road, around: &Surroundings) {
-        for work in works {
-            work.run(road, around);
-        }
+impl Notes {
+    fn is_empty(&self) -> bool {
+        self.favours.is_empty() && self.stranded.is_empty()
     }
+}
 
+impl Work<'_> {
     /// Lets everybody on the edge decide.
-    fn run(&mut self, road: &Road, around: &Surroundings) {
-        self.desks.clear();
-        self.desks.extend(self.lanes.iter().map(|bodies| Desk { next: bodies.len(), ..Desk::default() }));
-        while let Some(index) = self.foremost() {
-            self.desks[index].next -= 1;
-            self.turn(road, around, index);
+    fn run(&mut self, bodies: usize) {
+        let Bench { desks, stranded, .. } = &mut *self.bench;
+        stranded.clear();
+        desks.clear();
+        desks.extend(self.lanes.iter().map(|bodies| Desk::new(bodies)));
+        for _ in 0..bodies {
+            let index = self.foremost();
+            let desk = &mut self.bench.desks[index];
+            desk.next -= 1;
+            desk.look_back(&self.lanes[index]);
+            let slot = desk.next;
+            let (lane, room) = self.turn(index, slot);
+            self.bench.desks[lane].ahead += room;
         }
     }
 
     /// The lane with the foremost driver who has not decided.
-    fn foremost(&self) -> Option<usize> {
-        let mut front: Option<(usize, f64)> = None;
-        for (index, desk) in self.desks.iter().enumerate() {
-            if let Some(slot) = desk.next.checked_sub(1) {
-                let pos = self.lanes[index][slot].pos;
-                if front.is_none_or(|(_, p)| pos > p) {
-                    front = Some((index, pos));
-                }
+    fn foremost(&self) -> usize {
+        let (mut foremost, mut front) = (0, f64::NEG_INFINITY);
+        for (index, desk) in self.bench.desks.iter().enumerate() {
+            if desk.front > front {
+                (foremost, front) = (index, desk.front);
             }
         }
-        front.map(|(index, _)| index)
+        foremost
     }
 
-    /// One driver decides, and the change is carried out.
-    fn turn(&mut self, road: &Road, around: &Surroundings, index: usize) {
-        let slot = self.desks[index].next;
+    /// One driver decides, and the change is carried out. Hands out the lane it is on then and the room it takes up there [m].
+    fn turn(&mut self, index: usize, slot: usize) -> (usize, f64) {
         let body = &mut self.lanes[index][slot];
-        let room = road.kind(body).room();
+        let room = self.road.kind(body).room();
         // What was asked holds for one step; whoever still needs help asks again.
         let asked = std::mem::take(&mut body.lc_asked);
         body.lc_wants = 0;
         if body.is_standing() {
-            self.desks[index].ahead += room;
-            return;
+            return (index, room);
         }
-        let edge = Edge { road, around, first: self.first, lanes: &self.lanes, desks: &self.desks };
-        let Some(decision) = decide(&edge, index, slot, asked) else {
-            self.desks[index].ahead += room;
-            return;
-        };
-        for (to, needy) in decision.stranded.into_iter().flatten() {
-            self.desks[to].stranded.note(needy);
-        }
-        for favour in decision.favours.into_iter().flatten() {
-            match favour.place {
-                Place::Here { index, slot } => {
-                    if let Some(body) = find(&mut self.lanes, index, slot, favour.id) {
-                        favour.grant(road, body);
-                    }
-                }
-                Place::Upstream(_) => self.elsewhere.push(favour),
-                Place::Elsewhere => {}
-            }
+        let Bench { desks, stranded, notes, .. } = &mut *self.bench;
+        let edge = Edge { road: self.road, around: self.around, first: self.first, lanes: self.lanes, desks, stranded };
+        let Some(decision) = decide(&edge, index, slot, asked, notes) else { return (index, room) };
+        if !notes.is_empty() {
+            stranded.append(&mut notes.stranded);
+            self.pass_on();
         }
         if let Some(to) = decision.change {
-            self.desks[to].ahead += room;
-            self.carry_out(road, index, slot, to);
-            return;
+            self.carry_out(index, slot, to);
+            return (to, room);
         }
-        self.desks[index].ahead += room;
         let body = &mut self.lanes[index][slot];
         let mood = decision.mood;
         body.speed_gain = mood.speed_gain;
@@ -337,42 +412,61 @@ impl Work {
         body.lc_speed_max = if mood.dont_brake { f64::INFINITY } else { mood.bound };
         body.lc_wants = mood.wants;
         body.lc_pace = mood.pace;
+        (index, room)
     }
 
-    fn carry_out(&mut self, road: &Road, from: usize, slot: usize, to: usize) {
+    /// Passes on what a driver asks of others.
+    fn pass_on(&mut self) {
+        let Bench { notes, elsewhere, .. } = &mut *self.bench;
+        for favour in notes.favours.drain() {
+            match favour.place {
+                Place::Here { index, slot } => {
+                    if let Some(body) = find(self.lanes, index as usize, slot as usize, favour.id) {
+                        favour.grant(self.road, body);
+                    }
+                }
+                Place::Upstream(_) => elsewhere.push(favour),
+                Place::Elsewhere => {}
+            }
+        }
+    }
+
+    fn carry_out(&mut self, from: usize, slot: usize, to: usize) {
         let mut body = self.lanes[from].remove(slot);
-        body.pos = body.pos.min(road.facts.lane(self.first + to as u32).length);
+        body.pos = body.pos.min(self.road.facts.lane(self.first + count(to)).length);
         body.speed_gain = 0.0;
         body.keep_right = 0.0;
         body.look_ahead_speed = 0.0;
         body.lc_pace = 0;
-        if body.pos >= road.kind(&body).length {
+        if body.pos >= self.road.kind(&body).length {
             body.trail_len = 0;
         }
         let bodies = &mut self.lanes[to];
         let at = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
         bodies.insert(at, body);
+        for lane in [from, to] {
+            self.bench.desks[lane].look_back(&self.lanes[lane]);
+        }
         self.changed = true;
     }
 }
 
 /// Lets one driver think about both sides; none if there is no other lane for it.
-fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decision> {
+#[inline]
+fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8, notes: &mut Notes) -> Option<Decision> {
     let body = &edge.lanes[index][slot];
-    let kind = edge.road.kind(body);
-    let mut driver = Driver { edge, body, kind, index, slot, leader: None, stop: None, jam: Cell::new(None) };
-    let sides =
-        [(Side::Right, edge.neighbour(&driver, Side::Right)), (Side::Left, edge.neighbour(&driver, Side::Left))];
-    if sides.iter().all(|(_, to)| to.is_none()) {
+    let (class, lane) = (edge.road.kind(body).class, edge.road.facts.lane(edge.first + count(index)));
+    let (right, left) = (edge.neighbour(lane, class, Side::Right), edge.neighbour(lane, class, Side::Left));
+    if right.is_none() && left.is_none() {
         return None;
     }
-    driver.leader = edge.lead_from(body, index, slot + 1);
-    driver.stop = stop_on_leg(edge.road, body);
-    let mut decision = Decision { change: None, mood: Mood::of(body), favours: [None; 6], stranded: [None; 2] };
+    let mut driver = Driver::new(edge, index, slot, stop_on_leg(edge.road, body));
+    driver.leader = edge.lead_from(&driver, index, slot + 1);
+    let mut decision = Decision { change: None, mood: Mood::of(body) };
     cooperate::let_in(&driver, &mut decision.mood);
     let mut urgent_right = false;
-    for (place, (side, to)) in sides.into_iter().enumerate() {
-        let Some(to) = to else { continue };
+    for side in [Side::Right, Side::Left] {
+        let Some(to) = (if side == Side::Right { right } else { left }) else { continue };
         let wish = driver.wish(to, side, &mut decision.mood, asked);
         if matches!(wish.motive, Motive::None | Motive::Stay) {
             continue;
@@ -384,10 +478,10 @@ fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decis
             decision.change = Some(to);
             return Some(decision);
         }
-        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision);
+        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision.mood, &mut notes.favours);
         let urgent = matches!(wish.motive, Motive::Urgent | Motive::Help);
         if urgent && !(side == Side::Left && urgent_right) {
-            decision.stranded[place] = Some((to, Needy::of(&driver, &wish, decision.mood.wants)));
+            notes.stranded.note(to, Needy::of(&driver, &wish, decision.mood.wants));
         }
         urgent_right |= urgent && side == Side::Right;
     }
@@ -395,13 +489,19 @@ fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8) -> Option<Decis
 }
 
 /// What a driver does who wants to change and cannot.
-fn hold_out(driver: &Driver<'_>, wish: &Wish, follow: Option<&Other>, blocked: Blocked, decision: &mut Decision) {
-    let mood = &mut decision.mood;
+fn hold_out(
+    driver: &Driver<'_>,
+    wish: &Wish,
+    follow: Option<&Other>,
+    blocked: Blocked,
+    mood: &mut Mood,
+    favours: &mut Favours,
+) {
     mood.wants |= wish.side.bit();
     match wish.motive {
         Motive::Urgent => {
             mood.wants |= WANTS_URGENTLY;
-            cooperate::negotiate(driver, wish, follow, blocked, mood, &mut decision.favours);
+            cooperate::negotiate(driver, wish, follow, blocked, mood, favours);
             mood.pace = 1;
         }
         Motive::Early => mood.pace = 1,

@@ -3,10 +3,13 @@
 //! Weighed in the order of what it costs to find out: the route first, which keeps most drivers where they are without a look at
 //! the neighbouring lane.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 
 use crate::simulation::traffic::body::{Body, KindFacts};
-use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, stop_speed_max};
+use crate::simulation::traffic::facts::count;
+use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, least, most, stop_speed_max};
+use crate::simulation::traffic::guide::{GuideRow, Onward};
+use crate::simulation::traffic::road::Road;
 use crate::simulation::traffic::siren::LEAVE_LANE;
 
 use super::cooperate::{self, HELP_OVERTAKE};
@@ -63,7 +66,7 @@ pub(super) struct Mood {
 
 impl Mood {
     pub(super) fn of(body: &Body) -> Self {
-        let grain = |x: f64| if x == 0.0 { x } else { (x / MOOD_GRAIN).ceil() * MOOD_GRAIN };
+        let grain = |x: f64| if x == 0.0 { x } else { ceiling(x / MOOD_GRAIN) * MOOD_GRAIN };
         Self {
             speed_gain: grain(body.speed_gain),
             keep_right: grain(body.keep_right),
@@ -84,11 +87,17 @@ pub(super) struct Driver<'a> {
     /// Its lane on the edge.
     pub index: usize,
     pub slot: usize,
+    /// What its guide says from here on.
+    pub way: Onward<'a>,
     pub leader: Option<Other>,
     /// Its next stop on this leg: lane and place [m].
-    pub stop: Option<(u32, f64)>,
+    stop: Option<(u32, f64)>,
+    /// What the guide says about its own lane.
+    here: Outlook,
+    /// How far ahead somebody beyond the lane's end matters [m]: to its braking distance.
+    pub reach: f64,
     /// Room taken up ahead along its own lane [m], once it has looked: it does so for either side.
-    pub jam: Cell<Option<f64>>,
+    jam: OnceCell<f64>,
 }
 
 /// What a driver wants of one side, and what there is to know about it.
@@ -120,6 +129,16 @@ struct Outlook {
     dead_end: bool,
 }
 
+/// Speeds that a driver compares [m/s].
+#[derive(Clone, Copy)]
+struct Speeds {
+    /// On a free road.
+    wished: f64,
+    /// To be expected on its lane, and on the other.
+    here: f64,
+    there: f64,
+}
+
 /// Lanes and distances as one side is judged by.
 struct Scale {
     here: Outlook,
@@ -131,35 +150,47 @@ struct Scale {
     look_ahead: f64,
 }
 
-impl Driver<'_> {
-    /// What the guide says about a lane of the edge, given the stop on it.
-    fn outlook(&self, index: usize) -> Outlook {
-        let road = self.edge.road;
-        let row = road.guides.row(self.body.itinerary, self.body.leg, index as u32);
+impl Outlook {
+    fn new(road: &Road, row: &GuideRow, index: usize, stop: Option<(u32, f64)>) -> Self {
         let mut row =
-            Outlook { length: row.length, link: row.link, offset: i32::from(row.offset), dead_end: row.dead_end };
-        if let Some((lane, position)) = self.stop {
+            Self { length: row.length, link: row.link, offset: i32::from(row.offset), dead_end: row.dead_end };
+        if let Some((lane, position)) = stop {
             // Until the stop is served, its lane is the only good one.
             row.offset = road.facts.lane(lane).index as i32 - index as i32;
             row.length = if row.offset == 0 { road.facts.lane(lane).length } else { position };
         }
         row
     }
+}
+
+impl<'a> Driver<'a> {
+    /// The driver at a slot of lane `index`, and its next stop if that is on this leg. It has not looked for its leader yet.
+    #[inline]
+    pub(super) fn new(edge: &'a Edge<'a>, index: usize, slot: usize, stop: Option<(u32, f64)>) -> Self {
+        let body = &edge.lanes[index][slot];
+        let kind = edge.road.kind(body);
+        let way = edge.road.guides.onward(body.itinerary, body.leg);
+        let here = Outlook::new(edge.road, way.row(0, count(index)), index, stop);
+        let reach = brake_gap(body.speed, kind.decel, kind.tau, edge.road.dt) + kind.gap_min;
+        let jam = OnceCell::new();
+        Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam }
+    }
+
+    /// What the guide says about a lane of the edge, given the stop on it.
+    fn outlook(&self, index: usize) -> Outlook {
+        Outlook::new(self.edge.road, self.way.row(0, count(index)), index, self.stop)
+    }
 
     fn wished(&self, index: usize) -> f64 {
-        self.edge.road.wished_speed(self.body, self.edge.first + index as u32)
+        let limit = self.edge.road.facts.lane(self.edge.first + count(index)).speed;
+        least(limit * self.body.speed_factor, self.kind.speed_max)
     }
 
     /// Room taken up ahead of the driver along a lane of the edge and its way on [m].
     fn jam(&self, index: usize) -> f64 {
         let edge = self.edge;
-        let look = || edge.desks[index].ahead + edge.around.room_beyond(edge.road, self.body, index);
-        if index != self.index {
-            return look();
-        }
-        let jam = self.jam.get().unwrap_or_else(look);
-        self.jam.set(Some(jam));
-        jam
+        let look = || edge.desks[index].ahead + edge.around.room_beyond(&self.way, index);
+        if index == self.index { *self.jam.get_or_init(look) } else { look() }
     }
 
     /// Weighs the motives; moods build up in `mood`.
@@ -180,7 +211,7 @@ impl Driver<'_> {
         if wish.motive != Motive::None {
             return wish;
         }
-        wish.lead = self.edge.lead(self.body, to);
+        wish.lead = self.edge.lead(self, to);
         if i32::from(asked) == step * i32::from(LEAVE_LANE) {
             wish.motive = Motive::LeaveLane;
             return wish;
@@ -195,7 +226,7 @@ impl Driver<'_> {
 
     fn scale(&self, to: usize, side: Side, mood: &mut Mood) -> Scale {
         let (body, kind, dt) = (self.body, self.kind, self.edge.road.dt);
-        let (mut here, mut there) = (self.outlook(self.index), self.outlook(to));
+        let (mut here, mut there) = (self.here, self.outlook(to));
         let both_best = here.offset == 0 && there.offset == 0;
         let towards_best = both_best || here.offset * side.step() > 0;
         if body.speed > mood.look_ahead {
@@ -206,14 +237,14 @@ impl Driver<'_> {
         }
         let far = if side == Side::Left { LOOK_FORWARD_LEFT } else { LOOK_FORWARD };
         let mut look_ahead = mood.look_ahead * far * kind.lc_strategic + 2.0 * kind.room();
-        if let Some(lead) = self.leader.filter(|l| l.standing)
+        if let Some(lead) = self.leader.as_ref().filter(|l| l.standing)
             && here.offset == 0
             && !both_best
             && lead.gap < here.length - body.pos
         {
             look_ahead = 0.5 * (kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap);
         }
-        let ring = if self.edge.road.guides.ring_near(body.itinerary, body.leg) {
+        let ring = if self.way.ring_near() {
             let best = if both_best { to as i32 } else { self.index as i32 + here.offset };
             ring::bonus(self, self.index.max(to), usize::try_from(best).unwrap_or(0))
         } else {
@@ -230,14 +261,14 @@ impl Driver<'_> {
         let Scale { here, there, both_best, towards_best, ring, mut look_ahead } = *scale;
         let lanes = f64::from(here.offset.abs().max(1));
         if towards_best && !both_best {
-            wish.lead = self.edge.lead(self.body, wish.to);
+            wish.lead = self.edge.lead(self, wish.to);
             if here.offset == wish.side.step()
                 && let Some(lead) = wish.lead.filter(|l| l.standing && l.gap < here.length - pos)
             {
                 look_ahead = self.kind.room() + self.edge.road.kinds[lead.kind as usize].room() + lead.gap;
             }
             let to_stop = self.stop.map_or(f64::NEG_INFINITY, |(_, place)| place - pos);
-            let usable = |jam: f64| (here.length - pos - jam).max(to_stop) / lanes;
+            let usable = |jam: f64| most(here.length - pos - jam, to_stop) / lanes;
             let best = usize::try_from(self.index as i32 + here.offset).unwrap_or(0);
             // How full the lanes are is looked at only where it decides.
             let soon = usable(0.0) < look_ahead || usable(self.jam(best.min(self.edge.lanes.len() - 1))) < look_ahead;
@@ -246,8 +277,8 @@ impl Driver<'_> {
         if both_best {
             return Motive::None;
         }
-        if self.leader.is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
-            wish.lead = self.edge.lead(self.body, wish.to);
+        if self.leader.as_ref().is_some_and(|l| l.standing && l.gap < STANDING_SEEN) {
+            wish.lead = self.edge.lead(self, wish.to);
             let mut pass = *wish;
             if self.passes_standing(&mut pass, scale) {
                 *wish = pass;
@@ -255,11 +286,11 @@ impl Driver<'_> {
             }
         }
         let too_short = |jam: f64| {
-            let left = (there.length - pos - jam).max(0.0);
+            let left = most(there.length - pos - jam, 0.0);
             left / f64::from(here.offset.abs() + 2) < look_ahead || here.offset == 0 && 2.0 * left < look_ahead
         };
         let leads_elsewhere = here.offset == 0
-            && self.leader.is_none_or(|l| !l.standing)
+            && self.leader.as_ref().is_none_or(|l| !l.standing)
             && ring <= 0.0
             && !there.dead_end
             && there.length < TURN_LANE;
@@ -271,11 +302,11 @@ impl Driver<'_> {
 
     /// Do not get stuck behind somebody who stands, if there is room to pass it and come back.
     fn passes_standing(&self, wish: &mut Wish, scale: &Scale) -> bool {
-        let Some(lead) = self.leader.filter(|l| l.standing && l.gap < STANDING_SEEN) else { return false };
+        let Some(lead) = self.leader.as_ref().filter(|l| l.standing && l.gap < STANDING_SEEN) else { return false };
         let pass = lead.gap + self.kind.length + self.edge.road.kinds[lead.kind as usize].room();
         let room = scale.there.length.min(scale.here.length) - self.body.pos;
         let on_kerb_side = wish.side == Side::Right && self.body.speed >= FREE_FLOW;
-        if room > pass && !on_kerb_side && wish.lead.is_none_or(|l| !l.standing || l.gap > pass) {
+        if room > pass && !on_kerb_side && wish.lead.as_ref().is_none_or(|l| !l.standing || l.gap > pass) {
             wish.motive = Motive::Urgent;
             wish.left = lead.gap;
             return true;
@@ -288,7 +319,9 @@ impl Driver<'_> {
     fn keep_behind(&self, wish: &Wish, mood: &mut Mood) -> (f64, bool) {
         let (road, body, kind) = (self.edge.road, self.body, self.kind);
         let none = (f64::INFINITY, false);
-        let Some(lead) = wish.lead.filter(|_| wish.side == Side::Left && body.speed >= FREE_FLOW && !body.siren) else {
+        let Some(lead) =
+            wish.lead.as_ref().filter(|_| wish.side == Side::Left && body.speed >= FREE_FLOW && !body.siren)
+        else {
             return none;
         };
         let limit = road.facts.lane(self.edge.first + wish.to as u32).speed;
@@ -318,10 +351,12 @@ impl Driver<'_> {
     /// Others, speed, the duty to keep right, and an early change for the route that costs nothing.
     fn tactical(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, asked: i8, overtaken: (f64, bool)) -> Motive {
         let (body, kind, road) = (self.body, self.kind, self.edge.road);
-        let accelerating = self.leader.is_some_and(|l| l.accel > 0.0) || wish.lead.is_some_and(|l| l.accel > 0.0);
+        let accelerating =
+            self.leader.as_ref().is_some_and(|l| l.accel > 0.0) || wish.lead.as_ref().is_some_and(|l| l.accel > 0.0);
         let (wished, wished_there) = (self.wished(self.index), self.wished(wish.to));
-        let here = self.future_speed(self.leader, scale.here.length, wished, accelerating).min(overtaken.0);
-        let there = self.future_speed(wish.lead, scale.there.length, wished_there, accelerating);
+        let here = self.future_speed(self.leader.as_ref(), scale.here.length, wished, accelerating);
+        let here = least(here, overtaken.0);
+        let there = self.future_speed(wish.lead.as_ref(), scale.there.length, wished_there, accelerating);
         let step = wish.side.step();
         if scale.ring > 0.0 {
             // The inner lane of a roundabout carries its share only if drivers take it on the way in and keep it.
@@ -341,21 +376,21 @@ impl Driver<'_> {
         {
             return Motive::Help;
         }
-        let gain = (there - here) / there.max(GAIN_SPEED_MIN);
-        let remain = scale.there.length / body.speed.max(0.1) > GAIN_REMAIN;
-        let eagerness = kind.lc_speed_gain.max(EPS);
+        let gain = (there - here) / most(there, GAIN_SPEED_MIN);
+        let remain = || scale.there.length / most(body.speed, 0.1) > GAIN_REMAIN;
+        let eagerness = most(kind.lc_speed_gain, EPS);
         match wish.side {
             Side::Right => {
-                if self.wants_kerb(wish, scale, mood, here, there, gain) {
+                if self.wants_kerb(wish, scale, mood, Speeds { wished, here, there }, gain) {
                     return Motive::KeepRight;
                 }
-                if mood.speed_gain < -GAIN_RIGHT / eagerness && remain {
+                if mood.speed_gain < 0.0 && mood.speed_gain < -GAIN_RIGHT / eagerness && remain() {
                     return Motive::SpeedGain;
                 }
             }
             Side::Left => {
                 fade_or_grow(mood, here, there, gain, road.dt);
-                if mood.speed_gain > GAIN_LEFT / eagerness && (gain > EPS || overtaken.1) && remain {
+                if (gain > EPS || overtaken.1) && mood.speed_gain > GAIN_LEFT / eagerness && remain() {
                     return Motive::SpeedGain;
                 }
             }
@@ -375,9 +410,9 @@ impl Driver<'_> {
     }
 
     /// Builds up the wish to return to the kerb side while it is free, and the gain in speed there.
-    fn wants_kerb(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, here: f64, there: f64, gain: f64) -> bool {
+    fn wants_kerb(&self, wish: &Wish, scale: &Scale, mood: &mut Mood, speeds: Speeds, gain: f64) -> bool {
         let (road, kind, dt) = (self.edge.road, self.kind, self.edge.road.dt);
-        if here - KEEP_RIGHT_SLACK > there {
+        if speeds.here - KEEP_RIGHT_SLACK > speeds.there {
             if mood.speed_gain < 0.0 {
                 mood.speed_gain *= libm::pow(0.5, dt);
             }
@@ -386,19 +421,19 @@ impl Driver<'_> {
         if mood.speed_gain < 0.0 || gain > 0.0 {
             mood.speed_gain -= dt * gain;
         }
-        let wished = self.wished(self.index).max(EPS);
-        let limit = road.facts.lane(self.edge.first + self.index as u32).speed.max(EPS);
-        let acceptance = 7.0 * (wished / limit) * self.body.speed.max(1.0);
-        let mut free = (scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt)).max(0.0);
-        let mut seconds = acceptance.min(free / wished);
-        if let Some(lead) = wish.lead
+        let wished = most(speeds.wished, EPS);
+        let limit = most(road.facts.lane(self.edge.first + self.index as u32).speed, EPS);
+        let acceptance = 7.0 * (wished / limit) * most(self.body.speed, 1.0);
+        let mut free = most(scale.there.length - brake_gap(wished, kind.decel, kind.tau, dt), 0.0);
+        let mut seconds = least(acceptance, free / wished);
+        if let Some(lead) = &wish.lead
             && lead.speed < wished
         {
             let decel = road.kinds[lead.kind as usize].decel;
-            free = free.min(lead.gap - kind.secure_gap(wished, lead.speed, decel, dt)).max(0.0);
-            seconds = seconds.min(free / (wished - lead.speed));
+            free = most(least(free, lead.gap - kind.secure_gap(wished, lead.speed, decel, dt)), 0.0);
+            seconds = least(seconds, free / (wished - lead.speed));
         }
-        if let Some(lead) = self.leader.filter(|_| self.body.speed >= FREE_FLOW && !self.body.siren)
+        if let Some(lead) = self.leader.as_ref().filter(|_| self.body.speed >= FREE_FLOW && !self.body.siren)
             && lead.wished(road, limit) < wished
         {
             // It could not overtake a slower leader from there.
@@ -413,11 +448,11 @@ impl Driver<'_> {
     }
 
     /// The speed to expect on a lane behind its leader, or before its end [m/s].
-    fn future_speed(&self, lead: Option<Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
+    fn future_speed(&self, lead: Option<&Other>, dist: f64, wished: f64, accelerating: bool) -> f64 {
         let (road, body, kind) = (self.edge.road, self.body, self.kind);
         let gap = lead.map_or(dist, |l| l.gap);
         // While leaders are still accelerating, only the next second can be compared.
-        let reachable = if accelerating { (body.speed + kind.accel).min(wished) } else { wished };
+        let reachable = if accelerating { least(body.speed + kind.accel, wished) } else { wished };
         if gap - 1.0 > reachable * (kind.tau + road.dt) + 0.5 * reachable * reachable / kind.decel {
             return reachable;
         }
@@ -432,8 +467,15 @@ impl Driver<'_> {
             }
             None => stop_speed_max(dist, kind.decel, kind.tau, road.dt),
         };
-        safe.min(reachable)
+        least(safe, reachable)
     }
+}
+
+/// `f64::ceil`, which is a call without SSE 4.1, of a number that is far from 2^63.
+fn ceiling(x: f64) -> f64 {
+    let towards_zero = x as i64 as f64;
+    let whole = if towards_zero < x { towards_zero + 1.0 } else { towards_zero };
+    whole.copysign(x)
 }
 
 /// The gain in speed on the left fades while this lane is as good, and grows while it is not.

@@ -6,6 +6,7 @@
 use crate::simulation::traffic::facts::NONE;
 
 use super::motive::Driver;
+use super::surroundings::room_on;
 
 /// How far ahead a roundabout is seen [m].
 const SEEN: f64 = 300.0;
@@ -59,7 +60,7 @@ fn through(driver: &Driver<'_>, index: usize) -> Through {
     let mut way = Through::default();
     let mut seen = -body.pos;
     let mut entered = false;
-    let (mut lane, mut leg) = (edge.first + index as u32, body.leg);
+    let (mut lane, mut later) = (edge.first + index as u32, 0);
     loop {
         let facts = road.facts.lane(lane);
         let ring = road.facts.ring[facts.edge as usize];
@@ -72,7 +73,7 @@ fn through(driver: &Driver<'_>, index: usize) -> Through {
             way.leaves = true;
             return way;
         }
-        let share = if leg == body.leg { (facts.length - body.pos) / facts.length } else { 1.0 };
+        let share = if later == 0 { (facts.length - body.pos) / facts.length } else { 1.0 };
         way.occupied += share * around.room(lane);
         if ring {
             entered = true;
@@ -80,15 +81,15 @@ fn through(driver: &Driver<'_>, index: usize) -> Through {
             way.distance += facts.length;
         }
         seen += facts.length;
-        let row = road.guides.row(body.itinerary, leg, facts.index);
+        let row = driver.way.row(later, facts.index);
         if row.link == NONE {
             return way;
         }
         let link = road.facts.link(row.link);
         lane = link.to;
-        leg += 1;
+        later += 1;
         if link.via != NONE {
-            way.occupied += around.room(link.via);
+            way.occupied += room_on(road, link.via);
             if road.facts.ring[road.facts.lane(lane).edge as usize] {
                 way.distance += link.length;
             }

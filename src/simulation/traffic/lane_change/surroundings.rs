@@ -8,10 +8,12 @@ use rayon::prelude::*;
 
 use crate::simulation::traffic::body::Body;
 use crate::simulation::traffic::facts::{NONE, count};
-use crate::simulation::traffic::following::brake_gap;
+use crate::simulation::traffic::guide::Onward;
 use crate::simulation::traffic::road::Road;
 
 use super::gap::{Other, Place};
+use super::has_choice;
+use super::motive::Driver;
 
 /// How many lanes back somebody coming from behind is looked for.
 const LANES_BACK: usize = 4;
@@ -30,12 +32,10 @@ struct End {
     accel: f64,
     factor: f64,
     standing: bool,
-    /// Whether it means to stop before the junction ahead.
-    waits: bool,
 }
 
 impl End {
-    fn of(road: &Road, body: &Body, lane: u32) -> Self {
+    fn of(body: &Body) -> Self {
         Self {
             id: body.id,
             kind: body.kind,
@@ -44,7 +44,6 @@ impl End {
             accel: body.accel,
             factor: body.speed_factor,
             standing: body.is_standing(),
-            waits: road.stops_before_link(body, lane),
         }
     }
 
@@ -62,41 +61,40 @@ impl End {
     }
 }
 
-/// What is to be seen of a lane with vehicles.
+/// What is kept of a lane with vehicles.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    hindmost: End,
-    foremost: End,
+enum Seen {
+    /// Nothing: on a junction nobody moves in this phase, so whoever asks looks there.
+    Nothing,
+    /// The room that its vehicles take up [m], of a road with one lane, where nobody moves either.
+    Room(f64),
+    /// The same and both ends, of a lane that is being worked on.
+    Queue { room: f64, hindmost: End, foremost: End, waits: bool },
 }
 
 /// The lanes with vehicles as they were when the phase began.
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
-    /// Of each active lane: the room that its vehicles take up [m], and its ends.
-    seen: Vec<Option<(f64, Seen)>>,
-    /// By lane: its place in `seen`, or [`NONE`].
+    /// Of each active lane.
+    seen: Vec<Seen>,
+    /// By lane that is worked on: its place in `seen`; else [`NONE`].
     place: Vec<u32>,
-    /// By lane: room that its vehicles take up [m].
+    /// By road lane: room that its vehicles take up [m].
     room: Vec<f64>,
     filled: Vec<u32>,
 }
 
 impl Surroundings {
-    /// Looks at all lanes with vehicles, over the threads of the pool if there is one.
-    pub(super) fn look(&mut self, road: &Road, pool: Option<&rayon::ThreadPool>) {
+    /// Looks at all lanes with vehicles, over the threads of the pool if there is one. Hands out how many bodies are on the lanes
+    /// to be worked on.
+    pub(super) fn look(&mut self, road: &Road, pool: Option<&rayon::ThreadPool>) -> usize {
         self.place.resize(road.lanes.len(), NONE);
         self.room.resize(road.lanes.len(), 0.0);
         for lane in self.filled.drain(..) {
             self.place[lane as usize] = NONE;
             self.room[lane as usize] = 0.0;
         }
-        let see = |&lane: &u32| {
-            let bodies = &road.lanes[lane as usize];
-            let room = bodies.iter().map(|b| road.kind(b).room()).sum();
-            let (hindmost, foremost) = (bodies.first()?, bodies.last()?);
-            let seen = Seen { hindmost: End::of(road, hindmost, lane), foremost: End::of(road, foremost, lane) };
-            Some((room, seen))
-        };
+        let see = |&lane: &u32| see(road, lane);
         if let Some(pool) = pool {
             pool.install(|| {
                 road.active.par_iter().with_min_len(LOOKS_MIN).map(see).collect_into_vec(&mut self.seen);
@@ -105,66 +103,104 @@ impl Surroundings {
             self.seen.clear();
             self.seen.extend(road.active.iter().map(see));
         }
-        self.filled.extend_from_slice(&road.active);
+        let mut bodies = 0;
         for (place, (&lane, seen)) in (0..).zip(road.active.iter().zip(&self.seen)) {
-            if let Some((room, _)) = seen {
-                self.place[lane as usize] = place;
-                self.room[lane as usize] = *room;
-            }
+            let room = match *seen {
+                Seen::Nothing => continue,
+                Seen::Room(room) => room,
+                Seen::Queue { room, .. } => {
+                    self.place[lane as usize] = place;
+                    bodies += road.lanes[lane as usize].len();
+                    room
+                }
+            };
+            self.room[lane as usize] = room;
+            self.filled.push(lane);
+        }
+        bodies
+    }
+
+    /// The hindmost vehicle of a lane.
+    fn hindmost(&self, road: &Road, lane: u32) -> Option<End> {
+        if !road.is_occupied(lane) {
+            return None;
+        }
+        match self.seen.get(self.place[lane as usize] as usize) {
+            Some(Seen::Queue { hindmost, .. }) => Some(*hindmost),
+            _ => road.lanes[lane as usize].first().map(End::of),
         }
     }
 
-    fn lane(&self, lane: u32) -> Option<&Seen> {
-        self.seen.get(self.place[lane as usize] as usize)?.as_ref().map(|(_, seen)| seen)
+    /// The foremost vehicle of a lane, and whether it means to stop before the junction ahead.
+    fn foremost(&self, road: &Road, lane: u32) -> Option<(End, bool)> {
+        if !road.is_occupied(lane) {
+            return None;
+        }
+        match self.seen.get(self.place[lane as usize] as usize) {
+            Some(Seen::Queue { foremost, waits, .. }) => Some((*foremost, *waits)),
+            _ => road.lanes[lane as usize].last().map(|body| (End::of(body), road.stops_before_link(body, lane))),
+        }
     }
 
-    /// Room that vehicles take up on a lane [m].
+    /// Room that vehicles take up on a lane of a road [m].
     pub(super) fn room(&self, lane: u32) -> f64 {
         self.room[lane as usize]
     }
 
     /// Room taken up on the lanes behind the end of lane `index` of the driver's road that it leads to without a change [m].
-    pub(super) fn room_beyond(&self, road: &Road, body: &Body, index: usize) -> f64 {
-        road.guides.way(body.itinerary, body.leg, count(index)).map(|next| self.room(next)).sum()
+    pub(super) fn room_beyond(&self, way: &Onward<'_>, index: usize) -> f64 {
+        way.lanes(count(index)).map(|next| self.room(next)).sum()
     }
 
-    /// The rear end beyond the end of a lane, on the way that the lane leads the driver, within its braking distance.
-    pub(super) fn lead_beyond(&self, road: &Road, body: &Body, lane: u32) -> Option<Other> {
-        let kind = road.kind(body);
+    /// The rear end beyond the end of lane `index` of the driver's road, on the way that the lane leads it, within the driver's
+    /// reach.
+    #[inline]
+    pub(super) fn lead_beyond(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
+        let road = driver.edge.road;
+        let lane = driver.edge.first + count(index);
+        if road.facts.lane(lane).length - driver.body.pos > driver.reach && !road.tails.has(lane) {
+            return None;
+        }
+        self.lead_on_way(driver, lane)
+    }
+
+    fn lead_on_way(&self, driver: &Driver<'_>, mut lane: u32) -> Option<Other> {
+        let (road, body, way) = (driver.edge.road, driver.body, &driver.way);
         if let Some(lead) = tail(road, body, lane, 0.0) {
             return Some(lead);
         }
-        let reach = brake_gap(body.speed, kind.decel, kind.tau, road.dt) + kind.gap_min;
-        let mut seen = road.facts.lane(lane).length - body.pos;
-        let (mut leg, mut lane) = (body.leg, lane);
+        let mut facts = road.facts.lane(lane);
+        let mut seen = facts.length - body.pos;
+        let mut later = 0;
         loop {
-            let facts = road.facts.lane(lane);
-            if seen > reach && !facts.internal {
+            if seen > driver.reach && !facts.internal {
                 return None;
             }
-            let link =
-                if facts.internal { facts.first_link } else { road.guides.row(body.itinerary, leg, facts.index).link };
+            let link = if facts.internal { facts.first_link } else { way.row(later, facts.index).link };
             if link == NONE {
                 return None;
             }
             let link = road.facts.link(link);
             lane = link.after;
             if link.via == NONE {
-                leg += 1;
+                later += 1;
             }
-            let hindmost = self.lane(lane).map(|s| &s.hindmost).filter(|end| end.id != body.id).map(|end| {
-                let gap = seen + end.pos - road.kinds[end.kind as usize].length - kind.gap_min;
-                end.other(gap, Place::Elsewhere)
-            });
-            let tail = tail(road, body, lane, seen + body.pos);
-            let lead = match (hindmost, tail) {
-                (Some(a), Some(b)) => Some(if b.gap < a.gap { b } else { a }),
-                (a, b) => a.or(b),
-            };
-            if lead.is_some() {
-                return lead;
+            if road.is_visited(lane) {
+                let hindmost = self.hindmost(road, lane).filter(|end| end.id != body.id).map(|end| {
+                    let gap = seen + end.pos - road.kinds[end.kind as usize].length - driver.kind.gap_min;
+                    end.other(gap, Place::Elsewhere)
+                });
+                let tail = tail(road, body, lane, seen + body.pos);
+                let lead = match (hindmost, tail) {
+                    (Some(a), Some(b)) => Some(if b.gap < a.gap { b } else { a }),
+                    (a, b) => a.or(b),
+                };
+                if lead.is_some() {
+                    return lead;
+                }
             }
-            seen += road.facts.lane(lane).length;
+            facts = road.facts.lane(lane);
+            seen += facts.length;
         }
     }
 
@@ -178,10 +214,9 @@ impl Surroundings {
     fn upstream(&self, road: &Road, lane: u32, distance: f64, lanes_left: usize, nearest: &mut Option<Other>) {
         for &behind in road.facts.feeders(lane) {
             let facts = road.facts.lane(behind);
-            if let Some(seen) = self.lane(behind) {
-                let end = &seen.foremost;
+            if let Some((end, waits)) = self.foremost(road, behind) {
                 let gap = distance + facts.length - end.pos - road.kinds[end.kind as usize].gap_min;
-                if !end.waits && nearest.is_none_or(|n| gap < n.gap) {
+                if !waits && nearest.is_none_or(|n| gap < n.gap) {
                     *nearest = Some(end.other(gap, Place::Upstream(behind)));
                 }
             } else if lanes_left > 1 && (facts.internal || distance + facts.length < FAR_BACK) {
@@ -191,9 +226,38 @@ impl Surroundings {
     }
 }
 
+/// What is to be kept of an active lane.
+fn see(road: &Road, lane: u32) -> Seen {
+    let facts = road.facts.lane(lane);
+    if facts.internal {
+        return Seen::Nothing;
+    }
+    let bodies = &road.lanes[lane as usize];
+    let room = room_on(road, lane);
+    match (bodies.first(), bodies.last()) {
+        (Some(hindmost), Some(foremost)) if has_choice(road, facts) => Seen::Queue {
+            room,
+            hindmost: End::of(hindmost),
+            foremost: End::of(foremost),
+            waits: road.stops_before_link(foremost, lane),
+        },
+        _ => Seen::Room(room),
+    }
+}
+
+/// Room that vehicles take up on a lane that is not being worked on [m].
+pub(super) fn room_on(road: &Road, lane: u32) -> f64 {
+    road.lanes[lane as usize].iter().map(|body| road.kind(body).room()).sum()
+}
+
 /// The tail nearest to a lane's start of those whose fronts are farther on; `before` is the way from the driver to the lane's
 /// start plus its position there [m].
+#[inline]
 fn tail(road: &Road, body: &Body, lane: u32, before: f64) -> Option<Other> {
+    if road.tails.has(lane) { tail_among(road, body, lane, before) } else { None }
+}
+
+fn tail_among(road: &Road, body: &Body, lane: u32, before: f64) -> Option<Other> {
     let tail = road.tails[lane as usize].iter().filter(|t| t.id != body.id).min_by(|a, b| a.back.total_cmp(&b.back))?;
     Some(Other {
         place: Place::Elsewhere,
