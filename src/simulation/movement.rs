@@ -124,15 +124,14 @@ impl Portion {
         self.loud = false;
         for &lane in &road.active[self.lanes.clone()] {
             let bodies = &road.lanes[lane as usize];
-            let mut ahead: f64 = bodies.iter().map(|b| road.kind(b).room()).sum();
             for (slot, body) in bodies.iter().enumerate() {
-                ahead -= road.kind(body).room();
                 self.loud |= body.siren;
                 let first = self.items.len();
-                plan(road, lane, slot, ahead, step, &mut self.items);
+                plan(road, lane, bodies, slot, step, &mut self.items);
                 self.ends.push(index(self.items.len()));
-                let asked = self.items[first..].iter().filter(|item| item.link != NONE);
-                self.announcements.extend(asked.map(|item| (item.link, announcement(road, body, item))));
+                for item in self.items[first..].iter().filter(|item| item.link != NONE) {
+                    self.announcements.push((item.link, announcement(road, body, item)));
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::primitives::random::{Purpose, Seed};
 use super::approach::is_open;
 use super::body::{Body, Halt, KindFacts};
 use super::facts::NONE;
-use super::following::{EPS, HALTING, brake_gap};
+use super::following::{EPS, HALTING, brake_gap, least, most};
 use super::heads::LinkState;
 use super::plan::{PlanItem, passed_line_with_priority};
 use super::road::Road;
@@ -79,7 +79,7 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
         body.stop_time += dt;
         return;
     }
-    if body.speed <= 0.0 && matches!(items, [item] if item.is_stand()) {
+    if body.speed <= 0.0 && is_stand(items) {
         body.waits_at_link = !road.facts.ring[road.facts.lane(lane).edge as usize];
         body.lc_speed_max = f64::INFINITY;
         body.lc_pace = 0;
@@ -94,30 +94,43 @@ pub(crate) fn drive(road: &Road, lane: u32, body: &mut Body, items: &[PlanItem],
     }
     let old = body.speed;
     let wished = road.wished_speed(body, lane);
-    let emergency_min = (old - kind.decel_emergency * dt).max(0.0);
-    let min = (old - kind.decel * dt).max(0.0).min(verdict.safe.max(emergency_min));
+    let next_max = kind.speed_next_max(old, dt);
+    let emergency_min = most(old - kind.decel_emergency * dt, 0.0);
+    let min = least(most(old - kind.decel * dt, 0.0), most(verdict.safe, emergency_min));
     // Queues come to rest: whoever could drive less than a millimetre per second stands.
-    let max = wished.min(kind.speed_next_max(old, dt)).min(verdict.safe).max(min);
+    let max = most(least(least(wished, next_max), verdict.safe), min);
     let max = if max < EPS { 0.0 } else { max };
-    let min = min.min(max);
-    let dawdled = (max - dawdle(kind, max, dt, body.id, step)).max(min);
+    let min = least(min, max);
+    let dawdled = most(max - dawdle(kind, max, dt, body.id, step), min);
     let mut next = adapt_to_change(body, min, dawdled, max);
     body.lc_speed_max = f64::INFINITY;
     body.lc_pace = 0;
     if next > 0.0 {
-        next = next.max(verdict.at_least.min(kind.speed_next_max(old, dt)));
+        next = most(next, least(verdict.at_least, next_max));
     }
     if old - next > kind.decel * dt + EPS && old - next > 0.5 * (kind.decel + kind.decel_emergency) * dt {
         tally.emergency_brakings += 1;
     }
-    if next > kind.speed_next_max(old, dt) + 1e-9 {
+    if next > next_max + 1e-9 {
         tally.jumps += 1;
     }
-    let wished_there = lane_entered(road, body, items, next * dt).map_or(wished, |lane| road.wished_speed(body, lane));
+    let crosses = items.first().is_some_and(|item| item.link != NONE && next * dt > item.distance);
+    let entered = if crosses { lane_entered(road, body, items, next * dt) } else { None };
+    let wished_there = entered.map_or(wished, |lane| road.wished_speed(body, lane));
     finish(road, lane, body, next, wished_there, tally);
 }
 
+/// The plan of a driver who stands and is going to.
+fn is_stand(items: &[PlanItem]) -> bool {
+    match items {
+        [] => true,
+        [item] => item.link == NONE && item.speed_wait <= 0.0,
+        _ => false,
+    }
+}
+
 /// Moves the body, and notes whether that brought it to its planned stop.
+#[inline]
 fn finish(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, tally: &mut LaneStep) {
     keep_accounts(body, next, wished, road.dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {
@@ -130,7 +143,7 @@ fn finish(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, tally
 /// the intended speed to the extreme.
 fn adapt_to_change(body: &Body, min: f64, intended: f64, max: f64) -> f64 {
     if body.lc_speed_max <= max {
-        return intended.min(body.lc_speed_max).max(min);
+        return most(least(intended, body.lc_speed_max), min);
     }
     match body.lc_pace {
         1 => 0.5 * (max + intended),
@@ -174,7 +187,7 @@ pub(crate) fn keep_accounts(body: &mut Body, next: f64, wished: f64, dt: f64) {
         body.waiting = 0.0;
     }
     if wished > 0.0 {
-        body.time_loss += dt * (wished - next).max(0.0) / wished;
+        body.time_loss += dt * most(wished - next, 0.0) / wished;
     }
 }
 
@@ -197,6 +210,7 @@ fn decide(road: &Road, lane: u32, body: &Body, kind: &KindFacts, items: &[PlanIt
     let mut verdict = Verdict { safe: f64::INFINITY, at_least: 0.0, waits: false, lets_pass: false };
     let (mut must_cover, mut can_stop_before) = (0.0, false);
     let mut zip = f64::INFINITY;
+    let brake = brake_gap(body.speed, kind.decel, 0.0, dt);
     for item in items {
         if item.link == NONE || !item.ask {
             verdict.lets_pass = item.link != NONE && is_on_path(road, lane, item.link);
@@ -205,16 +219,16 @@ fn decide(road: &Road, lane: u32, body: &Body, kind: &KindFacts, items: &[PlanIt
             break;
         }
         let (state, link) = (road.heads.state(item.link), road.facts.link(item.link));
-        let brake = brake_gap(body.speed, kind.decel, 0.0, dt);
         let can_brake = item.distance > brake || body.speed < kind.decel * dt;
         if (state.is_yellow() && can_brake && !body.siren) || must_wait(road, item, body, kind) {
             verdict.wait(item);
             break;
         }
-        let ask = item.request(body, kind, if can_brake { body.impatience(kind) } else { 1.0 }, step.now, dt);
-        let open = (state.is_yellow() && !body.siren) || is_open(&road.facts, &road.heads, &road.approaches, &ask);
+        let ask = || item.request(body, kind, if can_brake { body.impatience(kind) } else { 1.0 }, step.now, dt);
+        let open = (matches!(state, LinkState::Priority | LinkState::Yellow) && !body.siren)
+            || is_open(&road.facts, &road.heads, &road.approaches, &ask());
         if !open && state == LinkState::Zipper {
-            zip = zip.min(zipper::speed(road, lane, body, item, &ask));
+            zip = zip.min(zipper::speed(road, lane, body, item, &ask()));
             continue;
         }
         if !open {

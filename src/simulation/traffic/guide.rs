@@ -326,6 +326,12 @@ impl Guides {
         &table.rows[(table.legs[leg as usize].first + index) as usize]
     }
 
+    /// Whether the route ends on a leg.
+    #[inline]
+    pub(crate) fn is_last(&self, itinerary: u32, leg: u32) -> bool {
+        leg as usize + 1 >= self.table(itinerary).legs.len()
+    }
+
     /// Whether a roundabout is near, seen from a leg.
     pub(crate) fn ring_near(&self, itinerary: u32, leg: u32) -> bool {
         self.table(itinerary).legs[leg as usize].ring_near
