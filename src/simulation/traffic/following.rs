@@ -68,6 +68,7 @@ pub(crate) fn brake_gap(speed: f64, decel: f64, headway: f64, dt: f64) -> f64 {
 }
 
 /// The highest speed now from which `target` is reached within `dist` by braking at `decel` [m/s].
+#[inline(never)]
 pub(crate) fn free_speed(dist: f64, target: f64, decel: f64, dt: f64) -> f64 {
     let v = target * dt;
     if dist < v {
@@ -101,6 +102,7 @@ pub(crate) fn arrival_time_min(dist: f64, speed: f64, arrival_speed: f64, accel:
 }
 
 /// How slow a vehicle braking from now on can be after `dist` [m/s]; infinite where no time is left to brake.
+#[inline(never)]
 pub(crate) fn arrival_speed_braking(dist: f64, speed: f64, kind: &KindFacts) -> f64 {
     if dist < speed {
         return f64::INFINITY;

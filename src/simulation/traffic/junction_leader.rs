@@ -43,6 +43,7 @@ struct Meeting<'a> {
 }
 
 /// Takes the foes on all paths that conflict with the internal lane before `link` into account.
+#[inline(never)]
 pub(crate) fn check(
     look: &mut Look<'_>,
     link: &LinkFacts,

@@ -12,6 +12,7 @@ use super::plan::{Look, PlanItem};
 const BRAKE_SLACK: f64 = 0.1;
 
 /// Fills in the room behind every link and takes requests back where it does not suffice.
+#[inline(never)]
 pub(crate) fn apply(look: &Look<'_>, items: &mut [PlanItem]) {
     let items = &mut items[look.first..];
     let (facts, kind) = (&look.road.facts, look.kind);

@@ -266,7 +266,7 @@ fn is_stuck(road: &Road, lane: &LaneFacts, body: &Body, kind: &KindFacts, ahead:
 /// Walks from lane to lane until the look-ahead distance is covered or something stops it; false where it ended at the first link
 /// because nothing behind that matters yet.
 fn walk(look: &mut Look<'_>, own: &LaneFacts, distance: f64, items: &mut Vec<PlanItem>) -> bool {
-    let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
+    let (road, body, kind) = (look.road, look.body, look.kind);
     let (mut lane, mut facts) = (look.lane, own);
     let mut leg = body.leg;
     let mut slowed_for_minor = false;
@@ -286,10 +286,7 @@ fn walk(look: &mut Look<'_>, own: &LaneFacts, distance: f64, items: &mut Vec<Pla
             road.guides.row(body.itinerary, leg, facts.index).link
         };
         if next == NONE || items.len() - look.first >= ITEMS_MAX {
-            // The route needs another lane: stop before this one ends.
-            let speed = kind.stop_speed(body.speed, look.seen - EPS, dt);
-            look.limit(speed, items[look.first..].last_mut());
-            items.push(PlanItem::end(look.v, look.seen));
+            lane_end(look, items);
             return true;
         }
         let link = road.facts.link(next);
@@ -326,6 +323,14 @@ fn walk(look: &mut Look<'_>, own: &LaneFacts, distance: f64, items: &mut Vec<Pla
     }
 }
 
+/// Stops before a lane ends, because the route needs another.
+#[inline(never)]
+fn lane_end(look: &mut Look<'_>, items: &mut Vec<PlanItem>) {
+    let speed = look.kind.stop_speed(look.body.speed, look.seen - EPS, look.road.dt);
+    look.limit(speed, items[look.first..].last_mut());
+    items.push(PlanItem::end(look.v, look.seen));
+}
+
 /// Goes on to the lane behind a link: its limit, its length, and who is on it.
 #[inline]
 fn enter(look: &mut Look<'_>, lane: u32, facts: &LaneFacts, items: &mut [PlanItem]) {
@@ -348,6 +353,7 @@ fn enter(look: &mut Look<'_>, lane: u32, facts: &LaneFacts, items: &mut [PlanIte
 }
 
 /// Whether a vehicle's back lies on the lanes the driver itself will come along.
+#[inline(never)]
 fn is_on_route(look: &Look<'_>, rear: &Rear, lane: u32, items: &[PlanItem]) -> bool {
     rear.back_lane == lane
         || rear.back_lane == look.lane
@@ -355,6 +361,7 @@ fn is_on_route(look: &Look<'_>, rear: &Rear, lane: u32, items: &[PlanItem]) -> b
 }
 
 /// Slows down for the next planned stop if it is on this lane of a road; true where the look-ahead ends there.
+#[cold]
 fn stop_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanItem>) -> bool {
     let (road, body, kind) = (look.road, look.body, look.kind);
     let stops = road.guides.stops(body.id);
@@ -381,6 +388,7 @@ fn stop_ahead(look: &mut Look<'_>, lane: u32, leg: u32, items: &mut Vec<PlanItem
 }
 
 /// Slows down as the destination asks on the last lane, where the look-ahead ends.
+#[inline(never)]
 fn arrival_ahead(look: &mut Look<'_>, facts: &LaneFacts, items: &mut Vec<PlanItem>) {
     let (road, body, kind) = (look.road, look.body, look.kind);
     let wanted = road.arrival_speed[body.id as usize];
@@ -478,8 +486,13 @@ fn arrival_speed(look: &Look<'_>, state: LinkState, link: &LinkFacts, brake: f64
     }
     // Slow enough at the point of sight to be able to stop, then on again.
     *slowed_for_minor = true;
-    let at_sight = stop_speed_max(sight, kind.decel, 0.0, road.dt);
-    least(look.v_link, speed_after(sight, at_sight, kind.accel))
+    least(look.v_link, speed_by_sight(sight, kind, road.dt))
+}
+
+/// How fast a driver can be at a line that it could still stop before when it came into sight, `sight` before it [m/s].
+#[inline(never)]
+fn speed_by_sight(sight: f64, kind: &KindFacts, dt: f64) -> f64 {
+    speed_after(sight, stop_speed_max(sight, kind.decel, 0.0, dt), kind.accel)
 }
 
 /// How long everybody in a circle must have been waiting before its drivers break it [s]; none where there are no circles:
@@ -494,6 +507,7 @@ fn circle_time(state: LinkState) -> Option<f64> {
 
 /// Whether a driver who stands where everybody waits for somebody lets the others go in this step: lots decide, and whoever
 /// turns draws the shorter one more often.
+#[inline(never)]
 fn lets_others_go(look: &Look<'_>, id: u32, link: &LinkFacts, waited: f64) -> bool {
     is_deadlocked(&look.road.facts, &look.road.approaches, id, waited) && {
         let lot = look.step.seed.stream(Purpose::WaveThrough, u64::from(look.body.id), look.step.number).unit();
