@@ -7,7 +7,7 @@
 use crate::city::demand::CarFollowing;
 use crate::primitives::random::Purpose;
 
-use super::approach::{Request, is_deadlocked, leave_time};
+use super::approach::{Approach, Request, is_deadlocked, leave_time};
 use super::body::{Body, Halt, KindFacts};
 use super::drive::Step;
 use super::facts::{LaneFacts, LinkFacts, NONE};
@@ -51,14 +51,18 @@ pub(crate) struct PlanItem {
     pub link: u32,
     /// Whether the driver asks to pass.
     pub ask: bool,
+    /// Whether it is announced, because somebody may ask who is coming.
+    pub announced: bool,
+    /// Whether it matters to anybody when and how fast the link is passed; if not, nothing is known about that.
+    timed: bool,
     /// Speed for this step if the link may be passed [m/s].
     pub speed_pass: f64,
     /// Speed for this step if it must wait before it [m/s].
     pub speed_wait: f64,
     /// When it would arrive [s].
-    pub arrival: f64,
+    arrival: f64,
     /// How fast [m/s].
-    pub arrival_speed: f64,
+    arrival_speed: f64,
     /// How fast if it started to brake now [m/s].
     pub arrival_speed_braking: f64,
     /// How far away the link is [m].
@@ -76,6 +80,8 @@ impl PlanItem {
         Self {
             link: NONE,
             ask: false,
+            announced: false,
+            timed: false,
             speed_pass: speed,
             speed_wait: speed,
             arrival: 0.0,
@@ -92,6 +98,26 @@ impl PlanItem {
     fn limit_leave_speed(&mut self, speed: f64) {
         if self.link != NONE {
             self.leave_speed = least(self.leave_speed, most(speed, 0.0));
+        }
+    }
+
+    /// What the driver tells a link.
+    pub(crate) fn announcement(&self, road: &Road, body: &Body) -> Approach {
+        let kind = road.kind(body);
+        let link = road.facts.link(self.link);
+        Approach {
+            vehicle: body.id,
+            arrival: self.arrival,
+            leave: leave_time(self.arrival, self.arrival_speed, self.leave_speed, link.length, kind.length),
+            leave_speed: self.leave_speed,
+            arrival_speed_braking: self.arrival_speed_braking,
+            distance: self.distance,
+            speed: body.speed,
+            decel: kind.decel,
+            waiting: body.waiting,
+            will_pass: self.ask,
+            siren: body.siren,
+            kind: body.kind,
         }
     }
 
@@ -118,11 +144,6 @@ impl PlanItem {
             dt,
             siren: body.siren.then_some(self.distance),
         }
-    }
-
-    /// When the vehicle's back leaves the path [s].
-    pub(crate) fn leave(&self, link: &LinkFacts, vehicle_length: f64) -> f64 {
-        leave_time(self.arrival, self.arrival_speed, self.leave_speed, link.length, vehicle_length)
     }
 }
 
@@ -173,11 +194,26 @@ impl Look<'_> {
         };
         self.bound(safe);
         if let Some(last) = items.last_mut() {
-            let later = kind.follow_speed(most(last.leave_speed, 0.0), gap, rear.speed, rear.decel, dt);
-            last.limit_leave_speed(later);
+            if last.timed {
+                let later = kind.follow_speed(most(last.leave_speed, 0.0), gap, rear.speed, rear.decel, dt);
+                last.limit_leave_speed(later);
+            }
             // Whoever waits before the link is no faster for that than behind the leader beyond it.
             last.speed_wait = least(last.speed_wait, self.v);
         }
+    }
+
+    /// When the next link is reached at such a speed at the earliest [s].
+    #[inline]
+    fn arrival(&self, arrival_speed: f64) -> f64 {
+        self.step.now + arrival_time_min(self.seen, self.v, arrival_speed, self.kind.accel, self.kind.decel)
+    }
+
+    /// Whether the link just looked at is so far away that it need only be announced.
+    #[inline]
+    fn is_far_off(&self, item: &PlanItem) -> bool {
+        let arrival = if item.timed { item.arrival } else { self.arrival(item.arrival_speed) };
+        arrival > self.step.now + FAR
     }
 
     /// Bounds both speeds.
@@ -298,7 +334,7 @@ fn walk(look: &mut Look<'_>, own: &LaneFacts, distance: f64, items: &mut Vec<Pla
         if items.len() == look.first + 1
             && !link.from_internal
             && !(body.siren || kind.class.is_rail())
-            && (look.v <= SPEED_EPS || (look.seen > distance && item.arrival > look.step.now + FAR))
+            && (look.v <= SPEED_EPS || (look.seen > distance && look.is_far_off(item)))
         {
             return false;
         }
@@ -431,9 +467,13 @@ fn approach_link(
     if link.from_internal {
         super::junction_leader::check(look, link, from, &mut wait, &mut ask, items);
     }
+    // A vehicle with siren asks at every link that crosses its way.
+    let announced = link.listened_to || road.first_on_call < u32::MAX;
     let mut item = PlanItem {
         link: id,
         ask: false,
+        announced,
+        timed: announced || state != LinkState::Priority,
         speed_pass: look.v,
         speed_wait: wait,
         arrival: 0.0,
@@ -445,7 +485,7 @@ fn approach_link(
         standing: false,
     };
     if stops_traffic && look.seen >= brake {
-        item.arrival = look.step.now + arrival_time_min(look.seen, look.v, look.v_link, kind.accel, kind.decel);
+        item.arrival = look.arrival(look.v_link);
         items.push(item);
         return false;
     }
@@ -461,15 +501,25 @@ fn approach_link(
         ask = false;
     }
     item.ask = ask;
-    item.arrival = look.step.now + arrival_time_min(look.seen, look.v, arrival_speed, kind.accel, kind.decel);
     item.arrival_speed = arrival_speed;
+    if item.timed {
+        time(look, link, &mut item);
+    }
+    items.push(item);
+    true
+}
+
+/// Works out when a driver reaches a link and how it leaves the path behind it.
+#[inline]
+fn time(look: &Look<'_>, link: &LinkFacts, item: &mut PlanItem) {
+    let (road, body, kind, dt) = (look.road, look.body, look.kind, look.road.dt);
+    let arrival_speed = item.arrival_speed;
+    item.arrival = look.arrival(arrival_speed);
     if look.seen < brake_gap(look.v, kind.decel, kind.tau, dt) {
         item.arrival_speed_braking = least(arrival_speed_braking(look.seen, look.v, kind), arrival_speed);
     }
     let fastest = least(speed_after(link.length, arrival_speed, kind.accel), kind.speed_max);
     item.leave_speed = least(wished_speed(body, kind, road.facts.lane(link.after)), fastest);
-    items.push(item);
-    true
 }
 
 /// The most a driver's speed at a link can be; notes whether it slows down because it might have to yield there [m/s].
