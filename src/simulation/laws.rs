@@ -65,7 +65,9 @@ impl Laws {
                 let gap = pair[1].pos - road.kind(&pair[1]).length - pair[0].pos;
                 self.note_overlap(gap, lane, pair[0].id, pair[1].id);
             }
-            if let Some(front) = bodies.last() {
+            if road.tails.has(lane)
+                && let Some(front) = bodies.last()
+            {
                 for tail in road.tails[lane as usize].iter().filter(|t| t.id != front.id) {
                     self.note_overlap(tail.back - front.pos, lane, front.id, tail.id);
                 }

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 use super::traffic::approach::Approach;
 use super::traffic::body::Body;
 use super::traffic::drive::{LaneStep, Step, drive};
-use super::traffic::facts::NONE;
 use super::traffic::plan::{PlanItem, plan};
 use super::traffic::rescue;
 use super::traffic::road::Road;
@@ -124,15 +123,14 @@ impl Portion {
         self.loud = false;
         for &lane in &road.active[self.lanes.clone()] {
             let bodies = &road.lanes[lane as usize];
-            let mut ahead: f64 = bodies.iter().map(|b| road.kind(b).room()).sum();
             for (slot, body) in bodies.iter().enumerate() {
-                ahead -= road.kind(body).room();
                 self.loud |= body.siren;
                 let first = self.items.len();
-                plan(road, lane, slot, ahead, step, &mut self.items);
+                plan(road, lane, bodies, slot, step, &mut self.items);
                 self.ends.push(index(self.items.len()));
-                let asked = self.items[first..].iter().filter(|item| item.link != NONE);
-                self.announcements.extend(asked.map(|item| (item.link, announcement(road, body, item))));
+                for item in self.items[first..].iter().filter(|item| item.announced) {
+                    self.announcements.push((item.link, item.announcement(road, body)));
+                }
             }
         }
     }
@@ -175,25 +173,6 @@ impl Portion {
         moves.tally.jumps += self.tally.jumps;
         moves.tally.stops_reached += self.tally.stops_reached;
         moves.stops.extend_from_slice(&self.stops);
-    }
-}
-
-/// What a driver tells a link.
-fn announcement(road: &Road, body: &Body, item: &PlanItem) -> Approach {
-    let kind = road.kind(body);
-    Approach {
-        vehicle: body.id,
-        arrival: item.arrival,
-        leave: item.leave(road.facts.link(item.link), kind.length),
-        leave_speed: item.leave_speed,
-        arrival_speed_braking: item.arrival_speed_braking,
-        distance: item.distance,
-        speed: body.speed,
-        decel: kind.decel,
-        waiting: body.waiting,
-        will_pass: item.ask,
-        siren: body.siren,
-        kind: body.kind,
     }
 }
 

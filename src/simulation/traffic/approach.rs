@@ -171,6 +171,7 @@ pub(crate) fn is_open(facts: &RoadFacts, heads: &Heads, approaches: &Approaches,
 }
 
 /// Whether a vehicle with siren may pass: on a red light too, once nobody is coming who cannot let it pass any more.
+#[cold]
 fn is_open_to_siren(
     facts: &RoadFacts,
     heads: &Heads,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::city::network::{Network, RightOfWay};
+use crate::city::network::{Network, RightOfWay, SignalControl};
 use crate::primitives::ClassSet;
 use crate::primitives::ids::EdgeId;
 
@@ -83,6 +83,9 @@ pub(crate) struct LinkFacts {
     pub may_wait_inside: bool,
     /// Whether the junction must be kept clear and somebody would be blocked otherwise.
     pub keep_clear: bool,
+    /// Whether anybody but a vehicle with siren ever asks who is coming: those who yield to it, those who meet its path inside
+    /// the junction, level crossings and signals of the railway.
+    pub listened_to: bool,
 }
 
 /// A meeting of two paths over a junction; the network keeps it in the form the inner loops want.
@@ -139,6 +142,7 @@ impl RoadFacts {
         facts.foe_lanes = facts.conflicts.iter().map(|c| c.foe_lane).collect();
         facts.trace_paths();
         facts.list_feeders();
+        facts.note_listeners();
         facts.yields.shrink_to_fit();
         facts.feeders.shrink_to_fit();
         facts.has_foes = Vec::new();
@@ -170,6 +174,7 @@ impl RoadFacts {
             from_internal,
             may_wait_inside: link.may_wait_inside,
             keep_clear: link.keep_clear && link.via.is_some() && self.has_foes[link.junction.index()],
+            listened_to: is_of_railway(network, link),
         });
     }
 
@@ -228,6 +233,18 @@ impl RoadFacts {
         }
     }
 
+    /// Notes where somebody who yields, or whose path meets another one inside a junction, wants to know who is coming.
+    fn note_listeners(&mut self) {
+        for &link in &self.yields {
+            self.links[link as usize].listened_to = true;
+        }
+        for &lane in &self.foe_lanes {
+            if let Some(link) = self.links.get_mut(self.lanes[lane as usize].first_link as usize) {
+                link.listened_to = true;
+            }
+        }
+    }
+
     fn list_feeders(&mut self) {
         let mut by_lane: Vec<Vec<u32>> = vec![Vec::new(); self.lanes.len()];
         for link in &self.links {
@@ -267,6 +284,16 @@ impl RoadFacts {
     pub(crate) fn foe_lanes(&self, lane: &LaneFacts) -> &[u32] {
         &self.foe_lanes[lane.conflicts.0 as usize..lane.conflicts.1 as usize]
     }
+}
+
+/// Whether trains pass a link, or a signal of the railway governs it.
+fn is_of_railway(network: &Network, link: &crate::city::network::Link) -> bool {
+    let from = network.lane(link.from).allowed;
+    let block = |signal| {
+        let program = network.signal(signal).programs.last();
+        program.is_some_and(|program| program.control == SignalControl::Block)
+    };
+    (from.any_on_rail() && !from.any_on_road()) || link.signal.is_some_and(|(signal, _)| block(signal))
 }
 
 /// A column's position as the 32 bits the inner loops use.

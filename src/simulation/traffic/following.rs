@@ -32,9 +32,15 @@ pub(crate) fn most(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
-/// The whole part of a number that is not negative. Without SSE 4.1 `f64::floor` is a call; these run for every driver and link.
+/// The whole part of a number below 2⁵²; nil for a negative one. Without SSE 4.1 `f64::floor` is a call, and a cast looks out for
+/// what no integer holds; these run for every driver and link.
+#[inline]
 fn whole(x: f64) -> f64 {
-    x.max(0.0) as i64 as f64
+    // So far up there is no room for a fraction: adding rounds to the nearest whole number.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let x = most(x, 0.0);
+    let nearest = (x + WHOLE) - WHOLE;
+    if nearest > x { nearest - 1.0 } else { nearest }
 }
 
 /// The highest speed now from which braking by `decel` every `dt` still stops within `gap`, given a reaction time
@@ -46,7 +52,7 @@ pub(crate) fn stop_speed_max(gap: f64, decel: f64, headway: f64, dt: f64) -> f64
     }
     // Braking in n steps of b covers h = n(n-1)/2 · b·dt + n·b·headway; solve for the largest whole n with h <= g.
     let b = decel * dt;
-    let root = (dt * dt + 4.0 * (dt * (2.0 * g / b - headway) + headway * headway)).max(0.0).sqrt();
+    let root = most(dt * dt + 4.0 * (dt * (2.0 * g / b - headway) + headway * headway), 0.0).sqrt();
     let n = whole(0.5 - (headway - 0.5 * root) / dt);
     let h = 0.5 * n * (n - 1.0) * b * dt + n * b * headway;
     // What is left over is driven by a slightly higher speed throughout.
@@ -54,6 +60,7 @@ pub(crate) fn stop_speed_max(gap: f64, decel: f64, headway: f64, dt: f64) -> f64
 }
 
 /// The distance covered while braking from `speed` to a standstill in whole steps, after `headway` [m].
+#[inline]
 pub(crate) fn brake_gap(speed: f64, decel: f64, headway: f64, dt: f64) -> f64 {
     let reduction = decel * dt;
     let steps = whole(speed / reduction);
@@ -61,6 +68,7 @@ pub(crate) fn brake_gap(speed: f64, decel: f64, headway: f64, dt: f64) -> f64 {
 }
 
 /// The highest speed now from which `target` is reached within `dist` by braking at `decel` [m/s].
+#[inline(never)]
 pub(crate) fn free_speed(dist: f64, target: f64, decel: f64, dt: f64) -> f64 {
     let v = target * dt;
     if dist < v {
@@ -69,29 +77,32 @@ pub(crate) fn free_speed(dist: f64, target: f64, decel: f64, dt: f64) -> f64 {
     // y braking steps cover (y² + y)/2 · b + y·v; whole steps first, then the rest as extra speed.
     let b = decel * dt * dt;
     let y = (((b + 2.0 * v) * (b + 2.0 * v) + 8.0 * b * dist).sqrt() - b) * 0.5 - v;
-    let y = (y / b).max(0.0);
+    let y = most(y / b, 0.0);
     let full = whole(y);
     let exact = (full * full + full) * 0.5 * b + full * v + if y > full { v } else { 0.0 };
-    (dist - exact).max(0.0) / (full + 1.0) / dt + full * decel * dt + target
+    most(dist - exact, 0.0) / (full + 1.0) / dt + full * decel * dt + target
 }
 
 /// Speed after `dist` at constant `accel` [m/s].
+#[inline]
 pub(crate) fn speed_after(dist: f64, speed: f64, accel: f64) -> f64 {
-    (speed * speed + 2.0 * dist * accel).max(0.0).sqrt()
+    most(speed * speed + 2.0 * dist * accel, 0.0).sqrt()
 }
 
 /// The shortest time to cover `dist` when arriving at `arrival_speed` [s].
+#[inline]
 pub(crate) fn arrival_time_min(dist: f64, speed: f64, arrival_speed: f64, accel: f64, decel: f64) -> f64 {
     let rate = if arrival_speed >= speed { accel } else { -decel };
     let time = (arrival_speed - speed) / rate;
     let way = time * (arrival_speed + speed) * 0.5;
     if dist >= way {
-        return time + (dist - way) / speed.max(arrival_speed).max(HALTING);
+        return time + (dist - way) / most(most(speed, arrival_speed), HALTING);
     }
-    ((speed * speed + 2.0 * rate * dist).max(0.0).sqrt() - speed) / rate
+    (most(speed * speed + 2.0 * rate * dist, 0.0).sqrt() - speed) / rate
 }
 
 /// How slow a vehicle braking from now on can be after `dist` [m/s]; infinite where no time is left to brake.
+#[inline(never)]
 pub(crate) fn arrival_speed_braking(dist: f64, speed: f64, kind: &KindFacts) -> f64 {
     if dist < speed {
         return f64::INFINITY;
@@ -102,43 +113,62 @@ pub(crate) fn arrival_speed_braking(dist: f64, speed: f64, kind: &KindFacts) -> 
 
 impl KindFacts {
     /// The fastest the engine allows after the next step [m/s].
+    #[inline]
     pub(crate) fn speed_next_max(&self, speed: f64, dt: f64) -> f64 {
-        (speed + self.accel * dt).min(self.speed_max)
+        least(speed + self.accel * dt, self.speed_max)
+    }
+
+    #[inline]
+    fn is_krauss(&self) -> bool {
+        matches!(self.following, CarFollowing::Krauss { .. })
     }
 
     /// Safe speed before a point to stop at within `gap` [m/s].
+    #[inline]
     pub(crate) fn stop_speed(&self, speed: f64, gap: f64, dt: f64) -> f64 {
         self.stop_speed_at(speed, gap, self.decel, dt)
     }
 
     /// The same with a deceleration of the caller's.
+    #[inline]
     pub(crate) fn stop_speed_at(&self, speed: f64, gap: f64, decel: f64, dt: f64) -> f64 {
+        let next_max = self.speed_next_max(speed, dt);
+        if self.is_krauss() && is_far(gap, next_max, decel, dt, dt) {
+            return next_max;
+        }
+        self.stop_speed_near(speed, gap, decel, dt)
+    }
+
+    /// The exact rule, for a gap that is not simply long.
+    #[inline(never)]
+    fn stop_speed_near(&self, speed: f64, gap: f64, decel: f64, dt: f64) -> f64 {
+        let safe = stop_speed_max(gap, decel, dt, dt);
         match self.following {
-            CarFollowing::Krauss { .. } if is_far(gap, self.speed_next_max(speed, dt), decel, dt, dt) => {
-                self.speed_next_max(speed, dt)
-            }
             CarFollowing::Krauss { .. } => {
-                let safe = stop_speed_max(gap, decel, dt, dt);
                 let safe = self.soften(safe, speed, decel, dt, || emergency_to_stop(gap, speed));
-                safe.min(self.speed_next_max(speed, dt))
+                least(safe, self.speed_next_max(speed, dt))
             }
-            CarFollowing::Idm { exponent } => {
-                let wished = stop_speed_max(gap, decel, dt, dt);
-                self.idm(speed, wished.max(speed), gap, 0.0, exponent, dt).min(wished)
-            }
+            CarFollowing::Idm { exponent } => self.idm(speed, safe.max(speed), gap, 0.0, exponent, dt).min(safe),
         }
     }
 
     /// Safe speed behind a leader `gap` ahead (the minimum gap already taken off) that drives `leader_speed` and brakes by
     /// `leader_decel` [m/s].
+    #[inline]
     pub(crate) fn follow_speed(&self, speed: f64, gap: f64, leader_speed: f64, leader_decel: f64, dt: f64) -> f64 {
         let next_max = self.speed_next_max(speed, dt);
-        if matches!(self.following, CarFollowing::Krauss { .. }) && is_far(gap, next_max, self.decel, self.tau, dt) {
+        if self.is_krauss() && is_far(gap, next_max, self.decel, self.tau, dt) {
             return next_max;
         }
-        if gap < 0.0 && matches!(self.following, CarFollowing::Krauss { .. }) {
+        self.follow_speed_near(speed, gap, leader_speed, leader_decel, dt)
+    }
+
+    /// The exact rule, for a gap that is not simply long.
+    #[inline(never)]
+    fn follow_speed_near(&self, speed: f64, gap: f64, leader_speed: f64, leader_decel: f64, dt: f64) -> f64 {
+        if gap < 0.0 && self.is_krauss() {
             // Nearer than the least gap: make room at once.
-            return (speed - self.decel_emergency * dt).max(0.0);
+            return most(speed - self.decel_emergency * dt, 0.0);
         }
         let safe = self.follow_speed_safe(gap, leader_speed, leader_decel, dt);
         match self.following {
@@ -146,7 +176,7 @@ impl KindFacts {
                 let safe = self.soften(safe, speed, self.decel, dt, || {
                     emergency_to_follow(gap, speed, leader_speed, leader_decel)
                 });
-                safe.min(self.speed_next_max(speed, dt))
+                least(safe, self.speed_next_max(speed, dt))
             }
             CarFollowing::Idm { exponent } => self
                 .idm(speed, self.speed_max, gap, leader_speed, exponent, dt)
@@ -155,16 +185,17 @@ impl KindFacts {
     }
 
     /// The bound of Krauss's model alone: also what insertion and lane changing call safe [m/s].
+    #[inline]
     pub(crate) fn follow_speed_safe(&self, gap: f64, leader_speed: f64, leader_decel: f64, dt: f64) -> f64 {
-        let leader_way = brake_gap(leader_speed, self.decel.max(leader_decel), 0.0, dt);
+        let leader_way = brake_gap(leader_speed, most(self.decel, leader_decel), 0.0, dt);
         stop_speed_max(gap + leader_way, self.decel, self.tau, dt)
     }
 
     /// The gap that is safe to keep at `speed` behind a leader at `leader_speed` [m].
     pub(crate) fn secure_gap(&self, speed: f64, leader_speed: f64, leader_decel: f64, dt: f64) -> f64 {
-        let leader_way = brake_gap(leader_speed, self.decel.max(leader_decel), 0.0, dt);
+        let leader_way = brake_gap(leader_speed, most(self.decel, leader_decel), 0.0, dt);
         // The step's movement happens before the reaction, hence the extra step at most.
-        (brake_gap(speed, self.decel, self.tau, dt) - leader_way).max(0.0)
+        most(brake_gap(speed, self.decel, self.tau, dt) - leader_way, 0.0)
     }
 
     /// Spares a driver who must brake harder than comfortable from braking harder than needed: the comfortable rule assumes a
@@ -172,7 +203,7 @@ impl KindFacts {
     fn soften(&self, safe: f64, speed: f64, decel: f64, dt: f64, needed: impl FnOnce() -> f64) -> f64 {
         let braking = (speed - safe) / dt;
         if self.decel_emergency > decel && braking > decel + EPS {
-            let softened = (EMERGENCY_AMPLIFIER * needed()).max(decel).min(braking);
+            let softened = least(most(EMERGENCY_AMPLIFIER * needed(), decel), braking);
             return speed - softened * dt;
         }
         safe
@@ -190,6 +221,7 @@ impl KindFacts {
     }
 
     /// How fast the driver drives on a free road next, by the model's own approach to the wished speed [m/s].
+    #[inline]
     pub(crate) fn free_road_speed(&self, speed: f64, wished: f64, dt: f64) -> f64 {
         match self.following {
             CarFollowing::Krauss { .. } => wished,
@@ -210,6 +242,7 @@ impl KindFacts {
 }
 
 /// Whether a gap is so long that `speed` is safe whatever is at its end; a bound that spares the exact rule its root.
+#[inline]
 fn is_far(gap: f64, speed: f64, decel: f64, headway: f64, dt: f64) -> bool {
     gap - 1.0 > speed * (headway + dt) + 0.5 * speed * speed / decel
 }

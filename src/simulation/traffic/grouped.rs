@@ -88,20 +88,19 @@ impl<T: Copy> Filling<T> {
             self.present[group as usize / 64] = 0;
         }
         let mut total = 0;
-        let mut any = None;
         for source in sources.clone() {
-            for &(group, item) in source {
+            for (group, _) in source {
+                let group = *group;
                 let length = &mut self.spans[group as usize].1;
                 if *length == 0 {
                     self.touched.push(group);
                     self.present[group as usize / 64] |= 1 << (group % 64);
-                    any = Some(item);
                 }
                 *length += 1;
             }
             total += source.len();
         }
-        let Some(any) = any else { return self.items.clear() };
+        let Some(&(_, any)) = sources.clone().find_map(<[_]>::first) else { return self.items.clear() };
         let mut end = 0;
         for &group in &self.touched {
             let span = &mut self.spans[group as usize];
@@ -112,10 +111,10 @@ impl<T: Copy> Filling<T> {
         // What is left of the last filling is written over.
         self.items.resize(total, any);
         for source in sources.rev() {
-            for &(group, item) in source.iter().rev() {
-                let place = &mut self.spans[group as usize].0;
+            for (group, item) in source.iter().rev() {
+                let place = &mut self.spans[*group as usize].0;
                 *place -= 1;
-                self.items[*place as usize] = item;
+                self.items[*place as usize] = *item;
             }
         }
     }

@@ -366,6 +366,12 @@ impl Guides {
         &table.rows[(table.legs[leg as usize].first + index) as usize]
     }
 
+    /// Whether the route ends on a leg.
+    #[inline]
+    pub(crate) fn is_last(&self, itinerary: u32, leg: u32) -> bool {
+        leg as usize + 1 >= self.table(itinerary).legs.len()
+    }
+
     /// The guide from one leg on, for whoever asks about it more than once.
     #[inline]
     pub(crate) fn onward(&self, itinerary: u32, leg: u32) -> Onward<'_> {

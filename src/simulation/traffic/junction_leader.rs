@@ -5,7 +5,7 @@
 
 use super::body::KindFacts;
 use super::facts::{ConflictFacts, LaneFacts, LinkFacts, NONE};
-use super::following::HALTING;
+use super::following::{HALTING, least};
 use super::heads::LinkState;
 use super::plan::{BLOCKAGE_TIME, Look, PlanItem, blocks_requests};
 
@@ -42,10 +42,17 @@ struct Meeting<'a> {
     ignore_waiting: bool,
 }
 
-/// Takes the foes on all conflicting paths of the internal lane before `link` into account.
-pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: &mut bool, items: &mut [PlanItem]) {
+/// Takes the foes on all paths that conflict with the internal lane before `link` into account.
+#[inline(never)]
+pub(crate) fn check(
+    look: &mut Look<'_>,
+    link: &LinkFacts,
+    lane: &LaneFacts,
+    wait: &mut f64,
+    ask: &mut bool,
+    items: &mut [PlanItem],
+) {
     let road = look.road;
-    let lane = road.facts.lane(link.from);
     let conflicts = road.facts.conflicts(lane);
     for (conflict, _) in conflicts.iter().zip(road.facts.foe_lanes(lane)).filter(|(_, foe)| road.is_visited(**foe)) {
         let distance = look.seen - lane.length + conflict.start;
@@ -111,7 +118,7 @@ pub(crate) fn check(look: &mut Look<'_>, link: &LinkFacts, wait: &mut f64, ask: 
             heed(look, link, lane, &meeting, &foe, ask, items);
         }
     }
-    *wait = wait.min(look.v);
+    *wait = least(*wait, look.v);
 }
 
 /// Takes one foe into account.

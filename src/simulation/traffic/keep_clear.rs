@@ -11,16 +11,16 @@ use super::plan::{Look, PlanItem};
 /// Requests nearer than the braking distance and this are kept [m].
 const BRAKE_SLACK: f64 = 0.1;
 
-/// Fills in the room behind every link and takes requests back where it does not suffice; `ahead` is the road the vehicles
-/// ahead on the driver's own lane will need [m].
-pub(crate) fn apply(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) {
+/// Fills in the room behind every link and takes requests back where it does not suffice.
+#[inline(never)]
+pub(crate) fn apply(look: &Look<'_>, items: &mut [PlanItem]) {
     let items = &mut items[look.first..];
     let (facts, kind) = (&look.road.facts, look.kind);
     let own = facts.lane(look.lane);
     if items.first().is_none_or(|i| i.link == NONE) || facts.ring[own.edge as usize] {
         return;
     }
-    let mut stands = measure_room(look, ahead, items);
+    let mut stands = measure_room(look, items);
     stands |= pass_room_back(look, items);
     if !stands {
         return;
@@ -31,7 +31,6 @@ pub(crate) fn apply(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) {
     if first == 0 && own.internal {
         return;
     }
-    let brake = brake_gap(look.body.speed, kind.decel, 0.0, look.road.dt);
     for i in first..items.len() {
         if items[i].link == NONE {
             break;
@@ -40,15 +39,17 @@ pub(crate) fn apply(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) {
         let link = facts.link(items[i].link);
         // Whoever asks to enter a junction asks to leave it, too.
         let leaves = link.from_internal && link.via == NONE && i > 0 && items[i - 1].ask;
-        if items[i].distance >= brake + BRAKE_SLACK && !leaves {
+        if items[i].distance >= look.brake + BRAKE_SLACK && !leaves {
             items[i].ask = false;
         }
     }
 }
 
 /// Adds up the free road behind each link; tells whether anybody who stands or waits was met.
-fn measure_room(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) -> bool {
+fn measure_room(look: &Look<'_>, items: &mut [PlanItem]) -> bool {
     let (road, kind) = (look.road, look.kind);
+    // What the vehicles ahead on the driver's own lane will need.
+    let ahead: f64 = look.bodies[look.slot + 1..].iter().map(|body| road.kind(body).room()).sum();
     let mut room = -ahead;
     let mut found_standing = false;
     for item in items {
@@ -94,10 +95,11 @@ fn measure_room(look: &Look<'_>, ahead: f64, items: &mut [PlanItem]) -> bool {
 fn room_to_last_standing(look: &Look<'_>, lane: u32) -> (f64, bool) {
     let road = look.road;
     let facts = road.facts.lane(lane);
+    let ring = road.facts.ring[facts.edge as usize];
     let mut moving = 0.0;
     for body in &road.lanes[lane as usize] {
         let kind = road.kind(body);
-        if body.speed < HALTING && body.id != look.body.id && !road.facts.ring[facts.edge as usize] {
+        if body.speed < HALTING && body.id != look.body.id && !ring {
             return (body.pos - kind.length + brake_gap(body.speed, kind.decel, kind.tau, road.dt) - moving, true);
         }
         // A moving vehicle will at worst stop here too.
@@ -111,8 +113,7 @@ fn pass_room_back(look: &Look<'_>, items: &mut [PlanItem]) -> bool {
     let (road, body, kind) = (look.road, look.body, look.kind);
     let mut closed = false;
     for i in (1..items.len()).rev() {
-        let next = items[i];
-        let item = items[i - 1];
+        let (next, item) = (&items[i], &items[i - 1]);
         if item.link == NONE {
             items[i - 1].room = next.room;
             continue;
@@ -127,9 +128,9 @@ fn pass_room_back(look: &Look<'_>, items: &mut [PlanItem]) -> bool {
                     let ask = item.request(body, kind, body.impatience(kind), look.step.now, road.dt);
                     is_open(&road.facts, &road.heads, &road.approaches, &ask)
                 });
-        let waits_inside = i > 1 && items[i - 2].link != NONE && road.facts.link(items[i - 2].link).may_wait_inside;
         closed |= !open;
-        if ((link.may_wait_inside || open) && !item.standing) || (!open && waits_inside) {
+        let waits_inside = || i > 1 && items[i - 2].link != NONE && road.facts.link(items[i - 2].link).may_wait_inside;
+        if ((link.may_wait_inside || open) && !item.standing) || (!open && waits_inside()) {
             items[i - 1].room = next.room;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::outcome::{RoadInterval, RoadTable};
 
-use super::following::HALTING;
+use super::following::{HALTING, least, most};
 use super::road::Road;
 
 /// The table of the roads while it is being filled.
@@ -39,22 +39,24 @@ impl Meter {
         let dt = road.dt;
         let row = self.row(now);
         for &lane in &road.active {
-            let bodies = &road.lanes[lane as usize];
-            let cell = &mut row[road.facts.lane(lane).edge as usize];
-            for body in bodies.iter().filter(|b| !road.is_block(b)) {
-                let wished = road.wished_speed(body, lane);
-                cell.sampled_seconds += dt;
-                cell.travelled += body.speed * dt;
+            let facts = road.facts.lane(lane);
+            let cell = &mut row[facts.edge as usize];
+            let mut sum = *cell;
+            for body in road.lanes[lane as usize].iter().filter(|b| !road.is_block(b)) {
+                sum.sampled_seconds += dt;
+                sum.travelled += body.speed * dt;
                 if body.is_standing() {
                     continue;
                 }
                 if body.speed <= HALTING {
-                    cell.waiting_seconds += dt;
+                    sum.waiting_seconds += dt;
                 }
+                let wished = least(facts.speed * body.speed_factor, road.kind(body).speed_max);
                 if wished > 0.0 {
-                    cell.time_loss += dt * (wished - body.speed).max(0.0) / wished;
+                    sum.time_loss += dt * most(wished - body.speed, 0.0) / wished;
                 }
             }
+            *cell = sum;
         }
     }
 

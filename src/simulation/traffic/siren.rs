@@ -50,6 +50,7 @@ pub(crate) fn sight(body: &Body, state: LinkState, link: &LinkFacts) -> f64 {
     if body.siren && state.is_red() { link.visibility.min(SIGHT) } else { link.visibility }
 }
 
+#[cold]
 fn is_crossed(road: &Road, item: &PlanItem, speed: f64, kind: &KindFacts) -> bool {
     let link = road.facts.link(item.link);
     if link.from_internal || !can_stop(item.distance, speed, kind.decel, road.dt) {

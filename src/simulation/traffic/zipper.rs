@@ -15,6 +15,7 @@ use super::road::Road;
 const CLOSING_IN: f64 = 10.0;
 
 /// The driver's speed before a link that is not simply open [m/s].
+#[inline(never)]
 pub(crate) fn speed(road: &Road, lane: u32, body: &Body, item: &PlanItem, ask: &Request<'_>) -> f64 {
     let (link, kind) = (road.facts.link(item.link), ask.kind);
     if item.distance > link.visibility.max(brake_gap(body.speed, kind.decel, 0.0, road.dt)) {
