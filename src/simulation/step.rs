@@ -26,8 +26,12 @@ use super::traffic::rescue;
 use super::traffic::road::Road;
 use super::trips::{Entry, Trips};
 use crate::city::demand::{Demand, Departure, RouteChoice};
+use crate::primitives::ids::EdgeId;
 use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
+
+/// Whoever has waited longer than this to enter a road looks anew for the fastest way (SUMO's `device.rerouting.pre-period`).
+const WAY_OUTDATED: SimDuration = SimDuration::milliseconds(60_000);
 
 /// How the run is made; fixed at the beginning.
 #[derive(Resource, Debug, Clone)]
@@ -321,18 +325,34 @@ fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
         road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
         return;
     }
-    let RouteChoice::FastestAtDeparture { via } = &row.choice else { return };
+    if let Some(way) = fastest_way(ways, gate, vehicle) {
+        road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
+    }
+}
+
+/// The fastest way by the present travel times for a vehicle that is free to choose; none where it is not.
+fn fastest_way(ways: &Wayfinding, gate: &Gate, vehicle: u32) -> Option<Vec<u32>> {
+    let row = &gate.demand.vehicles[vehicle as usize];
+    let RouteChoice::FastestAtDeparture { via } = &row.choice else { return None };
     if !row.stops.is_empty() {
-        return;
+        return None;
     }
     let kind = gate.demand.kind(row.kind);
     let edges = &gate.demand.route(row.route).edges;
     let (from, to) = (edges[0], edges[edges.len() - 1]);
     let speed = kind.speed_max;
-    let factor = |edge: crate::primitives::ids::EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second());
-    if let Some(way) = ways.router.shortest_via_by(from, via, to, kind.class, speed, factor) {
-        let way = way.iter().map(|e| e.raw()).collect();
-        road.guides.reroute(&road.facts, vehicle, way, kind.class);
+    let eagerness = gate.speed_factor(vehicle);
+    let factor = |edge: EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second(), eagerness);
+    let way = ways.router.shortest_via_by(from, via, to, kind.class, speed, factor)?;
+    Some(way.iter().map(|e| e.raw()).collect())
+}
+
+/// Puts a vehicle that has just entered on the fastest way as it is by now, unless it is already bound for the next road.
+fn choose_anew(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+    let (Some(at), Some(way)) = (road.find(vehicle), fastest_way(ways, gate, vehicle)) else { return };
+    let open = road.blocks.is_empty() && way != road.guides.edges(road.guides.of_vehicle(vehicle));
+    if open && way.starts_with(&road.committed(vehicle, &at)) {
+        road.divert(vehicle, way);
     }
 }
 
@@ -343,6 +363,7 @@ fn let_in(
     mut gate: ResMut<'_, Gate>,
     mut books: ResMut<'_, Books>,
     mut directory: ResMut<'_, Directory>,
+    wayfinding: Option<Res<'_, Wayfinding>>,
     mut commands: Commands<'_, '_>,
 ) {
     let now = percept.now;
@@ -386,6 +407,11 @@ fn let_in(
         books.meter.row(now)[road.facts.lane(one.lane).edge as usize].departed += 1;
         if road.is_on_call(one.vehicle) {
             continue;
+        }
+        if delay > WAY_OUTDATED
+            && let Some(ways) = &wayfinding
+        {
+            choose_anew(ways, road, gate, one.vehicle);
         }
         let actor = ActorId::new(actors::VEHICLES, one.vehicle);
         let stops = demand.vehicles[one.vehicle as usize].stops.clone();

@@ -4,7 +4,7 @@
 
 use crate::city::network::{Link, Network, RightOfWay, Turn as Way};
 use crate::primitives::ids::EdgeId;
-use crate::primitives::{ClassSet, Point, Speed, VehicleClass};
+use crate::primitives::{ClassSet, Point, VehicleClass};
 
 /// Extra time for a turn that yields without a signal [s]: SUMO's `weights.minor-penalty`.
 const MINOR_PENALTY: f64 = 1.5;
@@ -20,21 +20,45 @@ pub(super) struct Turn {
     pub(super) to: EdgeId,
     /// Who may make it.
     pub(super) allowed: ClassSet,
-    /// The paths over the junction: length [m] and speed limit [m/s] of each internal lane.
-    pub(super) paths: [(f64, f64); 2],
-    /// Time for yielding [s].
+    /// The paths over the junction.
+    pub(super) paths: [Path; 2],
+    /// Time for turning round [s].
     pub(super) penalty: f64,
 }
 
+/// A path over a junction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Path {
+    /// The internal edge; the first where several are joined, and none where there is no path.
+    edge: Option<EdgeId>,
+    /// Its length [m].
+    length: f64,
+    /// Its speed limit [m/s].
+    speed: f64,
+    /// Time for yielding before it [s].
+    penalty: f64,
+}
+
+impl Path {
+    const NONE: Self = Self { edge: None, length: 0.0, speed: 1.0, penalty: 0.0 };
+
+    /// Time to drive along it when traffic takes `factor` times as long as an empty road, or for yielding if that is longer [s].
+    fn time(&self, speed_max: f64, factor: impl Fn(EdgeId) -> f64) -> f64 {
+        let Some(edge) = self.edge else { return 0.0 };
+        let free = self.length / self.speed.min(speed_max);
+        (free * factor(edge)).max(free + self.penalty)
+    }
+}
+
 impl Turn {
-    /// Time for the way over the junction [s].
-    pub(super) fn time(&self, speed_max: f64) -> f64 {
-        self.paths.iter().map(|(length, speed)| length / speed.min(speed_max)).sum::<f64>() + self.penalty
+    /// Time for the way over the junction where traffic takes `factor` times as long as on an empty road [s].
+    pub(super) fn time(&self, speed_max: f64, factor: impl Fn(EdgeId) -> f64) -> f64 {
+        self.paths.iter().map(|path| path.time(speed_max, &factor)).sum::<f64>() + self.penalty
     }
 
     /// Length of the way over the junction [m].
     pub(super) fn length(&self) -> f64 {
-        self.paths.iter().map(|(length, _)| length).sum()
+        self.paths.iter().map(|path| path.length).sum()
     }
 }
 
@@ -148,24 +172,24 @@ impl Graph {
 fn turn(network: &Network, link: &Link) -> Turn {
     let (from, to) = (network.lane(link.from), network.lane(link.to));
     let mut allowed = from.allowed.intersection(to.allowed);
-    let mut paths = [(0.0, Speed::metres_per_second(1.0).as_metres_per_second()); 2];
-    let mut penalty = if link.turn == Way::Back && link.via.is_some() { TURNAROUND_PENALTY } else { 0.0 };
+    let mut paths = [Path::NONE; 2];
+    let penalty = if link.turn == Way::Back && link.via.is_some() { TURNAROUND_PENALTY } else { 0.0 };
     let mut entering = link;
     for step in 0..PATH_LANES_MAX {
         let Some(id) = entering.via else { break };
         let lane = network.lane(id);
-        if yields(entering) {
-            penalty += MINOR_PENALTY;
-        }
         allowed = allowed.intersection(lane.allowed);
         let (length, speed) = (lane.length.as_metres(), lane.speed.as_metres_per_second());
+        let penalty = if yields(entering) { MINOR_PENALTY } else { 0.0 };
         let slot = &mut paths[step.min(1)];
-        if slot.0 > 0.0 {
+        if slot.edge.is_some() {
             // More than two lanes: joined into one at the speed that keeps the travel time.
-            let time = slot.0 / slot.1 + length / speed;
-            *slot = (slot.0 + length, (slot.0 + length) / time);
+            let time = slot.length / slot.speed + length / speed;
+            slot.length += length;
+            slot.speed = slot.length / time;
+            slot.penalty += penalty;
         } else {
-            *slot = (length, speed);
+            *slot = Path { edge: Some(lane.edge), length, speed, penalty };
         }
         let Some(inner) = lane.link_ids().next() else { break };
         entering = network.link(inner);

@@ -79,7 +79,7 @@ impl Router {
         let goal = self.graph.nodes.get(to.index())?.end;
         let fastest = wish.speed_max.min(self.graph.speed_limit_max);
         let scale = self.graph.bee_line_factor / fastest;
-        self.search(wish, |_| 1.0, |point: Point| (goal - point).norm() * scale)
+        self.search(wish, |_| 1.0, |_| 1.0, |point: Point| (goal - point).norm() * scale)
     }
 
     /// The same where every edge's time is multiplied by `factor`, for traffic or for how a driver sees it.
@@ -95,10 +95,26 @@ impl Router {
     ) -> Option<Vec<EdgeId>> {
         let wish = Wish { from, to, class, speed_max: speed_max.as_metres_per_second() };
         let sound = |edge| Some(factor(edge)).filter(|one| one.is_finite() && *one > 0.0).unwrap_or(1.0);
-        self.search(wish, sound, |_| 0.0)
+        self.search(wish, sound, |_| 1.0, |_| 0.0)
     }
 
-    /// The same past `via` in the order given; none where one of its legs has no way.
+    /// The same where traffic slows down the paths inside junctions too: `factor` is asked for their edges as well.
+    ///
+    /// Who yields loses its 1.5 s or what traffic costs it, whichever is more.
+    pub fn shortest_in_traffic(
+        &self,
+        from: EdgeId,
+        to: EdgeId,
+        class: VehicleClass,
+        speed_max: Speed,
+        factor: impl Fn(EdgeId) -> f64,
+    ) -> Option<Vec<EdgeId>> {
+        let wish = Wish { from, to, class, speed_max: speed_max.as_metres_per_second() };
+        let sound = |edge| Some(factor(edge)).filter(|one| one.is_finite() && *one > 0.0).unwrap_or(1.0);
+        self.search(wish, sound, sound, |_| 0.0)
+    }
+
+    /// The same as [`Self::shortest_in_traffic`] past `via` in the order given; none where one of its legs has no way.
     pub fn shortest_via_by(
         &self,
         from: EdgeId,
@@ -111,7 +127,7 @@ impl Router {
         let mut way = vec![from];
         let mut here = from;
         for &next in via.iter().chain(std::iter::once(&to)) {
-            let leg = self.shortest_by(here, next, class, speed_max, &factor)?;
+            let leg = self.shortest_in_traffic(here, next, class, speed_max, &factor)?;
             way.extend_from_slice(&leg[1..]);
             here = next;
         }
@@ -152,7 +168,7 @@ impl Router {
         }
         for pair in way.windows(2) {
             let turns = self.graph.turns_from(pair[0], class).filter(|turn| turn.to == pair[1]);
-            time += turns.map(|turn| turn.time(speed_max)).min_by(f64::total_cmp)?;
+            time += turns.map(|turn| turn.time(speed_max, |_| 1.0)).min_by(f64::total_cmp)?;
         }
         Some(SimDuration::seconds(time))
     }
@@ -161,6 +177,7 @@ impl Router {
         &self,
         wish: Wish,
         factor: impl Fn(EdgeId) -> f64,
+        path_factor: impl Fn(EdgeId) -> f64,
         estimate: impl Fn(Point) -> f64,
     ) -> Option<Vec<EdgeId>> {
         let nodes = &self.graph.nodes;
@@ -183,7 +200,7 @@ impl Router {
             let leaving = here.cost + time * factor(edge);
             for turn in self.graph.turns_from(edge, wish.class) {
                 let Some(along) = nodes[turn.to.index()].time(wish.class, wish.speed_max) else { continue };
-                let cost = leaving + turn.time(wish.speed_max);
+                let cost = leaving + turn.time(wish.speed_max, &path_factor);
                 let next = &mut reached[turn.to.index()];
                 let tied = cost.total_cmp(&next.cost) == Ordering::Equal && next.before > Some(edge);
                 if !next.settled && (cost < next.cost || tied) {

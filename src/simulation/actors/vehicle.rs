@@ -44,10 +44,11 @@ pub(crate) fn way_round(
     }
     let factor = |edge: EdgeId| {
         let seems = if closed(edge.raw()) { CLOSED } else { 1.0 };
-        seems * ways.times.factor(edge.index(), kind.speed_max)
+        seems * ways.times.factor(edge.index(), kind.speed_max, 1.0)
     };
     let (from, to) = (EdgeId::new(from as usize), EdgeId::new(to as usize));
-    let way = ways.router.shortest_by(from, to, kind.class, Speed::metres_per_second(kind.speed_max), factor)?;
+    let speed = Speed::metres_per_second(kind.speed_max);
+    let way = ways.router.shortest_in_traffic(from, to, kind.class, speed, factor)?;
     let way: Vec<u32> = way.iter().map(|edge| edge.raw()).collect();
     let open = !way.iter().any(|&edge| closed(edge));
     open.then(|| [&committed[..committed.len() - 1], way.as_slice()].concat())

@@ -54,14 +54,19 @@ pub(crate) fn check(
 ) {
     let road = look.road;
     let conflicts = road.facts.conflicts(lane);
+    let behind_waiting_place = road.facts.link(lane.entry).after != link.from;
     for (conflict, _) in conflicts.iter().zip(road.facts.foe_lanes(lane)).filter(|(_, foe)| road.is_visited(**foe)) {
-        let distance = look.seen - lane.length + conflict.start;
+        // Whoever waits in the middle sets off when the other one is past, not so that both pass the place one after the other; and
+        // whoever has set off goes.
+        let waits_before = behind_waiting_place && !conflict.merges && !conflict.diverges;
+        let start = if waits_before { 0.0 } else { conflict.start };
+        let distance = look.seen - lane.length + start;
         if distance + conflict.size < 0.0 && !conflict.merges {
             continue;
         }
         let foe_lane = road.facts.lane(conflict.foe_lane);
         let foe_exit = road.facts.link(foe_lane.first_link);
-        let own_inner = link.via != NONE || road.facts.link(lane.entry).after != link.from;
+        let own_inner = link.via != NONE || behind_waiting_place;
         let foe_waits_inside = foe_exit.via != NONE && !own_inner;
         if foe_waits_inside && !conflict.yields && !conflict.diverges {
             // It stands at its waiting place, out of the way of those it waits for.

@@ -1,7 +1,8 @@
 //! Travel times as drivers know them at departure: a moving average of the speeds on every road.
 //!
 //! The average spans the last [`SPAN`] steps of one second's worth of speeds, SUMO's default for routing devices
-//! (`device.rerouting.adaptation-steps`). A road counts as free until somebody has driven on it.
+//! (`device.rerouting.adaptation-steps`). A road counts as free until somebody has driven on it. Paths over junctions are roads
+//! here too: whoever waits in the middle for a gap makes the turn as slow as it is.
 
 use super::facts::RoadFacts;
 use super::road::Road;
@@ -17,9 +18,11 @@ pub(crate) struct TravelTimes {
     /// The last samples by edge, [`SPAN`] each; empty for a road nobody has driven on.
     samples: Vec<Vec<f64>>,
     next: usize,
-    /// Speed limit by edge [m/s].
+    /// Speed limit of the fastest lane by edge [m/s].
     limit: Vec<f64>,
-    /// Vehicles and sum of speeds by edge in the present step.
+    /// Lanes and sum of their speed limits by edge [m/s].
+    empty: Vec<(u32, f64)>,
+    /// Weight and weighted sum of speeds by edge in the present step [m/s].
     present: Vec<(u32, f64)>,
 }
 
@@ -30,41 +33,48 @@ impl TravelTimes {
             .iter()
             .map(|&(first, lanes)| (first..first + lanes).map(|l| facts.lane(l).speed).fold(0.0, f64::max))
             .collect();
+        let empty: Vec<(u32, f64)> = facts
+            .edges
+            .iter()
+            .map(|&(first, lanes)| (lanes, (first..first + lanes).map(|l| facts.lane(l).speed).sum()))
+            .collect();
         Self {
-            mean: limit.clone(),
+            mean: empty.iter().map(|&(lanes, speeds)| mean_speed(lanes, speeds)).collect(),
             samples: vec![Vec::new(); limit.len()],
             next: 0,
-            present: vec![(0, 0.0); limit.len()],
+            present: empty.clone(),
             limit,
+            empty,
         }
     }
 
-    /// Takes the speeds of one step.
+    /// Takes the speeds of one step. An empty lane counts as one vehicle at its speed limit: a road with a lane free is not as slow as
+    /// the queue beside it. (SUMO's rule, footways included.)
     pub(crate) fn sample(&mut self, road: &Road) {
-        self.present.fill((0, 0.0));
+        self.present.copy_from_slice(&self.empty);
         for &lane in &road.active {
             let facts = road.facts.lane(lane);
-            if facts.internal {
-                continue;
-            }
-            let cell = &mut self.present[facts.edge as usize];
-            for body in road.lanes[lane as usize].iter().filter(|b| !road.is_block(b)) {
-                cell.0 += 1;
-                cell.1 += body.speed;
+            let bodies = road.lanes[lane as usize].iter().filter(|b| !road.is_block(b));
+            let (vehicles, speeds) = bodies.fold((0, 0.0), |(n, sum), body| (n + 1, sum + body.speed));
+            if vehicles > 0 {
+                let cell = &mut self.present[facts.edge as usize];
+                cell.0 = cell.0 + vehicles - 1;
+                cell.1 += speeds - facts.speed;
             }
         }
         let slot = self.next % SPAN;
         self.next += 1;
         for edge in 0..self.limit.len() {
-            let (vehicles, speeds) = self.present[edge];
             let samples = &mut self.samples[edge];
             if samples.is_empty() {
-                if vehicles == 0 {
+                if self.present[edge] == self.empty[edge] {
                     continue;
                 }
-                *samples = vec![self.limit[edge]; SPAN];
+                let (lanes, speeds) = self.empty[edge];
+                *samples = vec![mean_speed(lanes, speeds); SPAN];
             }
-            let speed = if vehicles == 0 { self.limit[edge] } else { speeds / f64::from(vehicles) };
+            let (weight, speeds) = self.present[edge];
+            let speed = mean_speed(weight, speeds);
             self.mean[edge] += (speed - samples[slot]) / SPAN as f64;
             samples[slot] = speed;
         }
@@ -78,9 +88,16 @@ impl TravelTimes {
             .sum()
     }
 
-    /// How many times longer a road takes than at the driver's own free speed, at least 1.
-    pub(crate) fn factor(&self, edge: usize, free_speed: f64) -> f64 {
-        let free = free_speed.min(self.limit[edge]);
-        (free / self.mean[edge].max(0.001)).max(1.0)
+    /// How many times longer a road takes than at the free speed of its kind of vehicle, at least 1; `eagerness` is how many times the
+    /// limit the driver would drive.
+    pub(crate) fn factor(&self, edge: usize, free_speed: f64, eagerness: f64) -> f64 {
+        let limit = self.limit[edge];
+        let free = free_speed.min(limit);
+        (free / self.mean[edge].min(limit * eagerness).max(0.001)).max(1.0)
     }
+}
+
+/// The mean of `speeds` added up with a total `weight` [m/s].
+fn mean_speed(weight: u32, speeds: f64) -> f64 {
+    speeds.max(0.0) / f64::from(weight.max(1))
 }

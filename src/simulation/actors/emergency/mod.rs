@@ -179,7 +179,7 @@ pub(crate) fn way_to(ways: &Wayfinding, facts: &RoadFacts, from: (u32, f64), to:
 fn quickest(ways: &Wayfinding, from: u32, to: u32) -> Option<Vec<u32>> {
     // Faster than any limit: an ambulance is bound by roads, not by its engine.
     let speed = Speed::kilometres_per_hour(200.0);
-    let factor = |edge: EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second());
+    let factor = |edge: EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second(), 1.0);
     let (from, to) = (EdgeId::new(from as usize), EdgeId::new(to as usize));
     let way = ways.router.shortest_by(from, to, VehicleClass::Emergency, speed, factor)?;
     Some(way.iter().map(|edge| edge.raw()).collect())
