@@ -9,6 +9,7 @@
 mod cooperate;
 mod gap;
 mod motive;
+mod portion;
 mod ring;
 mod surroundings;
 
@@ -16,13 +17,14 @@ use rayon::prelude::*;
 
 use crate::primitives::VehicleClass;
 
-use super::body::{Body, Halt};
-use super::facts::{LaneFacts, NONE, count};
+use super::body::Body;
+use super::facts::{LaneFacts, NONE};
 use super::road::Road;
 
 use cooperate::{Favour, Favours, Needy, Stranded};
 use gap::{Blocked, Other, Place};
 use motive::{Driver, Mood, Wish};
+use portion::{Portion, take_edges};
 use surroundings::Surroundings;
 
 /// Bit of [`Body::lc_wants`]: wanted to go right and could not.
@@ -129,50 +131,6 @@ fn has_choice(road: &Road, lane: &LaneFacts) -> bool {
     !lane.internal && road.facts.edges[lane.edge as usize].1 > 1
 }
 
-/// Takes the bodies of every road with several lanes out to be worked on, in portions of about `share` bodies; hands out how
-/// many portions.
-fn take_edges(road: &mut Road, portions: &mut Vec<Portion>, share: usize) -> usize {
-    let (mut k, mut taken, mut bodies) = (0, 0, share);
-    while k < road.active.len() {
-        let lane = road.facts.lane(road.active[k]);
-        let (first, lanes) = road.facts.edges[lane.edge as usize];
-        while k < road.active.len() && road.active[k] < first + lanes {
-            k += 1;
-        }
-        if !has_choice(road, lane) {
-            continue;
-        }
-        if bodies >= share {
-            if portions.len() == taken {
-                portions.push(Portion::default());
-            }
-            portions[taken].clear();
-            (taken, bodies) = (taken + 1, 0);
-        }
-        bodies += portions[taken - 1].take(road, first, lanes);
-    }
-    taken
-}
-
-/// Some of the roads being worked on: one thread works on them one after the other.
-#[derive(Debug, Default)]
-struct Portion {
-    edges: Vec<Stretch>,
-    /// The bodies of their lanes.
-    lanes: Vec<Vec<Body>>,
-    bench: Bench,
-}
-
-/// One of those roads.
-#[derive(Debug)]
-struct Stretch {
-    /// Its first lane.
-    first: u32,
-    lanes: u32,
-    bodies: usize,
-    changed: bool,
-}
-
 /// What is at hand while an edge is worked on.
 #[derive(Debug, Default)]
 struct Bench {
@@ -184,57 +142,6 @@ struct Bench {
     notes: Notes,
     /// What is asked of drivers on other edges.
     elsewhere: Vec<Favour>,
-}
-
-impl Portion {
-    fn clear(&mut self) {
-        self.edges.clear();
-        self.lanes.clear();
-        self.bench.elsewhere.clear();
-    }
-
-    /// Takes the bodies of one road; hands out how many.
-    fn take(&mut self, road: &mut Road, first: u32, lanes: u32) -> usize {
-        let mut bodies = 0;
-        for lane in &mut road.lanes[first as usize..(first + lanes) as usize] {
-            bodies += lane.len();
-            self.lanes.push(if lane.is_empty() { Vec::new() } else { std::mem::take(lane) });
-        }
-        self.edges.push(Stretch { first, lanes, bodies, changed: false });
-        bodies
-    }
-
-    /// Lets everybody on its roads decide.
-    fn run(&mut self, road: &Road, around: &Surroundings) {
-        let mut rest = self.lanes.as_mut_slice();
-        for edge in &mut self.edges {
-            let (lanes, others) = rest.split_at_mut(edge.lanes as usize);
-            rest = others;
-            let mut work = Work { road, around, first: edge.first, lanes, bench: &mut self.bench, changed: false };
-            work.run(edge.bodies);
-            edge.changed = work.changed;
-        }
-    }
-
-    /// Gives the bodies back; tells whether any has changed lanes.
-    fn put_back(&mut self, road: &mut Road) -> bool {
-        let mut changed = false;
-        let mut lanes = self.lanes.drain(..);
-        for edge in &self.edges {
-            changed |= edge.changed;
-            for (lane, mut bodies) in (edge.first..edge.first + edge.lanes).zip(&mut lanes) {
-                let last = if edge.changed { bodies.pop() } else { None };
-                if bodies.capacity() > 0 {
-                    road.lanes[lane as usize] = bodies;
-                }
-                if let Some(last) = last {
-                    // By the front door, so that the lane is known to have vehicles.
-                    road.insert(lane, last);
-                }
-            }
-        }
-        changed
-    }
 }
 
 /// The turn-taking on one lane of an edge.
@@ -296,7 +203,7 @@ impl Edge<'_> {
         match self.lanes[index].get(slot) {
             Some(b) => {
                 let gap = b.pos - self.road.kind(b).length - driver.body.pos - driver.kind.gap_min;
-                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
+                Some(Other::body(b, Place::Here { index: index as u32, slot: slot as u32 }, gap))
             }
             None => self.around.lead_beyond(driver, index),
         }
@@ -309,7 +216,7 @@ impl Edge<'_> {
             Some(slot) => {
                 let b = &self.lanes[index][slot];
                 let gap = back - b.pos - self.road.kind(b).gap_min;
-                Some(Other::body(b, Place::Here { index: count(index), slot: count(slot) }, gap))
+                Some(Other::body(b, Place::Here { index: index as u32, slot: slot as u32 }, gap))
             }
             None => self.around.follow_upstream(self.road, self.first + index as u32, back),
         }
@@ -333,12 +240,6 @@ fn find(lanes: &mut [Vec<Body>], index: usize, slot: usize, id: u32) -> Option<&
         return lanes[index].get_mut(slot);
     }
     lanes.iter_mut().flatten().find(|body| body.id == id)
-}
-
-/// What a driver has come to.
-struct Decision {
-    change: Option<usize>,
-    mood: Mood,
 }
 
 /// What a driver would have others know.
@@ -386,7 +287,8 @@ impl Work<'_> {
     /// One driver decides, and the change is carried out. Hands out the lane it is on then and the room it takes up there [m].
     fn turn(&mut self, index: usize, slot: usize) -> (usize, f64) {
         let body = &mut self.lanes[index][slot];
-        let room = self.road.kind(body).room();
+        let kind = self.road.kind(body);
+        let room = kind.room();
         // What was asked holds for one step; whoever still needs help asks again.
         let asked = std::mem::take(&mut body.lc_asked);
         body.lc_wants = 0;
@@ -395,17 +297,27 @@ impl Work<'_> {
         }
         let Bench { desks, stranded, notes, .. } = &mut *self.bench;
         let edge = Edge { road: self.road, around: self.around, first: self.first, lanes: self.lanes, desks, stranded };
-        let Some(decision) = decide(&edge, index, slot, asked, notes) else { return (index, room) };
+        let lane = self.road.facts.lane(self.first + index as u32);
+        let (right, left) =
+            (edge.neighbour(lane, kind.class, Side::Right), edge.neighbour(lane, kind.class, Side::Left));
+        if right.is_none() && left.is_none() {
+            return (index, room);
+        }
+        let mut driver = Driver::new(&edge, index, slot);
+        driver.leader = edge.lead_from(&driver, index, slot + 1);
+        let mut thought = Thought { mood: Mood::of(driver.body), driver: &driver, asked, urgent_right: false, notes };
+        cooperate::let_in(&driver, &mut thought.mood);
+        let change = thought.weigh(Side::Right, right).or_else(|| thought.weigh(Side::Left, left));
+        let mood = thought.mood;
         if !notes.is_empty() {
             stranded.append(&mut notes.stranded);
             self.pass_on();
         }
-        if let Some(to) = decision.change {
+        if let Some(to) = change {
             self.carry_out(index, slot, to);
             return (to, room);
         }
         let body = &mut self.lanes[index][slot];
-        let mood = decision.mood;
         body.speed_gain = mood.speed_gain;
         body.keep_right = mood.keep_right;
         body.look_ahead_speed = mood.look_ahead;
@@ -433,7 +345,7 @@ impl Work<'_> {
 
     fn carry_out(&mut self, from: usize, slot: usize, to: usize) {
         let mut body = self.lanes[from].remove(slot);
-        body.pos = body.pos.min(self.road.facts.lane(self.first + count(to)).length);
+        body.pos = body.pos.min(self.road.facts.lane(self.first + to as u32).length);
         body.speed_gain = 0.0;
         body.keep_right = 0.0;
         body.look_ahead_speed = 0.0;
@@ -451,41 +363,40 @@ impl Work<'_> {
     }
 }
 
-/// Lets one driver think about both sides; none if there is no other lane for it.
-#[inline]
-fn decide(edge: &Edge<'_>, index: usize, slot: usize, asked: i8, notes: &mut Notes) -> Option<Decision> {
-    let body = &edge.lanes[index][slot];
-    let (class, lane) = (edge.road.kind(body).class, edge.road.facts.lane(edge.first + count(index)));
-    let (right, left) = (edge.neighbour(lane, class, Side::Right), edge.neighbour(lane, class, Side::Left));
-    if right.is_none() && left.is_none() {
-        return None;
-    }
-    let mut driver = Driver::new(edge, index, slot, stop_on_leg(edge.road, body));
-    driver.leader = edge.lead_from(&driver, index, slot + 1);
-    let mut decision = Decision { change: None, mood: Mood::of(body) };
-    cooperate::let_in(&driver, &mut decision.mood);
-    let mut urgent_right = false;
-    for side in [Side::Right, Side::Left] {
-        let Some(to) = (if side == Side::Right { right } else { left }) else { continue };
-        let wish = driver.wish(to, side, &mut decision.mood, asked);
+/// What goes through a driver's head at its turn.
+struct Thought<'a> {
+    driver: &'a Driver<'a>,
+    mood: Mood,
+    /// On which side somebody would like it to go.
+    asked: i8,
+    /// Whether it has to go right and cannot.
+    urgent_right: bool,
+    notes: &'a mut Notes,
+}
+
+impl Thought<'_> {
+    /// Weighs one side, if there is a lane for it; hands that out if the driver goes there.
+    fn weigh(&mut self, side: Side, to: Option<usize>) -> Option<usize> {
+        let to = to?;
+        let Self { driver, mood, notes, .. } = self;
+        let wish = driver.wish(to, side, mood, self.asked);
         if matches!(wish.motive, Motive::None | Motive::Stay) {
-            continue;
+            return None;
         }
-        let follow = edge.follow(body, to);
+        let follow = driver.edge.follow(driver.body, to);
         let follow = follow.filter(|f| wish.lead.is_none_or(|l| l.id != f.id));
-        let blocked = Blocked::between(edge.road, body, wish.lead.as_ref(), follow.as_ref());
+        let blocked = Blocked::between(driver.edge.road, driver.body, wish.lead.as_ref(), follow.as_ref());
         if blocked.is_free() {
-            decision.change = Some(to);
-            return Some(decision);
+            return Some(to);
         }
-        hold_out(&driver, &wish, follow.as_ref(), blocked, &mut decision.mood, &mut notes.favours);
+        hold_out(driver, &wish, follow.as_ref(), blocked, mood, &mut notes.favours);
         let urgent = matches!(wish.motive, Motive::Urgent | Motive::Help);
-        if urgent && !(side == Side::Left && urgent_right) {
-            notes.stranded.note(to, Needy::of(&driver, &wish, decision.mood.wants));
+        if urgent && !(side == Side::Left && self.urgent_right) {
+            notes.stranded.note(to, Needy::of(driver, &wish, mood.wants));
         }
-        urgent_right |= urgent && side == Side::Right;
+        self.urgent_right |= urgent && side == Side::Right;
+        None
     }
-    Some(decision)
 }
 
 /// What a driver does who wants to change and cannot.
@@ -508,13 +419,4 @@ fn hold_out(
         Motive::Help | Motive::Cooperative | Motive::LeaveLane => mood.pace = if blocked.by_lead { -1 } else { 1 },
         _ => {}
     }
-}
-
-/// Whether the next planned stop is on this leg, and how far along it: changes must not carry a bus past it.
-fn stop_on_leg(road: &Road, body: &Body) -> Option<(u32, f64)> {
-    if body.halt != Halt::Ahead {
-        return None;
-    }
-    let stop = road.guides.stops(body.id).get(body.next_stop as usize)?;
-    (stop.leg == body.leg).then_some((stop.lane, stop.position))
 }

@@ -5,8 +5,7 @@
 
 use std::cell::OnceCell;
 
-use crate::simulation::traffic::body::{Body, KindFacts};
-use crate::simulation::traffic::facts::count;
+use crate::simulation::traffic::body::{Body, Halt, KindFacts};
 use crate::simulation::traffic::following::{EPS, HALTING, brake_gap, least, most, stop_speed_max};
 use crate::simulation::traffic::guide::{GuideRow, Onward};
 use crate::simulation::traffic::road::Road;
@@ -164,13 +163,14 @@ impl Outlook {
 }
 
 impl<'a> Driver<'a> {
-    /// The driver at a slot of lane `index`, and its next stop if that is on this leg. It has not looked for its leader yet.
+    /// The driver at a slot of lane `index`. It has not looked for its leader yet.
     #[inline]
-    pub(super) fn new(edge: &'a Edge<'a>, index: usize, slot: usize, stop: Option<(u32, f64)>) -> Self {
+    pub(super) fn new(edge: &'a Edge<'a>, index: usize, slot: usize) -> Self {
         let body = &edge.lanes[index][slot];
         let kind = edge.road.kind(body);
         let way = edge.road.guides.onward(body.itinerary, body.leg);
-        let here = Outlook::new(edge.road, way.row(0, count(index)), index, stop);
+        let stop = stop_on_leg(edge.road, body);
+        let here = Outlook::new(edge.road, way.row(0, index as u32), index, stop);
         let reach = brake_gap(body.speed, kind.decel, kind.tau, edge.road.dt) + kind.gap_min;
         let jam = OnceCell::new();
         Self { edge, body, kind, index, slot, way, leader: None, stop, here, reach, jam }
@@ -178,11 +178,11 @@ impl<'a> Driver<'a> {
 
     /// What the guide says about a lane of the edge, given the stop on it.
     fn outlook(&self, index: usize) -> Outlook {
-        Outlook::new(self.edge.road, self.way.row(0, count(index)), index, self.stop)
+        Outlook::new(self.edge.road, self.way.row(0, index as u32), index, self.stop)
     }
 
     fn wished(&self, index: usize) -> f64 {
-        let limit = self.edge.road.facts.lane(self.edge.first + count(index)).speed;
+        let limit = self.edge.road.facts.lane(self.edge.first + index as u32).speed;
         least(limit * self.body.speed_factor, self.kind.speed_max)
     }
 
@@ -469,6 +469,15 @@ impl<'a> Driver<'a> {
         };
         least(safe, reachable)
     }
+}
+
+/// Whether the next planned stop is on this leg, and how far along it: changes must not carry a bus past it.
+fn stop_on_leg(road: &Road, body: &Body) -> Option<(u32, f64)> {
+    if body.halt != Halt::Ahead {
+        return None;
+    }
+    let stop = road.guides.stops(body.id).get(body.next_stop as usize)?;
+    (stop.leg == body.leg).then_some((stop.lane, stop.position))
 }
 
 /// `f64::ceil`, which is a call without SSE 4.1, of a number that is far from 2^63.

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use crate::simulation::traffic::body::Body;
-use crate::simulation::traffic::facts::{NONE, count};
+use crate::simulation::traffic::facts::NONE;
 use crate::simulation::traffic::guide::Onward;
 use crate::simulation::traffic::road::Road;
 
@@ -149,7 +149,7 @@ impl Surroundings {
 
     /// Room taken up on the lanes behind the end of lane `index` of the driver's road that it leads to without a change [m].
     pub(super) fn room_beyond(&self, way: &Onward<'_>, index: usize) -> f64 {
-        way.lanes(count(index)).map(|next| self.room(next)).sum()
+        way.lanes(index as u32).map(|next| self.room(next)).sum()
     }
 
     /// The rear end beyond the end of lane `index` of the driver's road, on the way that the lane leads it, within the driver's
@@ -157,7 +157,7 @@ impl Surroundings {
     #[inline]
     pub(super) fn lead_beyond(&self, driver: &Driver<'_>, index: usize) -> Option<Other> {
         let road = driver.edge.road;
-        let lane = driver.edge.first + count(index);
+        let lane = driver.edge.first + index as u32;
         if road.facts.lane(lane).length - driver.body.pos > driver.reach && !road.tails.has(lane) {
             return None;
         }
