@@ -280,8 +280,11 @@ fn use_last_resort(
 
 fn swap_lanes(clockwork: Res<'_, Clockwork>, mut percept: ResMut<'_, Percept>, mut bench: ResMut<'_, Workbench>) {
     let road = &mut percept.road;
-    if change_lanes(road, &mut bench.jams, clockwork.pool.as_deref()) {
+    let changes = change_lanes(road, &mut bench.jams, clockwork.pool.as_deref());
+    if changes.any {
         road.refresh_active();
+    }
+    if changes.with_tail {
         road.refresh_tails();
     }
 }

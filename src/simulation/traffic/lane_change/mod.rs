@@ -93,8 +93,24 @@ pub(crate) struct Jams {
     portions: Vec<Portion>,
 }
 
-/// Lets everybody on roads with several lanes decide, edge by edge; tells whether anybody changed.
-pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon::ThreadPool>) -> bool {
+/// Who has changed lanes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Changes {
+    /// Whether anybody has.
+    pub any: bool,
+    /// Whether anybody has who still reaches back over the start of the lane.
+    pub with_tail: bool,
+}
+
+impl Changes {
+    fn add(&mut self, more: Self) {
+        self.any |= more.any;
+        self.with_tail |= more.with_tail;
+    }
+}
+
+/// Lets everybody on roads with several lanes decide, edge by edge.
+pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon::ThreadPool>) -> Changes {
     let Jams { around, portions } = jams;
     let pool = pool.filter(|_| road.active.len() >= WORTH_SHARING / 2);
     let bodies = around.look(road, pool);
@@ -109,9 +125,9 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon
             None => portions.iter_mut().for_each(|portion| portion.run(road, around)),
         }
     }
-    let mut changed = false;
+    let mut changes = Changes::default();
     for portion in portions.iter_mut() {
-        changed |= portion.put_back(road);
+        changes.add(portion.put_back(road));
     }
     for favour in portions.iter().flat_map(|portion| &portion.bench.elsewhere) {
         if let Place::Upstream(lane) = favour.place {
@@ -123,7 +139,7 @@ pub(crate) fn change_lanes(road: &mut Road, jams: &mut Jams, pool: Option<&rayon
             }
         }
     }
-    changed
+    changes
 }
 
 /// Whether there is another lane to change to: off junctions, on a road with several lanes.
@@ -177,7 +193,7 @@ struct Work<'a> {
     first: u32,
     lanes: &'a mut [Vec<Body>],
     bench: &'a mut Bench,
-    changed: bool,
+    changes: Changes,
 }
 
 /// An edge as the driver at its turn sees it.
@@ -353,13 +369,14 @@ impl Work<'_> {
         if body.pos >= self.road.kind(&body).length {
             body.trail_len = 0;
         }
+        self.changes.with_tail |= body.trail_len > 0;
         let bodies = &mut self.lanes[to];
         let at = bodies.partition_point(|b| b.pos < body.pos || (b.pos == body.pos && b.id > body.id));
         bodies.insert(at, body);
         for lane in [from, to] {
             self.bench.desks[lane].look_back(&self.lanes[lane]);
         }
-        self.changed = true;
+        self.changes.any = true;
     }
 }
 

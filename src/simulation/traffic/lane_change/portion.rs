@@ -7,7 +7,7 @@ use crate::simulation::traffic::body::Body;
 use crate::simulation::traffic::road::Road;
 
 use super::surroundings::Surroundings;
-use super::{Bench, Work, has_choice};
+use super::{Bench, Changes, Work, has_choice};
 
 /// Takes the bodies of every road with several lanes out to be worked on, in portions of about `share` bodies; hands out how
 /// many portions.
@@ -50,7 +50,7 @@ struct Stretch {
     first: u32,
     lanes: u32,
     bodies: usize,
-    changed: bool,
+    changes: Changes,
 }
 
 impl Portion {
@@ -65,7 +65,7 @@ impl Portion {
         let taken = self.lanes.len();
         self.lanes.extend(road.lanes[first as usize..(first + lanes) as usize].iter_mut().map(std::mem::take));
         let bodies = self.lanes[taken..].iter().map(Vec::len).sum();
-        self.edges.push(Stretch { first, lanes, bodies, changed: false });
+        self.edges.push(Stretch { first, lanes, bodies, changes: Changes::default() });
         bodies
     }
 
@@ -75,23 +75,24 @@ impl Portion {
         for edge in &mut self.edges {
             let (lanes, others) = rest.split_at_mut(edge.lanes as usize);
             rest = others;
-            let mut work = Work { road, around, first: edge.first, lanes, bench: &mut self.bench, changed: false };
+            let mut work =
+                Work { road, around, first: edge.first, lanes, bench: &mut self.bench, changes: Changes::default() };
             work.run(edge.bodies);
-            edge.changed = work.changed;
+            edge.changes = work.changes;
         }
     }
 
-    /// Gives the bodies back; tells whether any has changed lanes.
-    pub(super) fn put_back(&mut self, road: &mut Road) -> bool {
-        let mut changed = false;
+    /// Gives the bodies back.
+    pub(super) fn put_back(&mut self, road: &mut Road) -> Changes {
+        let mut changes = Changes::default();
         let mut lanes = self.lanes.drain(..);
         for edge in &self.edges {
             let own = &mut road.lanes[edge.first as usize..(edge.first + edge.lanes) as usize];
             own.iter_mut().zip(&mut lanes).for_each(|(lane, bodies)| *lane = bodies);
-            if !edge.changed {
+            changes.add(edge.changes);
+            if !edge.changes.any {
                 continue;
             }
-            changed = true;
             for lane in edge.first..edge.first + edge.lanes {
                 if let Some(last) = road.lanes[lane as usize].pop() {
                     // By the front door, so that the lane is known to have vehicles.
@@ -99,6 +100,6 @@ impl Portion {
                 }
             }
         }
-        changed
+        changes
     }
 }
