@@ -172,7 +172,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// The desk of a lane before the first of its drivers from `next` backwards has decided.
+    /// The desk of a lane on which nobody has decided yet.
     fn new(bodies: &[Body]) -> Self {
         let front = bodies.last().map_or(f64::NEG_INFINITY, |body| body.pos);
         Self { next: bodies.len(), front, ahead: 0.0 }
