@@ -21,13 +21,13 @@ pub(crate) const HALTING: f64 = 0.1;
 const EMERGENCY_AMPLIFIER: f64 = 1.2;
 
 /// The smaller of two speeds, times or ways. They are numbers: one instruction, where `f64::min` has to look out for NaN.
-#[inline(always)]
+#[inline]
 pub(crate) fn least(a: f64, b: f64) -> f64 {
     if a < b { a } else { b }
 }
 
 /// The greater of two; see [`least`].
-#[inline(always)]
+#[inline]
 pub(crate) fn most(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
