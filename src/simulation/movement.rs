@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use super::traffic::approach::Approach;
 use super::traffic::body::Body;
 use super::traffic::drive::{LaneStep, Step, drive};
-use super::traffic::plan::{PlanItem, plan};
+use super::traffic::item::PlanItem;
+use super::traffic::plan::plan;
 use super::traffic::rescue;
 use super::traffic::road::Road;
 

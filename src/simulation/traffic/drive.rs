@@ -10,7 +10,8 @@ use super::body::{Body, Halt, KindFacts};
 use super::facts::NONE;
 use super::following::{EPS, HALTING, brake_gap, least, most};
 use super::heads::LinkState;
-use super::plan::{PlanItem, passed_line_with_priority};
+use super::item::PlanItem;
+use super::plan::passed_line_with_priority;
 use super::road::Road;
 use super::siren::{must_wait, sight};
 use super::zipper;
@@ -138,7 +139,7 @@ fn is_stand(items: &[PlanItem]) -> bool {
 }
 
 /// Moves the body, and notes whether that brought it to its planned stop.
-#[inline(always)]
+#[inline]
 fn finish(road: &Road, lane: u32, body: &mut Body, next: f64, wished: f64, tally: &mut LaneStep) {
     keep_accounts(body, next, wished, road.dt);
     if body.halt == Halt::Ahead && reached_stop(road, lane, body) {

@@ -7,7 +7,8 @@ use super::body::KindFacts;
 use super::facts::{ConflictFacts, LaneFacts, LinkFacts, NONE};
 use super::following::{HALTING, least};
 use super::heads::LinkState;
-use super::plan::{BLOCKAGE_TIME, Look, PlanItem, blocks_requests};
+use super::item::PlanItem;
+use super::plan::{BLOCKAGE_TIME, Look, blocks_requests};
 
 /// Slack behind a driver's length for the angle at which paths meet [m].
 const POSITION_EPS: f64 = 0.1;

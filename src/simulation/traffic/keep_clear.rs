@@ -6,7 +6,8 @@
 use super::approach::is_open;
 use super::facts::NONE;
 use super::following::{HALTING, brake_gap};
-use super::plan::{Look, PlanItem};
+use super::item::PlanItem;
+use super::plan::Look;
 
 /// Requests nearer than the braking distance and this are kept [m].
 const BRAKE_SLACK: f64 = 0.1;

@@ -26,6 +26,7 @@ pub(crate) mod grouped;
 pub(crate) mod guide;
 pub(crate) mod heads;
 pub(crate) mod insertion;
+pub(crate) mod item;
 pub(crate) mod junction_leader;
 pub(crate) mod keep_clear;
 pub(crate) mod lane_change;

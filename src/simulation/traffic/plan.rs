@@ -7,13 +7,14 @@
 use crate::city::demand::CarFollowing;
 use crate::primitives::random::Purpose;
 
-use super::approach::{Approach, Request, is_deadlocked, leave_time};
+use super::approach::is_deadlocked;
 use super::body::{Body, Halt, KindFacts};
 use super::drive::Step;
 use super::facts::{LaneFacts, LinkFacts, NONE};
 use super::following::{EPS, HALTING, arrival_speed_braking, arrival_time_min, brake_gap, free_speed};
 use super::following::{least, most, speed_after, stop_speed_max};
 use super::heads::LinkState;
+use super::item::PlanItem;
 use super::road::{Rear, Road};
 use super::siren::sight;
 
@@ -42,110 +43,6 @@ const ROOM_BEYOND_MAP: f64 = 1000.0;
 const FAR: f64 = 8.0;
 /// The most links one driver looks over; beyond, the last item stops the look-ahead (a bound, not a behaviour).
 const ITEMS_MAX: usize = 64;
-
-/// What a driver means to do at one point ahead: a link, or (without one) the end of the look-ahead. Who stands and is going to
-/// has none.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PlanItem {
-    /// The link, or [`NONE`].
-    pub link: u32,
-    /// Whether the driver asks to pass.
-    pub ask: bool,
-    /// Whether it is announced, because somebody may ask who is coming.
-    pub announced: bool,
-    /// Whether it matters to anybody when and how fast the link is passed; if not, nothing is known about that.
-    timed: bool,
-    /// Speed for this step if the link may be passed [m/s].
-    pub speed_pass: f64,
-    /// Speed for this step if it must wait before it [m/s].
-    pub speed_wait: f64,
-    /// When it would arrive [s].
-    arrival: f64,
-    /// How fast [m/s].
-    arrival_speed: f64,
-    /// How fast if it started to brake now [m/s].
-    pub arrival_speed_braking: f64,
-    /// How far away the link is [m].
-    pub distance: f64,
-    /// Speed at the end of the path behind the link [m/s].
-    pub leave_speed: f64,
-    /// Free road behind the link [m]; filled by [`super::keep_clear`].
-    pub room: f64,
-    /// Whether somebody stands on the road behind the link; filled by [`super::keep_clear`].
-    pub standing: bool,
-}
-
-impl PlanItem {
-    fn end(speed: f64, distance: f64) -> Self {
-        Self {
-            link: NONE,
-            ask: false,
-            announced: false,
-            timed: false,
-            speed_pass: speed,
-            speed_wait: speed,
-            arrival: 0.0,
-            arrival_speed: 0.0,
-            arrival_speed_braking: 0.0,
-            distance,
-            leave_speed: 0.0,
-            room: 0.0,
-            standing: false,
-        }
-    }
-
-    /// Lowers the speed at which the path behind the link is left.
-    fn limit_leave_speed(&mut self, speed: f64) {
-        if self.link != NONE {
-            self.leave_speed = least(self.leave_speed, most(speed, 0.0));
-        }
-    }
-
-    /// What the driver tells a link.
-    pub(crate) fn announcement(&self, road: &Road, body: &Body) -> Approach {
-        let kind = road.kind(body);
-        let link = road.facts.link(self.link);
-        Approach {
-            vehicle: body.id,
-            arrival: self.arrival,
-            leave: leave_time(self.arrival, self.arrival_speed, self.leave_speed, link.length, kind.length),
-            leave_speed: self.leave_speed,
-            arrival_speed_braking: self.arrival_speed_braking,
-            distance: self.distance,
-            speed: body.speed,
-            decel: kind.decel,
-            waiting: body.waiting,
-            will_pass: self.ask,
-            siren: body.siren,
-            kind: body.kind,
-        }
-    }
-
-    /// What the driver asks of the link at step `now` [s].
-    #[inline]
-    pub(crate) fn request<'a>(
-        &self,
-        body: &Body,
-        kind: &'a KindFacts,
-        impatience: f64,
-        now: f64,
-        dt: f64,
-    ) -> Request<'a> {
-        Request {
-            vehicle: body.id,
-            link: self.link,
-            arrival: self.arrival,
-            arrival_speed: self.arrival_speed,
-            leave_speed: self.leave_speed,
-            waiting: body.waiting,
-            impatience,
-            kind,
-            now,
-            dt,
-            siren: body.siren.then_some(self.distance),
-        }
-    }
-}
 
 /// The look-ahead of one driver while it is being made.
 pub(crate) struct Look<'a> {

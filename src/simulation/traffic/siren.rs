@@ -12,7 +12,7 @@ use super::body::{Body, KindFacts};
 use super::facts::{LinkFacts, NONE, RoadFacts};
 use super::following::brake_gap;
 use super::heads::LinkState;
-use super::plan::PlanItem;
+use super::item::PlanItem;
 use super::road::Road;
 
 /// How far ahead drivers hear it and make way [m]. SUMO's default is 25 m, for drivers who form a lane within their lane and

@@ -8,7 +8,7 @@ use super::approach::{Approach, Request, is_blocked_by, leave_time};
 use super::body::Body;
 use super::following::{EPS, brake_gap, speed_after};
 use super::heads::LinkState;
-use super::plan::PlanItem;
+use super::item::PlanItem;
 use super::road::Road;
 
 /// How long before the merge the driver begins to exchange gentle gap opening for plain following [s].
