@@ -45,6 +45,8 @@ pub(crate) struct Approach {
     pub siren: bool,
     /// Its type.
     pub kind: u32,
+    /// How fast its driver wishes to go, as a multiple of the limit; single, because that fits into what is left of the record.
+    pub speed_factor: f32,
 }
 
 /// The announcements at every link.
@@ -307,6 +309,7 @@ mod tests {
             will_pass: true,
             siren: false,
             kind: 0,
+            speed_factor: 1.0,
         }
     }
 

@@ -212,4 +212,10 @@ impl Body {
     pub(crate) fn impatience(&self, kind: &KindFacts) -> f64 {
         (self.waiting / kind.impatience_after).clamp(0.0, 1.0)
     }
+
+    /// How fast the driver wishes to go, as it is announced.
+    #[expect(clippy::cast_possible_truncation, reason = "an estimate for others; a ten-millionth is enough")]
+    pub(crate) fn speed_factor_single(&self) -> f32 {
+        self.speed_factor as f32
+    }
 }

@@ -86,6 +86,7 @@ impl PlanItem {
             will_pass: self.ask,
             siren: body.siren,
             kind: body.kind,
+            speed_factor: body.speed_factor_single(),
         }
     }
 

@@ -154,6 +154,7 @@ pub(crate) fn announce(road: &mut Road, now: f64) {
                 will_pass: true,
                 siren: true,
                 kind: body.kind,
+                speed_factor: body.speed_factor_single(),
             };
             Some((link, approach))
         })
@@ -179,6 +180,7 @@ fn inside(road: &Road, passing: &Passing, now: f64) -> (u32, Approach) {
         will_pass: true,
         siren: true,
         kind: body.kind,
+        speed_factor: body.speed_factor_single(),
     };
     (facts.entry, approach)
 }

@@ -58,7 +58,7 @@ fn gap_opening(road: &Road, lane: u32, body: &Body, item: &PlanItem, foe: &Appro
     let (kind, foe_kind, dt) = (road.kind(body), &road.kinds[foe.kind as usize], road.dt);
     let steps = |time: f64| ((time / dt).ceil() * dt).max(1.0);
     // The other one's announced speed may be that of a queue which is just dissolving, so it is taken to speed up.
-    let foe_limit = road.facts.lane(foe_lane).speed.min(foe_kind.speed_max).max(foe.speed);
+    let foe_limit = (road.facts.lane(foe_lane).speed * f64::from(foe.speed_factor)).min(foe_kind.speed_max);
     let foe_end = foe_limit.min(speed_after(foe.distance, foe.speed, foe_kind.accel));
     let foe_mean = 0.5 * (foe.speed + foe_end);
     let foe_time = steps(foe.distance / foe_mean.max(EPS));

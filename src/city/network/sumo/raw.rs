@@ -46,6 +46,8 @@ const STATES: [(&str, RightOfWay); 11] = [
 const LANE_WIDTH: f64 = 3.2;
 /// From how far crossing traffic is seen where a connection does not say [m] (SUMO).
 const VISIBILITY: f64 = 4.5;
+/// The same where two lanes become one in turn: from there on their drivers adapt to each other [m] (SUMO).
+const VISIBILITY_ZIPPER: f64 = 100.0;
 /// Shortest lane [m]; shorter ones would stop the clockwork of moving from lane to lane.
 const LANE_LENGTH_MIN: f64 = 0.1;
 
@@ -286,6 +288,8 @@ impl<'s> RawNetwork<'s> {
                 Some((edge, index)) => RawVia::Lane(self.edge_names.intern(cut(&via, edge.len())), index),
             },
         };
+        let right_of_way = element.word("state", &STATES, findings).unwrap_or(RightOfWay::Major);
+        let visibility = if right_of_way == RightOfWay::Zipper { VISIBILITY_ZIPPER } else { VISIBILITY };
         self.connections.push(RawConnection {
             spot: element.spot(),
             from: self.edge_names.intern(from?),
@@ -295,9 +299,9 @@ impl<'s> RawNetwork<'s> {
             via,
             signal,
             turn: element.word("dir", &TURNS, findings).unwrap_or(Turn::Straight),
-            right_of_way: element.word("state", &STATES, findings).unwrap_or(RightOfWay::Major),
+            right_of_way,
             keep_clear: element.flag("keepClear", findings).unwrap_or(true),
-            visibility: element.number("visibility", findings).unwrap_or(VISIBILITY),
+            visibility: element.number("visibility", findings).unwrap_or(visibility),
         });
         Some(())
     }
