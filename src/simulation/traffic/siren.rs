@@ -179,6 +179,7 @@ mod tests {
             will_pass: true,
             siren,
             kind: 0,
+            speed_factor: 1.0,
         }
     }
 

@@ -352,3 +352,16 @@ fn damaged_files_never_panic() {
         }
     }
 }
+
+/// Drivers whose lanes become one in turn must see each other early enough to open gaps instead of braking hard at the line; only
+/// a file that says so shortens that.
+#[test]
+fn zipping_drivers_see_each_other_from_far_away() {
+    let line = r#"via=":C_2_0" dir="r" state="m""#;
+    for (written, expected) in [(r#"state="m""#, 4.5), (r#"state="Z""#, 100.0), (r#"state="Z" visibility="30""#, 30.0)]
+    {
+        let network = network(&changed(&[(line, &line.replace(r#"state="m""#, written))]));
+        let seen = link(&network, "sc", "ce").1.visibility.as_metres();
+        assert!((seen - expected).abs() < 1e-9, "{written}: {seen} m");
+    }
+}
