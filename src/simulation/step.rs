@@ -9,10 +9,12 @@
 use bevy_ecs::prelude::*;
 
 use super::actors::emergency::{self as staff, ambulance, caller, dispatcher, hospital, incident};
+use super::actors::rail::{BlockSignal, LevelCrossing};
 use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post, Wayfinding};
 use super::emergency;
 use super::kernel::ActorId;
 use super::laws::{Census, Laws};
+use super::ledger::Ledger;
 use super::movement::Movement;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
@@ -111,13 +113,15 @@ pub(crate) fn schedule() -> Schedule {
             actors::deliver_mail,
             actors::wake,
             (actors::signal::perceive, actors::signal::think).chain(),
-            (actors::rail::guard_crossings, actors::rail::set_blocks).chain(),
+            (actors::rail::guard_crossings, actors::rail::set_blocks).chain().run_if(with_rail),
             actors::vehicle::read_mail,
             actors::vehicle::drive_on,
             actors::vehicle::avoid,
-            (incident::live, caller::call, dispatcher::dispatch, hospital::receive, ambulance::serve).chain(),
+            (incident::live, caller::call, dispatcher::dispatch, hospital::receive, ambulance::serve)
+                .chain()
+                .run_if(with_emergencies),
             carry_out_actions,
-            emergency::make_room,
+            emergency::make_room.run_if(with_emergencies),
             move_bodies,
             take_arrivals,
             use_last_resort,
@@ -125,13 +129,25 @@ pub(crate) fn schedule() -> Schedule {
             count_roads,
             choose_ways,
             let_in,
-            emergency::broadcast,
-            emergency::keep_ledger,
+            (emergency::broadcast, emergency::keep_ledger).chain().run_if(with_emergencies),
             check_laws,
         )
             .chain(),
     );
     schedule
+}
+
+/// Whether anybody may call for help or a road be closed: else there is no ledger, and those systems have nothing to do.
+fn with_emergencies(ledger: Option<Res<'_, Ledger>>) -> bool {
+    ledger.is_some()
+}
+
+/// Signals that trains operate.
+type OfRailway = Or<(With<BlockSignal>, With<LevelCrossing>)>;
+
+/// Whether trains operate any signal.
+fn with_rail(signals: Query<'_, '_, (), OfRailway>) -> bool {
+    !signals.is_empty()
 }
 
 fn carry_out_actions(

@@ -76,10 +76,15 @@ impl Router {
     /// yields without a signal, as SUMO counts it.
     pub fn shortest(&self, from: EdgeId, to: EdgeId, class: VehicleClass, speed_max: Speed) -> Option<Vec<EdgeId>> {
         let wish = Wish { from, to, class, speed_max: speed_max.as_metres_per_second() };
-        let goal = self.graph.nodes.get(to.index())?.end;
+        self.search(wish, |_| 1.0, |_| 1.0, self.bee_line(wish)?)
+    }
+
+    /// The least time from a point to the end of a search [s]; none where there is no such end.
+    fn bee_line(&self, wish: Wish) -> Option<impl Fn(Point) -> f64> {
+        let goal = self.graph.nodes.get(wish.to.index())?.end;
         let fastest = wish.speed_max.min(self.graph.speed_limit_max);
         let scale = self.graph.bee_line_factor / fastest;
-        self.search(wish, |_| 1.0, |_| 1.0, |point: Point| (goal - point).norm() * scale)
+        Some(move |point: Point| (goal - point).norm() * scale)
     }
 
     /// The same where every edge's time is multiplied by `factor`, for traffic or for how a driver sees it.
@@ -100,7 +105,7 @@ impl Router {
 
     /// The same where traffic slows down the paths inside junctions too: `factor` is asked for their edges as well.
     ///
-    /// Who yields loses its 1.5 s or what traffic costs it, whichever is more.
+    /// Traffic only slows down: factors below 1 count as 1. Who yields loses its 1.5 s or what traffic costs it, whichever is more.
     pub fn shortest_in_traffic(
         &self,
         from: EdgeId,
@@ -110,8 +115,8 @@ impl Router {
         factor: impl Fn(EdgeId) -> f64,
     ) -> Option<Vec<EdgeId>> {
         let wish = Wish { from, to, class, speed_max: speed_max.as_metres_per_second() };
-        let sound = |edge| Some(factor(edge)).filter(|one| one.is_finite() && *one > 0.0).unwrap_or(1.0);
-        self.search(wish, sound, sound, |_| 0.0)
+        let sound = |edge| Some(factor(edge)).filter(|one| one.is_finite() && *one > 1.0).unwrap_or(1.0);
+        self.search(wish, sound, sound, self.bee_line(wish)?)
     }
 
     /// The same as [`Self::shortest_in_traffic`] past `via` in the order given; none where one of its legs has no way.

@@ -9,6 +9,8 @@ use super::road::Road;
 
 /// How many samples the average spans.
 const SPAN: usize = 180;
+/// A road on which nobody has been for this many samples, the present one included, has nothing but those of an empty road.
+const STAYS_WARM: u8 = SPAN as u8 + 1;
 
 /// Speeds on every road, averaged.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -18,11 +20,15 @@ pub(crate) struct TravelTimes {
     /// The last samples by edge, [`SPAN`] each; empty for a road nobody has driven on.
     samples: Vec<Vec<f64>>,
     next: usize,
+    /// Edges whose last samples are not all those of an empty road: only they are looked at.
+    warm: Vec<u32>,
+    /// By edge, for how many more samples it is one of them if nobody comes.
+    warmth: Vec<u8>,
     /// Speed limit of the fastest lane by edge [m/s].
     limit: Vec<f64>,
     /// Lanes and sum of their speed limits by edge [m/s].
     empty: Vec<(u32, f64)>,
-    /// Weight and weighted sum of speeds by edge in the present step [m/s].
+    /// Weight and weighted sum of speeds by edge in the present step [m/s]; between steps that of an empty road.
     present: Vec<(u32, f64)>,
 }
 
@@ -42,6 +48,8 @@ impl TravelTimes {
             mean: empty.iter().map(|&(lanes, speeds)| mean_speed(lanes, speeds)).collect(),
             samples: vec![Vec::new(); limit.len()],
             next: 0,
+            warm: Vec::new(),
+            warmth: vec![0; limit.len()],
             present: empty.clone(),
             limit,
             empty,
@@ -51,33 +59,37 @@ impl TravelTimes {
     /// Takes the speeds of one step. An empty lane counts as one vehicle at its speed limit: a road with a lane free is not as slow as
     /// the queue beside it. (SUMO's rule, footways included.)
     pub(crate) fn sample(&mut self, road: &Road) {
-        self.present.copy_from_slice(&self.empty);
         for &lane in &road.active {
             let facts = road.facts.lane(lane);
             let bodies = road.lanes[lane as usize].iter().filter(|b| !road.is_block(b));
             let (vehicles, speeds) = bodies.fold((0, 0.0), |(n, sum), body| (n + 1, sum + body.speed));
             if vehicles > 0 {
-                let cell = &mut self.present[facts.edge as usize];
+                let edge = facts.edge as usize;
+                if self.warmth[edge] == 0 {
+                    self.warm.push(facts.edge);
+                    if self.samples[edge].is_empty() {
+                        self.samples[edge] = vec![self.mean[edge]; SPAN];
+                    }
+                }
+                self.warmth[edge] = STAYS_WARM;
+                let cell = &mut self.present[edge];
                 cell.0 = cell.0 + vehicles - 1;
                 cell.1 += speeds - facts.speed;
             }
         }
         let slot = self.next % SPAN;
         self.next += 1;
-        for edge in 0..self.limit.len() {
-            let samples = &mut self.samples[edge];
-            if samples.is_empty() {
-                if self.present[edge] == self.empty[edge] {
-                    continue;
-                }
-                let (lanes, speeds) = self.empty[edge];
-                *samples = vec![mean_speed(lanes, speeds); SPAN];
-            }
-            let (weight, speeds) = self.present[edge];
+        let Self { warm, warmth, present, empty, mean, samples, .. } = self;
+        warm.retain(|&edge| {
+            let edge = edge as usize;
+            let (weight, speeds) = present[edge];
             let speed = mean_speed(weight, speeds);
-            self.mean[edge] += (speed - samples[slot]) / SPAN as f64;
-            samples[slot] = speed;
-        }
+            mean[edge] += (speed - samples[edge][slot]) / SPAN as f64;
+            samples[edge][slot] = speed;
+            present[edge] = empty[edge];
+            warmth[edge] -= 1;
+            warmth[edge] > 0
+        });
     }
 
     /// How long a way takes by the present speeds, from the start of its first road to the end of its last; paths over junctions
