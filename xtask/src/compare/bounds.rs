@@ -29,10 +29,10 @@ const BOUNDS: [Bound; 7] = [
     bound("cologne1", [1.0, 1.1, 1.0, 2.0, 0.0]),
     bound("cologne8", [1.0, 1.0, 1.0, 2.0, 0.0]),
     bound("ingolstadt1", [1.0, 1.0, 1.1, 2.0, 0.0]),
-    bound("ingolstadt7", [1.1, 1.3, 1.2, 8.0, 0.0]),
+    bound("ingolstadt7", [1.0, 1.0, 1.0, 2.0, 1.5]),
     bound("bologna_acosta", [1.1, 1.8, 1.2, 4.0, 0.0]),
-    bound("bologna_joined", [1.3, 1.3, 1.6, 3.0, 3.5]),
-    bound("wildau", [1.7, 1.9, 2.0, 7.0, 0.0]),
+    bound("bologna_joined", [1.1, 1.3, 1.5, 3.0, 2.0]),
+    bound("wildau", [1.0, 1.0, 1.0, 5.0, 0.0]),
 ];
 
 /// Fewest arrivals, as a share of SUMO's.
