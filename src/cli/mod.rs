@@ -1,4 +1,4 @@
-//! The front door: one file per verb; no logic of any kind.
+//! The front door: one file per verb, and how complaints are told and memory is asked for; no logic of any kind.
 //!
 //! Standard output carries data, standard error speaks to people. Exit codes: 0 all went well, 1 something failed while
 //! running, 2 the input is invalid and nothing was written, 130 interrupted.

@@ -40,34 +40,12 @@ impl Polyline {
     /// assert_eq!(line.point_at(99.0), Point::new(10.0, 5.0));
     /// ```
     pub fn point_at(&self, offset: f64) -> Point {
-        let mut left = offset.max(0.0);
-        for pair in self.points.windows(2) {
-            let segment = pair[1] - pair[0];
-            let length = segment.norm();
-            if left <= length && length > 0.0 {
-                return pair[0] + segment * (left / length);
-            }
-            left -= length;
-        }
-        self.points[self.points.len() - 1]
+        self.place_at(offset).0
     }
 
     /// Direction of travel `offset` metres along the chain, as a unit vector; east where the chain has no length.
     pub fn direction_at(&self, offset: f64) -> Vector2<f64> {
-        let mut left = offset.max(0.0);
-        let mut last = Vector2::new(1.0, 0.0);
-        for pair in self.points.windows(2) {
-            let segment = pair[1] - pair[0];
-            let length = segment.norm();
-            if length > 0.0 {
-                last = segment / length;
-                if left <= length {
-                    return last;
-                }
-            }
-            left -= length;
-        }
-        last
+        self.place_at(offset).1
     }
 
     /// Both of [`Self::point_at`] and [`Self::direction_at`], for one walk.

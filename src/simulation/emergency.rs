@@ -190,10 +190,7 @@ impl Gate {
 }
 
 /// Drivers make room: for those with siren, for an ambulance that waits to pull out, and for what blocks a road.
-pub(crate) fn make_room(ledger: Option<Res<'_, Ledger>>, mut percept: ResMut<'_, Percept>, gate: Res<'_, Gate>) {
-    if ledger.is_none() {
-        return;
-    }
+pub(crate) fn make_room(mut percept: ResMut<'_, Percept>, gate: Res<'_, Gate>) {
     let road = &mut percept.road;
     siren::make_way(road);
     block::look_at(road);
@@ -235,10 +232,10 @@ pub(crate) fn let_in_beside(
 }
 
 /// Every so often drivers on the road hear which roads are closed.
-pub(crate) fn broadcast(ledger: Option<Res<'_, Ledger>>, percept: Res<'_, Percept>, mut post: ResMut<'_, Post>) {
+pub(crate) fn broadcast(percept: Res<'_, Percept>, mut post: ResMut<'_, Post>) {
     let road = &percept.road;
     let due = (percept.now - SimTime::ZERO).as_milliseconds() % NEWS.as_milliseconds() == 0;
-    if ledger.is_none() || road.blocks.is_empty() || !due {
+    if road.blocks.is_empty() || !due {
         return;
     }
     for &lane in &road.active {
@@ -264,14 +261,13 @@ pub(crate) fn detour(ways: &Wayfinding, road: &Road, vehicle: u32, kind: u32) ->
 
 /// Writes the diary of the step into the books, and checks LAW-6 and LAW-7.
 pub(crate) fn keep_ledger(
-    ledger: Option<ResMut<'_, Ledger>>,
+    mut ledger: ResMut<'_, Ledger>,
     mut diary: ResMut<'_, Diary>,
     post: Res<'_, Post>,
     dispatchers: Query<'_, '_, &Dispatcher>,
     ambulances: Query<'_, '_, &Ambulance>,
     mut books: ResMut<'_, Books>,
 ) {
-    let Some(mut ledger) = ledger else { return };
     ledger.take(std::mem::take(&mut diary.0));
     let (raised, closed) = ledger.counts();
     let with_dispatcher: usize = dispatchers.iter().map(Dispatcher::calls).sum();

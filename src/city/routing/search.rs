@@ -79,14 +79,6 @@ impl Router {
         self.search(wish, |_| 1.0, |_| 1.0, self.bee_line(wish)?)
     }
 
-    /// The least time from a point to the end of a search [s]; none where there is no such end.
-    fn bee_line(&self, wish: Wish) -> Option<impl Fn(Point) -> f64> {
-        let goal = self.graph.nodes.get(wish.to.index())?.end;
-        let fastest = wish.speed_max.min(self.graph.speed_limit_max);
-        let scale = self.graph.bee_line_factor / fastest;
-        Some(move |point: Point| (goal - point).norm() * scale)
-    }
-
     /// The same where every edge's time is multiplied by `factor`, for traffic or for how a driver sees it.
     ///
     /// Factors must be positive; others count as 1. Junction paths are not multiplied.
@@ -176,6 +168,14 @@ impl Router {
             time += turns.map(|turn| turn.time(speed_max, |_| 1.0)).min_by(f64::total_cmp)?;
         }
         Some(SimDuration::seconds(time))
+    }
+
+    /// The least time from a point to the end of a search [s]; none where there is no such end.
+    fn bee_line(&self, wish: Wish) -> Option<impl Fn(Point) -> f64> {
+        let goal = self.graph.nodes.get(wish.to.index())?.end;
+        let fastest = wish.speed_max.min(self.graph.speed_limit_max);
+        let scale = self.graph.bee_line_factor / fastest;
+        Some(move |point: Point| (goal - point).norm() * scale)
     }
 
     fn search(

@@ -210,6 +210,7 @@ impl<'a> Moves<'a> {
     fn fits(&self, like: &World) -> bool {
         let (percept, gate) = (like.resource::<Percept>(), like.resource::<Gate>());
         self.percept.road.fits(&percept.road)
+            && self.times.as_ref().is_none_or(|times| times.fits(percept.road.facts.edges.len()))
             && self.gate.departures.len() == gate.departures.len()
             && self.gate.next <= gate.departures.len()
             && self.gate.scheduled <= gate.departures.len()

@@ -64,19 +64,30 @@ impl TravelTimes {
             let bodies = road.lanes[lane as usize].iter().filter(|b| !road.is_block(b));
             let (vehicles, speeds) = bodies.fold((0, 0.0), |(n, sum), body| (n + 1, sum + body.speed));
             if vehicles > 0 {
-                let edge = facts.edge as usize;
-                if self.warmth[edge] == 0 {
-                    self.warm.push(facts.edge);
-                    if self.samples[edge].is_empty() {
-                        self.samples[edge] = vec![self.mean[edge]; SPAN];
-                    }
-                }
-                self.warmth[edge] = STAYS_WARM;
-                let cell = &mut self.present[edge];
-                cell.0 = cell.0 + vehicles - 1;
-                cell.1 += speeds - facts.speed;
+                self.note(facts.edge, vehicles, speeds - facts.speed);
             }
         }
+        self.average();
+    }
+
+    /// Takes in a lane with vehicles: how many there are, and by how much the sum of their speeds differs from the limit of the lane,
+    /// which counted while it was empty [m/s].
+    fn note(&mut self, edge: u32, vehicles: u32, difference: f64) {
+        let at = edge as usize;
+        if self.warmth[at] == 0 {
+            self.warm.push(edge);
+            if self.samples[at].is_empty() {
+                self.samples[at] = vec![self.mean[at]; SPAN];
+            }
+        }
+        self.warmth[at] = STAYS_WARM;
+        let cell = &mut self.present[at];
+        cell.0 = cell.0 + vehicles - 1;
+        cell.1 += difference;
+    }
+
+    /// Puts the present step into the averages.
+    fn average(&mut self) {
         let slot = self.next % SPAN;
         self.next += 1;
         let Self { warm, warmth, present, empty, mean, samples, .. } = self;
@@ -90,6 +101,16 @@ impl TravelTimes {
             warmth[edge] -= 1;
             warmth[edge] > 0
         });
+    }
+
+    /// Whether its columns are as long as those of a city with so many edges; for what comes from outside.
+    pub(crate) fn fits(&self, edges: usize) -> bool {
+        let columns = [self.mean.len(), self.samples.len(), self.warmth.len(), self.limit.len(), self.empty.len()];
+        let sampled = |&edge: &u32| self.samples.get(edge as usize).is_some_and(|samples| samples.len() == SPAN);
+        columns.iter().all(|&length| length == edges)
+            && self.present.len() == edges
+            && self.samples.iter().all(|samples| samples.is_empty() || samples.len() == SPAN)
+            && self.warm.iter().all(|edge| sampled(edge) && self.warmth[*edge as usize] > 0)
     }
 
     /// How long a way takes by the present speeds, from the start of its first road to the end of its last; paths over junctions
@@ -112,4 +133,54 @@ impl TravelTimes {
 /// The mean of `speeds` added up with a total `weight` [m/s].
 fn mean_speed(weight: u32, speeds: f64) -> f64 {
     speeds.max(0.0) / f64::from(weight.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Edges of one lane with these limits [m/s].
+    fn times(limits: &[f64]) -> TravelTimes {
+        let empty: Vec<(u32, f64)> = limits.iter().map(|&limit| (1, limit)).collect();
+        TravelTimes {
+            mean: limits.to_vec(),
+            samples: vec![Vec::new(); limits.len()],
+            next: 0,
+            warm: Vec::new(),
+            warmth: vec![0; limits.len()],
+            limit: limits.to_vec(),
+            present: empty.clone(),
+            empty,
+        }
+    }
+
+    /// Roads are looked at only while it matters; the averages must be those of looking at every road in every step.
+    #[test]
+    fn averages_do_not_depend_on_who_is_looked_at() {
+        let limits = [13.9, 27.8, 8.3];
+        let mut times = times(&limits);
+        let mut samples = limits.map(|limit| vec![limit; SPAN]);
+        let mut means = limits;
+        let away = 20..=2 * SPAN;
+        for step in 0..4 * SPAN {
+            // One road is never driven on, one all the time, and one for a while, then not for longer than the average spans, then again.
+            let speeds = [None, Some(5.0 + (step % 7) as f64), (!away.contains(&step)).then_some(1.5)];
+            for edge in 0..limits.len() {
+                if let Some(speed) = speeds[edge] {
+                    times.note(edge as u32, 1, speed - limits[edge]);
+                }
+                let present = mean_speed(1, limits[edge] + speeds[edge].map_or(0.0, |speed| speed - limits[edge]));
+                means[edge] += (present - samples[edge][step % SPAN]) / SPAN as f64;
+                samples[edge][step % SPAN] = present;
+            }
+            times.average();
+            assert_eq!(times.mean, means, "step {step}");
+            assert!(times.fits(limits.len()) && !times.fits(limits.len() + 1));
+            // Once all its samples are of an empty road nobody looks at it any more.
+            let resting = (away.start() + SPAN - 1..=*away.end()).contains(&step);
+            assert_eq!(times.warm.contains(&2), !resting, "step {step}");
+        }
+        times.samples[1].pop();
+        assert!(!times.fits(limits.len()), "a window cut short is no window");
+    }
 }
