@@ -76,6 +76,11 @@ const ROOMS: &[Room] = &[
     room("pipeline/ingest", &["primitives", "telemetry"], "city, simulation, stores; IO"),
     room("pipeline/analytics", &["primitives", "city/network", "telemetry"], "transport, stores, simulation; IO"),
     room("pipeline/stores", &["primitives", "telemetry"], "computing indicators, simulation"),
+    room(
+        "pipeline/alerting",
+        &["primitives", "telemetry", "pipeline/analytics", "pipeline/stores"],
+        "transport, ingest, simulation; what time it is, except as it is told",
+    ),
     room("studies/audit", &["primitives", "telemetry", "pipeline/stores"], "the pipeline's own counters"),
     room(
         "studies/experiment",
@@ -110,6 +115,7 @@ const ROOMS: &[Room] = &[
             "pipeline/ingest",
             "pipeline/analytics",
             "pipeline/stores",
+            "pipeline/alerting",
             "studies/audit",
             "studies/experiment",
             "studies/report",
@@ -155,6 +161,7 @@ const SERDE: &[&str] = &[
     "pipeline/ingest",
     "pipeline/analytics",
     "pipeline/stores",
+    "pipeline/alerting",
     "studies/audit",
     "twin",
     "city/network",
@@ -193,6 +200,15 @@ const FENCES: &[(&str, &[&str])] = &[
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),
     ("parquet", &["pipeline/stores"]),
+    ("redis", &["pipeline/stores"]),
+    ("postgres", &["pipeline/stores"]),
+    ("rustls", &["pipeline/transport", "pipeline/stores", "pipeline/alerting"]),
+    ("tokio_rustls", &["pipeline/transport"]),
+    ("argon2", &["pipeline/transport"]),
+    ("ureq", &["pipeline/alerting"]),
+    ("lettre", &["pipeline/alerting"]),
+    ("hmac", &["pipeline/alerting"]),
+    ("hdrhistogram", &["twin", "studies/load"]),
     ("chrono", &["primitives"]),
     ("bevy_ecs", &["simulation", "simulation/actors"]),
     ("postcard", &["simulation"]),
@@ -201,7 +217,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("quick_xml", &["city/network", "studies/experiment"]),
     ("flate2", &["city/network"]),
     ("schemars", &["city/scenario"]),
-    ("serde_saphyr", &["city/scenario", "telemetry"]),
+    ("serde_saphyr", &["city/scenario", "telemetry", "pipeline/alerting", "twin"]),
     ("strsim", &["primitives"]),
     ("serde", SERDE_OR_SAVED),
     ("serde_json", SERDE),
@@ -225,15 +241,17 @@ const FENCES: &[(&str, &[&str])] = &[
             "city/scenario",
             "pipeline/transport",
             "pipeline/stores",
+            "pipeline/alerting",
             "studies/audit",
             "studies/experiment",
+            "twin",
             "cli",
         ],
     ),
     ("std::net", &["pipeline/transport", "twin", "cli"]),
     ("std::process", &["studies/experiment", "cli"]),
     ("std::env", &["studies/experiment", "cli"]),
-    ("std::time", &["pipeline/transport", "studies/experiment", "twin", "cli"]),
+    ("std::time", &["pipeline/transport", "pipeline/stores", "pipeline/alerting", "studies/experiment", "twin", "cli"]),
 ];
 
 /// Doorways: they open rooms and hold nothing.
@@ -490,7 +508,9 @@ fn a_bad_use_is_found_with_its_line_and_rule() {
     check(
         "src/simulation/step.rs",
         "use std::time::Instant;",
-        &["src/simulation/step.rs:1: std::time is fenced in: pipeline/transport, studies/experiment, twin, cli"],
+        &[
+            "src/simulation/step.rs:1: std::time is fenced in: pipeline/transport, pipeline/stores, pipeline/alerting, studies/experiment, twin, cli",
+        ],
     );
     check(
         "src/city/demand/model.rs",

@@ -1,5 +1,6 @@
 //! The wire and what stands at its end; it cannot tell a simulated city from a real one.
 
+pub mod alerting;
 pub mod analytics;
 pub mod ingest;
 pub mod stores;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::air::AirWindow;
 use super::emergencies::{CallChain, IncidentChain};
+use super::event::{Event, Progress};
 use super::parking::ParkingWindow;
 use super::positions::PositionWindow;
 use super::roads::RoadWindow;
@@ -24,6 +25,10 @@ pub enum Row {
     Call(CallChain),
     /// An incident on the road.
     Incident(IncidentChain),
+    /// Something that happened.
+    Event(Event),
+    /// How far a partition has come.
+    Progress(Progress),
 }
 
 impl Row {
@@ -36,6 +41,8 @@ impl Row {
             Self::Parking(_) => "parking_windows",
             Self::Call(_) => "calls",
             Self::Incident(_) => "incidents",
+            Self::Event(_) => "events",
+            Self::Progress(_) => "progress",
         }
     }
 
@@ -48,6 +55,8 @@ impl Row {
             Self::Parking(row) => partial_key(row.start, &row.road, row.partition),
             Self::Call(row) => row.call.to_string(),
             Self::Incident(row) => row.incident.to_string(),
+            Self::Event(row) => row.key(),
+            Self::Progress(row) => format!("{:05}", row.partition),
         }
     }
 

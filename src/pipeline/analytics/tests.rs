@@ -315,7 +315,7 @@ fn windows(table: &Table) -> Plain {
             Row::Parking(row) => {
                 plain.insert(format!("parking {} {} {} {}", row.start, row.road, row.bays, row.taken));
             }
-            Row::Call(_) | Row::Incident(_) => {}
+            Row::Call(_) | Row::Incident(_) | Row::Event(_) | Row::Progress(_) => {}
         }
     }
     plain

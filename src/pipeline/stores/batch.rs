@@ -53,6 +53,20 @@ pub struct Batch {
     pub watermark: Option<Timestamp>,
 }
 
+/// What is known already of a batch that is still being made: told ahead, so that whoever looks at the live state need not wait for
+/// the batch. Telling it again, in the batch or after a restart, changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead<'a> {
+    /// The partition of the log.
+    pub partition: u16,
+    /// Records that were new.
+    pub records: &'a [Record],
+    /// Results that are new or have changed.
+    pub rows: &'a [Row],
+    /// The partition's clock of event time, if it has one yet.
+    pub watermark: Option<Timestamp>,
+}
+
 /// Where a partition goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
@@ -79,4 +93,11 @@ pub trait Keeper: Send + Sync {
     /// When the batch does not begin where the partition's last one ended, breaks a limit, or the disk fails or is full. The
     /// partition still resumes at the batch's beginning then.
     fn keep(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Shows what a batch under way holds already, in the live state and the tables. It is not on disk for that: after a crash it
+    /// may be gone until the batch is made again.
+    ///
+    /// # Errors
+    /// When a store cannot be written.
+    fn show(&self, ahead: Ahead<'_>) -> Result<(), StoreError>;
 }

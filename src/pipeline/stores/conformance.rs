@@ -132,6 +132,21 @@ fn tables_suite(tables: &dyn Tables) {
     assert_eq!(keys("a", 9), ["a1", "a2"]);
     assert_eq!(keys("", 1), ["a1"]);
     assert_eq!(keys("zz", 9), [""; 0]);
+    let behind = |prefix: &str, after: &str| {
+        let mut keys = Vec::new();
+        tables
+            .scan_after("roads", prefix, after, &mut |key, _| {
+                keys.push(key.to_owned());
+                ControlFlow::Continue(())
+            })
+            .expect("can be read");
+        keys
+    };
+    assert_eq!(behind("", "a1"), ["a2", "b"]);
+    assert_eq!(behind("a", "a1"), ["a2"]);
+    assert_eq!(behind("a", "a11"), ["a2"], "what lies behind need not be there itself");
+    assert_eq!(behind("b", "a1"), ["b"]);
+    assert_eq!(behind("a", "b"), [""; 0]);
     let mut csv = Vec::new();
     assert_eq!(export(tables, "roads", &mut csv).expect("objects"), 3);
     assert_eq!(String::from_utf8(csv).expect("text"), "key,z,q,a\na1,2,,\na2,,[1],\nb,3,,\"x,y\"\n");

@@ -56,6 +56,26 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A server does not answer. What was kept before is kept; try again, it may come back.
+    #[error("the {part} at {place} does not answer: {reason}; what comes in waits until it does")]
+    Away {
+        /// What it is to us, such as `live state`.
+        part: &'static str,
+        /// Where it is, without user and password.
+        place: String,
+        /// What was seen of it.
+        reason: String,
+    },
+    /// A server refuses what it is asked; trying again is of no use.
+    #[error("the {part} at {place} refuses: {reason}")]
+    Refused {
+        /// What it is to us.
+        part: &'static str,
+        /// Where it is, without user and password.
+        place: String,
+        /// In its words.
+        reason: String,
+    },
     /// A file does not hold what it should.
     #[error("`{}` is damaged: {reason}; put it back from a copy, or begin in an empty folder", path.display())]
     Damaged {
@@ -85,6 +105,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same may succeed later, without anybody doing anything here.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Away { .. })
+    }
+
     /// An error of the file system about `path`, to be used with `map_err`.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {

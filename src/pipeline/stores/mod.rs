@@ -17,7 +17,7 @@ pub mod tables;
 pub mod truth;
 mod whole;
 
-pub use batch::{Batch, Keeper, Quarantined, Resume, Row};
+pub use batch::{Ahead, Batch, Keeper, Quarantined, Resume, Row};
 pub use error::StoreError;
 pub use live::{Area, LiveSettings, LiveStatus};
 pub use quarantine::{Kept, QuarantineTotals};

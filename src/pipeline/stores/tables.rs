@@ -47,6 +47,13 @@ pub trait Tables: Send + Sync + std::fmt::Debug {
     /// When they cannot be read.
     fn scan(&self, table: &str, prefix: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;
 
+    /// The rows of a table whose keys begin with `prefix` and lie behind `after`, in the order of their keys' bytes, until `each`
+    /// breaks off; what a reader who was here before has not seen.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn scan_after(&self, table: &str, prefix: &str, after: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;
+
     /// The tables there are, by name.
     ///
     /// # Errors
@@ -106,6 +113,19 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
+    fn scan_after(&self, table: &str, prefix: &str, after: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        let kept = self.rows().clone();
+        for ((other, key), json) in kept.range((table.to_owned(), prefix.max(after).to_owned())..) {
+            if other == table && key == after {
+                continue;
+            }
+            if other != table || !key.starts_with(prefix) || each(key, json).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn names(&self) -> Result<Vec<String>, StoreError> {
         let mut names: Vec<String> = self.rows().keys().map(|(table, _)| table.clone()).collect();
         names.dedup();
@@ -152,6 +172,22 @@ impl Tables for BookTables {
             for entry in work.open_table(ROWS)?.range((table, prefix)..)? {
                 let (place, json) = entry?;
                 let (other, key) = place.value();
+                if other != table || !key.starts_with(prefix) || each(key, json.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn scan_after(&self, table: &str, prefix: &str, after: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        self.0.read(|work| {
+            for entry in work.open_table(ROWS)?.range((table, prefix.max(after))..)? {
+                let (place, json) = entry?;
+                let (other, key) = place.value();
+                if other == table && key == after {
+                    continue;
+                }
                 if other != table || !key.starts_with(prefix) || each(key, json.value()).is_break() {
                     break;
                 }

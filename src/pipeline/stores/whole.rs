@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::batch::{Batch, Keeper, Resume};
+use super::batch::{Ahead, Batch, Keeper, Resume};
 use super::checkpoints::{BookCheckpoints, Checkpoint, Checkpoints, MemoryCheckpoints};
 use super::database::Book;
 use super::error::StoreError;
@@ -292,5 +292,14 @@ impl Keeper for Stores {
         }
         self.checkpoints.commit(&Checkpoint { partition, from, next_offset: to, state: &state, pieces: &pieces })?;
         self.after(Step::Checkpoint)
+    }
+
+    fn show(&self, ahead: Ahead<'_>) -> Result<(), StoreError> {
+        let Ahead { partition, records, rows, watermark } = ahead;
+        let bad = |reason| StoreError::BadBatch { partition, reason };
+        rows.iter().try_for_each(|row| tables::check(row).map_err(bad))?;
+        let sorted = Sorted::new(records);
+        self.live.put(&sorted.newest(), watermark)?;
+        self.tables.put(rows)
     }
 }
