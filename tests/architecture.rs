@@ -81,7 +81,12 @@ const ROOMS: &[Room] = &[
         &["primitives", "telemetry", "pipeline/analytics", "pipeline/stores"],
         "transport, ingest, simulation; what time it is, except as it is told",
     ),
-    room("studies/audit", &["primitives", "telemetry", "pipeline/stores"], "the pipeline's own counters"),
+    room(
+        "studies/audit",
+        &["primitives", "telemetry", "pipeline/transport", "pipeline/stores"],
+        "the pipeline's own counters",
+    ),
+    room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
     room(
         "studies/experiment",
         &[
@@ -99,7 +104,6 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation",
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
-    room("pipeline/transport", &["primitives"], "what a payload means; the simulation"),
     room(
         "twin",
         &[
@@ -118,6 +122,7 @@ const ROOMS: &[Room] = &[
             "pipeline/alerting",
             "studies/audit",
             "studies/experiment",
+            "studies/load",
             "studies/report",
         ],
         "domain logic",
@@ -134,6 +139,7 @@ const ROOMS: &[Room] = &[
             "simulation",
             "simulation/outcome",
             "studies/experiment",
+            "studies/load",
             "studies/report",
             "twin",
         ],
@@ -157,6 +163,7 @@ const OWED: &[(&str, &str, &str)] = &[
 
 /// Rooms where values become text and back.
 const SERDE: &[&str] = &[
+    "studies/load",
     "telemetry",
     "pipeline/ingest",
     "pipeline/analytics",
@@ -249,7 +256,7 @@ const FENCES: &[(&str, &[&str])] = &[
         ],
     ),
     ("std::net", &["pipeline/transport", "twin", "cli"]),
-    ("std::process", &["studies/experiment", "cli"]),
+    ("std::process", &["primitives", "studies/experiment", "twin", "cli"]),
     ("std::env", &["studies/experiment", "cli"]),
     ("std::time", &["pipeline/transport", "pipeline/stores", "pipeline/alerting", "studies/experiment", "twin", "cli"]),
 ];

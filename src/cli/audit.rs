@@ -1,4 +1,4 @@
-//! `citytwin audit`: whether everything a run's devices told is accounted for, found by reading its stores.
+//! `citytwin audit`: whether everything that devices told is accounted for, found by reading what is kept.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,16 +10,24 @@ use crate::twin;
 /// What `audit` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Folder of a run that used the wire
+    /// Folder with the ledger: of a run that used the wire, or of a load
     folder: PathBuf,
+    /// Folder of the listener that kept it, if that is another
+    #[arg(long, value_name = "DIR")]
+    kept_in: Option<PathBuf>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Audits; fails when something is missing, doubled or damaged.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match twin::audit(&arguments.folder) {
-        Ok(balance) => {
-            let code = if balance.closes() { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) };
-            super::print(&balance.to_string(), code)
+    let keeper = arguments.kept_in.as_ref().unwrap_or(&arguments.folder);
+    match twin::audit(&arguments.folder, keeper) {
+        Ok(audit) => {
+            let code = if audit.closes() { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) };
+            let text = if arguments.json { super::json(&audit.json()) } else { audit.to_string() };
+            super::print(&text, code)
         }
         Err(error) => {
             super::tell(&format!("error: {error}"));

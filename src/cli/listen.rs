@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     /// The city's name, for topics that hold it
     #[arg(long, default_value = "city")]
     city: String,
+    /// Tell so often how it goes, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    tell_every: Option<u64>,
 }
 
 /// Listens until interrupted.
@@ -40,9 +44,16 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     };
     let topics = super::understood(topics)?;
     let interrupted = super::interrupts()?;
-    let settings = Listening { folder: arguments.out.clone(), address: arguments.listen, topics, network: None };
+    let settings = Listening {
+        folder: arguments.out.clone(),
+        address: arguments.listen,
+        topics,
+        network: None,
+        tell_every: arguments.tell_every.map(Duration::from_secs),
+    };
     let mut ready = |address| super::tell(&format!("listening on mqtt://{address}; interrupt to end"));
-    Ok(match twin::listen(&settings, &mut ready, &|| interrupted.load(Ordering::SeqCst)) {
+    let mut tell = |news: &str| super::tell(news);
+    Ok(match twin::listen(&settings, &mut ready, &mut tell, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(heard) => {
             super::tell(&format!("{} messages in the log", heard.messages));
             super::tell(&format!("  stored as records: {}", heard.stored));
@@ -50,6 +61,8 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
                 super::tell(&format!("  in quarantine as {reason}: {count}"));
             }
             super::tell(&super::tally(heard.tally));
+            super::tell(&format!("  from device to live state: {}", heard.shown));
+            super::tell(&format!("  from device to stores: {}", heard.kept));
             super::print(&arguments.out.display().to_string(), ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod complaint;
 mod listen;
+mod load;
 mod pages;
 mod replay;
 mod run;
@@ -23,6 +24,7 @@ use clap::{Parser, Subcommand};
 
 use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::LoadedScenario;
+use crate::primitives::fail_point;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::telemetry::{TopicError, TopicMap};
 use crate::twin::Tally;
@@ -52,6 +54,8 @@ enum Verb {
     Check(check::Arguments),
     /// Listen for devices over MQTT and keep what they tell
     Listen(listen::Arguments),
+    /// Let many devices tell a broker what they see, on a schedule, and write down what was sent
+    Load(Box<load::Arguments>),
     /// Feed the recording of a run into new stores, without the simulator
     Replay(replay::Arguments),
     /// Check that everything a run's devices told is accounted for, by reading its stores
@@ -63,6 +67,12 @@ enum Verb {
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     quiet_about_damage();
+    if let Ok(place) = std::env::var("CITYTWIN_DIES_AT")
+        && let Err(reason) = fail_point::arm(&place)
+    {
+        tell(&format!("error: CITYTWIN_DIES_AT: {reason}"));
+        return ExitCode::from(INVALID);
+    }
     match Cli::parse().verb {
         Verb::Run(arguments) => {
             ask_for_large_pages();
@@ -70,6 +80,7 @@ pub fn main() -> ExitCode {
         }
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
+        Verb::Load(arguments) => load::run(&arguments),
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Schema => schema::schema(),

@@ -232,7 +232,7 @@ fn lay_wire(
 }
 
 /// User and password for a broker, from the environment only, so that they stand in no file and no list of processes.
-fn credentials() -> Option<Credentials> {
+pub(super) fn credentials() -> Option<Credentials> {
     let user = std::env::var("CITYTWIN_MQTT_USER").ok()?;
     Some(Credentials { user, password: std::env::var("CITYTWIN_MQTT_PASSWORD").unwrap_or_default() })
 }

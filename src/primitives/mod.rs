@@ -5,6 +5,7 @@
 pub mod class;
 pub(crate) mod column;
 pub mod emergency;
+pub mod fail_point;
 pub mod geometry;
 pub mod ids;
 pub mod quantity;

@@ -69,6 +69,10 @@ pub enum Purpose {
     RadioLoss = 41,
     /// Which messages the radio damages.
     RadioDamage = 42,
+    /// What a device of a load says.
+    LoadReading = 50,
+    /// What goes wrong with a message of a load.
+    LoadFault = 51,
 }
 
 /// The scenario's seed: the root of every draw.

@@ -2,4 +2,5 @@
 
 pub mod audit;
 pub mod experiment;
+pub mod load;
 pub mod report;

@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::latency::Latency;
+
+/// Most sentences that wait to be said.
+const NEWS_MAX: usize = 100;
+
 /// What the services are to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -43,9 +48,15 @@ pub struct Tally {
 #[derive(Debug, Default)]
 struct Notices {
     tally: Tally,
+    /// Until shown, until kept.
+    latencies: (Latency, Latency),
     failure: Option<String>,
     restarts: BTreeMap<String, u32>,
     ended: u32,
+    /// What is to be said to people and has not been.
+    news: Vec<String>,
+    /// Pieces of news that nobody fetched in time.
+    unsaid: u64,
 }
 
 impl Board {
@@ -89,12 +100,45 @@ impl Board {
         self.notices().restarts.clone()
     }
 
+    /// Something people should hear of while it happens; what nobody fetches is counted beyond a limit.
+    pub(crate) fn say(&self, sentence: String) {
+        let mut notices = self.notices();
+        if notices.news.len() < NEWS_MAX {
+            notices.news.push(sentence);
+        } else {
+            notices.unsaid += 1;
+        }
+    }
+
+    /// What is to be said and has not been.
+    pub(crate) fn news(&self) -> Vec<String> {
+        let mut notices = self.notices();
+        let unsaid = std::mem::take(&mut notices.unsaid);
+        let mut news = std::mem::take(&mut notices.news);
+        if unsaid > 0 {
+            news.push(format!("{unsaid} more sentences were not kept"));
+        }
+        news
+    }
+
     /// A worker says what it saw.
     pub(crate) fn add(&self, seen: Tally) {
         let tally = &mut self.notices().tally;
         tally.duplicates += seen.duplicates;
         tally.late += seen.late;
         tally.missing += seen.missing;
+    }
+
+    /// A worker says how long records took to be shown and to be kept.
+    pub(crate) fn add_latencies(&self, shown: &Latency, kept: &Latency) {
+        let latencies = &mut self.notices().latencies;
+        latencies.0.add(shown);
+        latencies.1.add(kept);
+    }
+
+    /// How long records took to be shown and to be kept, as the workers say that have ended.
+    pub(crate) fn latencies(&self) -> (Latency, Latency) {
+        self.notices().latencies.clone()
     }
 
     /// What the workers that have ended saw.

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{Message, Publisher};
-use crate::studies::audit::{Grader, Ledger};
+use crate::primitives::fail_point;
+use crate::studies::audit::{Grader, Journal};
 use crate::telemetry::{DeviceId, Emission, Fate, TopicMap, json};
 
 /// Steps of the city that may wait for the gateway; the city waits when there are more.
@@ -28,7 +29,7 @@ pub(crate) struct Gateway {
 struct Desk {
     told: VecDeque<Emission>,
     pending: VecDeque<Message>,
-    ledger: Ledger,
+    journal: Journal,
     grader: Grader,
     truth: Option<TruthWriter>,
     topics: BTreeMap<DeviceId, Arc<str>>,
@@ -39,13 +40,14 @@ impl Gateway {
     pub(crate) fn new(
         publisher: &Arc<Publisher>,
         topics: &Arc<TopicMap>,
+        journal: Journal,
         truth: Option<TruthWriter>,
     ) -> (Self, SyncSender<Vec<Emission>>) {
         let (door, incoming) = sync_channel(STEPS_WAITING_MAX);
         let desk = Desk {
             told: VecDeque::new(),
             pending: VecDeque::new(),
-            ledger: Ledger::default(),
+            journal,
             grader: Grader::default(),
             truth,
             topics: BTreeMap::new(),
@@ -78,25 +80,29 @@ impl Gateway {
     /// Encodes what was told, and hands it to the publisher, which makes us wait when the wire is full.
     fn hand_on(&self) -> Result<(), String> {
         let mut desk = locked(&self.desk);
-        let Desk { told, pending, ledger, grader, truth, topics } = &mut *desk;
+        let Desk { told, pending, journal, grader, truth, topics } = &mut *desk;
         while let Some(emission) = told.front() {
             let mut payload = Vec::with_capacity(320);
             json::encode(&emission.record, &mut payload);
             if let Some(truth) = truth {
                 truth.add(emission).map_err(|error| error.to_string())?;
             }
-            ledger.add(emission, &payload);
+            // Nothing between here and the queue can fail or die: a record is in all of them or in none.
+            let topic = self.topic(topics, emission);
+            journal.add(emission, &payload);
             grader.add(emission);
             if let Some(payload) = on_the_air(payload, emission.fate) {
-                pending.push_back(Message::new(self.topic(topics, emission), payload));
+                pending.push_back(Message::new(topic, payload));
             }
-            // Taken off the queue only when everything about it is written down.
             told.pop_front();
         }
+        // Written down before it is sent, so that the ledger of a process that is killed knows of every message.
+        journal.commit().map_err(|error| error.to_string())?;
         while let Some(message) = pending.front() {
             self.publisher.publish(message.clone()).map_err(|error| error.to_string())?;
             pending.pop_front();
         }
+        fail_point::reach("gateway/handed");
         Ok(())
     }
 
@@ -112,9 +118,9 @@ impl Gateway {
     }
 
     /// Takes ledger, grades and truth out at the end.
-    pub(crate) fn close(&self) -> (Ledger, Grader, Option<TruthWriter>) {
+    pub(crate) fn close(&self) -> (Journal, Grader, Option<TruthWriter>) {
         let mut desk = locked(&self.desk);
-        (std::mem::take(&mut desk.ledger), std::mem::take(&mut desk.grader), desk.truth.take())
+        (std::mem::take(&mut desk.journal), std::mem::take(&mut desk.grader), desk.truth.take())
     }
 }
 

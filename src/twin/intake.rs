@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::TwinError;
 use super::board::{Board, Order};
 use super::service::Service;
-use super::worker::Worker;
+use super::worker::{Pace, Worker};
 use crate::city::network::Network;
 use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, Stores};
@@ -29,6 +29,8 @@ pub struct Folders {
     pub truth: PathBuf,
     /// What was sent.
     pub ledger: PathBuf,
+    /// What was sent, while it is being sent.
+    pub journal: PathBuf,
     /// Tables of results as CSV.
     pub tables: PathBuf,
 }
@@ -41,6 +43,7 @@ impl Folders {
             stores: run.join("stores"),
             truth: run.join("truth"),
             ledger: run.join("ledger.csv"),
+            journal: run.join("ledger.journal"),
             tables: run.join("tables"),
         }
     }
@@ -57,6 +60,8 @@ pub(crate) struct Intake {
     roads: Option<Arc<RoadIndex>>,
     /// Messages of a partition after which what was made of them is kept.
     pub batch_messages: u64,
+    /// How often what is known is shown and kept.
+    pub pace: Pace,
     /// What the services are to do.
     pub board: Arc<Board>,
 }
@@ -87,6 +92,7 @@ impl Intake {
             topics: Arc::clone(topics),
             roads,
             batch_messages: BATCH_MESSAGES,
+            pace: Pace::HURRIED,
             board: Arc::new(Board::default()),
         })
     }
@@ -104,12 +110,22 @@ impl Intake {
                 topics: Arc::clone(&self.topics),
                 roads: self.roads.clone(),
                 batch_messages: self.batch_messages,
+                pace: self.pace,
                 board: Arc::clone(&self.board),
                 dies_after: dies_after.clone(),
             };
             Service::new(format!("partition {partition}"), &self.board, Arc::new(move || worker.run()))
         };
         (0..PARTITIONS).map(service).collect()
+    }
+
+    /// Messages of the log that no checkpoint has yet; none if the stores cannot tell.
+    pub(crate) fn behind(&self) -> Option<u64> {
+        let behind = |partition| {
+            let kept = self.stores.resume(partition).ok()?.map_or(0, |resume| resume.next_offset);
+            Some(self.log.end(partition).saturating_sub(kept))
+        };
+        (0..PARTITIONS).map(behind).sum()
     }
 
     /// Whether anything was in the log when it was opened, or has come since.

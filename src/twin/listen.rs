@@ -7,14 +7,16 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::TwinError;
 use super::board::{Order, Tally};
 use super::intake::{Intake, PARTITIONS};
+use super::latency::Latency;
 use super::service::Supervision;
 use super::telling::quarantined_by_reason;
 use super::wire::{listening, threads};
+use super::worker::Pace;
+use super::{TwinError, clock};
 use crate::city::network::Network;
 use crate::pipeline::transport::Bus;
 use crate::telemetry::{ReadingKind, TopicMap};
@@ -33,10 +35,12 @@ pub struct Listening {
     pub topics: TopicMap,
     /// The roads readings are matched to, if they are known.
     pub network: Option<Arc<Network>>,
+    /// How often to tell how it goes; never if none.
+    pub tell_every: Option<Duration>,
 }
 
 /// What was heard.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Heard {
     /// Messages in the log, those of earlier times included.
     pub messages: u64,
@@ -48,33 +52,44 @@ pub struct Heard {
     pub tally: Tally,
     /// How many times each service had to be started again.
     pub restarts: BTreeMap<String, u32>,
+    /// From a device's clock to the live state.
+    pub shown: Latency,
+    /// From a device's clock to the stores.
+    pub kept: Latency,
 }
 
-/// Listens until `stop` says so; `ready` hears the address once clients may connect.
+/// Listens until `stop` says so; `ready` hears the address once clients may connect, `tell` what people should know meanwhile.
 ///
 /// # Errors
 /// When the folder or the address cannot be used, or log or stores fail; what has been acknowledged is on disk then.
 pub fn listen(
     settings: &Listening,
     ready: &mut dyn FnMut(SocketAddr),
+    tell: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
     let runtime = threads()?;
     let topics = Arc::new(settings.topics.clone());
-    let intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
+    let mut intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
+    intake.pace = Pace::LIVE;
     let mut services = intake.services(None);
     let (service, address) = listening(&runtime, settings.address, &intake)?;
     services.push(service);
     let supervision = Supervision::start(services)
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     ready(address);
+    let mut watch = Watch::new(settings.tell_every, &intake);
     while !stop() && intake.board.failure().is_none() {
         intake.board.pause(MOMENT);
+        intake.board.news().iter().for_each(|news| tell(news));
+        watch.look(&intake, tell);
     }
     // First the listener, so that nothing is acknowledged that no worker reads.
     intake.end(Order::Hush, 1)?;
     intake.end(Order::Leave, u32::from(PARTITIONS) + 1)?;
     drop(supervision);
+    intake.board.news().iter().for_each(|news| tell(news));
+    let (shown, kept) = intake.board.latencies();
     let mut stored = 0;
     for &kind in ReadingKind::ALL {
         intake.stores.scan(kind, &mut |_| {
@@ -88,5 +103,49 @@ pub fn listen(
         quarantined: quarantined_by_reason(&intake.stores)?,
         tally: intake.board.tally(),
         restarts: intake.board.restarts(),
+        shown,
+        kept,
     })
+}
+
+/// Tells from time to time how it goes.
+struct Watch {
+    every: Option<Duration>,
+    begun: Instant,
+    last: (Instant, u64),
+}
+
+impl Watch {
+    fn new(every: Option<Duration>, intake: &Intake) -> Self {
+        let now = clock::instant();
+        Self { every, begun: now, last: (now, messages(intake)) }
+    }
+
+    fn look(&mut self, intake: &Intake, tell: &mut dyn FnMut(&str)) {
+        let since = self.last.0.elapsed();
+        if self.every.is_none_or(|every| since < every) {
+            return;
+        }
+        let messages = messages(intake);
+        #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
+        let rate = messages.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
+        let behind: u64 = intake.behind().unwrap_or(0);
+        let memory = resident_bytes().map_or_else(String::new, |bytes| format!(", {} MB resident", bytes / 1_000_000));
+        tell(&format!(
+            "after {:.0} s: {messages} messages, {rate:.0} a second, {behind} of them not kept yet{memory}",
+            self.begun.elapsed().as_secs_f64()
+        ));
+        self.last = (clock::instant(), messages);
+    }
+}
+
+fn messages(intake: &Intake) -> u64 {
+    (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum()
+}
+
+/// Memory this process has in RAM [bytes]; none where the system does not tell.
+pub(super) fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }

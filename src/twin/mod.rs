@@ -4,9 +4,12 @@
 //! city or of the pipeline.
 
 mod board;
+mod clock;
 mod gateway;
 mod intake;
+mod latency;
 mod listen;
+mod load;
 mod replay;
 mod service;
 mod tables;
@@ -16,14 +19,16 @@ mod worker;
 
 use std::path::Path;
 
-use crate::pipeline::stores::{StoreError, Stores};
-use crate::pipeline::transport::{BusError, ListenError};
-use crate::studies::audit::{self, AuditError, Balance, Ledger, LedgerError};
+use crate::pipeline::stores::{LiveSettings, StoreError, Stores};
+use crate::pipeline::transport::{BusError, DurableLog, ListenError, LogOptions};
+use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
-pub use crate::pipeline::transport::{Credentials, Protocol, Target};
+pub use crate::pipeline::transport::{Credentials, Protocol, PublisherOptions, Target};
 pub use board::Tally;
 pub use intake::Folders;
+pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
+pub use load::{LoadSettings, Loaded, load};
 pub use replay::{Replayed, replay};
 pub use wire::{TwinWire, WireSettings};
 
@@ -50,26 +55,39 @@ pub enum TwinError {
     Service(String),
 }
 
-/// Audits the run in a folder: its ledger against what its stores hold.
+/// Audits what was sent from one folder against what is kept in one; they may be the same.
 ///
 /// # Errors
-/// When there is no such run, it is still going on, or its files cannot be read.
-pub fn audit(run: &Path) -> Result<Balance, TwinError> {
-    let folders = Folders::of(run);
+/// When there is no ledger or nothing is kept, the folder is in use, or its files cannot be read.
+pub fn audit(sender: &Path, keeper: &Path) -> Result<Audit, TwinError> {
+    let (sent, kept) = (Folders::of(sender), Folders::of(keeper));
     // Opening them would make new ones, and an audit is to leave everything as it is.
-    if !Stores::are_in(&folders.stores) {
+    if !Stores::are_in(&kept.stores) {
         let sentence =
-            format!("there are no stores in `{}`; name the folder of a run that used the wire", run.display());
+            format!("there are no stores in `{}`; name the folder of a run that used the wire", keeper.display());
         return Err(TwinError::Service(sentence));
     }
-    if !folders.ledger.exists() {
+    let cut_off = !sent.ledger.exists();
+    if cut_off && !sent.journal.exists() {
         let sentence = format!(
-            "there is no ledger in `{}`: it is written at the end of a run, and this one has not come to it; run it again with \
-             the same `--out`, it goes on from what is kept",
-            run.display()
+            "there is no ledger in `{}`: it is written while a run tells and when it ends; run it again with the same `--out`, it \
+             goes on from what is kept",
+            sender.display()
         );
         return Err(TwinError::Service(sentence));
     }
-    let ledger = Ledger::read(&folders.ledger)?;
-    Ok(audit::balance(&ledger, &Stores::open(&folders.stores)?)?)
+    let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
+    let stores = Stores::open(&kept.stores)?;
+    let mut audit = Audit { cut_off, ..Audit::default() };
+    audit.balances.push(("stores", audit::balance(&ledger, &stores)?));
+    audit.live = Some(audit::live(&stores, LiveSettings::default())?);
+    if DurableLog::is_in(&kept.log) {
+        let log = DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?;
+        match audit::balance_of_log(&ledger, &log) {
+            Ok(balance) => audit.balances.push(("log", balance)),
+            Err(error @ AuditError::Trimmed { .. }) => audit.left_out.push(("log", error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(audit)
 }

@@ -27,7 +27,7 @@ use crate::pipeline::transport::{
     Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions,
     Target,
 };
-use crate::studies::audit::{self, Ledger};
+use crate::studies::audit::{self, Journal, Ledger};
 use crate::studies::experiment::{Wire, WireError};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::{Emission, TopicMap};
@@ -126,7 +126,8 @@ impl TwinWire {
         let truth = TruthWriter::create(&folders.truth)?;
         // An earlier run's would be held against what this one has stored if this one is cut short.
         Ledger::remove(&folders.ledger)?;
-        let (gateway, door) = Gateway::new(&publisher, &topics, Some(truth));
+        let journal = Journal::create(&folders.journal)?;
+        let (gateway, door) = Gateway::new(&publisher, &topics, journal, Some(truth));
         let gateway = Arc::new(gateway);
         let work = Arc::clone(&gateway);
         services.push(Service::new("gateway", &board, Arc::new(move || work.run())));
@@ -182,15 +183,13 @@ impl TwinWire {
         self.door = None;
         self.board.wait_for(1);
         self.failure()?;
-        let (ledger, grader, truth) = self.gateway.close();
+        let (journal, grader, truth) = self.gateway.close();
         if let Some(truth) = truth {
             truth.finish()?;
         }
         // Cut short in a folder that an earlier try has filled further, the ledger would know less than the stores hold.
         let is_part = interrupted && self.begun_before;
-        if !is_part {
-            ledger.write(&self.folders.ledger)?;
-        }
+        let ledger = if is_part { journal.discard()? } else { journal.close(&self.folders.ledger)? };
         // What the user's broker has acknowledged is the user's; there is nothing here to read back.
         let Some(intake) = &self.intake else { return Ok(None) };
         // First the listener, so that nothing is acknowledged that no worker reads.

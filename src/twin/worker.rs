@@ -3,14 +3,18 @@
 //! Everything a worker knows is in the stores' last checkpoint and in the log after it, so one that dies is replaced by one that
 //! reads on from there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::board::{Board, Order, Tally};
-use crate::pipeline::analytics::{Analyst, AnalystSettings, RoadIndex};
+use super::clock;
+use super::latency::Latency;
+use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Progress, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
-use crate::pipeline::stores::{Batch, Keeper, Quarantined, Row};
+use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
 use crate::pipeline::transport::{Bus, Logged};
+use crate::primitives::{Timestamp, fail_point};
 use crate::telemetry::TopicMap;
 
 /// Messages read at once.
@@ -23,6 +27,25 @@ const BATCH_BYTES: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Quiet spells after which an unfinished batch is kept all the same, so that an idle city's last words are on disk.
 const SPELLS_MAX: u32 = 20;
+
+/// First and longest wait before a server that is away is asked again.
+const PATIENCE_WITH_SERVERS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How often what a worker knows is shown and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// What a batch under way holds is shown after this time; never if none, as for a city that is faster than the clock.
+    pub show: Option<Duration>,
+    /// A batch is kept after this time, however small it is; only when it is full if none.
+    pub keep: Option<Duration>,
+}
+
+impl Pace {
+    /// For a city that is faster than the clock: nobody looks while it runs.
+    pub(crate) const HURRIED: Self = Self { show: None, keep: None };
+    /// For devices that speak as time passes.
+    pub(crate) const LIVE: Self = Self { show: Some(Duration::from_millis(200)), keep: Some(Duration::from_secs(5)) };
+}
 
 /// What a worker works on.
 #[derive(Clone)]
@@ -39,6 +62,8 @@ pub(crate) struct Worker {
     pub roads: Option<Arc<RoadIndex>>,
     /// Messages after which a batch is kept.
     pub batch_messages: u64,
+    /// How often what is known is shown and kept.
+    pub pace: Pace,
     /// What is to be done.
     pub board: Arc<Board>,
     /// For drills: die once after this many messages.
@@ -52,6 +77,33 @@ struct Desk {
     batch: Batch,
     /// Bytes of the messages in the batch.
     bytes: usize,
+    /// Rows of the batch, the last version of each.
+    rows: BTreeMap<(&'static str, String), analytics::Row>,
+    /// Records of the batch that have been shown.
+    shown: usize,
+    /// When the batch was begun, and when something was last shown.
+    times: (Instant, Instant),
+    /// How long records took to be shown, and to be kept.
+    latencies: (Latency, Latency),
+    /// Whether nothing more will come.
+    ended: bool,
+}
+
+impl Desk {
+    fn new(partition: u16, from: u64, intake: Intake, analyst: Analyst) -> Self {
+        let now = clock::instant();
+        Self {
+            intake,
+            analyst,
+            batch: Batch { partition, from, to: from, ..Batch::default() },
+            bytes: 0,
+            rows: BTreeMap::new(),
+            shown: 0,
+            times: (now, now),
+            latencies: Default::default(),
+            ended: false,
+        }
+    }
 }
 
 impl Worker {
@@ -71,7 +123,9 @@ impl Worker {
                 for message in &logged {
                     self.take(&mut desk, message);
                 }
-                if desk.batch.to - desk.batch.from >= self.batch_messages || desk.bytes >= BATCH_BYTES {
+                fail_point::reach("worker/taken");
+                self.show_in_time(&mut desk)?;
+                if self.is_full(&desk) {
                     self.keep(&mut desk)?;
                 }
                 continue;
@@ -79,11 +133,13 @@ impl Worker {
             // The order was read before the log: after `Finish` nothing more comes, so an empty read is the end.
             match order {
                 Order::Work | Order::Hush => {
-                    if self.bus.wait_beyond(self.partition, next, PATIENCE) {
+                    self.show_in_time(&mut desk)?;
+                    if self.bus.wait_beyond(self.partition, next, self.patience()) {
                         continue;
                     }
                     spells += 1;
-                    if spells == SPELLS_MAX && desk.batch.to > desk.batch.from {
+                    let is_due = spells == SPELLS_MAX || self.is_full(&desk);
+                    if is_due && desk.batch.to > desk.batch.from {
                         self.keep(&mut desk)?;
                     }
                 }
@@ -91,9 +147,81 @@ impl Worker {
                     desk.intake.finish();
                     settle(&mut desk);
                     desk.analyst.finish();
+                    desk.ended = true;
                     return self.end(&mut desk);
                 }
                 Order::Leave => return self.end(&mut desk),
+            }
+        }
+    }
+
+    /// How long to wait for a message.
+    fn patience(&self) -> Duration {
+        self.pace.show.map_or(PATIENCE, |show| show.min(PATIENCE))
+    }
+
+    /// Whether it is time to keep the batch.
+    fn is_full(&self, desk: &Desk) -> bool {
+        let old = self.pace.keep.is_some_and(|keep| desk.times.0.elapsed() >= keep);
+        desk.batch.to - desk.batch.from >= self.batch_messages || desk.bytes >= BATCH_BYTES || old
+    }
+
+    /// Shows what is new, if it is time to.
+    fn show_in_time(&self, desk: &mut Desk) -> Result<(), String> {
+        let Some(every) = self.pace.show else { return Ok(()) };
+        if desk.batch.records.len() == desk.shown || desk.times.1.elapsed() < every {
+            return Ok(());
+        }
+        let rows: Vec<Row> = self.rows(desk).iter().map(row).collect();
+        let records = &desk.batch.records[desk.shown..];
+        let ahead = Ahead { partition: self.partition, records, rows: &rows, watermark: desk.intake.watermark() };
+        if self.insist(|| self.keeper.show(ahead))? {
+            let now = clock::now();
+            records.iter().for_each(|record| desk.latencies.0.note(record.time, now));
+            desk.shown = desk.batch.records.len();
+            fail_point::reach("worker/shown");
+        }
+        desk.times.1 = clock::instant();
+        Ok(())
+    }
+
+    /// The rows found since they were last asked for; the batch remembers them.
+    fn rows(&self, desk: &mut Desk) -> Vec<analytics::Row> {
+        let mut rows = desk.analyst.take_rows();
+        rows.push(analytics::Row::Progress(Progress {
+            partition: self.partition,
+            watermark_ms: desk.intake.watermark().map(Timestamp::as_milliseconds),
+            events: desk.analyst.events(),
+            ended: desk.ended,
+        }));
+        for row in &rows {
+            desk.rows.insert((row.table(), row.key()), row.clone());
+        }
+        rows
+    }
+
+    /// Does something with the stores, again and again while a server is away; whether it was done, or everybody was told to leave.
+    fn insist(&self, work: impl Fn() -> Result<(), StoreError>) -> Result<bool, String> {
+        let (mut wait, mut since) = (PATIENCE_WITH_SERVERS.0, None);
+        loop {
+            match work() {
+                Ok(()) => {
+                    if let Some(since) = since {
+                        let waited = Instant::elapsed(&since).as_secs_f64();
+                        self.board.say(format!("partition {}: it answers again, after {waited:.1} s", self.partition));
+                    }
+                    return Ok(true);
+                }
+                Err(error) if error.is_passing() && self.board.order() < Order::Leave => {
+                    if since.is_none() {
+                        self.board.say(format!("partition {}: {error}", self.partition));
+                        since = Some(clock::instant());
+                    }
+                    self.board.pause(wait);
+                    wait = (wait * 2).min(PATIENCE_WITH_SERVERS.1);
+                }
+                Err(error) if error.is_passing() => return Ok(false),
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
@@ -103,17 +231,14 @@ impl Worker {
         let intake = Intake::new(self.partition, IntakeSettings::default());
         let analyst = Analyst::new(self.analysis());
         let Some(resume) = self.keeper.resume(self.partition).map_err(|e| e.to_string())? else {
-            let from = self.bus.begin(self.partition);
-            let batch = Batch { partition: self.partition, from, to: from, ..Batch::default() };
-            return Ok(Desk { intake, analyst, batch, bytes: 0 });
+            return Ok(Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst));
         };
         let cannot =
             |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
         let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
-        let (from, to) = (resume.next_offset, resume.next_offset);
-        Ok(Desk { intake, analyst, batch: Batch { partition: self.partition, from, to, ..Batch::default() }, bytes: 0 })
+        Ok(Desk::new(self.partition, resume.next_offset, intake, analyst))
     }
 
     fn analysis(&self) -> AnalystSettings {
@@ -138,6 +263,7 @@ impl Worker {
     /// Keeps what is left, and says what was seen.
     fn end(&self, desk: &mut Desk) -> Result<(), String> {
         self.keep(desk)?;
+        self.board.add_latencies(&desk.latencies.0, &desk.latencies.1);
         let counts = desk.intake.counts();
         self.board.add(Tally {
             duplicates: counts.duplicates + counts.refused_again,
@@ -149,14 +275,22 @@ impl Worker {
 
     /// Keeps the batch and begins the next.
     fn keep(&self, desk: &mut Desk) -> Result<(), String> {
-        let next = Batch { partition: self.partition, from: desk.batch.to, to: desk.batch.to, ..Batch::default() };
-        let mut batch = std::mem::replace(&mut desk.batch, next);
-        batch.rows = desk.analyst.take_rows().iter().map(row).collect();
-        batch.state = join(&desk.intake.state(), &desk.analyst.state());
-        batch.watermark = desk.intake.watermark();
-        desk.bytes = 0;
-        let to = batch.to;
-        self.keeper.keep(batch).map_err(|error| error.to_string())?;
+        self.rows(desk);
+        desk.batch.rows = std::mem::take(&mut desk.rows).values().map(row).collect();
+        desk.batch.state = join(&desk.intake.state(), &desk.analyst.state());
+        desk.batch.watermark = desk.intake.watermark();
+        if !self.insist(|| self.keeper.keep(&desk.batch))? {
+            // Everybody was told to leave while a server was away: the batch is made again from the log.
+            return Ok(());
+        }
+        let (now, to) = (clock::now(), desk.batch.to);
+        desk.batch.records.iter().for_each(|record| desk.latencies.1.note(record.time, now));
+        // What was kept before it was shown is in the live state as well by now.
+        desk.batch.records[desk.shown..].iter().for_each(|record| desk.latencies.0.note(record.time, now));
+        let next = Batch { partition: self.partition, from: to, to, ..Batch::default() };
+        desk.batch = next;
+        (desk.bytes, desk.shown) = (0, 0);
+        desk.times = (clock::instant(), clock::instant());
         self.bus.release(self.partition, to);
         Ok(())
     }

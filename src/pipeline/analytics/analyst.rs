@@ -231,6 +231,11 @@ impl Analyst {
         std::mem::take(&mut self.rows)
     }
 
+    /// Events found so far.
+    pub const fn events(&self) -> u64 {
+        0
+    }
+
     /// What became of records beyond the ordinary.
     pub fn counts(&self) -> AnalystCounts {
         let mut counts = self.counts;

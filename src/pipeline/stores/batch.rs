@@ -92,7 +92,7 @@ pub trait Keeper: Send + Sync {
     /// # Errors
     /// When the batch does not begin where the partition's last one ended, breaks a limit, or the disk fails or is full. The
     /// partition still resumes at the batch's beginning then.
-    fn keep(&self, batch: Batch) -> Result<(), StoreError>;
+    fn keep(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Shows what a batch under way holds already, in the live state and the tables. It is not on disk for that: after a crash it
     /// may be gone until the batch is made again.

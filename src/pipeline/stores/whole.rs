@@ -19,6 +19,7 @@ use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
 use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
 use super::sorted::Sorted;
 use super::tables::{self, BookTables, MemoryTables, Tables};
+use crate::primitives::fail_point;
 use crate::telemetry::ReadingKind;
 
 /// How much room the stores have.
@@ -40,6 +41,20 @@ pub(super) enum Step {
     Checkpoint,
     Merged,
     Swapped,
+}
+
+impl Step {
+    /// The place to die at after it, if there is one.
+    const fn fail_point(self) -> Option<&'static str> {
+        match self {
+            Self::History => Some("keep/history"),
+            Self::Live => Some("keep/live"),
+            Self::Tables => Some("keep/tables"),
+            Self::Quarantine => Some("keep/quarantine"),
+            Self::Checkpoint => Some("keep/checkpoint"),
+            Self::Merged | Self::Swapped => None,
+        }
+    }
 }
 
 /// Called after each step; an error is as if the step after it had failed.
@@ -221,12 +236,12 @@ impl Stores {
         Ok(())
     }
 
-    /// Where tests stop.
-    #[cfg_attr(
-        not(test),
-        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "does its work in tests only")
-    )]
+    /// Where tests stop, and where processes die when asked to.
+    #[cfg_attr(not(test), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "errors come in tests only"))]
     fn after(&self, step: Step) -> Result<(), StoreError> {
+        if let Some(point) = step.fail_point() {
+            fail_point::reach(point);
+        }
         #[cfg(test)]
         if let Some(hook) = &self.hook {
             return hook(step);
@@ -265,24 +280,25 @@ impl Keeper for Stores {
         self.checkpoints.resume(partition)
     }
 
-    fn keep(&self, batch: Batch) -> Result<(), StoreError> {
-        check(&batch)?;
+    fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
+        check(batch)?;
         let Batch { partition, from, to, records, quarantined, rows, state, watermark } = batch;
+        let (partition, from, to) = (*partition, *from, *to);
         let turn = self.partition(partition);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The checkpoint refuses it as well, but by then its files might have taken the place of others.
         if let Some(next) = self.resume(partition)?.map(|at| at.next_offset).filter(|next| *next != from) {
             return Err(StoreError::OutOfOrder { partition, from, next });
         }
-        let sorted = Sorted::new(&records);
+        let sorted = Sorted::new(records);
         let pieces = self.history.stage(Span { partition, from, to }, sorted.rows())?;
         let others = || {
             self.after(Step::History)?;
-            self.live.put(&sorted.newest(), watermark)?;
+            self.live.put(&sorted.newest(), *watermark)?;
             self.after(Step::Live)?;
-            self.tables.put(&rows)?;
+            self.tables.put(rows)?;
             self.after(Step::Tables)?;
-            self.quarantine.put(partition, from, &quarantined)?;
+            self.quarantine.put(partition, from, quarantined)?;
             self.after(Step::Quarantine)
         };
         if let Err(error) = others() {
@@ -290,7 +306,7 @@ impl Keeper for Stores {
             drop(self.history.remove(&pieces));
             return Err(error);
         }
-        self.checkpoints.commit(&Checkpoint { partition, from, next_offset: to, state: &state, pieces: &pieces })?;
+        self.checkpoints.commit(&Checkpoint { partition, from, next_offset: to, state, pieces: &pieces })?;
         self.after(Step::Checkpoint)
     }
 

@@ -1,17 +1,16 @@
-//! The balance: emitted = stored + quarantined + lost, for every device, by reading the stores back.
+//! The balance: emitted = stored + quarantined + lost, for every device, by reading back what is kept.
 //!
-//! Every row of history is encoded again and its fingerprint added up: a row that is there but says something else is found as surely
-//! as one that is missing. Which rows are there is noted in one bit each; nothing else grows with their number.
+//! Every record found is encoded again and its fingerprint added up, block by block: a record that is there but says something else is
+//! found as surely as one that is missing. Which ones are there is noted in one bit each; nothing else grows with their number. The
+//! same is done over each place where records lie: the stores, the log, a database.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-use super::ledger::{Entry, Ledger, Line};
+use super::ledger::{BLOCK, Entry, Ledger, Line};
 use crate::pipeline::stores::{Kept, StoreError, Stores};
+use crate::pipeline::transport::{Bus, BusError};
 use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, json};
-
-/// Most records for which one line of the ledger gets a bit each: 128 MB.
-const BITS_MAX: u64 = 1 << 30;
 
 /// Most strangers listed one by one; more are added up under the last.
 const STRANGERS_MAX: usize = 10_000;
@@ -22,13 +21,18 @@ pub enum AuditError {
     /// The stores cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A line of the ledger is longer than can be checked.
-    #[error("device `{device}` emitted up to sequence {sequence}, more than {BITS_MAX} can be checked")]
-    TooLong {
-        /// The device.
-        device: DeviceId,
-        /// Its highest sequence.
-        sequence: u64,
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] BusError),
+    /// The log has dropped what its readers no longer needed.
+    #[error(
+        "partition {partition} of the log begins at message {begin}: what came before was dropped to make room, and cannot be audited"
+    )]
+    Trimmed {
+        /// The partition.
+        partition: u16,
+        /// Its first message.
+        begin: u64,
     },
 }
 
@@ -47,7 +51,7 @@ pub struct Account {
     pub doubled: u64,
     /// Rows in the history that the device never emitted: its sequence did not go so far, or nothing was missing.
     pub forged: u64,
-    /// Devices whose rows are all there but do not all say what was sent.
+    /// Blocks whose rows are all there but do not all say what was sent.
     pub damaged: u64,
 }
 
@@ -91,12 +95,20 @@ pub struct Balance {
     pub strangers: BTreeMap<String, u64>,
     /// Messages in the quarantine that no device of the ledger accounts for. They do not weigh.
     pub strange_messages: u64,
+    /// Whether a record may be there more than once: in a log, where it is as good as once, because whoever reads it sees that.
+    pub copies_allowed: bool,
 }
 
 impl Balance {
     /// Whether the books of every device agree. Sums alone would not do: one device's loss would hide another's surplus.
     pub fn closes(&self) -> bool {
-        self.devices.values().all(Account::closes)
+        self.devices.values().all(|account| self.is_closed(account))
+    }
+
+    /// Whether an account of this balance closes.
+    pub fn is_closed(&self, account: &Account) -> bool {
+        let doubled = if self.copies_allowed { 0 } else { account.doubled };
+        Account { doubled, ..*account }.closes()
     }
 
     /// The lines that do not close, the worst first.
@@ -104,41 +116,66 @@ impl Balance {
         let weight = |account: &Account| {
             account.unexplained().unsigned_abs() + account.doubled + account.forged + account.damaged
         };
-        let mut open: Vec<_> = self.devices.iter().filter(|(_, account)| !account.closes()).collect();
+        let mut open: Vec<_> = self.devices.iter().filter(|(_, account)| !self.is_closed(account)).collect();
         open.sort_by(|(a, x), (b, y)| weight(y).cmp(&weight(x)).then_with(|| a.cmp(b)));
         open
     }
 }
 
-/// What has been found of one line of the ledger.
-struct Found {
+/// Words of one bit a sequence.
+const WORDS: usize = BLOCK.div_ceil(64) as usize;
+
+/// What has been found of a block of the ledger.
+struct Block {
     entry: Entry,
     /// One bit a sequence: whether its row is there.
-    seen: Vec<u64>,
-    account: Account,
+    seen: [u64; WORDS],
     digest: Digest,
 }
 
-impl Found {
-    fn new(line: &Line, entry: Entry) -> Result<Self, AuditError> {
-        if entry.sequence_end > BITS_MAX {
-            return Err(AuditError::TooLong { device: line.device.clone(), sequence: entry.sequence_end });
-        }
-        let words = usize::try_from(entry.sequence_end.div_ceil(64)).unwrap_or(usize::MAX);
-        let account = Account { emitted: entry.emitted, lost: entry.lost, ..Account::default() };
-        Ok(Self { entry, seen: vec![0; words], account, digest: Digest::default() })
-    }
-
+impl Block {
     /// Notes a sequence; says whether it was there before, or none if the device never came so far.
     fn see(&mut self, sequence: u64) -> Option<bool> {
         if sequence >= self.entry.sequence_end {
             return None;
         }
-        let word = self.seen.get_mut(usize::try_from(sequence / 64).ok()?)?;
-        let bit = 1 << (sequence % 64);
+        let within = sequence % BLOCK;
+        let word = self.seen.get_mut(usize::try_from(within / 64).ok()?)?;
+        let bit = 1 << (within % 64);
         let before = *word & bit != 0;
         *word |= bit;
         Some(before)
+    }
+}
+
+/// What has been found of one line of the ledger.
+struct Found {
+    blocks: BTreeMap<u64, Block>,
+    account: Account,
+    /// Messages the radio damaged, and how many of them have been found.
+    garbled: (u64, u64),
+}
+
+impl Found {
+    fn new(entries: &BTreeMap<u64, Entry>) -> Self {
+        let sum = |of: fn(&Entry) -> u64| entries.values().map(of).sum();
+        let account =
+            Account { emitted: sum(|entry| entry.emitted), lost: sum(|entry| entry.lost), ..Account::default() };
+        let block = |entry: &Entry| Block { entry: *entry, seen: [0; WORDS], digest: Digest::default() };
+        let blocks = entries.iter().map(|(number, entry)| (*number, block(entry))).collect();
+        Self { blocks, account, garbled: (sum(|entry| entry.garbled), 0) }
+    }
+
+    /// Notes a record by its sequence; says whether it was there before, or none if it was never emitted.
+    fn see(&mut self, sequence: u64) -> Option<bool> {
+        self.blocks.get_mut(&(sequence / BLOCK))?.see(sequence)
+    }
+
+    /// Adds a record that is there for the first time to its block's fingerprint.
+    fn add(&mut self, sequence: u64, json: &[u8]) {
+        if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK)) {
+            block.digest.add(json);
+        }
     }
 }
 
@@ -153,13 +190,13 @@ struct Books {
 }
 
 impl Books {
-    fn new(ledger: &Ledger) -> Result<Self, AuditError> {
+    fn new(ledger: &Ledger) -> Self {
         let (mut found, mut lines) = (HashMap::new(), HashMap::<DeviceId, Vec<Line>>::new());
-        for (line, entry) in ledger.lines() {
-            found.insert(line.clone(), Found::new(&line, entry)?);
-            lines.entry(line.device.clone()).or_default().push(line);
+        for (line, entries) in ledger.lines() {
+            found.insert(line.clone(), Found::new(entries));
+            lines.entry(line.device.clone()).or_default().push(line.clone());
         }
-        Ok(Self { found, lines, strangers: BTreeMap::new(), strange_messages: 0, bytes: Vec::new() })
+        Self { found, lines, strangers: BTreeMap::new(), strange_messages: 0, bytes: Vec::new() }
     }
 
     fn line(record: &Record) -> Line {
@@ -181,7 +218,7 @@ impl Books {
                 found.account.stored += 1;
                 self.bytes.clear();
                 json::encode(record, &mut self.bytes);
-                found.digest.add(&self.bytes);
+                found.add(record.sequence, &self.bytes);
             }
         }
     }
@@ -196,7 +233,7 @@ impl Books {
             found.account.quarantined += 1;
             self.bytes.clear();
             json::encode(&record, &mut self.bytes);
-            found.digest.add(&self.bytes);
+            found.add(record.sequence, &self.bytes);
         } else {
             // What can be read was not damaged, and whoever it is about has it already, or never said it.
             self.strange_messages += 1;
@@ -208,8 +245,8 @@ impl Books {
         let lines = device.and_then(|device| self.lines.get(device)).map_or(&[][..], Vec::as_slice);
         for line in lines {
             if let Some(found) = self.found.get_mut(line) {
-                let whole = found.digest.count - found.account.stored;
-                let own = count.min(found.entry.garbled.saturating_sub(found.account.quarantined - whole));
+                let own = count.min(found.garbled.0 - found.garbled.1);
+                found.garbled.1 += own;
                 found.account.quarantined += own;
                 count -= own;
             }
@@ -217,13 +254,13 @@ impl Books {
         self.strange_messages += count;
     }
 
-    fn close(self) -> Balance {
+    fn close(self, copies_allowed: bool) -> Balance {
         let Self { found, strangers, strange_messages, .. } = self;
-        let mut balance = Balance { strangers, strange_messages, ..Balance::default() };
-        for (line, Found { entry, mut account, digest, .. }) in found {
-            if digest.count == entry.sent.count && digest != entry.sent {
-                account.damaged = 1;
-            }
+        let mut balance = Balance { strangers, strange_messages, copies_allowed, ..Balance::default() };
+        for (line, Found { blocks, mut account, .. }) in found {
+            let is_damaged =
+                |block: &&Block| block.digest.count == block.entry.sent.count && block.digest != block.entry.sent;
+            account.damaged = blocks.values().filter(is_damaged).count() as u64;
             balance.total.add(&account);
             balance.kinds.entry(line.kind).or_default().add(&account);
             balance.devices.insert(line, account);
@@ -235,15 +272,21 @@ impl Books {
 /// Compares what was emitted with what the stores hold.
 ///
 /// # Errors
-/// When the stores cannot be read, or a device emitted more records than can be checked.
+/// When the stores cannot be read.
 pub fn balance(ledger: &Ledger, stores: &Stores) -> Result<Balance, AuditError> {
-    let mut books = Books::new(ledger)?;
+    let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
             books.stored(&record);
             ControlFlow::Continue(())
         })?;
     }
+    quarantine(&mut books, stores)?;
+    Ok(books.close(false))
+}
+
+/// Adds what is in quarantine.
+fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
     stores.quarantine().scan(&mut |message| {
         books.quarantined(&message);
         ControlFlow::Continue(())
@@ -251,5 +294,35 @@ pub fn balance(ledger: &Ledger, stores: &Stores) -> Result<Balance, AuditError> 
     for ((device, _), count) in stores.quarantine().totals()?.counted {
         books.garbled(device.parse().ok().as_ref(), count);
     }
-    Ok(books.close())
+    Ok(())
+}
+
+/// Compares what was emitted with the messages of a log: every one of them, read and decoded anew.
+///
+/// # Errors
+/// When the log cannot be read, or has dropped messages.
+pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus) -> Result<Balance, AuditError> {
+    /// Messages and bytes read at once.
+    const READ: (usize, usize) = (4096, 4 << 20);
+    let mut books = Books::new(ledger);
+    for partition in 0..log.partitions() {
+        let (mut next, end) = (log.begin(partition), log.end(partition));
+        if next > 0 {
+            return Err(AuditError::Trimmed { partition, begin: next });
+        }
+        while next < end {
+            let logged = log.read(partition, next, READ.0, READ.1)?;
+            next += logged.len() as u64;
+            for message in logged.iter().map(|logged| &logged.message) {
+                match json::decode(&message.payload) {
+                    Ok(record) => books.stored(&record),
+                    Err(_) => {
+                        let device = message.topic.rsplit('/').next().and_then(|level| level.parse().ok());
+                        books.garbled(device.as_ref(), 1);
+                    }
+                }
+            }
+        }
+    }
+    Ok(books.close(true))
 }

@@ -1,6 +1,8 @@
-//! The ledger: how many records every device made, and a fingerprint of those that were sent whole.
+//! The ledger: how many records every device made, and a fingerprint of those that were sent whole, block by block.
 //!
-//! Kept in memory while a run emits, 100 bytes a device; written as CSV, sorted, so that equal runs give equal files.
+//! A block is a thousand consecutive sequences of one device, kind and epoch: what is wrong is found to within a thousand messages,
+//! and an entry takes about a hundred bytes of memory however long the device speaks. Written as CSV, sorted, so that equal runs
+//! give equal files; before that, while devices speak, in a journal (`journal.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -9,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::telemetry::{DeviceId, Digest, Emission, Fate, ReadingKind};
 
-/// What a line of the ledger is about: a device, a kind it reports, and an epoch.
+/// Sequences in a block.
+pub const BLOCK: u64 = 1000;
+
+/// Whom an account is of: a device, a kind it reports, and an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line {
     /// The device.
@@ -20,10 +25,10 @@ pub struct Line {
     pub epoch: u32,
 }
 
-/// What a line says.
+/// What the ledger says of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// One more than the highest sequence.
+    /// One more than the highest sequence, counted from the beginning of the epoch.
     pub sequence_end: u64,
     /// Records the device made.
     pub emitted: u64,
@@ -35,10 +40,21 @@ pub struct Entry {
     pub sent: Digest,
 }
 
+impl Entry {
+    /// Adds what else was made of the same block.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.sequence_end = self.sequence_end.max(other.sequence_end);
+        self.emitted += other.emitted;
+        self.lost += other.lost;
+        self.garbled += other.garbled;
+        self.sent.merge(&other.sent);
+    }
+}
+
 /// What every device emitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    lines: HashMap<Line, Entry>,
+    lines: HashMap<Line, BTreeMap<u64, Entry>>,
 }
 
 /// A ledger that could not be written or read.
@@ -64,28 +80,52 @@ pub enum LedgerError {
         /// What is wrong.
         reason: String,
     },
+    /// A journal that is damaged before its end.
+    #[error("the journal `{}` is damaged at byte {position}; what was sent after that is not known", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        position: u64,
+    },
 }
 
-const HEAD: [&str; 8] = ["device", "kind", "epoch", "sequence_end", "emitted", "lost", "garbled", "sent"];
+const HEAD: [&str; 9] = ["device", "kind", "epoch", "block", "sequence_end", "emitted", "lost", "garbled", "sent"];
 
 impl Ledger {
     /// Notes a record; `json` is its canonical JSON, as it is sent if it is sent whole.
     pub fn add(&mut self, emission: &Emission, json: &[u8]) {
-        let record = &emission.record;
-        let line = Line { device: record.device.clone(), kind: record.kind(), epoch: record.epoch };
-        let entry = self.lines.entry(line).or_default();
-        entry.sequence_end = entry.sequence_end.max(record.sequence.saturating_add(1));
-        entry.emitted += 1;
-        match emission.fate {
-            Fate::Sent => entry.sent.add(json),
-            Fate::Lost => entry.lost += 1,
-            Fate::Garbled => entry.garbled += 1,
-        }
+        let (line, block, entry) = Self::entry_of(emission, json);
+        self.add_entry(line, block, &entry);
     }
 
-    /// The lines, sorted.
-    pub fn lines(&self) -> BTreeMap<Line, Entry> {
-        self.lines.iter().map(|(line, entry)| (line.clone(), *entry)).collect()
+    /// Line, block and entry that a record alone makes.
+    pub(super) fn entry_of(emission: &Emission, json: &[u8]) -> (Line, u64, Entry) {
+        let record = &emission.record;
+        let line = Line { device: record.device.clone(), kind: record.kind(), epoch: record.epoch };
+        let sequence_end = record.sequence.saturating_add(1);
+        let mut entry = Entry { sequence_end, emitted: 1, ..Entry::default() };
+        match emission.fate {
+            Fate::Sent => entry.sent.add(json),
+            Fate::Lost => entry.lost = 1,
+            Fate::Garbled => entry.garbled = 1,
+        }
+        (line, record.sequence / BLOCK, entry)
+    }
+
+    /// Adds to a block.
+    pub(super) fn add_entry(&mut self, line: Line, block: u64, entry: &Entry) {
+        self.lines.entry(line).or_default().entry(block).or_default().merge(entry);
+    }
+
+    /// The lines with their blocks, sorted.
+    pub fn lines(&self) -> BTreeMap<&Line, &BTreeMap<u64, Entry>> {
+        self.lines.iter().collect()
+    }
+
+    /// Records made, in all.
+    pub fn emitted(&self) -> u64 {
+        self.lines.values().flat_map(BTreeMap::values).map(|entry| entry.emitted).sum()
     }
 
     /// Writes it as CSV, under a temporary name first.
@@ -98,11 +138,14 @@ impl Ledger {
         let written = || -> io::Result<()> {
             let mut file = csv::Writer::from_path(&draft)?;
             file.write_record(HEAD)?;
-            for (Line { device, kind, epoch }, entry) in self.lines() {
-                let Entry { sequence_end, emitted, lost, garbled, sent } = entry;
-                let numbers = [u64::from(epoch), sequence_end, emitted, lost, garbled].map(|number| number.to_string());
-                let words = [device.as_str(), kind.word()].into_iter().chain(numbers.iter().map(String::as_str));
-                file.write_record(words.chain([sent.to_string().as_str()]))?;
+            for (Line { device, kind, epoch }, blocks) in self.lines() {
+                for (block, entry) in blocks {
+                    let Entry { sequence_end, emitted, lost, garbled, sent } = entry;
+                    let numbers = [u64::from(*epoch), *block, *sequence_end, *emitted, *lost, *garbled];
+                    let numbers = numbers.map(|number| number.to_string());
+                    let words = [device.as_str(), kind.word()].into_iter().chain(numbers.iter().map(String::as_str));
+                    file.write_record(words.chain([sent.to_string().as_str()]))?;
+                }
             }
             file.into_inner().map_err(csv::IntoInnerError::into_error)?.sync_all()?;
             std::fs::rename(&draft, path)
@@ -110,10 +153,10 @@ impl Ledger {
         written().map_err(|source| LedgerError::File { doing: "write", path: path.to_owned(), source })
     }
 
-    /// Takes away what [`Self::write`] wrote, if it is there.
+    /// Takes a ledger away, if there is one.
     ///
     /// # Errors
-    /// When it is there and will not go.
+    /// When it cannot be taken away.
     pub fn remove(path: &Path) -> Result<(), LedgerError> {
         match std::fs::remove_file(path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -138,8 +181,8 @@ impl Ledger {
         for row in file.records() {
             let row = row.map_err(|error| cannot(error.into()))?;
             let number = row.position().map_or(0, csv::Position::line);
-            let (line, entry) = parse(&row).ok_or_else(|| bad(number, "not a line of a ledger"))?;
-            if ledger.lines.insert(line, entry).is_some() {
+            let (line, block, entry) = parse(&row).ok_or_else(|| bad(number, "not a line of a ledger"))?;
+            if ledger.lines.entry(line).or_default().insert(block, entry).is_some() {
                 return Err(bad(number, "a line that stands here twice"));
             }
         }
@@ -147,9 +190,9 @@ impl Ledger {
     }
 }
 
-fn parse(row: &csv::StringRecord) -> Option<(Line, Entry)> {
+fn parse(row: &csv::StringRecord) -> Option<(Line, u64, Entry)> {
     let fields: Vec<&str> = row.iter().collect();
-    let [device, kind, epoch, sequence_end, emitted, lost, garbled, sent] = fields[..] else { return None };
+    let [device, kind, epoch, block, sequence_end, emitted, lost, garbled, sent] = fields[..] else { return None };
     let line = Line { device: device.parse().ok()?, kind: ReadingKind::from_word(kind)?, epoch: epoch.parse().ok()? };
     let (count, sum) = sent.split_once(':')?;
     let sent = Digest { count: count.parse().ok()?, sum: u128::from_str_radix(sum, 16).ok()? };
@@ -160,6 +203,14 @@ fn parse(row: &csv::StringRecord) -> Option<(Line, Entry)> {
         garbled: garbled.parse().ok()?,
         sent,
     };
-    let adds_up = entry.lost.checked_add(entry.garbled)?.checked_add(sent.count)? == entry.emitted;
-    (adds_up && entry.sequence_end >= entry.emitted).then_some((line, entry))
+    let block: u64 = block.parse().ok()?;
+    is_sound(block, &entry).then_some((line, block, entry))
+}
+
+/// Whether a block can be what an entry says of it.
+pub(super) fn is_sound(block: u64, entry: &Entry) -> bool {
+    let Some(begin) = block.checked_mul(BLOCK) else { return false };
+    let parts = entry.lost.checked_add(entry.garbled).and_then(|sum| sum.checked_add(entry.sent.count));
+    let within = entry.sequence_end.checked_sub(begin);
+    parts == Some(entry.emitted) && within.is_some_and(|within| (entry.emitted..=BLOCK).contains(&within))
 }

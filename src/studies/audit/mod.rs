@@ -6,12 +6,18 @@
 
 mod balance;
 mod grading;
+mod journal;
 mod ledger;
+mod live;
 mod show;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
-pub use balance::{Account, AuditError, Balance, balance};
+pub use balance::{Account, AuditError, Balance, balance, balance_of_log};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
-pub use ledger::{Entry, Ledger, LedgerError, Line};
+pub use journal::Journal;
+pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};
+pub use live::{LiveAccount, live};
+pub use whole::Audit;

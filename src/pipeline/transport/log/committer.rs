@@ -13,6 +13,7 @@ use super::Shared;
 use super::disk::{Disk, Tape};
 use super::frame;
 use super::lane::{Segment, segment_name};
+use crate::primitives::fail_point;
 
 /// Messages of one call, waiting to be written.
 pub(super) struct Batch {
@@ -126,6 +127,7 @@ impl Committer {
 
     /// Writes a group's messages; durable only after the sync.
     fn write(&mut self, group: &mut Group, bytes: u64) -> Result<(), BusError> {
+        fail_point::reach("log/gathered");
         let writer = &self.writers[usize::from(group.partition)];
         let head = frame::SEGMENT_HEAD as u64;
         if writer.bytes > head && writer.bytes + bytes > self.shared.options.segment_bytes {
@@ -139,7 +141,9 @@ impl Committer {
         let messages = group.batches.iter().flat_map(|batch| &batch.messages);
         frame::encode(messages, writer.next, &mut self.buffer);
         group.added = self.buffer.len() as u64;
-        writer.tape.append(&self.buffer).map_err(BusError::io("write", &path))
+        writer.tape.append(&self.buffer).map_err(BusError::io("write", &path))?;
+        fail_point::reach("log/written");
+        Ok(())
     }
 
     /// Begins a new segment. Everything in the old one is durable, because every commit ends with a sync.
@@ -156,6 +160,7 @@ impl Committer {
 
     /// Shows a group's messages to readers, and tells who handed them in.
     fn publish(&mut self, group: Group) {
+        fail_point::reach("log/synced");
         let writer = &mut self.writers[usize::from(group.partition)];
         let from = writer.next;
         let count: usize = group.batches.iter().map(|batch| batch.messages.len()).sum();
@@ -176,6 +181,7 @@ impl Committer {
             (batch.done)(Ok(at..end));
             at = end;
         }
+        fail_point::reach("log/shown");
     }
 
     /// Stops the log: cuts the files back to what is durable and tells everybody why.

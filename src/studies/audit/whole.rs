@@ -1,0 +1,107 @@
+//! The whole audit of a folder: one balance for each place where records lie, and the live state beside them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::balance::{Account, Balance};
+use super::live::LiveAccount;
+
+/// Everything an audit found.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    /// Whether the sender was cut off, so that its journal was read in the place of a ledger.
+    pub cut_off: bool,
+    /// A balance for each place, by its name.
+    pub balances: Vec<(&'static str, Balance)>,
+    /// Places that could not be looked into, and why.
+    pub left_out: Vec<(&'static str, String)>,
+    /// The live state.
+    pub live: Option<LiveAccount>,
+}
+
+/// An account in JSON.
+#[derive(Serialize)]
+struct InNumbers {
+    emitted: u64,
+    stored: u64,
+    quarantined: u64,
+    lost: u64,
+    unexplained: i64,
+    doubled: u64,
+    forged: u64,
+    damaged: u64,
+    strange_rows: u64,
+    strange_messages: u64,
+    devices: usize,
+    open: usize,
+    closes: bool,
+}
+
+impl From<&Balance> for InNumbers {
+    fn from(balance: &Balance) -> Self {
+        let Account { emitted, stored, quarantined, lost, doubled, forged, damaged } = balance.total;
+        Self {
+            emitted,
+            stored,
+            quarantined,
+            lost,
+            unexplained: balance.devices.values().map(Account::unexplained).map(i64::abs).sum(),
+            doubled,
+            forged,
+            damaged,
+            strange_rows: balance.strangers.values().sum(),
+            strange_messages: balance.strange_messages,
+            devices: balance.devices.len(),
+            open: balance.open_lines().len(),
+            closes: balance.closes(),
+        }
+    }
+}
+
+impl Audit {
+    /// Whether every balance closes, and the live state is right.
+    pub fn closes(&self) -> bool {
+        self.balances.iter().all(|(_, balance)| balance.closes()) && self.live.as_ref().is_none_or(LiveAccount::closes)
+    }
+
+    /// The figures as one JSON object; `unexplained` is added up over devices without regard to its sign.
+    pub fn json(&self) -> serde_json::Value {
+        let mut places = serde_json::Map::new();
+        for (place, balance) in &self.balances {
+            let numbers = serde_json::to_value(InNumbers::from(balance)).unwrap_or_default();
+            places.insert((*place).to_owned(), numbers);
+        }
+        let left_out: serde_json::Map<_, _> =
+            self.left_out.iter().map(|(place, why)| ((*place).to_owned(), why.clone().into())).collect();
+        serde_json::json!({
+            "closes": self.closes(),
+            "sender_cut_off": self.cut_off,
+            "places": places,
+            "left_out": left_out,
+            "live": self.live,
+        })
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.cut_off {
+            writeln!(f, "the sender was cut off: what it was about to send was read from its journal")?;
+        }
+        for (place, balance) in &self.balances {
+            writeln!(f, "{place}:\n{balance}")?;
+        }
+        for (place, why) in &self.left_out {
+            writeln!(f, "{place}: left out, {why}")?;
+        }
+        if let Some(LiveAccount { right, wrong, missing, gone, strange }) = self.live {
+            writeln!(
+                f,
+                "live state: {right} devices' last words are right, {wrong} wrong, {missing} missing, {gone} gone by age or for want of \
+                 room, {strange} strange"
+            )?;
+        }
+        write!(f, "{}", if self.closes() { "all of it closes" } else { "NOT all of it closes" })
+    }
+}

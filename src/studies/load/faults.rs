@@ -1,0 +1,241 @@
+//! What goes wrong with messages on their way, with stated shares and a seed: twice, late, out of order, damaged, hostile.
+//!
+//! Everything a device said stands in the ledger, once, whatever becomes of it here; what hostile strangers send does not.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::devices::Devices;
+use crate::primitives::random::{KeyedRng, Purpose, Seed};
+use crate::primitives::{SimDuration, Timestamp};
+use crate::telemetry::{Emission, Fate, TopicMap, json};
+
+/// Shares of messages with which something goes wrong, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Faults {
+    /// Sent twice; the copy comes up to three of its device's turns later.
+    pub doubled: f64,
+    /// Sent up to three of its device's turns later.
+    pub reordered: f64,
+    /// Measured ten minutes ago, as after an outage.
+    pub late: f64,
+    /// Cut off in the middle.
+    pub malformed: f64,
+    /// Followed by something a stranger sends.
+    pub hostile: f64,
+    /// From this time after the beginning on, every device's clock is wrong by so much.
+    pub clock_step: Option<(SimDuration, SimDuration)>,
+}
+
+/// How late a late message is.
+const LATE: SimDuration = SimDuration::milliseconds(600_000);
+/// Turns of its device a message may be held back.
+const TURNS_MAX: usize = 3;
+
+/// What is to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// For the ledger; none if it has been said before, or a stranger says it.
+    pub emission: Option<Emission>,
+    /// Its canonical bytes, for the ledger; empty if there is nothing for it.
+    pub canonical: Vec<u8>,
+    /// Its topic.
+    pub topic: String,
+    /// The bytes to send; none if they are sent later.
+    pub payload: Option<Vec<u8>>,
+}
+
+/// A message that waits for its turn.
+#[derive(Debug, PartialEq, Eq)]
+struct Held {
+    turn: u64,
+    number: u64,
+    topic: String,
+    payload: Vec<u8>,
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.turn, self.number).cmp(&(other.turn, other.number))
+    }
+}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The messages of a load, one after the other.
+#[derive(Debug)]
+pub struct Load {
+    devices: Devices,
+    topics: TopicMap,
+    seed: Seed,
+    faults: Faults,
+    begin: Timestamp,
+    /// Messages a second.
+    rate: f64,
+    next: u64,
+    held: BinaryHeap<Reverse<Held>>,
+}
+
+impl Load {
+    /// A load that begins at `begin` by the devices' clocks, with `rate` messages a second.
+    pub fn new(devices: Devices, topics: TopicMap, seed: Seed, faults: Faults, begin: Timestamp, rate: f64) -> Self {
+        Self { devices, topics, seed, faults, begin, rate, next: 0, held: BinaryHeap::new() }
+    }
+
+    /// When the `n`th message is due, after the beginning [ms].
+    #[expect(clippy::cast_precision_loss, reason = "messages stay far below 2^52")]
+    pub fn due_ms(&self, n: u64) -> f64 {
+        n as f64 * 1000.0 / self.rate
+    }
+
+    /// Messages of devices made so far.
+    pub fn made(&self) -> u64 {
+        self.next
+    }
+
+    /// Makes the next device speak, and gives what is sent for that: none, one or several messages.
+    pub fn speak(&mut self, out: &mut Vec<Said>) {
+        let n = self.next;
+        self.next += 1;
+        while self.held.peek().is_some_and(|held| held.0.turn <= n) {
+            if let Some(Reverse(held)) = self.held.pop() {
+                out.push(Said {
+                    emission: None,
+                    canonical: Vec::new(),
+                    topic: held.topic,
+                    payload: Some(held.payload),
+                });
+            }
+        }
+        let mut dice = self.seed.stream(Purpose::LoadFault, n, 0);
+        let mut said = self.say(n, &mut dice);
+        let turns = |dice: &mut KeyedRng, count: u64| n + count * (1 + dice.below(TURNS_MAX) as u64);
+        let count = self.devices.count();
+        if dice.unit() < self.faults.doubled {
+            let turn = turns(&mut dice, count);
+            self.hold(turn, n, &said);
+        }
+        if dice.unit() < self.faults.reordered {
+            let turn = turns(&mut dice, count);
+            self.hold(turn, n, &said);
+            // The ledger hears of it now, the wire later.
+            said.payload = None;
+        }
+        out.push(said);
+        if dice.unit() < self.faults.hostile {
+            out.push(hostile(n, &mut dice));
+        }
+    }
+
+    /// What is still held back, at the end.
+    pub fn rest(&mut self, out: &mut Vec<Said>) {
+        while let Some(Reverse(held)) = self.held.pop() {
+            out.push(Said { emission: None, canonical: Vec::new(), topic: held.topic, payload: Some(held.payload) });
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a load of 2^53 ms would be no load")]
+    fn say(&self, n: u64, dice: &mut KeyedRng) -> Said {
+        let (device, sequence) = (n % self.devices.count(), n / self.devices.count());
+        let due = SimDuration::milliseconds(self.due_ms(n) as i64);
+        let mut time = self.begin.later(due);
+        if let Some((_, by)) = self.faults.clock_step.filter(|(from, _)| due >= *from) {
+            time = time.later(by);
+        }
+        if dice.unit() < self.faults.late {
+            time = time.later(SimDuration::milliseconds(-LATE.as_milliseconds()));
+        }
+        let record = self.devices.record(device, sequence, time);
+        let topic = self.topics.topic(record.kind(), &record.device);
+        let mut canonical = Vec::with_capacity(320);
+        json::encode(&record, &mut canonical);
+        let mut payload = canonical.clone();
+        let fate = if dice.unit() < self.faults.malformed { Fate::Garbled } else { Fate::Sent };
+        if fate == Fate::Garbled {
+            payload.truncate(payload.len() * 2 / 3);
+        }
+        let truth = record.reading.clone();
+        Said { emission: Some(Emission { record, truth, fault: None, fate }), canonical, topic, payload: Some(payload) }
+    }
+
+    fn hold(&mut self, turn: u64, number: u64, said: &Said) {
+        if let Some(payload) = said.payload.clone() {
+            self.held.push(Reverse(Held { turn, number, topic: said.topic.clone(), payload }));
+        }
+    }
+}
+
+/// Something no device of the load would send.
+fn hostile(n: u64, dice: &mut KeyedRng) -> Said {
+    let noise =
+        |dice: &mut KeyedRng, bytes: usize| (0..bytes).map(|_| dice.next().to_le_bytes()[0]).collect::<Vec<u8>>();
+    let payload = match dice.below(8) {
+        0 => noise(dice, 64),
+        1 => noise(dice, 60_000),
+        2 => b"[".repeat(20_000),
+        3 => b"{\"type\":\"position\",\"device\":\"gps-evil\",\"epoch\":0,\"seq\":18446744073709551615}".to_vec(),
+        4 => b"{\"type\":\"health\",\"device\":\"dev-evil\",\"epoch\":4294967295,\"seq\":0,\"timestamp\":\"9999-12-31T23:59:59.999Z\",\"uptime_s\":1}".to_vec(),
+        5 => b"{\"type\":\"air\",\"device\":\"air-evil\",\"epoch\":0,\"seq\":1e400,\"pm2_5\":NaN}".to_vec(),
+        6 => Vec::new(),
+        _ => format!("{{\"type\":\"health\",\"device\":\"../../etc/passwd-{n}\",\"epoch\":0,\"seq\":0}}").into_bytes(),
+    };
+    Said {
+        emission: None,
+        canonical: Vec::new(),
+        topic: format!("smart-cities.events/evil-{}", dice.below(50)),
+        payload: Some(payload),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn load(faults: Faults) -> Load {
+        let begin = Timestamp::milliseconds(1_780_358_400_000);
+        Load::new(Devices::new(Seed(1), 50, "x"), TopicMap::new("x"), Seed(3), faults, begin, 1000.0)
+    }
+
+    fn all(mut load: Load, messages: u64) -> Vec<Said> {
+        let mut said = Vec::new();
+        (0..messages).for_each(|_| load.speak(&mut said));
+        load.rest(&mut said);
+        said
+    }
+
+    #[test]
+    fn without_faults_every_device_speaks_in_turn_and_once() {
+        let said = all(load(Faults::default()), 500);
+        assert_eq!(said.len(), 500);
+        for (n, said) in (0_u64..).zip(&said) {
+            let emission = said.emission.as_ref().expect("a device speaks");
+            assert_eq!((emission.record.sequence, said.payload.as_ref()), (n / 50, Some(&said.canonical)));
+        }
+    }
+
+    #[test]
+    fn every_fault_comes_about_as_often_as_asked_and_nothing_is_lost_by_it() {
+        let faults = Faults { doubled: 0.1, reordered: 0.1, late: 0.1, malformed: 0.1, hostile: 0.1, clock_step: None };
+        let said = all(load(faults), 5000);
+        let told: Vec<_> = said.iter().filter_map(|said| said.emission.as_ref()).collect();
+        assert_eq!(told.len(), 5000, "the ledger hears of everything once");
+        let garbled = told.iter().filter(|emission| emission.fate == Fate::Garbled).count();
+        assert!((400..600).contains(&garbled), "{garbled}");
+        let mut sent: BTreeMap<&[u8], u32> = BTreeMap::new();
+        for said in said.iter().filter(|said| !said.topic.contains("evil")) {
+            said.payload.iter().for_each(|payload| *sent.entry(payload).or_default() += 1);
+        }
+        assert_eq!(sent.len(), 5000, "everything is sent at least once");
+        let twice = sent.values().filter(|count| **count > 1).count();
+        assert!((400..600).contains(&twice), "{twice}");
+        let hostile = said.iter().filter(|said| said.topic.contains("evil")).count();
+        assert!((400..600).contains(&hostile), "{hostile}");
+        assert_eq!(said, all(load(faults), 5000), "the same seed says the same");
+    }
+}

@@ -1,0 +1,10 @@
+//! Load for somebody's ingestion: many devices, and what goes wrong with their messages, as a pure function of a seed.
+//!
+//! Nothing here knows a clock or a socket: when the n-th message is due follows from its number, and whoever paces the load asks
+//! for one after the other.
+
+mod devices;
+mod faults;
+
+pub use devices::{Devices, MESSAGE_MIX};
+pub use faults::{Faults, Load, Said};
