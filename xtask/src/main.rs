@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod services;
 mod sirens;
 mod wire;
 
@@ -17,6 +18,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
                               SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
   wire                        the wire against clients and readers nobody here wrote, and a full disk
+  services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
+                              services start|stop|kill|restart|renew mosquitto|redis|postgres
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs and the figures of docs/validation.md down anew";
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let passed = match words[..] {
         ["ci"] => ci::ci(),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
+        ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
         ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),

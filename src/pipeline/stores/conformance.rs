@@ -315,6 +315,8 @@ fn the_live_state_is_each_devices_last_word_for_as_long_as_it_lives() {
     let settings = LiveSettings { place_life: life, other_life: life, capacity: 5 };
     live_suite(&MemoryLive::new(settings));
     embedded(|book| BookLive::open(book, settings), |live| live_suite(live));
+    #[cfg(feature = "server-tests")]
+    live_suite(&super::tests::FreshRedis::new(settings).live);
 }
 
 #[test]

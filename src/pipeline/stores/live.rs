@@ -7,12 +7,16 @@
 mod area;
 mod embedded;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::ops::ControlFlow;
 
 pub use area::Area;
 pub(super) use embedded::BookLive;
 pub use memory::MemoryLive;
+#[cfg(feature = "redis")]
+pub use redis::{RedisLive, RedisSettings};
 
 use super::error::StoreError;
 use crate::primitives::{SimDuration, Timestamp};
@@ -83,7 +87,7 @@ pub trait LiveStore: Send + Sync + std::fmt::Debug {
     /// back. Then words that died go, and if there are still too many, the oldest.
     ///
     /// # Errors
-    /// When it cannot be written; nothing has changed then.
+    /// When it cannot be written. Nothing has changed then, or, on a server, part of it; telling it again is of no harm.
     fn put(&self, records: &[&Record], watermark: Option<Timestamp>) -> Result<(), StoreError>;
 
     /// The last word of a device about a kind; none if there is none, or it died.

@@ -28,3 +28,5 @@ pub use whole::{StoreSettings, Stores};
 mod conformance;
 #[cfg(test)]
 mod crashes;
+#[cfg(all(test, feature = "server-tests"))]
+mod tests;

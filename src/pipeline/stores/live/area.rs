@@ -54,7 +54,7 @@ impl Area {
 }
 
 /// Great-circle distance [m] of two places [deg], by the haversine formula (Sinnott 1984, Sky and Telescope 68, 159).
-fn distance((latitude, longitude): (f64, f64), (other_latitude, other_longitude): (f64, f64)) -> f64 {
+pub(super) fn distance((latitude, longitude): (f64, f64), (other_latitude, other_longitude): (f64, f64)) -> f64 {
     let half_sine = |degrees: f64| {
         let sine = libm::sin(degrees.to_radians() / 2.0);
         sine * sine

@@ -1,0 +1,446 @@
+//! `cargo xtask services up|down|env`: Mosquitto, Redis and PostgreSQL on loopback, each with all it has in one folder.
+//!
+//! So that the conformance suites, the storm and CI meet the servers an operator would use, without touching any that run on this
+//! machine already: ports are free ones, remembered in the folder; a process is ours only if its command line names our folder.
+//! Whoever breaks servers on purpose starts, stops, kills and empties them one by one through [`Services`]. Knows nothing of what
+//! citytwin does with them.
+
+mod programs;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::root;
+use programs::{
+    as_postgres, children_of, command_line, connected, in_a_group_of_its_own, in_path, is_root, postgres_program,
+    quietly, reap, wait_until, write,
+};
+
+/// Debian's packages of the servers, of their extensions, and of what the checks call.
+const PACKAGES: [&str; 5] = ["mosquitto", "mosquitto-clients", "redis-server", "postgresql", "postgresql-postgis"];
+/// The role and the database tests use; everybody on loopback may, the servers listen nowhere else.
+const ROLE: &str = "citytwin";
+
+/// A server that can be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// The MQTT broker.
+    Mosquitto,
+    /// The live state.
+    Redis,
+    /// Tables and records.
+    Postgres,
+}
+
+impl Server {
+    /// Every server there is.
+    pub(crate) const ALL: [Self; 3] = [Self::Mosquitto, Self::Redis, Self::Postgres];
+
+    /// Its name, which is its folder's too.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mosquitto => "mosquitto",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// The server with this name.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|server| server.name() == name)
+    }
+
+    /// The variable tests find it by.
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::Mosquitto => "CITYTWIN_TEST_MQTT",
+            Self::Redis => "CITYTWIN_TEST_REDIS",
+            Self::Postgres => "CITYTWIN_TEST_POSTGRES",
+        }
+    }
+
+    /// Its program, if it is installed.
+    fn program(self) -> Option<PathBuf> {
+        match self {
+            Self::Mosquitto => in_path("mosquitto"),
+            Self::Redis => in_path("redis-server"),
+            Self::Postgres => postgres_program("postgres"),
+        }
+    }
+}
+
+/// The servers of one folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Services {
+    folder: PathBuf,
+}
+
+impl Services {
+    /// Those of this checkout, in `target/services` or where `CITYTWIN_SERVICES` says.
+    pub(crate) fn new() -> Self {
+        let folder =
+            std::env::var_os("CITYTWIN_SERVICES").map_or_else(|| root().join("target/services"), PathBuf::from);
+        Self::in_folder(&std::path::absolute(&folder).unwrap_or(folder))
+    }
+
+    /// Those of a folder, given from the root.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    fn home(&self, server: Server) -> PathBuf {
+        self.folder.join(server.name())
+    }
+
+    /// Where a server keeps its data.
+    pub(crate) fn data(&self, server: Server) -> PathBuf {
+        self.home(server).join("data")
+    }
+
+    /// The port it listens at, chosen when it was started first.
+    pub(crate) fn port(&self, server: Server) -> Option<u16> {
+        fs::read_to_string(self.home(server).join("port")).ok()?.trim().parse().ok()
+    }
+
+    /// How to reach it.
+    pub(crate) fn url(&self, server: Server) -> Option<String> {
+        let port = self.port(server)?;
+        Some(match server {
+            Server::Mosquitto => format!("mqtt://127.0.0.1:{port}"),
+            Server::Redis => format!("redis://127.0.0.1:{port}/0"),
+            Server::Postgres => format!("postgres://{ROLE}@127.0.0.1:{port}/{ROLE}"),
+        })
+    }
+
+    /// The variables tests find the servers by.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let reached = |server: Server| self.url(server).map(|url| (server.variable(), url));
+        Server::ALL.into_iter().filter_map(reached).collect()
+    }
+
+    /// The process of a server; none if it does not run, whatever a file of a machine that was switched off says.
+    pub(crate) fn process(&self, server: Server) -> Option<u32> {
+        let process: u32 = fs::read_to_string(self.home(server).join("pid")).ok()?.trim().parse().ok()?;
+        let named = command_line(process).is_some_and(|line| line.contains(&self.home(server).display().to_string()));
+        named.then_some(process)
+    }
+
+    /// Starts a server unless it runs, and waits until it answers.
+    pub(crate) fn start(&self, server: Server) -> Result<(), String> {
+        if self.process(server).is_some() {
+            return self.wait_ready(server);
+        }
+        let program = server.program().ok_or_else(|| format!("{} is not installed", server.name()))?;
+        let home = self.home(server);
+        fs::create_dir_all(self.data(server)).map_err(|error| format!("cannot make {}: {error}", home.display()))?;
+        let port = self.claim_port(server)?;
+        let mut command = match server {
+            Server::Mosquitto => self.mosquitto(&program, port)?,
+            Server::Redis => self.redis(&program, port),
+            Server::Postgres => self.postgres(&program, port)?,
+        };
+        let log = fs::File::options().create(true).append(true).open(home.join("log"));
+        let log = log.map_err(|error| format!("cannot write in {}: {error}", home.display()))?;
+        let again = log.try_clone().map_err(|error| error.to_string())?;
+        command.stdin(Stdio::null()).stdout(log).stderr(again).current_dir("/");
+        in_a_group_of_its_own(&mut command);
+        let child = command.spawn().map_err(|error| format!("{} does not start: {error}", program.display()))?;
+        write(&home.join("pid"), &child.id().to_string())?;
+        reap(child);
+        self.wait_ready(server)?;
+        if server == Server::Postgres { self.make_database() } else { Ok(()) }
+    }
+
+    /// Asks a server to end, and waits until it has.
+    pub(crate) fn stop(&self, server: Server) -> Result<(), String> {
+        // PostgreSQL ends at once on SIGINT and waits for its clients on SIGTERM.
+        self.end(server, if server == Server::Postgres { "-INT" } else { "-TERM" })
+    }
+
+    /// Kills a server as a crash would (`kill -9`), and waits until it is gone.
+    pub(crate) fn kill(&self, server: Server) -> Result<(), String> {
+        self.end(server, "-KILL")
+    }
+
+    fn end(&self, server: Server, signal: &str) -> Result<(), String> {
+        if let Some(process) = self.process(server) {
+            // Children of a killed postmaster end when they notice; until then its data is not free.
+            let children = children_of(process);
+            quietly(Command::new("kill").args([signal, &process.to_string()]));
+            wait_until(|| {
+                self.process(server).is_none() && children.iter().all(|child| command_line(*child).is_none())
+            })
+            .map_err(|()| format!("{} (process {process}) does not end", server.name()))?;
+        }
+        drop(fs::remove_file(self.home(server).join("pid")));
+        if server == Server::Postgres {
+            // Left by a crash; its process number may be somebody else's by now.
+            drop(fs::remove_file(self.data(server).join("postmaster.pid")));
+        }
+        Ok(())
+    }
+
+    /// Stops a server and starts it again, with its data or without.
+    pub(crate) fn restart(&self, server: Server, with_data: bool) -> Result<(), String> {
+        self.stop(server)?;
+        if !with_data {
+            self.empty(server)?;
+        }
+        self.start(server)
+    }
+
+    /// Takes the data of a server that does not run away; its port stays.
+    pub(crate) fn empty(&self, server: Server) -> Result<(), String> {
+        let data = self.data(server);
+        match fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(format!("cannot remove {}: {error}", data.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The port of before if nobody else took it, or a free one.
+    fn claim_port(&self, server: Server) -> Result<u16, String> {
+        let free =
+            |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
+        let before = self.port(server).and_then(|port| free(port).ok());
+        let address = before.map_or_else(|| free(0), Ok).map_err(|error| format!("no port is free: {error}"))?;
+        write(&self.home(server).join("port"), &address.port().to_string())?;
+        Ok(address.port())
+    }
+
+    /// Mosquitto with its own defaults, but for persistence: what an operator gets who switches that on.
+    fn mosquitto(&self, program: &Path, port: u16) -> Result<Command, String> {
+        let file = self.home(Server::Mosquitto).join("mosquitto.conf");
+        let data = self.data(Server::Mosquitto);
+        let mut lines = vec![
+            format!("listener {port} 127.0.0.1"),
+            String::from("allow_anonymous true"),
+            String::from("persistence true"),
+            format!("persistence_location {}/", data.display()),
+            String::from("max_queued_messages 0"),
+            String::from("max_inflight_messages 1000"),
+            String::from("log_dest stderr"),
+        ];
+        if is_root() {
+            lines.push(String::from("user root"));
+        }
+        write(&file, &(lines.join("\n") + "\n"))?;
+        let mut command = Command::new(program);
+        command.arg("-c").arg(file);
+        Ok(command)
+    }
+
+    fn redis(&self, program: &Path, port: u16) -> Command {
+        let file = self.home(Server::Redis).join("redis.conf");
+        let data = self.data(Server::Redis);
+        // Redis shows itself as `redis-server 127.0.0.1:port`: the title is how its folder is seen.
+        let lines = format!(
+            "port {port}\nbind 127.0.0.1\ndir {data}\nsave \"\"\nappendonly yes\nappendfsync everysec\ndaemonize no\n\
+             proc-title-template \"{{title}} {{listen-addr}} {home}\"\n",
+            data = data.display(),
+            home = self.home(Server::Redis).display()
+        );
+        // If it cannot be written, redis-server says so.
+        drop(write(&file, &lines));
+        let mut command = Command::new(program);
+        command.arg(file);
+        command
+    }
+
+    /// PostgreSQL does not run as root: then it runs as `postgres`, to whom its folder is given.
+    fn postgres(&self, program: &Path, port: u16) -> Result<Command, String> {
+        let data = self.data(Server::Postgres);
+        if is_root() {
+            if !quietly(Command::new("chown").args(["-R", "postgres:"]).arg(&data)) {
+                return Err(String::from(
+                    "PostgreSQL does not run as root, and there is no user `postgres` to run it as",
+                ));
+            }
+            if !quietly(as_postgres(Path::new("test")).arg("-x").arg(&data)) {
+                return Err(format!(
+                    "user `postgres` may not enter {}; set CITYTWIN_SERVICES to a folder it may",
+                    data.display()
+                ));
+            }
+        }
+        if !data.join("PG_VERSION").is_file() {
+            let initdb = postgres_program("initdb").ok_or("initdb is not installed")?;
+            let mut command = as_postgres(&initdb);
+            command.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"]);
+            let made = command.args(["--no-instructions", "--pgdata"]).arg(&data).current_dir("/").output();
+            let made = made.map_err(|error| format!("initdb does not start: {error}"))?;
+            if !made.status.success() {
+                return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim()));
+            }
+            // A role that needs a password, so that a wrong one can be tried.
+            let rules = data.join("pg_hba.conf");
+            let others =
+                fs::read_to_string(&rules).map_err(|error| format!("cannot read {}: {error}", rules.display()))?;
+            write(&rules, &format!("host all locked 127.0.0.1/32 scram-sha-256\n{others}"))?;
+        }
+        let mut command = as_postgres(program);
+        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
+        command.args(["-c", "unix_socket_directories="]);
+        Ok(command)
+    }
+
+    /// Makes the role and the database, unless they are there.
+    fn make_database(&self) -> Result<(), String> {
+        let asked = |sql: &str| -> Result<String, String> {
+            let port = self.port(Server::Postgres).unwrap_or_default().to_string();
+            let psql = postgres_program("psql").ok_or("psql is not installed")?;
+            let mut command = Command::new(psql);
+            command.args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-d",
+                "postgres",
+                "-X",
+                "-A",
+                "-t",
+                "-c",
+                sql,
+            ]);
+            let told =
+                command.stdin(Stdio::null()).output().map_err(|error| format!("psql does not start: {error}"))?;
+            if told.status.success() {
+                Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+            } else {
+                Err(format!("`{sql}` failed: {}", String::from_utf8_lossy(&told.stderr).trim()))
+            }
+        };
+        if asked(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{ROLE}'"))? == "0" {
+            asked(&format!("CREATE ROLE {ROLE} LOGIN SUPERUSER"))?;
+            asked("CREATE ROLE locked LOGIN PASSWORD 'nobody tells'")?;
+        }
+        if asked(&format!("SELECT count(*) FROM pg_database WHERE datname = '{ROLE}'"))? == "0" {
+            asked(&format!("CREATE DATABASE {ROLE} OWNER {ROLE}"))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a server answers as one that is ready does.
+    pub(crate) fn wait_ready(&self, server: Server) -> Result<(), String> {
+        let mut ended = false;
+        let ready = wait_until(|| {
+            ended = self.process(server).is_none();
+            ended || self.answers(server)
+        });
+        if ready.is_ok() && !ended {
+            return Ok(());
+        }
+        let log = fs::read_to_string(self.home(server).join("log")).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(5).collect();
+        let what = if ended { "ended" } else { "does not answer" };
+        Err(format!(
+            "{} {what}; its last words: {}",
+            server.name(),
+            last.into_iter().rev().collect::<Vec<_>>().join(" | ")
+        ))
+    }
+
+    /// Whether a server answers now.
+    pub(crate) fn answers(&self, server: Server) -> bool {
+        let Some(port) = self.port(server) else { return false };
+        match server {
+            Server::Mosquitto => connected(port).is_some(),
+            Server::Redis => connected(port).is_some_and(|mut stream| {
+                let mut answer = [0; 5];
+                stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut answer)).is_ok()
+                    && &answer == b"+PONG"
+            }),
+            Server::Postgres => postgres_program("pg_isready").is_some_and(|program| {
+                quietly(Command::new(program).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]))
+            }),
+        }
+    }
+}
+
+/// `cargo xtask services` and its words; whether it went well.
+pub(crate) fn services(words: &[&str]) -> bool {
+    let services = Services::new();
+    let done = match *words {
+        ["up"] => up(&services),
+        ["down"] => down(&services),
+        ["env"] => env(&services),
+        [verb @ ("start" | "stop" | "kill" | "restart" | "renew"), name] => match Server::named(name) {
+            Some(server) => one(&services, verb, server),
+            None => Err(format!("there is no server `{name}`; there are mosquitto, redis and postgres")),
+        },
+        _ => Err(String::from("say services up, down, env, or start|stop|kill|restart|renew and a server's name")),
+    };
+    if let Err(reason) = &done {
+        eprintln!("{reason}");
+    }
+    done.is_ok()
+}
+
+fn one(services: &Services, verb: &str, server: Server) -> Result<(), String> {
+    match verb {
+        "start" => services.start(server),
+        "stop" => services.stop(server),
+        "kill" => services.kill(server),
+        _ => services.restart(server, verb == "restart"),
+    }
+}
+
+fn up(services: &Services) -> Result<(), String> {
+    if Server::ALL.iter().any(|server| server.program().is_none()) {
+        install()?;
+    }
+    for server in Server::ALL {
+        services.start(server)?;
+    }
+    env(services)
+}
+
+fn down(services: &Services) -> Result<(), String> {
+    for server in Server::ALL {
+        services.stop(server)?;
+    }
+    match fs::remove_dir_all(&services.folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {error}", services.folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what a shell takes over by `eval "$(cargo xtask services env)"`.
+fn env(services: &Services) -> Result<(), String> {
+    for server in Server::ALL {
+        if services.process(server).is_none() {
+            return Err(format!("{} does not run; `cargo xtask services up` starts it", server.name()));
+        }
+    }
+    for (name, value) in services.variables() {
+        println!("export {name}={value}");
+    }
+    Ok(())
+}
+
+/// Installs what is missing, if that is allowed here.
+fn install() -> Result<(), String> {
+    let words = format!("apt-get install {}", PACKAGES.join(" "));
+    if !is_root() || in_path("apt-get").is_none() {
+        return Err(format!(
+            "servers are missing; install Mosquitto, Redis and PostgreSQL with PostGIS (on Debian: {words})"
+        ));
+    }
+    let apt = |words: &[&str]| {
+        quietly(Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))
+    };
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(PACKAGES);
+    // A list of packages that is too old is the usual reason to fail once.
+    if apt(&install) || (apt(&["update"]) && apt(&install)) { Ok(()) } else { Err(format!("`{words}` failed")) }
+}
