@@ -27,9 +27,18 @@ pub(super) struct Arguments {
     /// The city's name, for topics that hold it
     #[arg(long, default_value = "city")]
     city: String,
+    /// What was made of the messages is kept for good so often, in seconds [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    keep_every: Option<Duration>,
     /// Tell so often how it goes, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     tell_every: Option<u64>,
+}
+
+/// Reads a time in seconds.
+fn seconds(word: &str) -> Result<Duration, String> {
+    let seconds = word.parse().ok().filter(|seconds| (0.01..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "write seconds from 0.01 to 86400".to_owned())
 }
 
 /// Listens until interrupted.
@@ -50,6 +59,7 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
         topics,
         network: None,
         tell_every: arguments.tell_every.map(Duration::from_secs),
+        keep_every: arguments.keep_every,
     };
     let mut ready = |address| super::tell(&format!("listening on mqtt://{address}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);

@@ -37,6 +37,8 @@ pub struct Listening {
     pub network: Option<Arc<Network>>,
     /// How often to tell how it goes; never if none.
     pub tell_every: Option<Duration>,
+    /// How often what was made of the messages is kept for good, instead of every five seconds.
+    pub keep_every: Option<Duration>,
 }
 
 /// What was heard.
@@ -71,7 +73,7 @@ pub fn listen(
     let runtime = threads()?;
     let topics = Arc::new(settings.topics.clone());
     let mut intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
-    intake.pace = Pace::LIVE;
+    intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
     let mut services = intake.services(None);
     let (service, address) = listening(&runtime, settings.address, &intake)?;
     services.push(service);

@@ -79,11 +79,11 @@ pub fn audit(sender: &Path, keeper: &Path) -> Result<Audit, TwinError> {
     let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
     let stores = Stores::open(&kept.stores)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
-    audit.balances.push(("stores", audit::balance(&ledger, &stores)?));
+    audit.balances.push(("stores", audit::balance(&ledger, &stores, cut_off)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
     if DurableLog::is_in(&kept.log) {
         let log = DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?;
-        match audit::balance_of_log(&ledger, &log) {
+        match audit::balance_of_log(&ledger, &log, cut_off) {
             Ok(balance) => audit.balances.push(("log", balance)),
             Err(error @ AuditError::Trimmed { .. }) => audit.left_out.push(("log", error.to_string())),
             Err(error) => return Err(error.into()),

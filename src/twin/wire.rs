@@ -202,7 +202,7 @@ impl TwinWire {
         }
         intake.stores.compact()?;
         tables::write(&intake.stores, &self.folders.tables)?;
-        let balance = audit::balance(&ledger, &intake.stores)?;
+        let balance = audit::balance(&ledger, &intake.stores, false)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);
         Ok(Some(telling))

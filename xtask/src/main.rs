@@ -7,6 +7,7 @@ mod ci;
 mod compare;
 mod services;
 mod sirens;
+mod storm;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
   compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds] [--program PATH]
                               SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
+  storm [FAULT...] [--quick] [--seed N] [--times N] [--fresh]
+                              every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         ["compare-sumo", ref words @ ..] => compare::compare(words),
         ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
+        ["storm", ref words @ ..] => storm::storm(words),
         ["wire"] => wire::wire(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
         ["golden", "--write"] => {

@@ -47,6 +47,8 @@ pub struct Account {
     pub quarantined: u64,
     /// Of these, lost by the radio, which the ledger counts.
     pub lost: u64,
+    /// Of these, by a sender that was cut off, the last of a device, of which nothing has come: they were about to be sent.
+    pub unsent: u64,
     /// Rows in the history that are there already.
     pub doubled: u64,
     /// Rows in the history that the device never emitted: its sequence did not go so far, or nothing was missing.
@@ -58,7 +60,8 @@ pub struct Account {
 impl Account {
     /// What is missing; less than nothing if there is more than there should be.
     pub fn unexplained(&self) -> i64 {
-        let explained = self.stored.saturating_add(self.quarantined).saturating_add(self.lost);
+        let explained =
+            self.stored.saturating_add(self.quarantined).saturating_add(self.lost).saturating_add(self.unsent);
         if self.emitted >= explained {
             i64::try_from(self.emitted - explained).unwrap_or(i64::MAX)
         } else {
@@ -76,6 +79,7 @@ impl Account {
         self.stored += other.stored;
         self.quarantined += other.quarantined;
         self.lost += other.lost;
+        self.unsent += other.unsent;
         self.doubled += other.doubled;
         self.forged += other.forged;
         self.damaged += other.damaged;
@@ -171,6 +175,16 @@ impl Found {
         self.blocks.get_mut(&(sequence / BLOCK))?.see(sequence)
     }
 
+    /// Sequences behind the last one that is there.
+    fn trailing(&self) -> u64 {
+        let end = self.blocks.values().map(|block| block.entry.sequence_end).max().unwrap_or(0);
+        let last = self.blocks.iter().rev().find_map(|(number, block)| {
+            let (word, bits) = block.seen.iter().enumerate().rev().find(|(_, bits)| **bits != 0)?;
+            Some(number * BLOCK + word as u64 * 64 + u64::from(63 - bits.leading_zeros()))
+        });
+        end - last.map_or(0, |last| last + 1)
+    }
+
     /// Adds a record that is there for the first time to its block's fingerprint.
     fn add(&mut self, sequence: u64, json: &[u8]) {
         if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK)) {
@@ -254,10 +268,16 @@ impl Books {
         self.strange_messages += count;
     }
 
-    fn close(self, copies_allowed: bool) -> Balance {
+    /// The outcome; of a sender that was cut off, what is missing at the end of a device's sequence was never sent.
+    fn close(self, copies_allowed: bool, cut_off: bool) -> Balance {
         let Self { found, strangers, strange_messages, .. } = self;
         let mut balance = Balance { strangers, strange_messages, copies_allowed, ..Balance::default() };
-        for (line, Found { blocks, mut account, .. }) in found {
+        for (line, found) in found {
+            let trailing = found.trailing();
+            let Found { blocks, mut account, .. } = found;
+            if cut_off {
+                account.unsent = u64::try_from(account.unexplained()).unwrap_or(0).min(trailing);
+            }
             let is_damaged =
                 |block: &&Block| block.digest.count == block.entry.sent.count && block.digest != block.entry.sent;
             account.damaged = blocks.values().filter(is_damaged).count() as u64;
@@ -269,11 +289,11 @@ impl Books {
     }
 }
 
-/// Compares what was emitted with what the stores hold.
+/// Compares what was emitted with what the stores hold; `cut_off` says that the sender did not come to its end.
 ///
 /// # Errors
 /// When the stores cannot be read.
-pub fn balance(ledger: &Ledger, stores: &Stores) -> Result<Balance, AuditError> {
+pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balance, AuditError> {
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
@@ -282,7 +302,7 @@ pub fn balance(ledger: &Ledger, stores: &Stores) -> Result<Balance, AuditError> 
         })?;
     }
     quarantine(&mut books, stores)?;
-    Ok(books.close(false))
+    Ok(books.close(false, cut_off))
 }
 
 /// Adds what is in quarantine.
@@ -301,7 +321,7 @@ fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
 ///
 /// # Errors
 /// When the log cannot be read, or has dropped messages.
-pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus) -> Result<Balance, AuditError> {
+pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: bool) -> Result<Balance, AuditError> {
     /// Messages and bytes read at once.
     const READ: (usize, usize) = (4096, 4 << 20);
     let mut books = Books::new(ledger);
@@ -324,5 +344,5 @@ pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus) -> Result<Balance, AuditEr
             }
         }
     }
-    Ok(books.close(true))
+    Ok(books.close(true, cut_off))
 }

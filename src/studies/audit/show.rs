@@ -46,9 +46,13 @@ impl fmt::Display for Balance {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
-    let Account { emitted, stored, quarantined, lost, doubled, forged, damaged } = account;
+    let Account { emitted, stored, quarantined, lost, unsent, doubled, forged, damaged } = account;
     write!(f, "\n{name:<10}{emitted:>13}{stored:>13}{quarantined:>13}{lost:>13}{:>13}", account.unexplained())?;
-    write!(f, "{doubled:>13}{forged:>13}{damaged:>13}")
+    write!(f, "{doubled:>13}{forged:>13}{damaged:>13}")?;
+    if *unsent > 0 {
+        write!(f, "  (and {unsent} never sent)")?;
+    }
+    Ok(())
 }
 
 fn complaint(f: &mut fmt::Formatter<'_>, account: &Account) -> fmt::Result {

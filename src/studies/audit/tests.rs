@@ -79,7 +79,7 @@ fn audit(ledger: &Ledger, records: Vec<Record>, mut quarantined: Vec<Quarantined
         message.offset = n as u64;
     }
     stores.keep(&Batch { to, records, quarantined, ..Batch::default() }).expect("can be kept");
-    balance(ledger, &stores).expect("can be read")
+    balance(ledger, &stores, false).expect("can be read")
 }
 
 fn account(balance: &Balance, device: &str) -> Account {

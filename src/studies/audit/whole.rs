@@ -27,6 +27,7 @@ struct InNumbers {
     stored: u64,
     quarantined: u64,
     lost: u64,
+    unsent: u64,
     unexplained: i64,
     doubled: u64,
     forged: u64,
@@ -40,12 +41,13 @@ struct InNumbers {
 
 impl From<&Balance> for InNumbers {
     fn from(balance: &Balance) -> Self {
-        let Account { emitted, stored, quarantined, lost, doubled, forged, damaged } = balance.total;
+        let Account { emitted, stored, quarantined, lost, unsent, doubled, forged, damaged } = balance.total;
         Self {
             emitted,
             stored,
             quarantined,
             lost,
+            unsent,
             unexplained: balance.devices.values().map(Account::unexplained).map(i64::abs).sum(),
             doubled,
             forged,
