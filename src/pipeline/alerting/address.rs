@@ -167,7 +167,9 @@ mod tests {
         for good in ["a@b.org", "Control room <ops+city@mail.example.org>", "o'neil@x.y", "root@localhost"] {
             assert!(is_mailbox(good), "{good}");
         }
-        for bad in ["", "a", "a@", "@b", "a b@c", "a@b\r\nBcc: x@y", "A, B <a@b>", "<a@b", "a@b>", "a@b, c@d", "\"x\"@b"] {
+        for bad in
+            ["", "a", "a@", "@b", "a b@c", "a@b\r\nBcc: x@y", "A, B <a@b>", "<a@b", "a@b>", "a@b, c@d", "\"x\"@b"]
+        {
             assert!(!is_mailbox(bad), "{bad}");
         }
     }

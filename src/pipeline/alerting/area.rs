@@ -23,7 +23,8 @@ pub(super) fn holds(shape: &Shape, latitude: f64, longitude: f64) -> bool {
             let Some(mut before) = corners.last() else { return false };
             let mut inside = false;
             for corner in corners {
-                let ((y0, y1), (x0, x1)) = ((before.0, corner.0), (turn(before.1 - longitude), turn(corner.1 - longitude)));
+                let ((y0, y1), (x0, x1)) =
+                    ((before.0, corner.0), (turn(before.1 - longitude), turn(corner.1 - longitude)));
                 if (y0 > latitude) != (y1 > latitude) {
                     inside ^= x0 + (latitude - y0) / (y1 - y0) * (x1 - x0) > 0.0;
                 }

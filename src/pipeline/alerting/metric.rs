@@ -127,12 +127,10 @@ const MICROGRAMS: Units = Units {
     examples: &["25 µg/m³", "0.18 mg/m³"],
     sums: false,
 };
-const MILLIGRAMS: Units = Units {
-    what: "a concentration",
-    table: &[("mg/m³", 1.0), ("µg/m³", 0.001)],
-    examples: &["10 mg/m³"],
-    sums: false,
-};
+const MILLIGRAMS: Units =
+    Units {
+        what: "a concentration", table: &[("mg/m³", 1.0), ("µg/m³", 0.001)], examples: &["10 mg/m³"], sums: false
+    };
 const SECONDS: Units = Units {
     what: "a duration",
     table: &[("s", 1.0), ("min", 60.0), ("h", 3600.0), ("ms", 0.001), ("d", 86_400.0)],
@@ -208,7 +206,13 @@ pub const METRICS: &[Metric] = &[
         "Congestion: free 0, moderate 1, heavy 2, stopped 3; the words may be written.",
         Column::Road(|row| row.level.map(level)),
     ),
-    metric("road.vehicles", "", None, "Distinct trackers seen on a road.", Column::Road(|row| number(row.sums.vehicles))),
+    metric(
+        "road.vehicles",
+        "",
+        None,
+        "Distinct trackers seen on a road.",
+        Column::Road(|row| number(row.sums.vehicles)),
+    ),
     metric(
         "road.trucks_percent",
         "%",
@@ -230,7 +234,13 @@ pub const METRICS: &[Metric] = &[
         "Highest speed a vehicle's tracker told.",
         Column::Vehicle(|row| row.speed_max_kmh),
     ),
-    metric("vehicle.distance_m", "m", Some(METRES), "How far a vehicle came.", Column::Vehicle(|row| Some(row.distance_m))),
+    metric(
+        "vehicle.distance_m",
+        "m",
+        Some(METRES),
+        "How far a vehicle came.",
+        Column::Vehicle(|row| Some(row.distance_m)),
+    ),
     metric(
         "vehicle.without_fix",
         "",
@@ -261,7 +271,13 @@ pub const METRICS: &[Metric] = &[
     metric("parking.bays", "", None, "Bays of a road that tell anything.", Column::Parking(|row| number(row.bays))),
     metric("events.count", "", None, "How many events there were; 0 counts too.", Column::Events),
     metric("pipeline.lag_s", "s", Some(SECONDS), "How old what is being stored is, by partition.", Column::Pipeline),
-    metric("pipeline.waiting", "", None, "Messages in the log that wait for their worker, by partition.", Column::Pipeline),
+    metric(
+        "pipeline.waiting",
+        "",
+        None,
+        "Messages in the log that wait for their worker, by partition.",
+        Column::Pipeline,
+    ),
     metric("pipeline.quarantined", "", None, "Messages that were no records, so far.", Column::Pipeline),
     metric("pipeline.late", "", None, "Records that came after their windows had closed, so far.", Column::Pipeline),
     metric("pipeline.missing", "", None, "Sequences of devices that never came, so far.", Column::Pipeline),
@@ -341,7 +357,8 @@ impl Metric {
         {
             return level.0.to_owned();
         }
-        let number = if (value - libm::round(value)).abs() < 0.005 { format!("{value:.0}") } else { format!("{value:.2}") };
+        let number =
+            if (value - libm::round(value)).abs() < 0.005 { format!("{value:.0}") } else { format!("{value:.2}") };
         if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) }
     }
 }
@@ -383,7 +400,9 @@ mod tests {
         check("road.level", "2", 2.0);
         check("parking.taken_percent", "90 %", 90.0);
         check("pipeline.lag_s", "1 min 30 s", 90.0);
-        for (name, text) in [("road.speed_kmh", "10"), ("events.count", "3 km/h"), ("road.level", "bad"), ("air.o3", "NaN")] {
+        for (name, text) in
+            [("road.speed_kmh", "10"), ("events.count", "3 km/h"), ("road.level", "bad"), ("air.o3", "NaN")]
+        {
             assert!(Metric::of_name(name).expect("a metric").threshold(text).is_err(), "{name} {text}");
         }
     }
@@ -394,9 +413,12 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), METRICS.len());
-        for (written, meant) in
-            [("road.sped_kmh", "road.speed_kmh"), ("pm2_5", "air.pm2_5"), ("air.pm25", "air.pm2_5"), ("flow_veh_h", "road.flow_veh_h")]
-        {
+        for (written, meant) in [
+            ("road.sped_kmh", "road.speed_kmh"),
+            ("pm2_5", "air.pm2_5"),
+            ("air.pm25", "air.pm2_5"),
+            ("flow_veh_h", "road.flow_veh_h"),
+        ] {
             assert_eq!(Metric::like(written), Some(meant), "{written}");
         }
         assert!(METRICS.iter().all(|metric| table().contains(metric.name)));

@@ -6,6 +6,7 @@
 mod address;
 mod alert;
 mod area;
+mod deliver;
 mod file;
 mod metric;
 mod outbox;
@@ -14,6 +15,7 @@ pub mod rules;
 pub mod signature;
 
 pub use alert::{ALERTS, Alert, AlertState};
+pub use deliver::{Courier, Deliverer, Outcome, Turned};
 pub use file::{parse, read};
 pub use metric::{METRICS, Metric, table as metrics_table};
 pub use outbox::{DEAD_LETTERS, DeadLetter, Notice, NoticeState, OUTBOX, RETRIES, requeue};

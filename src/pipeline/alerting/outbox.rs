@@ -142,13 +142,8 @@ pub fn requeue(tables: &dyn Tables, number: u64, now: Timestamp) -> Result<bool,
     let letter = tables.get(DEAD_LETTERS, &key(number))?;
     let letter = letter.and_then(|json| serde_json::from_slice::<DeadLetter>(&json).ok());
     let Some(mut letter) = letter.filter(|letter| letter.requeued.is_none()) else { return Ok(false) };
-    let notice = Notice {
-        state: NoticeState::Pending,
-        attempts: 0,
-        next_try: now,
-        settled: None,
-        ..letter.notice.clone()
-    };
+    let notice =
+        Notice { state: NoticeState::Pending, attempts: 0, next_try: now, settled: None, ..letter.notice.clone() };
     letter.requeued = Some(now);
     let before = requeued(tables)?;
     let least = if before.times == 0 { number } else { before.least.min(number) };

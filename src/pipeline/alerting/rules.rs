@@ -230,7 +230,9 @@ impl Filter {
     ) -> bool {
         let inside = |fence: &usize| {
             let shape = fences.get(*fence).map(|fence| &fence.shape);
-            shape.zip(place).is_some_and(|(shape, (latitude, longitude))| super::area::holds(shape, latitude, longitude))
+            shape
+                .zip(place)
+                .is_some_and(|(shape, (latitude, longitude))| super::area::holds(shape, latitude, longitude))
         };
         any(&self.roads, road)
             && any(&self.devices, device)
@@ -243,7 +245,8 @@ impl Filter {
         if self.severity.is_some_and(|least| event.severity > least) {
             return false;
         }
-        let named = |fence: &usize| fences.get(*fence).is_some_and(|fence| Some(&fence.name) == event.geofence.as_ref());
+        let named =
+            |fence: &usize| fences.get(*fence).is_some_and(|fence| Some(&fence.name) == event.geofence.as_ref());
         let place = event.latitude.zip(event.longitude);
         if !self.geofences.is_empty() && event.geofence.is_some() {
             let others = Self { geofences: Vec::new(), ..self.clone() };

@@ -98,11 +98,18 @@ mod tests {
         assert_eq!(signature, "sha256=161a4de82734bef59fe9b5efade61d7508bac98322e2dbf0ddc155e0043947d0");
         assert!(verify(b"key", "1780383605", b"{}", &signature));
         assert!(verify(b"key", "1780383605", b"{}", &signature.to_uppercase().replace("SHA256", "sha256")));
-        let bad = ["", "sha256=", "sha256=00", &signature[..70], &format!("{signature}0"), &signature.replace('=', ":")];
-        for bad in bad.into_iter().map(str::to_owned).chain([format!("sha256={}", "zz".repeat(32)), format!("sha256={}", "é".repeat(32))]) {
+        let bad =
+            ["", "sha256=", "sha256=00", &signature[..70], &format!("{signature}0"), &signature.replace('=', ":")];
+        for bad in bad
+            .into_iter()
+            .map(str::to_owned)
+            .chain([format!("sha256={}", "zz".repeat(32)), format!("sha256={}", "é".repeat(32))])
+        {
             assert!(!verify(b"key", "1780383605", b"{}", &bad), "{bad}");
         }
-        for (secret, timestamp, body) in [("kez", "1780383605", "{}"), ("key", "1780383604", "{}"), ("key", "1780383605", "{ }")] {
+        for (secret, timestamp, body) in
+            [("kez", "1780383605", "{}"), ("key", "1780383604", "{}"), ("key", "1780383605", "{ }")]
+        {
             assert!(!verify(secret.as_bytes(), timestamp, body.as_bytes(), &signature));
         }
     }

@@ -10,7 +10,8 @@ const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Most people told by one e-mail.
 const TO_MAX: usize = 50;
 
-const WEBHOOK_KEYS: [&str; 7] = ["url", "url-from", "secret-from", "shape", "routing-key-from", "ca", "allow-link-local"];
+const WEBHOOK_KEYS: [&str; 7] =
+    ["url", "url-from", "secret-from", "shape", "routing-key-from", "ca", "allow-link-local"];
 const EMAIL_KEYS: [&str; 7] = ["smtp", "user-from", "password-from", "from", "to", "ca", "allow-link-local"];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Action> {
@@ -96,7 +97,11 @@ fn email(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Email> {
     let to = reader.needed(fields, "to", "write who is told").map(|node| (node, reader.texts(node, "to")));
     let to = to.map(|(node, texts)| {
         if texts.len() > TO_MAX {
-            reader.wrong(node, format!("`to` has {} addresses, more than {TO_MAX}", texts.len()), "write to a list instead");
+            reader.wrong(
+                node,
+                format!("`to` has {} addresses, more than {TO_MAX}", texts.len()),
+                "write to a list instead",
+            );
         }
         texts.into_iter().filter_map(|(_, node)| mailbox(reader, node, "to")).collect::<Vec<_>>()
     });
@@ -119,7 +124,8 @@ fn smtp(reader: &mut Reader<'_>, node: &Node) -> Option<(bool, String, u16)> {
         Some((tls_first, host, port))
     });
     if server.is_none() {
-        let help = "write it like `smtp://mail.example.org:587` or `smtps://mail.example.org:465`, without user and password";
+        let help =
+            "write it like `smtp://mail.example.org:587` or `smtps://mail.example.org:465`, without user and password";
         reader.wrong(node, "`smtp` is no mail server", help);
     }
     server
@@ -127,7 +133,11 @@ fn smtp(reader: &mut Reader<'_>, node: &Node) -> Option<(bool, String, u16)> {
 
 fn mailbox(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<String> {
     if let Value::List(_) = node.value {
-        reader.wrong(node, format!("`{key}` should be one address"), format!("one of {}", listed(["someone@example.org"])));
+        reader.wrong(
+            node,
+            format!("`{key}` should be one address"),
+            format!("one of {}", listed(["someone@example.org"])),
+        );
         return None;
     }
     let text = reader.text(node, key)?;

@@ -107,7 +107,11 @@ impl Reader<'_> {
             }
         };
         if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(char::is_control) {
-            self.wrong(node, format!("`{key}` is not 1 to {TEXT_MAX} bytes of plain text"), "write it in one short line");
+            self.wrong(
+                node,
+                format!("`{key}` is not 1 to {TEXT_MAX} bytes of plain text"),
+                "write it in one short line",
+            );
             return None;
         }
         Some(text)
@@ -120,7 +124,11 @@ impl Reader<'_> {
         match map.iter().find(|entry| entry.0.name == "name") {
             Some((_, value)) => self.text(value, "name").unwrap_or(fallback),
             None => {
-                self.wrong(node, format!("the {what} has no `name`"), "give it one; alerts and logs will speak of it by it");
+                self.wrong(
+                    node,
+                    format!("the {what} has no `name`"),
+                    "give it one; alerts and logs will speak of it by it",
+                );
                 fallback
             }
         }

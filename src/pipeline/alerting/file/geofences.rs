@@ -13,8 +13,7 @@ const CORNERS_MAX: usize = 1_000;
 const RADIUS_MAX: f64 = 100_000.0;
 
 const SHAPES: [&str; 3] = ["circle", "polygon", "geometry"];
-const KINDS: [(&str, ReadingKind); 2] =
-    [("position", ReadingKind::Position), ("unit", ReadingKind::Unit)];
+const KINDS: [(&str, ReadingKind); 2] = [("position", ReadingKind::Position), ("unit", ReadingKind::Unit)];
 
 pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Geofence> {
     let name = reader.name(node, "area");
@@ -25,7 +24,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Geofence> {
         None => KINDS.iter().map(|kind| kind.1).collect(),
         Some(node) => {
             let words: Vec<(String, &Node)> = reader.texts(node, "kinds");
-            words.into_iter().filter_map(|(_, node)| reader.word(node, "kind of reading with a place", &KINDS)).collect()
+            words
+                .into_iter()
+                .filter_map(|(_, node)| reader.word(node, "kind of reading with a place", &KINDS))
+                .collect()
         }
     };
     let classes = fields.get("classes").map(|node| reader.texts(node, "classes")).unwrap_or_default();
@@ -40,7 +42,8 @@ fn shape(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Shape> {
         [("polygon", node)] => polygon(reader, node),
         [(_, node)] => geometry(reader, node),
         [] => {
-            let help = "write `circle: {latitude: 52.52, longitude: 13.40, radius: 250 m}`, or a `polygon` or `geometry`";
+            let help =
+                "write `circle: {latitude: 52.52, longitude: 13.40, radius: 250 m}`, or a `polygon` or `geometry`";
             reader.wrong(fields.node(), format!("{} has no border", fields.what), help);
             None
         }
@@ -101,7 +104,11 @@ fn polygon(reader: &mut Reader<'_>, node: &Node) -> Option<Shape> {
 fn pair(reader: &mut Reader<'_>, node: &Node, latitude_first: bool) -> Option<(f64, f64)> {
     let order = if latitude_first { "[latitude, longitude]" } else { "[longitude, latitude]" };
     let Value::List(numbers) = &node.value else {
-        reader.wrong(node, format!("a corner should be a pair, not {}", node.value.describe()), format!("write `{order}`"));
+        reader.wrong(
+            node,
+            format!("a corner should be a pair, not {}", node.value.describe()),
+            format!("write `{order}`"),
+        );
         return None;
     };
     // GeoJSON allows a height, which has no meaning here.
@@ -136,7 +143,8 @@ fn ring(reader: &mut Reader<'_>, node: &Node, mut corners: Vec<(f64, f64)>) -> O
 }
 
 fn geometry(reader: &mut Reader<'_>, node: &Node) -> Option<Shape> {
-    let mut fields = reader.fields(node, "`geometry`", &["type", "coordinates", "geometry", "properties", "bbox", "id"])?;
+    let mut fields =
+        reader.fields(node, "`geometry`", &["type", "coordinates", "geometry", "properties", "bbox", "id"])?;
     let mut kind = kind_of(reader, &fields)?;
     if kind == "Feature" {
         let inner = reader.needed(&fields, "geometry", "a GeoJSON feature has one")?;

@@ -33,7 +33,9 @@ pub fn read(path: &Path) -> Result<AlertRules, Findings> {
     match std::fs::metadata(path) {
         Err(error) => refuse(format!("cannot be read: {error}")),
         Ok(about) if !about.is_file() => refuse("is not a file".to_owned()),
-        Ok(about) if about.len() > FILE_MAX => refuse("is larger than 4 MiB, which no file of alert rules is".to_owned()),
+        Ok(about) if about.len() > FILE_MAX => {
+            refuse("is larger than 4 MiB, which no file of alert rules is".to_owned())
+        }
         Ok(_) => match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) => parse(&text, &place),
             Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
@@ -82,7 +84,11 @@ fn whole(reader: &mut Reader<'_>, root: &Node, rules: &mut AlertRules) {
         rules.events.extend(rules::event_rule(reader, item, &names));
     }
     if rules.rules.len() + rules.events.len() > RULES_MAX {
-        reader.wrong(root, format!("there are more than {RULES_MAX} rules"), "one rule can be about many roads: `road: \"A*\"`");
+        reader.wrong(
+            root,
+            format!("there are more than {RULES_MAX} rules"),
+            "one rule can be about many roads: `road: \"A*\"`",
+        );
     }
     let mut seen = Vec::new();
     for key in ["rules", "events"] {

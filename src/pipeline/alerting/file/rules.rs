@@ -2,7 +2,9 @@
 
 use super::fields::{Fields, Reader, listed};
 use crate::pipeline::alerting::metric::{Metric, Stream};
-use crate::pipeline::alerting::rules::{Aggregation, EventRule, Filter, Grouping, Operator, Pattern, Rule, WINDOWS_MAX};
+use crate::pipeline::alerting::rules::{
+    Aggregation, EventRule, Filter, Grouping, Operator, Pattern, Rule, WINDOWS_MAX,
+};
 use crate::pipeline::analytics::EventKind;
 use crate::primitives::SimDuration;
 use crate::primitives::text::closest;
@@ -185,7 +187,8 @@ fn resolve_at(
         Operator::Equal | Operator::Unequal => false,
     };
     if !good {
-        let message = format!("an alert at {} {} cannot end at {}", operator.sign(), metric.told(threshold), metric.told(value));
+        let message =
+            format!("an alert at {} {} cannot end at {}", operator.sign(), metric.told(threshold), metric.told(value));
         reader.wrong(node, message, "write a number on the other side of the threshold, or leave `resolve-at` out");
         return None;
     }
@@ -231,7 +234,9 @@ fn of_name(
         let help = match closest(name, all.iter().map(String::as_str)) {
             Some(like) => format!("did you mean `{like}`?"),
             None if all.is_empty() => format!("write it down under `{key}`"),
-            None => format!("there are {}; others are written down under `{key}`", listed(all.iter().map(String::as_str))),
+            None => {
+                format!("there are {}; others are written down under `{key}`", listed(all.iter().map(String::as_str)))
+            }
         };
         reader.wrong(node, format!("there is no {what} `{}`", name.escape_debug()), help);
     }
@@ -240,7 +245,8 @@ fn of_name(
 
 fn filter(reader: &mut Reader<'_>, fields: &Fields<'_>, names: &Names, known: &[&str], what: &str) -> Filter {
     let mut filter = Filter::default();
-    let Some(fields) = fields.get("where").and_then(|node| reader.fields(node, &format!("`where` of {what}"), known)) else {
+    let Some(fields) = fields.get("where").and_then(|node| reader.fields(node, &format!("`where` of {what}"), known))
+    else {
         return filter;
     };
     if let Some(node) = fields.get("kind") {
@@ -261,7 +267,8 @@ fn filter(reader: &mut Reader<'_>, fields: &Fields<'_>, names: &Names, known: &[
             .collect();
     }
     if let Some(node) = fields.get("status") {
-        let mut words: Vec<(&str, &str)> = IncidentStatus::ALL.iter().map(|status| (status.word(), status.word())).collect();
+        let mut words: Vec<(&str, &str)> =
+            IncidentStatus::ALL.iter().map(|status| (status.word(), status.word())).collect();
         words.extend(CallStatus::ALL.iter().map(|status| (status.word(), status.word())));
         let texts = reader.texts(node, "status");
         filter.status =

@@ -65,7 +65,10 @@ impl Entry {
 
     /// Whether there is nothing to remember from an instant on [ms].
     pub(super) fn is_idle(&self, at: i64) -> bool {
-        self.streak == 0 && self.open.is_none() && self.counts.is_empty() && self.cool_until.is_none_or(|until| until <= at)
+        self.streak == 0
+            && self.open.is_none()
+            && self.counts.is_empty()
+            && self.cool_until.is_none_or(|until| until <= at)
     }
 
     fn row(&self) -> Row {

@@ -173,7 +173,8 @@ impl Overseer {
         let rules = Arc::clone(&self.rules);
         let mut judge = Judge { rules: &rules, memory: &mut memory, decided: &mut decided, now: now.at };
         let horizon = self.horizon(reached);
-        let partitions = (0..self.settings.partitions).chain(progress.keys().copied().filter(|p| *p >= self.settings.partitions));
+        let partitions =
+            (0..self.settings.partitions).chain(progress.keys().copied().filter(|p| *p >= self.settings.partitions));
         for partition in partitions {
             let next = judge.memory.cursors.events.get(&partition).copied().unwrap_or(0);
             let (found, more) = read_events(tables, partition, next, EVENTS_MAX.saturating_sub(stepped.events))?;
