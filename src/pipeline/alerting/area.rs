@@ -10,7 +10,7 @@ const EARTH: f64 = 6_371_008.8;
 /// Whether a place (WGS 84 [deg]) lies within.
 ///
 /// A polygon holds what an odd number of its sides lie east of (even-odd rule; Shimrat 1962, Algorithm 112), so a border that
-/// crosses itself leaves holes. Its longitudes are taken the short way around from the place.
+/// crosses itself leaves holes. Longitudes are taken the short way around from corner to corner, over the date line too.
 pub(super) fn holds(shape: &Shape, latitude: f64, longitude: f64) -> bool {
     let turn = |from: f64| from - 360.0 * libm::round(from / 360.0);
     match shape {
@@ -20,15 +20,16 @@ pub(super) fn holds(shape: &Shape, latitude: f64, longitude: f64) -> bool {
             EARTH * libm::sqrt(east * east + north * north) <= *radius
         }
         Shape::Polygon(corners) => {
-            let Some(mut before) = corners.last() else { return false };
-            let mut inside = false;
-            for corner in corners {
-                let ((y0, y1), (x0, x1)) =
-                    ((before.0, corner.0), (turn(before.1 - longitude), turn(corner.1 - longitude)));
-                if (y0 > latitude) != (y1 > latitude) {
-                    inside ^= x0 + (latitude - y0) / (y1 - y0) * (x1 - x0) > 0.0;
+            let Some(first) = corners.first() else { return false };
+            let place = turn(longitude - first.1);
+            let (mut inside, mut before) = (false, (first.0, 0.0));
+            for corner in corners.iter().skip(1).chain([first]) {
+                let after = (corner.0, before.1 + turn(corner.1 - first.1 - before.1));
+                if (before.0 > latitude) != (after.0 > latitude) {
+                    let share = (latitude - before.0) / (after.0 - before.0);
+                    inside ^= before.1 + share * (after.1 - before.1) > place;
                 }
-                before = corner;
+                before = after;
             }
             inside
         }

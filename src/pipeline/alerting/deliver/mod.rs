@@ -346,5 +346,5 @@ fn launch(sender: &Sender<Done>, lane: usize, courier: Arc<dyn Courier>, notice:
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "actions"))]
 mod tests;
