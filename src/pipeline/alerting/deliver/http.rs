@@ -21,8 +21,6 @@ use crate::pipeline::alerting::rules::{Action, Given, Webhook, WebhookShape};
 use crate::pipeline::alerting::signature::{EVENT_ID, SIGNATURE, TIMESTAMP, sign};
 use crate::primitives::Timestamp;
 
-/// Longest try, from the name to the last byte.
-const TRY_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Most bytes of headers read.
@@ -53,6 +51,7 @@ pub(super) fn courier(
     action: &Action,
     webhook: &Webhook,
     secret: &dyn Fn(&str) -> Option<String>,
+    limit: Duration,
 ) -> Result<Arc<dyn Courier>, String> {
     let url = match &webhook.url {
         Given::Plainly(url) => url.clone(),
@@ -68,7 +67,7 @@ pub(super) fn courier(
     };
     let signed = webhook.secret_from.as_ref().map(|name| secret_of(name, secret)).transpose()?;
     let slack = webhook.shape == WebhookShape::Slack;
-    Ok(Arc::new(Webhooks { agent: agent(action)?, url, secret: signed, routing_key, slack }))
+    Ok(Arc::new(Webhooks { agent: agent(action, limit)?, url, secret: signed, routing_key, slack }))
 }
 
 /// What an environment variable holds.
@@ -84,7 +83,7 @@ pub(super) fn certificates(action: &Action) -> Result<Option<Vec<u8>>, String> {
     Ok(Some(bytes))
 }
 
-fn agent(action: &Action) -> Result<Agent, String> {
+fn agent(action: &Action, limit: Duration) -> Result<Agent, String> {
     let roots = match certificates(action)? {
         None => RootCerts::WebPki,
         Some(bytes) => {
@@ -108,7 +107,7 @@ fn agent(action: &Action) -> Result<Agent, String> {
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
-        .timeout_global(Some(TRY_MAX))
+        .timeout_global(Some(limit))
         .timeout_connect(Some(CONNECT_MAX))
         .max_idle_connections(0)
         .max_response_header_size(HEADERS_MAX)

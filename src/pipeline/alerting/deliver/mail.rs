@@ -19,9 +19,6 @@ use crate::pipeline::alerting::outbox::Notice;
 use crate::pipeline::alerting::rules::{Action, Email};
 use crate::primitives::Timestamp;
 
-/// Longest wait for each answer of the server.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-
 /// Carries notices by e-mail.
 struct Mails {
     email: Email,
@@ -30,6 +27,8 @@ struct Mails {
     login: Option<(String, String)>,
     allow_link_local: bool,
     tls: TlsParameters,
+    /// Longest wait for each answer of the server.
+    limit: Duration,
 }
 
 impl std::fmt::Debug for Mails {
@@ -43,6 +42,7 @@ pub(super) fn courier(
     action: &Action,
     email: &Email,
     secret: &dyn Fn(&str) -> Option<String>,
+    limit: Duration,
 ) -> Result<Arc<dyn Courier>, String> {
     let mailbox = |text: &String| text.parse::<Mailbox>().map_err(|_| format!("`{text}` is no e-mail address"));
     let login = match &email.login {
@@ -63,6 +63,7 @@ pub(super) fn courier(
         login,
         allow_link_local: action.allow_link_local,
         tls,
+        limit,
         email: email.clone(),
     }))
 }
@@ -107,7 +108,7 @@ impl Mails {
         let transport = SmtpTransport::builder_dangerous(address.to_string())
             .port(self.email.port)
             .tls(tls)
-            .timeout(Some(ANSWER_MAX));
+            .timeout(Some(self.limit));
         match &self.login {
             Some((user, password)) => transport.credentials(Credentials::new(user.clone(), password.clone())).build(),
             None => transport.build(),

@@ -40,6 +40,8 @@ const FLYING_MAX: usize = 64;
 const HELD_MAX: usize = 1_000;
 /// Most rows of the outbox looked at in a turn.
 const ROWS_MAX: usize = 10_000;
+/// Longest wait for an answer: of a webhook from the name to the last byte, of a mail server each time.
+const TRY_MAX: Duration = Duration::from_secs(10);
 /// The key of how far all is settled.
 const FLOOR: &str = "floor";
 
@@ -130,16 +132,25 @@ impl Deliverer {
     /// # Errors
     /// A sentence for every variable that is missing or holds what it cannot, and every file that cannot be read.
     pub fn new(rules: &AlertRules, secret: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+        Self::patient(rules, secret, TRY_MAX)
+    }
+
+    /// The same with another longest wait for an answer.
+    fn patient(
+        rules: &AlertRules,
+        secret: &dyn Fn(&str) -> Option<String>,
+        limit: Duration,
+    ) -> Result<Self, Vec<String>> {
         let (mut couriers, mut wrong): (Vec<(Text, Arc<dyn Courier>)>, Vec<String>) = (Vec::new(), Vec::new());
         for action in &rules.actions {
             #[cfg(feature = "actions")]
             let courier = match &action.way {
-                Way::Webhook(webhook) => http::courier(action, webhook, secret),
-                Way::Email(email) => mail::courier(action, email, secret),
+                Way::Webhook(webhook) => http::courier(action, webhook, secret, limit),
+                Way::Email(email) => mail::courier(action, email, secret, limit),
             };
             #[cfg(not(feature = "actions"))]
             let courier: Result<Arc<dyn Courier>, String> = {
-                let _ = secret;
+                let _ = (secret, limit);
                 Err("this program was built without the feature `actions`; build it with it".to_owned())
             };
             match courier {
