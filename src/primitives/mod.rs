@@ -13,6 +13,8 @@ pub mod random;
 pub mod text;
 pub mod time;
 pub mod timestamp;
+pub(crate) mod tree;
+pub(crate) mod units;
 
 pub use class::{ClassSet, VehicleClass};
 pub use emergency::{Category, IncidentKind};

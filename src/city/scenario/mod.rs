@@ -19,8 +19,6 @@ mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
-mod tree;
-mod units;
 
 use std::path::Path;
 
@@ -28,6 +26,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 
 use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::{tree, units};
 
 pub use driving::Driving;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};

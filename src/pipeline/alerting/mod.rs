@@ -2,3 +2,22 @@
 //!
 //! Alerts and what is still to be delivered are rows like any other result: whoever dies goes on from them. What time it is, is
 //! told by the caller.
+
+mod address;
+mod alert;
+mod area;
+mod deliver;
+mod file;
+mod metric;
+mod outbox;
+mod overseer;
+pub mod rules;
+pub mod signature;
+
+pub use alert::{ALERTS, Alert, AlertState};
+pub use deliver::{Courier, Deliverer, Outcome, Turned};
+pub use file::{parse, read};
+pub use metric::{METRICS, Metric, table as metrics_table};
+pub use outbox::{DEAD_LETTERS, DeadLetter, Notice, NoticeState, OUTBOX, RETRIES, requeue};
+pub use overseer::{Extra, Gauge, Now, OVERSEER, Overseer, OverseerSettings, Stepped};
+pub use rules::AlertRules;

@@ -7,7 +7,7 @@ use crate::primitives::text::closest;
 
 /// What a unit table measures, and its units with the factor to the first of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Units {
+pub(crate) struct Units {
     /// What is measured, with its article: "a duration".
     pub what: &'static str,
     /// Units and their size in the table's SI unit.
@@ -19,31 +19,31 @@ pub(super) struct Units {
 }
 
 /// Durations [s].
-pub(super) const DURATION: Units = Units {
+pub(crate) const DURATION: Units = Units {
     what: "a duration",
     table: &[("s", 1.0), ("min", 60.0), ("h", 3600.0), ("ms", 0.001), ("d", 86_400.0)],
     examples: &["90 s", "5 min", "1 h 30 min"],
     sums: true,
 };
 /// Shares: 1 is everybody.
-pub(super) const SHARE: Units =
+pub(crate) const SHARE: Units =
     Units { what: "a share", table: &[("%", 0.01), ("‰", 0.001)], examples: &["5 %", "12.5 %"], sums: false };
 /// Speeds [m/s].
-pub(super) const SPEED: Units = Units {
+pub(crate) const SPEED: Units = Units {
     what: "a speed",
     table: &[("km/h", 1.0 / 3.6), ("m/s", 1.0), ("mph", 0.447_04)],
     examples: &["30 km/h", "13.9 m/s"],
     sums: false,
 };
 /// Distances [m].
-pub(super) const DISTANCE: Units = Units {
+pub(crate) const DISTANCE: Units = Units {
     what: "a distance",
     table: &[("m", 1.0), ("km", 1000.0), ("mi", 1609.344), ("ft", 0.3048)],
     examples: &["250 m", "1.2 km"],
     sums: false,
 };
 /// Flows [veh/h].
-pub(super) const FLOW: Units = Units {
+pub(crate) const FLOW: Units = Units {
     what: "a flow",
     table: &[("veh/h", 1.0), ("veh/min", 60.0), ("veh/s", 3600.0)],
     examples: &["1200 veh/h"],
@@ -51,7 +51,7 @@ pub(super) const FLOW: Units = Units {
 };
 
 /// Rates [1/h].
-pub(super) const RATE: Units = Units {
+pub(crate) const RATE: Units = Units {
     what: "a rate",
     table: &[("per hour", 1.0), ("per day", 1.0 / 24.0), ("/h", 1.0), ("/d", 1.0 / 24.0)],
     examples: &["6 per hour", "100 per day"],
@@ -59,15 +59,15 @@ pub(super) const RATE: Units = Units {
 };
 
 /// Temperatures [°C].
-pub(super) const TEMPERATURE: Units =
+pub(crate) const TEMPERATURE: Units =
     Units { what: "a temperature", table: &[("°C", 1.0), ("C", 1.0)], examples: &["17 °C", "-3 °C"], sums: false };
 /// Rainfall [mm/h].
-pub(super) const RAINFALL: Units =
+pub(crate) const RAINFALL: Units =
     Units { what: "a rainfall", table: &[("mm/h", 1.0)], examples: &["2 mm/h"], sums: false };
 
 /// What is wrong with a written quantity, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
     /// What is wrong.
     pub message: String,
     /// What to do.
@@ -79,7 +79,7 @@ impl Units {
     ///
     /// # Errors
     /// When there is no number, no unit, an unknown unit, or a number too large to be true.
-    pub(super) fn read(&self, text: &str) -> Result<f64, Unreadable> {
+    pub(crate) fn read(&self, text: &str) -> Result<f64, Unreadable> {
         let text = text.trim();
         let mut rest = text;
         let mut sum = 0.0;
@@ -120,7 +120,7 @@ impl Units {
     }
 
     /// A regular expression for the schema: editors complain before we do.
-    pub(super) fn pattern(&self) -> String {
+    pub(crate) fn pattern(&self) -> String {
         let units = self.table.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("|");
         let one = format!(r"[-+]?[0-9]+(\.[0-9]+)?\s*({units})");
         if self.sums { format!(r"^\s*{one}(\s*{one})*\s*$") } else { format!(r"^\s*{one}\s*$") }
@@ -151,7 +151,7 @@ fn split_unit(text: &str) -> (&str, &str) {
 ///
 /// # Errors
 /// When it is neither a clock time nor a date with one.
-pub(super) fn read_clock(text: &str) -> Result<(Option<String>, f64), Unreadable> {
+pub(crate) fn read_clock(text: &str) -> Result<(Option<String>, f64), Unreadable> {
     let text = text.trim();
     let refused = || Unreadable {
         message: format!("`{text}` is not a clock time"),

@@ -1,7 +1,7 @@
-//! A scenario file as a tree in which every value knows its line and column.
+//! A YAML file as a tree in which every value knows its line and column.
 //!
 //! A plain deserialiser stops at its first error; a planner wants to hear of all of them. The tree is therefore read first,
-//! held against the grammar, and only then turned into the file's types. Knows nothing of scenarios.
+//! and only then held against what the file should say. Knows nothing of scenarios, alerts or any other grammar.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::primitives::text::{Findings, Place, Problem};
 
 /// A line and column of the file, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1.
@@ -23,20 +23,20 @@ pub(super) struct Spot {
 
 impl Spot {
     /// Where the parser says.
-    pub(super) fn of(location: Location) -> Self {
+    pub(crate) fn of(location: Location) -> Self {
         let number = |n: u64| u32::try_from(n).unwrap_or(0);
         Self { line: number(location.line()), column: number(location.column()) }
     }
 
     /// The same as a place of `file`.
-    pub(super) fn of_file(self, file: &Place) -> Place {
+    pub(crate) fn of_file(self, file: &Place) -> Place {
         file.at(self.line, self.column)
     }
 }
 
 /// A value of the file and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Where it begins.
     pub spot: Spot,
     /// What it is.
@@ -45,7 +45,7 @@ pub(super) struct Node {
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Nothing.
     Null,
     /// Yes or no.
@@ -64,7 +64,7 @@ pub(super) enum Value {
 
 /// A key and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Where it begins.
     pub spot: Spot,
     /// Its text.
@@ -73,7 +73,7 @@ pub(super) struct Key {
 
 impl Value {
     /// What it is, in words.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),
             Self::Bool(yes) => format!("`{yes}`"),
@@ -86,7 +86,7 @@ impl Value {
     }
 
     /// Whether it is a single value rather than a list or keys.
-    pub(super) fn is_scalar(&self) -> bool {
+    pub(crate) fn is_scalar(&self) -> bool {
         !matches!(self, Self::List(_) | Self::Map(_) | Self::Null)
     }
 }
@@ -169,7 +169,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 /// Reads the tree; a key given twice is noted and its first value kept, so that the rest can be judged too.
 ///
 /// None when the text is not YAML at all; the problem is then noted.
-pub(super) fn read(text: &str, file: &Place, findings: &mut Findings) -> Option<Node> {
+pub(crate) fn read(text: &str, file: &Place, findings: &mut Findings) -> Option<Node> {
     match serde_saphyr::from_str_with_options(text, options(DuplicateKeyPolicy::Error)) {
         Ok(node) => Some(node),
         Err(error) => {
@@ -182,13 +182,13 @@ pub(super) fn read(text: &str, file: &Place, findings: &mut Findings) -> Option<
     }
 }
 
-/// How scenario files are read, everywhere alike.
-pub(super) fn options(duplicates: DuplicateKeyPolicy) -> Options {
+/// How files are read, everywhere alike.
+pub(crate) fn options(duplicates: DuplicateKeyPolicy) -> Options {
     serde_saphyr::options! { duplicate_keys: duplicates, with_snippet: false, strict_booleans: true }
 }
 
 /// The parser's complaint as one of ours.
-pub(super) fn problem(error: &serde_saphyr::Error, file: &Place) -> Problem {
+pub(crate) fn problem(error: &serde_saphyr::Error, file: &Place) -> Problem {
     let error = error.without_snippet();
     let place = error.location().map_or_else(|| file.clone(), |location| Spot::of(location).of_file(file));
     match error {

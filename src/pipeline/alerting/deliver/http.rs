@@ -1,0 +1,261 @@
+//! Webhooks: one POST a try, signed, to an address that was judged, with every wait and size bounded.
+//!
+//! Redirects are not followed, because they would lead past the judgement; no proxy is taken from the environment for the same
+//! reason. Of what comes back only the status counts; a little of the text is kept to explain a failure.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::ring::default_provider;
+use ureq::config::Config;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, http::Uri};
+
+use super::{Courier, Outcome, shape};
+use crate::pipeline::alerting::address::{check, refusal, told};
+use crate::pipeline::alerting::outbox::Notice;
+use crate::pipeline::alerting::rules::{Action, Given, Webhook, WebhookShape};
+use crate::pipeline::alerting::signature::{EVENT_ID, SIGNATURE, TIMESTAMP, sign};
+use crate::primitives::Timestamp;
+
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Most bytes of headers read.
+const HEADERS_MAX: usize = 16 << 10;
+/// Most bytes of an answer read.
+const ANSWER_MAX: u64 = 4 << 10;
+/// Most characters of an answer told.
+const TOLD_MAX: usize = 200;
+
+/// Carries notices to a web address.
+struct Webhooks {
+    agent: Agent,
+    url: String,
+    secret: Option<String>,
+    /// The routing key, where the shape has one.
+    routing_key: Option<String>,
+    slack: bool,
+}
+
+impl std::fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhooks").field("to", &told(&self.url)).finish_non_exhaustive()
+    }
+}
+
+/// The courier of a webhook.
+pub(super) fn courier(
+    action: &Action,
+    webhook: &Webhook,
+    secret: &dyn Fn(&str) -> Option<String>,
+    limit: Duration,
+) -> Result<Arc<dyn Courier>, String> {
+    let url = match &webhook.url {
+        Given::Plainly(url) => url.clone(),
+        Given::From(name) => {
+            let url = secret_of(name, secret)?;
+            check(&url).map_err(|wrong| format!("the address in the environment variable `{name}` {wrong}"))?;
+            url
+        }
+    };
+    let routing_key = match &webhook.shape {
+        WebhookShape::PagerDuty { routing_key_from } => Some(secret_of(routing_key_from, secret)?),
+        WebhookShape::Plain | WebhookShape::Slack => None,
+    };
+    let signed = webhook.secret_from.as_ref().map(|name| secret_of(name, secret)).transpose()?;
+    let slack = webhook.shape == WebhookShape::Slack;
+    Ok(Arc::new(Webhooks { agent: agent(action, limit)?, url, secret: signed, routing_key, slack }))
+}
+
+/// What an environment variable holds.
+pub(super) fn secret_of(name: &str, secret: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let held = secret(name).map(|held| held.trim().to_owned()).filter(|held| !held.is_empty());
+    held.ok_or_else(|| format!("the environment variable `{name}` is not set; set it, or take it out of the file"))
+}
+
+/// The bytes of the file with the certificates of who vouches.
+pub(super) fn certificates(action: &Action) -> Result<Option<Vec<u8>>, String> {
+    let Some(path) = &action.ca else { return Ok(None) };
+    let bytes = std::fs::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    Ok(Some(bytes))
+}
+
+fn agent(action: &Action, limit: Duration) -> Result<Agent, String> {
+    let roots = match certificates(action)? {
+        None => RootCerts::WebPki,
+        Some(bytes) => {
+            let mut found = Vec::new();
+            for item in parse_pem(&bytes) {
+                match item {
+                    Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+                    Ok(_) => {}
+                    Err(error) => return Err(format!("the certificates in `ca` cannot be read: {error}")),
+                }
+            }
+            if found.is_empty() {
+                return Err("there is no certificate in the file `ca`; put one there in PEM".to_owned());
+            }
+            RootCerts::new_with_certs(&found)
+        }
+    };
+    let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(Arc::new(default_provider()));
+    let config = Agent::config_builder()
+        .tls_config(tls.build())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(limit))
+        .timeout_connect(Some(CONNECT_MAX))
+        .max_idle_connections(0)
+        .max_response_header_size(HEADERS_MAX)
+        .user_agent(concat!("citytwin/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let resolver = Judged { inner: DefaultResolver::default(), allow_link_local: action.allow_link_local };
+    Ok(Agent::with_parts(config, DefaultConnector::new(), resolver))
+}
+
+/// Resolves names, and lets pass only addresses that may be spoken to; the connection goes to one of these.
+#[derive(Debug)]
+struct Judged {
+    inner: DefaultResolver,
+    allow_link_local: bool,
+}
+
+/// An address nobody should speak to.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+impl Resolver for Judged {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        let mut passed = self.empty();
+        let mut refused = None;
+        for address in &found {
+            match refusal(address.ip(), self.allow_link_local) {
+                None => passed.push(*address),
+                Some(why) => refused = Some(format!("the address {} {why}", address.ip())),
+            }
+        }
+        match refused {
+            Some(refused) if passed.is_empty() => Err(ureq::Error::Io(io::Error::other(Refused(refused)))),
+            _ => Ok(passed),
+        }
+    }
+}
+
+impl Courier for Webhooks {
+    fn body(&self, notice: &Notice) -> String {
+        // Dead letters hold no secret.
+        let body = self.whole(notice);
+        if self.routing_key.is_some() { shape::value_without(&body, "routing_key") } else { body }
+    }
+
+    fn carry(&self, notice: &Notice, now: Timestamp) -> Outcome {
+        let body = self.whole(notice);
+        let timestamp = now.as_milliseconds().div_euclid(1000).to_string();
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("Content-Type", "application/json")
+            .header(EVENT_ID, &notice.id)
+            .header(TIMESTAMP, &timestamp);
+        if let Some(secret) = &self.secret {
+            request = request.header(SIGNATURE, sign(secret.as_bytes(), &timestamp, body.as_bytes()));
+        }
+        match request.send(body.as_bytes()) {
+            Ok(response) => judge(response, &told(&self.url), now),
+            Err(error) => failed(&error, &told(&self.url)),
+        }
+    }
+}
+
+impl Webhooks {
+    fn whole(&self, notice: &Notice) -> String {
+        match &self.routing_key {
+            Some(key) => shape::pagerduty(notice, key),
+            None if self.slack => shape::slack(notice),
+            None => shape::plain(notice),
+        }
+    }
+}
+
+/// What an answer means.
+fn judge(mut response: ureq::http::Response<ureq::Body>, place: &str, now: Timestamp) -> Outcome {
+    let status = response.status().as_u16();
+    if (200..300).contains(&status) {
+        return Outcome::Delivered;
+    }
+    if (300..400).contains(&status) {
+        let reason =
+            format!("{place} answers {status} and points elsewhere, which is not followed; write the new address down");
+        return Outcome::Never { reason };
+    }
+    let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let after = after.and_then(|value| retry_after(value, now));
+    let answer = response.body_mut().with_config().limit(ANSWER_MAX).lossy_utf8(true).read_to_string();
+    let answer: String = answer.unwrap_or_default().trim().chars().take(TOLD_MAX).collect();
+    let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.escape_debug()) };
+    let reason = format!("{place} answers {status}{answer}");
+    match status {
+        408 | 425 | 429 => Outcome::Again { reason, after },
+        400..500 => Outcome::Never { reason },
+        _ => Outcome::Again { reason, after },
+    }
+}
+
+/// What a try that met no answer means.
+fn failed(error: &ureq::Error, place: &str) -> Outcome {
+    let again = |reason: String| Outcome::Again { reason, after: None };
+    match error {
+        ureq::Error::Io(inner) => match inner.get_ref().and_then(|inner| inner.downcast_ref::<Refused>()) {
+            Some(refused) => Outcome::Never { reason: format!("{place} is not spoken to: {refused}") },
+            None => again(format!("{place} cannot be reached: {inner}")),
+        },
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            Outcome::Never { reason: format!("{place} is no web address") }
+        }
+        ureq::Error::Timeout(_) => again(format!("{place} does not answer in time")),
+        other => again(format!("{place} cannot be reached: {other}")),
+    }
+}
+
+/// How long `Retry-After` asks to wait (RFC 9110, section 10.2.3) [s]: seconds, or a date.
+fn retry_after(value: &str, now: Timestamp) -> Option<u32> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+    }
+    // Sun, 06 Nov 1994 08:49:37 GMT
+    let parts: Vec<&str> = value.split([' ', ',']).filter(|part| !part.is_empty()).collect();
+    let [_, day, month, year, clock, "GMT"] = parts.as_slice() else { return None };
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = MONTHS.iter().position(|name| name == month)? + 1;
+    let at: Timestamp = format!("{year}-{month:02}-{day}T{clock}Z").parse().ok()?;
+    u32::try_from(at.since(now).as_milliseconds().max(0) / 1000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_side_may_ask_for_time() {
+        let now: Timestamp = "1994-11-06T08:49:07Z".parse().expect("a time");
+        let cases = [
+            ("30", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", Some(0)),
+            ("99999999999999", Some(u32::MAX)),
+            ("-1", None),
+            ("soon", None),
+            ("Sun, 06 Foo 1994 08:49:37 GMT", None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(retry_after(value, now), expected, "{value}");
+        }
+    }
+}
