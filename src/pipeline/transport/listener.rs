@@ -9,7 +9,7 @@ mod connection;
 mod counters;
 mod hub;
 mod session;
-mod topics;
+pub(super) mod topics;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;

@@ -10,12 +10,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::bus::BusError;
+use super::super::confirm::{CONFIRMATION_BYTES_MAX, Confirmations};
 use super::super::message::{Message, partition_of};
 use super::Shared;
 use super::counters::{Refusal, add};
@@ -43,6 +45,8 @@ struct Round {
     answers: Vec<Answer>,
     /// For subscribers and for keeping, each with the mark to be kept.
     heard: Vec<(Message, bool)>,
+    /// Who wants to be told that it is durable, by which number.
+    asked: Vec<(Bytes, u64)>,
     bytes: usize,
 }
 
@@ -66,6 +70,7 @@ pub(super) struct TheConnection {
     leaving: bool,
     /// The socket is of no use any more.
     dead: bool,
+    confirmations: Confirmations,
     buffer: Vec<u8>,
 }
 
@@ -91,6 +96,7 @@ impl TheConnection {
             silent_ticks: 0,
             leaving: false,
             dead: false,
+            confirmations: Confirmations::default(),
             buffer: vec![0; READ_BYTES],
         }
     }
@@ -245,14 +251,15 @@ impl TheConnection {
         let buffer = std::mem::take(&mut self.buffer);
         self.session.receive(&buffer[..read], &mut heard);
         self.buffer = buffer;
-        let mut round = Round { left: 0, answers: Vec::new(), heard: Vec::new(), bytes: 0 };
+        let mut round = Round { left: 0, answers: Vec::new(), heard: Vec::new(), asked: Vec::new(), bytes: 0 };
         let mut batches: Vec<(u16, Vec<Message>)> = Vec::new();
         for heard in heard {
             if self.leaving {
                 break;
             }
             match heard {
-                Heard::Publish { message, retain, answer } => {
+                Heard::Publish { message, retain, answer, asked } => {
+                    round.asked.extend(asked);
                     round.answers.push(answer);
                     round.bytes += message.bytes();
                     if retain || self.shared.hub.has_listeners() {
@@ -330,7 +337,22 @@ impl TheConnection {
             let answered = round.answers.iter().filter(|answer| **answer != Answer::None).count();
             add(&self.shared.counters.acknowledged, answered);
             round.answers.into_iter().for_each(|answer| self.session.answer(answer));
-            self.shared.hub.publish(self.seat.as_ref().map_or(u64::MAX, |seat| seat.number), round.heard);
+            let mut heard = round.heard;
+            self.confirm(&round.asked, &mut heard);
+            self.shared.hub.publish(self.seat.as_ref().map_or(u64::MAX, |seat| seat.number), heard);
+        }
+    }
+
+    /// Adds the confirmations of durable messages; one that finds no room is missed, and its message comes again.
+    fn confirm(&mut self, asked: &[(Bytes, u64)], heard: &mut Vec<(Message, bool)>) {
+        if asked.is_empty() || !self.shared.hub.has_listeners() {
+            return;
+        }
+        for (topic, number) in asked {
+            self.confirmations.note(topic, *number);
+        }
+        while let Some((topic, payload, _)) = self.confirmations.next(CONFIRMATION_BYTES_MAX) {
+            heard.push((Message::new(&*String::from_utf8_lossy(&topic), payload), false));
         }
     }
 

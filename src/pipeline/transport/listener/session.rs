@@ -19,6 +19,7 @@ use mqtt_protocol_core::mqtt::result_code::{
 };
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
+use super::super::confirm::is_response_topic;
 use super::super::message::{Message, PAYLOAD_BYTES_MAX};
 use super::ListenerLimits;
 use super::counters::Refusal;
@@ -69,6 +70,8 @@ pub(super) enum Heard {
         message: Message,
         retain: bool,
         answer: Answer,
+        /// Who wants to be told, by which number, that it is durable.
+        asked: Option<(Bytes, u64)>,
     },
     Subscribe {
         id: u16,
@@ -95,6 +98,8 @@ pub(super) struct Session {
     /// Whether a first byte has come.
     begun: bool,
     receive_maximum: u16,
+    /// The last one asked for; empty before.
+    response_topic: Bytes,
 }
 
 impl std::fmt::Debug for Session {
@@ -120,6 +125,7 @@ impl Session {
             connected: false,
             begun: false,
             receive_maximum: limits.receive_maximum.max(1),
+            response_topic: Bytes::new(),
         }
     }
 
@@ -188,11 +194,12 @@ impl Session {
             }
             Packet::V3_1_1Publish(publish) => {
                 let of = (publish.qos(), publish.packet_id(), publish.retain());
-                self.published(publish.topic_name(), publish.payload().as_slice(), of, heard);
+                self.published(publish.topic_name(), publish.payload().as_slice(), of, None, heard);
             }
             Packet::V5_0Publish(publish) => {
                 let of = (publish.qos(), publish.packet_id(), publish.retain());
-                self.published(publish.topic_name(), publish.payload().as_slice(), of, heard);
+                let asked = self.asked(publish.props());
+                self.published(publish.topic_name(), publish.payload().as_slice(), of, asked, heard);
             }
             Packet::V3_1_1Pubrel(pubrel) => self.complete(pubrel.packet_id(), heard),
             Packet::V5_0Pubrel(pubrel) => self.complete(pubrel.packet_id(), heard),
@@ -212,7 +219,35 @@ impl Session {
         }
     }
 
-    fn published(&mut self, topic: &str, payload: &[u8], of: (Qos, Option<u16>, bool), heard: &mut Vec<Heard>) {
+    /// Who wants to be told that a message is durable: the topic and the number in its properties.
+    fn asked(&mut self, properties: &[Property]) -> Option<(Bytes, u64)> {
+        let (mut topic, mut number) = (None, None);
+        for property in properties {
+            match property {
+                Property::ResponseTopic(told) => topic = Some(told.val()),
+                Property::CorrelationData(told) => number = told.val().try_into().ok().map(u64::from_be_bytes),
+                _ => {}
+            }
+        }
+        let (topic, number) = (topic?, number?);
+        // A publisher asks for the same topic each time.
+        if self.response_topic != topic.as_bytes() {
+            if !is_response_topic(topic.as_bytes()) {
+                return None;
+            }
+            self.response_topic = Bytes::copy_from_slice(topic.as_bytes());
+        }
+        Some((self.response_topic.clone(), number))
+    }
+
+    fn published(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        of: (Qos, Option<u16>, bool),
+        asked: Option<(Bytes, u64)>,
+        heard: &mut Vec<Heard>,
+    ) {
         let (qos, id, retain) = of;
         if !may_publish(topic) {
             return self.end(Refusal::Topic, heard);
@@ -229,7 +264,7 @@ impl Session {
             (Qos::ExactlyOnce, Some(id)) => Answer::Receive(id),
         };
         let message = Message { topic: Arc::from(topic), payload: Bytes::copy_from_slice(payload) };
-        heard.push(Heard::Publish { message, retain, answer });
+        heard.push(Heard::Publish { message, retain, answer, asked });
     }
 
     /// Second half of quality of service 2: the message is durable since its PUBREC.

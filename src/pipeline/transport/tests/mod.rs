@@ -1,5 +1,7 @@
 //! The wire as a whole: clients of others against the listener, the publisher against the listener and against bad brokers.
 
+mod broker;
+mod edges;
 mod hostile;
 mod listening;
 mod publishing;
