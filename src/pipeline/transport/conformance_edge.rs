@@ -75,7 +75,7 @@ impl Moody {
     }
 
     /// Commits nothing from now on.
-    fn hold(&self) {
+    pub(crate) fn hold(&self) {
         *self.held.lock().unwrap() = Some(Vec::new());
     }
 
@@ -87,7 +87,7 @@ impl Moody {
     }
 
     /// Commits what was held back, and everything after it.
-    fn release(&self) {
+    pub(crate) fn let_go(&self) {
         let held = self.held.lock().unwrap().take().unwrap_or_default();
         let waiting: Vec<Done> = std::mem::take(&mut *self.waiting.lock().unwrap());
         for ((partition, messages), done) in held.into_iter().zip(waiting) {
@@ -217,7 +217,7 @@ fn nothing_is_confirmed_before_its_commit(make: Make<'_>) {
     bus.wait_until_held();
     let counts = publisher.counts();
     assert_eq!((counts.confirmed, counts.kept, bus.end(0)), (1, 1, 1));
-    bus.release();
+    bus.let_go();
     publisher.flush().unwrap();
     assert_eq!((publisher.counts().confirmed, bus.end(0)), (2, 2));
 }

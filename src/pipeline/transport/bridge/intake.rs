@@ -238,9 +238,9 @@ mod tests {
     #[test]
     fn a_batch_the_bus_refuses_keeps_its_place() {
         let mut intake = Intake::new(1);
-        (1..=3).for_each(|id| drop(intake.take(arrived(b"a", 1, id))));
+        (1..=3).for_each(|id| assert_eq!(intake.take(arrived(b"a", 1, id)), Taken::Whole));
         assert_eq!(dispatched(&mut intake), [(0, 3)]);
-        (4..=5).for_each(|id| drop(intake.take(arrived(b"a", 1, id))));
+        (4..=5).for_each(|id| assert_eq!(intake.take(arrived(b"a", 1, id)), Taken::Whole));
         assert_eq!(dispatched(&mut intake), [], "one batch at a time");
         intake.refuse(0);
         assert_eq!(dispatched(&mut intake), [], "not at once");
@@ -280,7 +280,7 @@ mod tests {
                     .all(|message| super::super::super::bus::check_limits(std::slice::from_ref(message)).is_ok())
             );
             assert_eq!(handed.len(), usize::from(expected != Taken::Ignored));
-            (0..2).for_each(|partition| drop(intake.commit(partition, |_, _| ())));
+            (0..2).for_each(|partition| assert!(intake.commit(partition, |_, _| ()) <= 1));
             assert_eq!(answers(&mut intake), [7], "and acknowledged");
         }
     }

@@ -4,6 +4,8 @@ mod broker;
 mod edges;
 mod hostile;
 mod listening;
+#[cfg(feature = "server-tests")]
+mod mosquitto;
 mod publishing;
 mod raw;
 
