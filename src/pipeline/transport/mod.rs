@@ -31,14 +31,16 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod users;
 
 pub use bridge::{Away, Bridge, BridgeError, BridgeOptions, BridgeStats};
 pub use bus::{Bus, BusError, Done};
 pub use confirm::CONFIRMATION_PREFIX;
-pub use listener::{ListenError, Listener, ListenerLimits, ListenerStats};
+pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;
 pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
 pub use publisher::{Confirm, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions};
 pub use target::{Credentials, Target};
 pub use tls::{TlsClient, TlsClientFiles, TlsError, TlsServer};
+pub use users::{Users, UsersError, hash_password};

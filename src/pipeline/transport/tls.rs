@@ -3,14 +3,18 @@
 //! Everything is read once, at the beginning, so that a bad file is told before anything runs, with its name and what is wrong.
 //! Without a file of its own a client believes the authorities of Mozilla's list. Knows no socket and no MQTT.
 
+mod subject;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use self::subject::subject;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
+
 use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection};
 
 /// Longest file of certificates or keys [bytes]; a bundle of all authorities has 250 KiB.

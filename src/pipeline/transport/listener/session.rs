@@ -14,8 +14,8 @@ use mqtt_protocol_core::mqtt::packet::{
 };
 use mqtt_protocol_core::mqtt::prelude::GenericPacketTrait;
 use mqtt_protocol_core::mqtt::result_code::{
-    ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, SubackReasonCode, SubackReturnCode,
-    UnsubackReasonCode,
+    ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, PubackReasonCode, SubackReasonCode,
+    SubackReturnCode, UnsubackReasonCode,
 };
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
@@ -23,6 +23,7 @@ use super::super::confirm::is_response_topic;
 use super::super::message::{Message, PAYLOAD_BYTES_MAX};
 use super::ListenerLimits;
 use super::counters::Refusal;
+use super::guard::Login;
 use super::hub::Delivery;
 use super::topics::may_publish;
 
@@ -35,6 +36,8 @@ pub(super) enum Answer {
     Acknowledge(u16),
     /// PUBREC with this packet identifier.
     Receive(u16),
+    /// PUBACK with this packet identifier and "not authorized".
+    Deny(u16),
 }
 
 /// A filter asked for, and how.
@@ -56,6 +59,7 @@ pub(super) enum Grant {
     NotValid,
     Shared,
     TooMany,
+    Denied,
 }
 
 /// What a client said.
@@ -65,6 +69,7 @@ pub(super) enum Heard {
         client_id: String,
         keep_alive: u16,
         may_assign: bool,
+        login: Option<Login>,
     },
     Publish {
         message: Message,
@@ -185,12 +190,14 @@ impl Session {
                     client_id: connect.client_id().to_owned(),
                     keep_alive: connect.keep_alive(),
                     may_assign: connect.clean_session(),
+                    login: login(connect.user_name(), connect.password()),
                 });
             }
             Packet::V5_0Connect(connect) => {
                 self.version = Version::V5_0;
                 let client_id = connect.client_id().to_owned();
-                heard.push(Heard::Connect { client_id, keep_alive: connect.keep_alive(), may_assign: true });
+                let (keep_alive, login) = (connect.keep_alive(), login(connect.user_name(), connect.password()));
+                heard.push(Heard::Connect { client_id, keep_alive, may_assign: true, login });
             }
             Packet::V3_1_1Publish(publish) => {
                 let of = (publish.qos(), publish.packet_id(), publish.retain());
@@ -347,6 +354,12 @@ impl Session {
     pub(super) fn turn_away(&mut self, refusal: Refusal) {
         let (old, new) = match refusal {
             Refusal::ClientId => (ConnectReturnCode::IdentifierRejected, ConnectReasonCode::ClientIdentifierNotValid),
+            Refusal::Password => (ConnectReturnCode::NotAuthorized, ConnectReasonCode::BadUserNameOrPassword),
+            Refusal::Anonymous | Refusal::Certificate => {
+                (ConnectReturnCode::NotAuthorized, ConnectReasonCode::NotAuthorized)
+            }
+            Refusal::Attempts => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::ConnectionRateExceeded),
+            Refusal::PerUser => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::QuotaExceeded),
             _ => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::ServerUnavailable),
         };
         let packet: Option<Packet> = match self.version {
@@ -362,6 +375,10 @@ impl Session {
     pub(super) fn answer(&mut self, answer: Answer) {
         let packet: Option<Packet> = match (answer, self.version) {
             (Answer::None, _) => None,
+            (Answer::Deny(id), _) => {
+                let puback = v5_0::Puback::builder().packet_id(id).reason_code(PubackReasonCode::NotAuthorized);
+                puback.build().ok().map(Into::into)
+            }
             (Answer::Acknowledge(id), Version::V5_0) => {
                 v5_0::Puback::builder().packet_id(id).build().ok().map(Into::into)
             }
@@ -380,6 +397,7 @@ impl Session {
                 Grant::NotValid => SubackReasonCode::TopicFilterInvalid,
                 Grant::Shared => SubackReasonCode::SharedSubscriptionsNotSupported,
                 Grant::TooMany => SubackReasonCode::QuotaExceeded,
+                Grant::Denied => SubackReasonCode::NotAuthorized,
             });
             v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect()).build().ok().map(Into::into)
         } else {
@@ -405,6 +423,11 @@ impl Session {
             _ => v3_1_1::Unsuback::builder().packet_id(id).build().ok().map(Into::into),
         };
         self.send(packet);
+    }
+
+    /// Whether the client understands why a message is not taken.
+    pub(super) fn can_deny(&self) -> bool {
+        self.version == Version::V5_0
     }
 
     /// Whether another message may be sent to this client.
@@ -451,6 +474,7 @@ impl Session {
             Refusal::Qos => DisconnectReasonCode::QosNotSupported,
             Refusal::TakenOver => DisconnectReasonCode::SessionTakenOver,
             Refusal::Bus => DisconnectReasonCode::QuotaExceeded,
+            Refusal::Forbidden => DisconnectReasonCode::NotAuthorized,
             Refusal::TooManyConnections => DisconnectReasonCode::ServerBusy,
             _ => DisconnectReasonCode::UnspecifiedError,
         };
@@ -470,6 +494,10 @@ impl Session {
             self.send(packet.ok().map(Into::into));
         }
     }
+}
+
+fn login(name: Option<&str>, password: Option<&[u8]>) -> Option<Login> {
+    name.map(|name| (name.to_owned(), password.unwrap_or_default().to_vec()))
 }
 
 fn refusal(error: MqttError) -> Refusal {
