@@ -116,7 +116,7 @@ impl TwinWire {
             services.extend(intake.services(settings.worker_dies_after));
             let (service, address) = listening(&runtime, settings.listen, &intake)?;
             services.push(service);
-            let target = Target { host: address.ip().to_string(), port: address.port() };
+            let target = Target::plain(address.ip().to_string(), address.port());
             let board = Arc::clone(&intake.board);
             (Some(intake), board, target, Some(address))
         };

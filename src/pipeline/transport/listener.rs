@@ -1,39 +1,54 @@
 //! The MQTT listener inside the binary: 3.1.1 and 5 on one port, acknowledging only what the bus says is durable.
 //!
 //! Quality of service 0, 1 and, in 3.1.1, 2 (in MQTT 5 it announces 1 as the highest). Serves subscribers with wildcards,
-//! retained messages and quality of service 0 and 1. Sessions end with their connection. Meant for this machine and networks
-//! one trusts: no encryption, and names and passwords are not asked for. Whatever a client sends, only its own connection
-//! suffers, and the reason is counted.
+//! retained messages and quality of service 0 and 1. Sessions end with their connection. Beyond this machine it asks who comes:
+//! by password or certificate, encrypted if it has a certificate of its own. Whatever a client sends, only its own connection
+//! suffers, and the reason is counted. Publishers that ask for confirmations get them when their messages are durable.
 
 mod connection;
 mod counters;
+mod guard;
 mod hub;
+mod rate;
 mod session;
-mod topics;
+pub(super) mod topics;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::counters::ListenerStats;
+pub use self::guard::ListenerSecurity;
 
 use self::connection::TheConnection;
 use self::counters::{Counters, Refusal, add};
+use self::guard::{Guard, Place};
 use self::hub::Hub;
 use super::bus::{Bus, BusError};
 use super::message::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
+use super::stream::Stream;
+use super::tls::TlsServer;
 
 /// What the listener allows its clients; each limit says what happens there.
 #[derive(Debug, Clone)]
 pub struct ListenerLimits {
     /// Connections at once; more are closed at once.
     pub connections: usize,
+    /// Connections of one address (of IPv6: of one /64) at once; more are closed at once.
+    pub connections_per_address: usize,
+    /// Connections of one user at once; more are turned away.
+    pub connections_per_user: usize,
+    /// Messages one connection may send, and bytes; beyond it the socket is not read for a while [1/s].
+    pub messages_per_second: u64,
+    /// The same in bytes [1/s].
+    pub bytes_per_second: u64,
     /// Longest packet [bytes]; a longer one ends its connection.
     pub packet_bytes: usize,
     /// Longest client identifier [bytes]; a longer one is turned away.
@@ -60,6 +75,10 @@ impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_address: 1024,
+            connections_per_user: 1024,
+            messages_per_second: 200_000,
+            bytes_per_second: 128 << 20,
             packet_bytes: PAYLOAD_BYTES_MAX + TOPIC_BYTES_MAX + 1024,
             client_id_bytes: 256,
             connect_timeout: Duration::from_secs(10),
@@ -76,12 +95,24 @@ impl Default for ListenerLimits {
 
 /// Why there is no listener.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; choose another address, or port 0 for any free one")]
-pub struct ListenError {
-    /// Where it was to listen.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub source: std::io::Error,
+pub enum ListenError {
+    /// The address cannot be used.
+    #[error("cannot listen on {address}: {source}; choose another address, or port 0 for any free one")]
+    Address {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Anybody could come in from other machines.
+    #[error(
+        "a listener on {address} would let anybody in; name a users file or the authority of client certificates, listen on \
+         127.0.0.1, or allow anonymous clients in so many words"
+    )]
+    Open {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
 }
 
 /// What all connections share.
@@ -95,6 +126,9 @@ struct Shared {
     room: Arc<Semaphore>,
     failed: watch::Sender<Option<BusError>>,
     assigned: AtomicU64,
+    guard: Arc<Guard>,
+    /// Ticks since it began.
+    clock: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -114,17 +148,35 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on an address (port 0 for any free one) and serves on the runtime until shut down.
+    /// Listens on an address of this machine's own (port 0 for any free one) for everybody there, and serves on the runtime until
+    /// shut down.
     ///
     /// # Errors
-    /// When the address is taken or not of this machine.
+    /// When the address is taken, not of this machine, or open to others.
     pub fn spawn(
         runtime: &Handle,
         address: SocketAddr,
         bus: Arc<dyn Bus>,
         limits: ListenerLimits,
     ) -> Result<Self, ListenError> {
-        let failed = |source| ListenError { address, source };
+        Self::guarded(runtime, address, bus, limits, ListenerSecurity::default())
+    }
+
+    /// Listens on any address, for those whom `security` lets in.
+    ///
+    /// # Errors
+    /// When the address is taken or not of this machine, or when it is open to others and `security` asks nobody who it is.
+    pub fn guarded(
+        runtime: &Handle,
+        address: SocketAddr,
+        bus: Arc<dyn Bus>,
+        limits: ListenerLimits,
+        security: ListenerSecurity,
+    ) -> Result<Self, ListenError> {
+        if !address.ip().to_canonical().is_loopback() && !security.asks() && !security.allow_anonymous {
+            return Err(ListenError::Open { address });
+        }
+        let failed = |source| ListenError::Address { address, source };
         let socket = StdListener::bind(address).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
@@ -136,6 +188,8 @@ impl Listener {
             bus,
             hub: Hub::new(Arc::clone(&counters), limits.clone()),
             counters,
+            guard: Arc::new(Guard::new(security, &limits)),
+            clock: watch::Sender::new(0),
             room: Arc::new(Semaphore::new(limits.waiting_bytes_total.clamp(1, Semaphore::MAX_PERMITS))),
             limits,
             failed: watch::Sender::new(None),
@@ -191,15 +245,21 @@ impl Listener {
 /// Accepts connections until told to close, then waits for those there are.
 async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Receiver<bool>) {
     let mut tasks = JoinSet::new();
+    let mut ticks = interval(rate::TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             accepted = socket.accept() => match accepted {
                 Ok(_) if tasks.len() >= shared.limits.connections => shared.counters.refuse(Refusal::TooManyConnections),
-                Ok((stream, _)) => {
-                    add(&shared.counters.accepted, 1);
-                    add(&shared.counters.open, 1);
-                    tasks.spawn(TheConnection::new(Arc::clone(&shared), stream, closing.clone()).run());
-                }
+                Ok((stream, from)) => match receive(&shared, stream, from) {
+                    Ok((stream, place)) => {
+                        add(&shared.counters.accepted, 1);
+                        add(&shared.counters.open, 1);
+                        let from = from.ip();
+                        tasks.spawn(TheConnection::new(Arc::clone(&shared), stream, (from, place), closing.clone()).run());
+                    }
+                    Err(refusal) => shared.counters.refuse(refusal),
+                },
                 // Out of file handles, as a rule: wait for a connection to end, or a moment.
                 Err(_) => {
                     shared.counters.refuse(Refusal::TooManyConnections);
@@ -210,12 +270,31 @@ async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Rec
                 }
             },
             Some(ended) = tasks.join_next() => count_end(&shared, &ended),
+            _ = ticks.tick() => tick(&shared),
             _ = closing.changed() => break,
         }
     }
     drop(socket);
-    while let Some(ended) = tasks.join_next().await {
-        count_end(&shared, &ended);
+    while !tasks.is_empty() {
+        tokio::select! {
+            Some(ended) = tasks.join_next() => count_end(&shared, &ended),
+            _ = ticks.tick() => tick(&shared),
+        }
+    }
+}
+
+/// Makes a connection of a socket, if its address may have another.
+fn receive(shared: &Shared, socket: TcpStream, from: SocketAddr) -> Result<(Stream, Place), Refusal> {
+    let place = shared.guard.enter(from.ip())?;
+    let tls = shared.guard.security.tls.as_ref().map(TlsServer::connection).transpose();
+    Ok((Stream::new(socket, tls.map_err(|_| Refusal::Encryption)?), place))
+}
+
+/// Lets time go by for everybody.
+fn tick(shared: &Shared) {
+    shared.clock.send_modify(|ticks| *ticks += 1);
+    if (*shared.clock.borrow()).is_multiple_of(rate::TICKS_PER_SECOND) {
+        shared.guard.forgive();
     }
 }
 

@@ -13,20 +13,34 @@
 //!
 //! Never decodes a payload and knows no simulation.
 
+mod bridge;
 mod bus;
+mod confirm;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod conformance_edge;
 mod listener;
 mod log;
 mod memory;
 mod message;
+mod packet;
 mod publisher;
+mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod users;
 
+pub use bridge::{Away, Bridge, BridgeError, BridgeOptions, BridgeStats};
 pub use bus::{Bus, BusError, Done};
-pub use listener::{ListenError, Listener, ListenerLimits, ListenerStats};
+pub use confirm::CONFIRMATION_PREFIX;
+pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;
 pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
-pub use publisher::{Credentials, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions, Target};
+pub use publisher::{Confirm, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions};
+pub use target::{Credentials, Target};
+pub use tls::{TlsClient, TlsClientFiles, TlsError, TlsServer};
+pub use users::{Users, UsersError, hash_password};

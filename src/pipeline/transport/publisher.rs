@@ -1,15 +1,16 @@
 //! Publishers: messages go to a broker over MQTT, a connection per partition, and whoever publishes waits when it is slow.
 //!
-//! At least once: a message is kept until its PUBACK comes and sent again after a lost connection, in the old order, whether or
-//! not the broker remembers a session. Topics go to connections as they go to partitions, so a topic's messages keep their
+//! At least once: a message is kept until it is safe and sent again after a lost connection, in the old order, whether or not the
+//! broker remembers a session. Safe is what has its PUBACK where that means "on disk", as the listener's next door does; through
+//! other brokers it is what the log's end has confirmed. Topics go to connections as they go to partitions, so a topic's messages keep their
 //! order. Works with the listener next door and with any broker of MQTT 3.1.1 or 5. Does not read environment or files:
 //! credentials are handed in.
 
 mod connection;
 mod lane;
+mod patience;
 mod wire;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use tokio::task::JoinHandle;
 
 use self::lane::Lane;
 use super::message::{Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
+use super::target::{Credentials, Target};
+use super::tls::TlsClient;
 
 /// Which MQTT is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,69 +31,22 @@ pub enum Protocol {
     V5,
 }
 
-/// A broker's address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
+/// Whose word makes a message safe, so that its publisher forgets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirm {
+    /// The broker's PUBACK: right for the built-in listener, whose PUBACK means "on disk".
+    Broker,
+    /// The log's end says so, through whatever broker (needs MQTT 5). A PUBACK only lets the next message go.
+    EndToEnd {
+        /// Without any news of the oldest message for so long, everything that is not safe is sent again; each time in a row it
+        /// waits twice as long, as TCP does (RFC 6298, 5.3 and 5.5).
+        timeout: Duration,
+    },
 }
 
-impl Target {
-    /// Reads `mqtt://host:port`; the port may be left out and is 1883 then.
-    ///
-    /// # Errors
-    /// A sentence saying what is wrong, when it is something else, carries credentials, or wants encryption.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = match text.split_once("://") {
-            Some(("mqtt", rest)) => rest.strip_suffix('/').unwrap_or(rest),
-            Some(("mqtts" | "ssl", _)) => {
-                return Err("encrypted MQTT is not supported; use mqtt://host:port".to_owned());
-            }
-            _ => return Err("a broker is named as mqtt://host:port".to_owned()),
-        };
-        if rest.contains('@') {
-            return Err("user and password do not belong into the address".to_owned());
-        }
-        let (host, port) = match rest.rsplit_once(':') {
-            // Colons inside brackets belong to an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => {
-                let number = port.parse().ok().filter(|port| *port > 0);
-                (host, number.ok_or_else(|| format!("`{port}` is no port; it is a number from 1 to 65535"))?)
-            }
-            _ => (rest, 1883),
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if bare.is_empty() || !bare.chars().all(known) {
-            return Err(format!("`{host}` is no name of a host"));
-        }
-        Ok(Self { host: bare.to_owned(), port })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bracketed = self.host.contains(':');
-        let (open, close) = if bracketed { ("[", "]") } else { ("", "") };
-        write!(f, "mqtt://{open}{}{close}:{}", self.host, self.port)
-    }
-}
-
-/// User and password for a broker; never shown.
-#[derive(Clone)]
-pub struct Credentials {
-    /// User name.
-    pub user: String,
-    /// Password.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(..)")
-    }
+impl Confirm {
+    /// End to end, with 5 s of patience.
+    pub const END_TO_END: Self = Self::EndToEnd { timeout: Duration::from_secs(5) };
 }
 
 /// How to publish.
@@ -111,10 +67,14 @@ pub struct PublisherOptions {
     pub bytes_max: usize,
     /// A broker silent for longer is taken for gone.
     pub keep_alive: Duration,
-    /// Without a broker for so long, the publisher gives up.
+    /// Without a broker for so long, or without a confirmation where they are asked for, the publisher gives up.
     pub give_up: Duration,
     /// For the broker, if it asks.
     pub credentials: Option<Credentials>,
+    /// Whose word makes a message safe.
+    pub confirm: Confirm,
+    /// How to encrypt to a broker named `mqtts://`; none believes Mozilla's list of authorities.
+    pub tls: Option<TlsClient>,
 }
 
 impl PublisherOptions {
@@ -130,6 +90,8 @@ impl PublisherOptions {
             keep_alive: Duration::from_mins(1),
             give_up: Duration::from_secs(30),
             credentials: None,
+            confirm: Confirm::Broker,
+            tls: None,
         }
     }
 }
@@ -168,6 +130,17 @@ pub enum PublishError {
         /// In its words.
         reason: String,
     },
+    /// The log's end has confirmed nothing within the time given, though the broker takes messages.
+    #[error(
+        "nothing sent to the broker {target} was confirmed for {} s; see that `citytwin listen` bridges it, and that its log has room",
+        waited.as_secs()
+    )]
+    Unconfirmed {
+        /// Which broker.
+        target: Target,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// Topic or payload is longer than allowed; nothing was sent.
     #[error(
         "a message to `{topic}` is too long: topics have at most {TOPIC_BYTES_MAX} bytes, payloads {PAYLOAD_BYTES_MAX}"
@@ -186,10 +159,16 @@ pub enum PublishError {
 pub struct PublisherCounts {
     /// Messages taken.
     pub published: u64,
-    /// Messages the broker has acknowledged.
+    /// Messages the broker has acknowledged; one that was sent again counts again where confirmations are asked for.
     pub acknowledged: u64,
-    /// Messages sent once more after a lost connection.
+    /// Messages the log's end has confirmed, each once.
+    pub confirmed: u64,
+    /// Messages taken that are not safe yet.
+    pub kept: u64,
+    /// Messages sent once more after a lost connection, or because no confirmation came.
     pub resent: u64,
+    /// How often no confirmation came in time.
+    pub timeouts: u64,
     /// Connections made again after the first.
     pub reconnects: u64,
 }
@@ -223,12 +202,17 @@ impl Publisher {
         self.lanes[usize::from(partition_of(&message.topic, lanes))].put(message)
     }
 
-    /// Returns when every message taken has its PUBACK. Blocks: not for the threads of an async runtime.
+    /// Sends what is gathered without waiting for more.
+    pub fn hurry(&self) {
+        self.lanes.iter().for_each(|lane| lane.hurry());
+    }
+
+    /// Returns when every message taken is safe. Blocks: not for the threads of an async runtime.
     ///
     /// # Errors
     /// When the publisher gives up on the broker.
     pub fn flush(&self) -> Result<(), PublishError> {
-        self.lanes.iter().for_each(|lane| lane.hurry());
+        self.hurry();
         self.lanes.iter().try_for_each(|lane| lane.wait_until_empty())
     }
 
@@ -257,7 +241,7 @@ impl Publisher {
 }
 
 impl Drop for Publisher {
-    /// Lets the connections go; what has no PUBACK yet may or may not reach the broker.
+    /// Lets the connections go; what is not safe yet may or may not reach the broker.
     fn drop(&mut self) {
         self.lanes.iter().for_each(|lane| lane.abandon());
     }

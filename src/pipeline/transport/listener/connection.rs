@@ -7,19 +7,25 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::bus::BusError;
+use super::super::confirm::{CONFIRMATION_BYTES_MAX, Confirmations};
 use super::super::message::{Message, partition_of};
+use super::super::stream::Stream;
+use super::super::tls::subject;
 use super::Shared;
 use super::counters::{Refusal, add};
+use super::guard::{Admitted, Login, Place};
 use super::hub::{Seat, Subscribed};
+use super::rate::Allowance;
 use super::session::{Answer, Asked, Grant, Heard, Session};
 use super::topics::{Wish, is_filter};
 
@@ -43,13 +49,21 @@ struct Round {
     answers: Vec<Answer>,
     /// For subscribers and for keeping, each with the mark to be kept.
     heard: Vec<(Message, bool)>,
+    /// Who wants to be told that it is durable, by which number.
+    asked: Vec<(Bytes, u64)>,
     bytes: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct TheConnection {
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: Stream,
+    /// Where it comes from, and its place among those from there.
+    from: (IpAddr, Place),
+    /// Who it is, once that is known, and what it may do.
+    admitted: Option<Admitted>,
+    allowance: Allowance,
+    clock: watch::Receiver<u64>,
     session: Session,
     seat: Option<Seat>,
     rounds: VecDeque<Round>,
@@ -66,19 +80,30 @@ pub(super) struct TheConnection {
     leaving: bool,
     /// The socket is of no use any more.
     dead: bool,
+    confirmations: Confirmations,
     buffer: Vec<u8>,
 }
 
 impl TheConnection {
-    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: Stream,
+        from: (IpAddr, Place),
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let session = Session::new(&shared.limits);
         let ticks = ticks(shared.limits.connect_timeout);
-        // Answers are small and somebody waits for each of them.
-        let _ = stream.set_nodelay(true);
+        let clock = shared.clock.subscribe();
+        let now = *clock.borrow();
+        let allowance = Allowance::new(shared.limits.messages_per_second, shared.limits.bytes_per_second, now);
         Self {
             shared,
             stream,
+            from,
+            admitted: None,
+            allowance,
+            clock,
             session,
             seat: None,
             rounds: VecDeque::new(),
@@ -91,6 +116,7 @@ impl TheConnection {
             silent_ticks: 0,
             leaving: false,
             dead: false,
+            confirmations: Confirmations::default(),
             buffer: vec![0; READ_BYTES],
         }
     }
@@ -99,7 +125,9 @@ impl TheConnection {
     pub(super) async fn run(mut self) {
         loop {
             self.flush();
-            if self.leaving && self.rounds.is_empty() && (self.dead || self.session.out.is_empty()) {
+            let sent = self.session.out.is_empty() && !self.stream.has_backlog();
+            if self.leaving && self.rounds.is_empty() && (self.dead || sent) {
+                self.stream.say_end();
                 break;
             }
             self.turn().await;
@@ -112,6 +140,7 @@ impl TheConnection {
     /// Waits for one thing to happen, and does what it asks for.
     async fn turn(&mut self) {
         let interest = self.interest();
+        let throttled = !self.leaving && self.allowance.in_debt();
         let deliver = !self.leaving && self.session.out.len() < OUT_BYTES_MAX && self.session.may_deliver();
         let (deliveries, taken_over) = match &mut self.seat {
             Some(seat) => (Some(&mut seat.deliveries), Some(&seat.taken_over)),
@@ -149,6 +178,10 @@ impl TheConnection {
                 self.session.shut_down();
                 self.leave();
             }
+            _ = self.clock.changed(), if throttled => {
+                let now = *self.clock.borrow_and_update();
+                self.allowance.fill(now);
+            }
             ready = ready => match ready {
                 Ok(ready) if ready.is_readable() && !self.leaving => self.read().await,
                 Ok(_) => {}
@@ -171,7 +204,7 @@ impl TheConnection {
     /// What the socket is asked for now.
     fn interest(&self) -> Option<Interest> {
         let read = self.may_read();
-        let write = !self.dead && !self.session.out.is_empty();
+        let write = !self.dead && (!self.session.out.is_empty() || self.stream.has_backlog());
         match (read, write) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
@@ -184,17 +217,13 @@ impl TheConnection {
     fn may_read(&self) -> bool {
         let limits = &self.shared.limits;
         let room = self.rounds.len() < limits.rounds && self.waiting_bytes < limits.waiting_bytes;
-        !self.leaving && room && self.session.out.len() < OUT_BYTES_MAX
+        !self.leaving && room && self.session.out.len() < OUT_BYTES_MAX && !self.allowance.in_debt()
     }
 
     /// Sends what can be sent without waiting.
     fn flush(&mut self) {
-        while !self.dead && !self.session.out.is_empty() {
-            match self.stream.try_write(&self.session.out) {
-                Ok(sent) => drop(self.session.out.split_to(sent)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => self.hang_up(),
-            }
+        if !self.dead && self.stream.send(&mut self.session.out).is_err() {
+            self.hang_up();
         }
     }
 
@@ -238,21 +267,35 @@ impl TheConnection {
             Ok(0) => return self.hang_up_after_reading(),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(_) => return self.hang_up(),
+            Err(_) => {
+                if !self.stream.is_established() {
+                    self.shared.counters.refuse(Refusal::Encryption);
+                }
+                return self.hang_up();
+            }
         };
         self.silent_ticks = 0;
         let mut heard = Vec::new();
         let buffer = std::mem::take(&mut self.buffer);
         self.session.receive(&buffer[..read], &mut heard);
         self.buffer = buffer;
-        let mut round = Round { left: 0, answers: Vec::new(), heard: Vec::new(), bytes: 0 };
+        let now = *self.clock.borrow();
+        if self.allowance.take(heard.len(), read, now) {
+            add(&self.shared.counters.throttled, 1);
+        }
+        let mut round = Round { left: 0, answers: Vec::new(), heard: Vec::new(), asked: Vec::new(), bytes: 0 };
         let mut batches: Vec<(u16, Vec<Message>)> = Vec::new();
         for heard in heard {
             if self.leaving {
                 break;
             }
             match heard {
-                Heard::Publish { message, retain, answer } => {
+                Heard::Publish { message, retain, answer, asked } => {
+                    if !self.admitted.as_ref().is_some_and(|admitted| admitted.rights.may_publish(&message.topic)) {
+                        round.answers.extend(self.deny(answer));
+                        continue;
+                    }
+                    round.asked.extend(asked);
                     round.answers.push(answer);
                     round.bytes += message.bytes();
                     if retain || self.shared.hub.has_listeners() {
@@ -264,8 +307,8 @@ impl TheConnection {
                         None => batches.push((partition, vec![message])),
                     }
                 }
-                Heard::Connect { client_id, keep_alive, may_assign } => {
-                    self.connect(&client_id, keep_alive, may_assign);
+                Heard::Connect { client_id, keep_alive, may_assign, login } => {
+                    self.connect(&client_id, keep_alive, may_assign, login).await;
                 }
                 Heard::Subscribe { id, asked } => self.subscribe(id, asked),
                 Heard::Unsubscribe { id, filters } => self.unsubscribe(id, &filters),
@@ -287,16 +330,19 @@ impl TheConnection {
 
     /// Hands a round to the bus; waits while all connections together have too much waiting.
     async fn submit(&mut self, mut round: Round, batches: Vec<(u16, Vec<Message>)>) {
-        if batches.is_empty() {
+        if round.answers.is_empty() {
             return;
         }
         let counters = &self.shared.counters;
-        add(&counters.publishes, round.answers.len());
+        add(&counters.publishes, batches.iter().map(|(_, batch)| batch.len()).sum());
         add(&counters.bytes, round.bytes);
         round.left = batches.len();
         let number = self.first_round + self.rounds.len() as u64;
         self.waiting_bytes += round.bytes;
         self.rounds.push_back(round);
+        if batches.is_empty() {
+            return self.complete();
+        }
         for (partition, messages) in batches {
             let bytes =
                 messages.iter().map(Message::bytes).sum::<usize>().clamp(1, self.shared.limits.waiting_bytes_total);
@@ -322,15 +368,36 @@ impl TheConnection {
         if let Some(round) = self.rounds.get_mut(at) {
             round.left = round.left.saturating_sub(1);
         }
+        self.complete();
+    }
+
+    /// Answers what is durable.
+    fn complete(&mut self) {
         // Answers keep the order of the messages: a later round that is durable first waits for those before it.
         while self.rounds.front().is_some_and(|round| round.left == 0) {
             let Some(round) = self.rounds.pop_front() else { break };
             self.first_round += 1;
             self.waiting_bytes -= round.bytes;
-            let answered = round.answers.iter().filter(|answer| **answer != Answer::None).count();
+            let taken = |answer: &&Answer| matches!(answer, Answer::Acknowledge(_) | Answer::Receive(_));
+            let answered = round.answers.iter().filter(taken).count();
             add(&self.shared.counters.acknowledged, answered);
             round.answers.into_iter().for_each(|answer| self.session.answer(answer));
-            self.shared.hub.publish(self.seat.as_ref().map_or(u64::MAX, |seat| seat.number), round.heard);
+            let mut heard = round.heard;
+            self.confirm(&round.asked, &mut heard);
+            self.shared.hub.publish(self.seat.as_ref().map_or(u64::MAX, |seat| seat.number), heard);
+        }
+    }
+
+    /// Adds the confirmations of durable messages; one that finds no room is missed, and its message comes again.
+    fn confirm(&mut self, asked: &[(Bytes, u64)], heard: &mut Vec<(Message, bool)>) {
+        if asked.is_empty() || !self.shared.hub.has_listeners() {
+            return;
+        }
+        for (topic, number) in asked {
+            self.confirmations.note(topic, *number);
+        }
+        while let Some((topic, payload, _)) = self.confirmations.next(CONFIRMATION_BYTES_MAX) {
+            heard.push((Message::new(&*String::from_utf8_lossy(&topic), payload), false));
         }
     }
 
@@ -345,14 +412,35 @@ impl TheConnection {
         self.shared.failed.send_replace(Some(error));
     }
 
-    fn connect(&mut self, client_id: &str, keep_alive: u16, may_assign: bool) {
-        let failed = self.shared.failed.borrow().as_ref().is_some_and(BusError::is_final);
-        if failed || (client_id.is_empty() && !may_assign) || client_id.len() > self.shared.limits.client_id_bytes {
-            let refusal = if failed { Refusal::Bus } else { Refusal::ClientId };
-            self.shared.counters.refuse(refusal);
-            self.session.turn_away(refusal);
-            self.leave();
-            return;
+    /// Says in its turn that a message is not taken; where the protocol has no words for that, the connection ends.
+    fn deny(&mut self, answer: Answer) -> Option<Answer> {
+        add(&self.shared.counters.denied_publishes, 1);
+        match answer {
+            Answer::Acknowledge(id) if self.session.can_deny() => Some(Answer::Deny(id)),
+            _ => {
+                self.refuse(Refusal::Forbidden);
+                None
+            }
+        }
+    }
+
+    fn turn_away(&mut self, refusal: Refusal) {
+        self.shared.counters.refuse(refusal);
+        self.session.turn_away(refusal);
+        self.leave();
+    }
+
+    async fn connect(&mut self, client_id: &str, keep_alive: u16, may_assign: bool, login: Option<Login>) {
+        if self.shared.failed.borrow().as_ref().is_some_and(BusError::is_final) {
+            return self.turn_away(Refusal::Bus);
+        }
+        if (client_id.is_empty() && !may_assign) || client_id.len() > self.shared.limits.client_id_bytes {
+            return self.turn_away(Refusal::ClientId);
+        }
+        let certificate = self.stream.peer_certificate().map(|certificate| subject(certificate));
+        match self.shared.guard.admit(self.from.0, certificate, login).await {
+            Ok(admitted) => self.admitted = Some(admitted),
+            Err(refusal) => return self.turn_away(refusal),
         }
         let assigned = client_id.is_empty().then(|| self.shared.next_client_id());
         self.seat = Some(self.shared.hub.join(assigned.as_deref().unwrap_or(client_id)));
@@ -372,6 +460,9 @@ impl TheConnection {
                 Grant::NotValid
             } else if filter.starts_with("$share/") {
                 Grant::Shared
+            } else if !self.admitted.as_ref().is_some_and(|admitted| admitted.rights.may_subscribe(&filter)) {
+                add(&self.shared.counters.denied_subscriptions, 1);
+                Grant::Denied
             } else {
                 match self.shared.hub.subscribe(&filter, wish, |new| if new { kept.0 } else { kept.1 }) {
                     Subscribed::Granted => Grant::Granted(acknowledged),

@@ -21,11 +21,19 @@ pub(super) enum Refusal {
     TakenOver,
     Bus,
     Internal,
+    PerAddress,
+    PerUser,
+    Encryption,
+    Certificate,
+    Anonymous,
+    Password,
+    Attempts,
+    Forbidden,
 }
 
 impl Refusal {
     /// Every reason, in the order of the counters.
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 23] = [
         (Self::TooManyConnections, "too many connections"),
         (Self::ConnectTimeout, "no CONNECT in time"),
         (Self::KeepAlive, "silent for longer than the keep-alive"),
@@ -41,6 +49,14 @@ impl Refusal {
         (Self::TakenOver, "client identifier taken over"),
         (Self::Bus, "message could not be stored"),
         (Self::Internal, "internal error"),
+        (Self::PerAddress, "too many connections of one address"),
+        (Self::PerUser, "too many connections of one user"),
+        (Self::Encryption, "encryption not agreed on"),
+        (Self::Certificate, "certificate of nobody who is known"),
+        (Self::Anonymous, "no user name given"),
+        (Self::Password, "wrong user name or password"),
+        (Self::Attempts, "too many wrong passwords of one address"),
+        (Self::Forbidden, "publishing not allowed to the user"),
     ];
 }
 
@@ -55,6 +71,9 @@ pub(super) struct Counters {
     pub(super) delivered: AtomicU64,
     pub(super) subscriber_drops: AtomicU64,
     pub(super) retained_refused: AtomicU64,
+    pub(super) denied_publishes: AtomicU64,
+    pub(super) denied_subscriptions: AtomicU64,
+    pub(super) throttled: AtomicU64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
 
@@ -82,6 +101,12 @@ pub struct ListenerStats {
     pub subscriber_drops: u64,
     /// Messages not kept for later subscribers because too many are kept already.
     pub retained_refused: u64,
+    /// Messages not taken because their user may not publish to their topics.
+    pub denied_publishes: u64,
+    /// Subscriptions not granted because their user may not see those topics.
+    pub denied_subscriptions: u64,
+    /// How often a connection sent more than its rate, and was not read from for a while.
+    pub throttled: u64,
     /// Connections refused or ended by the listener, by reason.
     pub refused: BTreeMap<&'static str, u64>,
 }
@@ -107,6 +132,9 @@ impl Counters {
             delivered: of(&self.delivered),
             subscriber_drops: of(&self.subscriber_drops),
             retained_refused: of(&self.retained_refused),
+            denied_publishes: of(&self.denied_publishes),
+            denied_subscriptions: of(&self.denied_subscriptions),
+            throttled: of(&self.throttled),
             refused: refused.filter(|(_, count)| *count > 0).collect(),
         }
     }

@@ -14,14 +14,16 @@ use mqtt_protocol_core::mqtt::packet::{
 };
 use mqtt_protocol_core::mqtt::prelude::GenericPacketTrait;
 use mqtt_protocol_core::mqtt::result_code::{
-    ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, SubackReasonCode, SubackReturnCode,
-    UnsubackReasonCode,
+    ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, PubackReasonCode, SubackReasonCode,
+    SubackReturnCode, UnsubackReasonCode,
 };
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
+use super::super::confirm::is_response_topic;
 use super::super::message::{Message, PAYLOAD_BYTES_MAX};
 use super::ListenerLimits;
 use super::counters::Refusal;
+use super::guard::Login;
 use super::hub::Delivery;
 use super::topics::may_publish;
 
@@ -34,6 +36,8 @@ pub(super) enum Answer {
     Acknowledge(u16),
     /// PUBREC with this packet identifier.
     Receive(u16),
+    /// PUBACK with this packet identifier and "not authorized".
+    Deny(u16),
 }
 
 /// A filter asked for, and how.
@@ -55,6 +59,7 @@ pub(super) enum Grant {
     NotValid,
     Shared,
     TooMany,
+    Denied,
 }
 
 /// What a client said.
@@ -64,11 +69,14 @@ pub(super) enum Heard {
         client_id: String,
         keep_alive: u16,
         may_assign: bool,
+        login: Option<Login>,
     },
     Publish {
         message: Message,
         retain: bool,
         answer: Answer,
+        /// Who wants to be told, by which number, that it is durable.
+        asked: Option<(Bytes, u64)>,
     },
     Subscribe {
         id: u16,
@@ -95,6 +103,8 @@ pub(super) struct Session {
     /// Whether a first byte has come.
     begun: bool,
     receive_maximum: u16,
+    /// The last one asked for; empty before.
+    response_topic: Bytes,
 }
 
 impl std::fmt::Debug for Session {
@@ -120,6 +130,7 @@ impl Session {
             connected: false,
             begun: false,
             receive_maximum: limits.receive_maximum.max(1),
+            response_topic: Bytes::new(),
         }
     }
 
@@ -179,20 +190,23 @@ impl Session {
                     client_id: connect.client_id().to_owned(),
                     keep_alive: connect.keep_alive(),
                     may_assign: connect.clean_session(),
+                    login: login(connect.user_name(), connect.password()),
                 });
             }
             Packet::V5_0Connect(connect) => {
                 self.version = Version::V5_0;
                 let client_id = connect.client_id().to_owned();
-                heard.push(Heard::Connect { client_id, keep_alive: connect.keep_alive(), may_assign: true });
+                let (keep_alive, login) = (connect.keep_alive(), login(connect.user_name(), connect.password()));
+                heard.push(Heard::Connect { client_id, keep_alive, may_assign: true, login });
             }
             Packet::V3_1_1Publish(publish) => {
                 let of = (publish.qos(), publish.packet_id(), publish.retain());
-                self.published(publish.topic_name(), publish.payload().as_slice(), of, heard);
+                self.published(publish.topic_name(), publish.payload().as_slice(), of, None, heard);
             }
             Packet::V5_0Publish(publish) => {
                 let of = (publish.qos(), publish.packet_id(), publish.retain());
-                self.published(publish.topic_name(), publish.payload().as_slice(), of, heard);
+                let asked = self.asked(publish.props());
+                self.published(publish.topic_name(), publish.payload().as_slice(), of, asked, heard);
             }
             Packet::V3_1_1Pubrel(pubrel) => self.complete(pubrel.packet_id(), heard),
             Packet::V5_0Pubrel(pubrel) => self.complete(pubrel.packet_id(), heard),
@@ -212,7 +226,35 @@ impl Session {
         }
     }
 
-    fn published(&mut self, topic: &str, payload: &[u8], of: (Qos, Option<u16>, bool), heard: &mut Vec<Heard>) {
+    /// Who wants to be told that a message is durable: the topic and the number in its properties.
+    fn asked(&mut self, properties: &[Property]) -> Option<(Bytes, u64)> {
+        let (mut topic, mut number) = (None, None);
+        for property in properties {
+            match property {
+                Property::ResponseTopic(told) => topic = Some(told.val()),
+                Property::CorrelationData(told) => number = told.val().try_into().ok().map(u64::from_be_bytes),
+                _ => {}
+            }
+        }
+        let (topic, number) = (topic?, number?);
+        // A publisher asks for the same topic each time.
+        if self.response_topic != topic.as_bytes() {
+            if !is_response_topic(topic.as_bytes()) {
+                return None;
+            }
+            self.response_topic = Bytes::copy_from_slice(topic.as_bytes());
+        }
+        Some((self.response_topic.clone(), number))
+    }
+
+    fn published(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        of: (Qos, Option<u16>, bool),
+        asked: Option<(Bytes, u64)>,
+        heard: &mut Vec<Heard>,
+    ) {
         let (qos, id, retain) = of;
         if !may_publish(topic) {
             return self.end(Refusal::Topic, heard);
@@ -229,7 +271,7 @@ impl Session {
             (Qos::ExactlyOnce, Some(id)) => Answer::Receive(id),
         };
         let message = Message { topic: Arc::from(topic), payload: Bytes::copy_from_slice(payload) };
-        heard.push(Heard::Publish { message, retain, answer });
+        heard.push(Heard::Publish { message, retain, answer, asked });
     }
 
     /// Second half of quality of service 2: the message is durable since its PUBREC.
@@ -312,6 +354,12 @@ impl Session {
     pub(super) fn turn_away(&mut self, refusal: Refusal) {
         let (old, new) = match refusal {
             Refusal::ClientId => (ConnectReturnCode::IdentifierRejected, ConnectReasonCode::ClientIdentifierNotValid),
+            Refusal::Password => (ConnectReturnCode::NotAuthorized, ConnectReasonCode::BadUserNameOrPassword),
+            Refusal::Anonymous | Refusal::Certificate => {
+                (ConnectReturnCode::NotAuthorized, ConnectReasonCode::NotAuthorized)
+            }
+            Refusal::Attempts => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::ConnectionRateExceeded),
+            Refusal::PerUser => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::QuotaExceeded),
             _ => (ConnectReturnCode::ServerUnavailable, ConnectReasonCode::ServerUnavailable),
         };
         let packet: Option<Packet> = match self.version {
@@ -327,6 +375,10 @@ impl Session {
     pub(super) fn answer(&mut self, answer: Answer) {
         let packet: Option<Packet> = match (answer, self.version) {
             (Answer::None, _) => None,
+            (Answer::Deny(id), _) => {
+                let puback = v5_0::Puback::builder().packet_id(id).reason_code(PubackReasonCode::NotAuthorized);
+                puback.build().ok().map(Into::into)
+            }
             (Answer::Acknowledge(id), Version::V5_0) => {
                 v5_0::Puback::builder().packet_id(id).build().ok().map(Into::into)
             }
@@ -345,6 +397,7 @@ impl Session {
                 Grant::NotValid => SubackReasonCode::TopicFilterInvalid,
                 Grant::Shared => SubackReasonCode::SharedSubscriptionsNotSupported,
                 Grant::TooMany => SubackReasonCode::QuotaExceeded,
+                Grant::Denied => SubackReasonCode::NotAuthorized,
             });
             v5_0::Suback::builder().packet_id(id).reason_codes(codes.collect()).build().ok().map(Into::into)
         } else {
@@ -370,6 +423,11 @@ impl Session {
             _ => v3_1_1::Unsuback::builder().packet_id(id).build().ok().map(Into::into),
         };
         self.send(packet);
+    }
+
+    /// Whether the client understands why a message is not taken.
+    pub(super) fn can_deny(&self) -> bool {
+        self.version == Version::V5_0
     }
 
     /// Whether another message may be sent to this client.
@@ -416,6 +474,7 @@ impl Session {
             Refusal::Qos => DisconnectReasonCode::QosNotSupported,
             Refusal::TakenOver => DisconnectReasonCode::SessionTakenOver,
             Refusal::Bus => DisconnectReasonCode::QuotaExceeded,
+            Refusal::Forbidden => DisconnectReasonCode::NotAuthorized,
             Refusal::TooManyConnections => DisconnectReasonCode::ServerBusy,
             _ => DisconnectReasonCode::UnspecifiedError,
         };
@@ -435,6 +494,10 @@ impl Session {
             self.send(packet.ok().map(Into::into));
         }
     }
+}
+
+fn login(name: Option<&str>, password: Option<&[u8]>) -> Option<Login> {
+    name.map(|name| (name.to_owned(), password.unwrap_or_default().to_vec()))
 }
 
 fn refusal(error: MqttError) -> Refusal {

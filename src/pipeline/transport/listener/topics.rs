@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::super::confirm::CONFIRMATION_PREFIX;
 use super::super::message::TOPIC_BYTES_MAX;
 
-/// Whether messages may be published to this name: no wildcard, no NUL, not empty, not the server's own `$...`.
+/// Whether messages may be published to this name: no wildcard, no NUL, not empty, not the server's own `$...` nor the topics
+/// of its confirmations, which nobody else may give.
 pub(super) fn may_publish(topic: &str) -> bool {
-    !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && !topic.starts_with('$') && !topic.contains(['+', '#', '\0'])
+    let own = topic.starts_with('$') || topic.starts_with(CONFIRMATION_PREFIX);
+    !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && !own && !topic.contains(['+', '#', '\0'])
 }
 
 /// Whether this is a valid filter: `+` only as a whole level, `#` only as the whole last level.
-pub(super) fn is_filter(filter: &str) -> bool {
+pub(in super::super) fn is_filter(filter: &str) -> bool {
     let mut levels = filter.split('/').peekable();
     let mut sound = !filter.is_empty() && filter.len() <= TOPIC_BYTES_MAX && !filter.contains('\0');
     while let Some(level) = levels.next() {
@@ -25,7 +28,7 @@ pub(super) fn is_filter(filter: &str) -> bool {
 }
 
 /// Whether a name matches a valid filter.
-pub(super) fn matches(filter: &str, topic: &str) -> bool {
+pub(in super::super) fn matches(filter: &str, topic: &str) -> bool {
     let mut names = topic.split('/');
     for level in filter.split('/') {
         match (level, names.next()) {
@@ -181,7 +184,9 @@ mod tests {
         for filter in ["", "sport/tennis#", "sport/tennis/#/ranking", "sport+", "a/b+/c", "##", "a\0b"] {
             assert!(!is_filter(filter), "{filter}");
         }
-        for topic in ["", "a/+/b", "a/#", "#", "$SYS/broker/uptime", "$share/g/a", "a\0", &"x".repeat(513)] {
+        for topic in
+            ["citytwin/ack/a/1", "", "a/+/b", "a/#", "#", "$SYS/broker/uptime", "$share/g/a", "a\0", &"x".repeat(513)]
+        {
             assert!(!may_publish(topic), "{topic}");
         }
     }

@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::io::Interest;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use super::super::confirm;
+use super::super::packet::{self, Asking};
+use super::super::stream::Stream;
+use super::super::target::dial;
 use super::lane::{Lane, Next};
+use super::patience::Patience;
 use super::wire::{Said, Wire, WireError};
-use super::{PublishError, PublisherOptions, Target};
+use super::{Confirm, Protocol, PublishError, PublisherOptions, Target};
 
 /// Bytes written to the socket at once, about.
 const OUT_BYTES: usize = 64 * 1024;
@@ -42,8 +46,20 @@ enum Broken {
 
 /// Keeps a lane connected until it is closed, abandoned, or without hope.
 pub(super) async fn run(lane: Arc<Lane>, target: Target, options: PublisherOptions, number: usize) {
+    let confirmed = match (options.confirm, options.protocol) {
+        (Confirm::Broker, _) => None,
+        (Confirm::EndToEnd { timeout }, Protocol::V5) => match response_topic(&options.name, number) {
+            Ok(topic) => Some(Confirmed { topic, patience: Patience::new(timeout, options.give_up) }),
+            Err(reason) => return lane.fail(PublishError::Refused { target, reason }),
+        },
+        (Confirm::EndToEnd { .. }, Protocol::V311) => {
+            let reason = "confirmations from end to end need MQTT 5, and 3.1.1 was asked for".to_owned();
+            return lane.fail(PublishError::Refused { target, reason });
+        }
+    };
     let mut connection = TheConnection {
         lane: &lane,
+        confirmed,
         target: &target,
         options: &options,
         client_id: format!("{}-{number}", options.name),
@@ -89,8 +105,27 @@ fn backoff(attempt: u32) -> Duration {
     BACKOFF.0.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX)).min(BACKOFF.1)
 }
 
+/// Where confirmations come to, and how long they are waited for.
+struct Confirmed {
+    topic: String,
+    patience: Patience,
+}
+
+/// The topic for one publisher's confirmations: random, so that nothing said to another comes here.
+fn response_topic(name: &str, number: usize) -> Result<String, String> {
+    let mut random = [0; 8];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| "the system has no random numbers for the topic of confirmations".to_owned())?;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let name: String = name.chars().take(64).map(plain).collect();
+    Ok(format!("{}{name}-{number}/{:016x}", confirm::CONFIRMATION_PREFIX, u64::from_be_bytes(random)))
+}
+
 struct TheConnection<'a> {
     lane: &'a Lane,
+    confirmed: Option<Confirmed>,
     target: &'a Target,
     options: &'a PublisherOptions,
     client_id: String,
@@ -108,7 +143,7 @@ struct TheConnection<'a> {
 
 impl TheConnection<'_> {
     /// Tries until the broker says welcome; how long is the caller's business.
-    async fn make(&mut self) -> Result<(TcpStream, usize), PublishError> {
+    async fn make(&mut self) -> Result<(Stream, usize), PublishError> {
         for attempt in 1_u32.. {
             if self.lane.is_abandoned() {
                 break;
@@ -123,14 +158,13 @@ impl TheConnection<'_> {
         Err(PublishError::Closed)
     }
 
-    async fn try_once(&mut self) -> Result<(TcpStream, usize), Broken> {
-        let mut stream = TcpStream::connect((self.target.host.as_str(), self.target.port)).await?;
-        stream.set_nodelay(true)?;
+    async fn try_once(&mut self) -> Result<(Stream, usize), Broken> {
+        let mut stream = dial(self.target, self.options.tls.as_ref()).await?;
         self.out.clear();
         self.input.clear();
         let keep_alive = u16::try_from(self.options.keep_alive.as_secs()).unwrap_or(u16::MAX);
         self.wire.connect(&self.client_id, keep_alive, self.options.credentials.as_ref(), &mut self.out)?;
-        stream.write_all_buf(&mut self.out).await?;
+        stream.send_all(&mut self.out).await?;
         loop {
             if let Some(said) = self.wire.read(&mut self.input)? {
                 return match said {
@@ -142,48 +176,43 @@ impl TheConnection<'_> {
                     _ => Err(Broken::Said("it does not answer CONNECT with CONNACK".to_owned())),
                 };
             }
-            if stream.read_buf(&mut self.input).await? == 0 {
-                return Err(Broken::Said("it closes the connection".to_owned()));
+            stream.ready(Interest::READABLE).await?;
+            match stream.try_read_buf(&mut self.input) {
+                Ok(0) => return Err(Broken::Said("it closes the connection".to_owned())),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// Sends and hears until everything is done (Ok) or the connection breaks.
-    async fn serve(&mut self, stream: TcpStream, window: usize) -> Result<(), Broken> {
+    async fn serve(&mut self, mut stream: Stream, window: usize) -> Result<(), Broken> {
         self.fruitful = false;
-        let (wire, out) = (self.wire, &mut self.out);
-        let mut written = Ok(());
-        self.lane.send_again(self.welcomed, |id, message| {
-            if written.is_ok() {
-                written = wire.publish(message, id, true, out);
-            }
-        });
-        written?;
+        self.lane.begin(self.welcomed);
         self.welcomed = true;
-        let mut ticks = interval((self.options.keep_alive / 2).max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.reset();
+        if let Some(confirmed) = &self.confirmed {
+            // Said before the first message, so that no confirmation can come before it.
+            packet::subscribe(u16::MAX, std::iter::once(confirmed.topic.as_str()), false, &mut self.out);
+        }
+        let mut ticks = ticks(self.options.keep_alive / 2);
+        let mut looks = ticks_of(self.confirmed.as_ref());
         let mut silent_ticks = 0;
         loop {
             if self.fill(window)? == Next::End {
                 Wire::disconnect(&mut self.out);
                 // Nothing is left to lose.
-                let _ = write_all(&stream, &mut self.out).await;
+                let _ = stream.send_all(&mut self.out).await;
+                stream.say_end();
                 return Ok(());
             }
-            while !self.out.is_empty() {
-                match stream.try_write(&self.out) {
-                    Ok(sent) => drop(self.out.split_to(sent)),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            stream.send(&mut self.out)?;
             let interest =
                 if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
             tokio::select! {
                 biased;
                 ready = stream.ready(interest) => {
-                    if ready?.is_readable() && self.hear(&stream)? {
+                    if ready?.is_readable() && self.hear(&mut stream)? {
                         silent_ticks = 0;
                     }
                 }
@@ -199,7 +228,20 @@ impl TheConnection<'_> {
                     }
                     Wire::ping(&mut self.out);
                 }
+                _ = looks.tick() => self.look()?,
             }
+        }
+    }
+
+    /// Looks how long nothing was confirmed, and sends again or gives up.
+    fn look(&mut self) -> Result<(), Broken> {
+        let Some(confirmed) = &mut self.confirmed else { return Ok(()) };
+        if confirmed.patience.look(self.lane.awaits_safety()) {
+            self.lane.send_again_late();
+        }
+        match confirmed.patience.exhausted() {
+            Some(waited) => Err(Broken::Final(PublishError::Unconfirmed { target: self.target.clone(), waited })),
+            None => Ok(()),
         }
     }
 
@@ -210,15 +252,17 @@ impl TheConnection<'_> {
             return Ok(Next::Wait);
         }
         let mut written = Ok(());
-        let next = self.lane.send_new(window, |id, message| {
-            written = wire.publish(message, id, false, out);
+        let topic = self.confirmed.as_ref().map(|confirmed| confirmed.topic.as_str());
+        let next = self.lane.send(window, |id, number, message, again| {
+            let asking = topic.map(|response_topic| Asking { response_topic, correlation: number });
+            written = wire.publish(message, id, again, asking, out);
             written.is_ok() && out.len() < OUT_BYTES
         });
         written.map(|()| next)
     }
 
     /// Reads what there is; whether there was anything.
-    fn hear(&mut self, stream: &TcpStream) -> Result<bool, Broken> {
+    fn hear(&mut self, stream: &mut Stream) -> Result<bool, Broken> {
         match stream.try_read_buf(&mut self.input) {
             Ok(0) => return Err(Broken::Said("it closes the connection".to_owned())),
             Ok(_) => {}
@@ -235,6 +279,23 @@ impl TheConnection<'_> {
                     let target = self.target.clone();
                     end = Err(Broken::Final(PublishError::Rejected { target, topic, reason }));
                 }
+                Said::Told { topic, payload, id } => {
+                    if id != 0 {
+                        packet::acknowledge(id, &mut self.out);
+                    }
+                    let confirmed = self.confirmed.as_mut().filter(|confirmed| confirmed.topic.as_bytes() == topic);
+                    if let Some(confirmed) = confirmed {
+                        self.fruitful = true;
+                        if self.lane.confirm(confirm::decode(&payload)) {
+                            confirmed.patience.renew();
+                        }
+                    }
+                }
+                Said::Unheard(reason) => {
+                    let topic = self.confirmed.as_ref().map_or("", |confirmed| confirmed.topic.as_str());
+                    let reason = format!("it lets nobody listen to `{topic}`: {reason}");
+                    end = Err(Broken::Final(PublishError::Refused { target: self.target.clone(), reason }));
+                }
                 Said::Goodbye(reason) => end = Err(Broken::Said(reason)),
                 // It answers pings, so it is no broker that only takes connections and breaks them.
                 Said::Alive | Said::Welcome(_) | Said::Refused { .. } => self.fruitful = true,
@@ -245,19 +306,19 @@ impl TheConnection<'_> {
             let nobody = |id| Broken::Said(format!("it acknowledges message {id}, which was not sent"));
             self.lane.acknowledge(&self.ids).map_err(nobody)?;
         }
-        self.input.reserve(4096);
         end
     }
 }
 
-async fn write_all(stream: &TcpStream, out: &mut BytesMut) -> io::Result<()> {
-    while !out.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(out) {
-            Ok(sent) => drop(out.split_to(sent)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick would come at once.
+    ticks.reset();
+    ticks
+}
+
+/// Looks for confirmations; hardly ever where none are asked for.
+fn ticks_of(confirmed: Option<&Confirmed>) -> Interval {
+    ticks(confirmed.map_or(Duration::from_hours(1), |confirmed| confirmed.patience.period()))
 }

@@ -1,13 +1,16 @@
 //! What one connection has to send and what it waits for: the place where whoever publishes and the connection meet.
 //!
-//! A message stays here, in order, until its PUBACK; so a new connection can take up where the old one broke. Knows no socket.
+//! A message stays here, in order, until it is safe: until its PUBACK, or until its confirmation where confirmations are asked
+//! for; so a new connection can take up where the old one broke. Every message has a number that it keeps however often it is
+//! sent. Knows no socket.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Message, PublishError, PublisherCounts, PublisherOptions};
+use super::{Confirm, Message, PublishError, PublisherCounts, PublisherOptions};
 
 /// So many messages are worth a packet to the broker at once.
 const WORTH_SENDING: usize = 128;
@@ -21,14 +24,31 @@ pub(super) struct Lane {
     pub(super) work: Notify,
     messages_max: usize,
     bytes_max: usize,
+    /// Whether a PUBACK makes a message safe, or only a confirmation.
+    until_confirmed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    /// Acknowledged or confirmed, and here only because one before it is not; its message is gone.
+    safe: bool,
 }
 
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that somebody waits for")]
 struct State {
-    waiting: VecDeque<Message>,
-    sent: VecDeque<(u16, Message)>,
-    /// Of both [bytes].
+    /// Every message that is not safe, and what lies between them.
+    spool: VecDeque<Entry>,
+    /// Number of the first message in `spool`.
+    first: u64,
+    /// Number of the message to be sent next.
+    next: u64,
+    /// Messages from this number on have never been sent.
+    unsent: u64,
+    /// Packet identifiers on their way, with the numbers of their messages.
+    in_flight: VecDeque<(u16, u64)>,
+    /// Of messages in `spool` [bytes].
     bytes: usize,
     last_id: u16,
     /// Callers that block.
@@ -44,8 +64,34 @@ struct State {
 }
 
 impl State {
-    fn len(&self) -> usize {
-        self.waiting.len() + self.sent.len()
+    fn end(&self) -> u64 {
+        self.first + self.spool.len() as u64
+    }
+
+    fn entry(&mut self, number: u64) -> Option<&mut Entry> {
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.spool.get_mut(at)
+    }
+
+    /// Lets go of a message; whether it was kept until now.
+    fn make_safe(&mut self, number: u64) -> bool {
+        let Some(entry) = self.entry(number).filter(|entry| !entry.safe) else { return false };
+        entry.safe = true;
+        let bytes = entry.message.bytes();
+        // Others may have to wait for one before them, and need no room for that.
+        entry.message.payload = Bytes::new();
+        self.bytes -= bytes;
+        while self.spool.front().is_some_and(|entry| entry.safe) {
+            self.spool.pop_front();
+            self.first += 1;
+        }
+        self.next = self.next.max(self.first);
+        true
+    }
+
+    /// Everything that is not safe is sent again, in order.
+    fn begin_again(&mut self) {
+        self.next = self.first;
     }
 }
 
@@ -54,7 +100,7 @@ impl State {
 pub(super) enum Next {
     /// There is more to send than fits now, or nothing new: wait for answers, and for `work`.
     Wait,
-    /// Everything is acknowledged and nothing will come.
+    /// Everything is safe and nothing will come.
     End,
 }
 
@@ -66,6 +112,7 @@ impl Lane {
             work: Notify::new(),
             messages_max: options.messages_max.max(1),
             bytes_max: options.bytes_max,
+            until_confirmed: matches!(options.confirm, Confirm::EndToEnd { .. }),
         }
     }
 
@@ -79,7 +126,8 @@ impl Lane {
         let mut state = self.state();
         let bytes = message.bytes();
         let full = |state: &State| {
-            let over = state.len() >= self.messages_max || (state.bytes > 0 && state.bytes + bytes > self.bytes_max);
+            let over =
+                state.spool.len() >= self.messages_max || (state.bytes > 0 && state.bytes + bytes > self.bytes_max);
             over && state.failed.is_none()
         };
         if full(&state) {
@@ -91,9 +139,10 @@ impl Lane {
             return Err(error.clone());
         }
         state.bytes += bytes;
-        state.waiting.push_back(message);
+        state.spool.push_back(Entry { message, safe: false });
         state.counts.published += 1;
-        let wake = state.idle && (state.waiting.len() == 1 || state.waiting.len() == WORTH_SENDING);
+        let waiting = state.end() - state.next;
+        let wake = state.idle && (waiting == 1 || waiting == WORTH_SENDING as u64);
         drop(state);
         if wake {
             self.work.notify_one();
@@ -104,7 +153,7 @@ impl Lane {
     /// Whether sending now is better than to gather for another moment.
     pub(super) fn worth_sending(&self) -> bool {
         let state = self.state();
-        state.hurry || state.closing || state.waiting.len() >= WORTH_SENDING
+        state.hurry || state.closing || state.end() - state.next >= WORTH_SENDING as u64
     }
 
     /// Sends nothing late from now on, because somebody waits.
@@ -116,14 +165,14 @@ impl Lane {
     pub(super) fn wait_until_empty(&self) -> Result<(), PublishError> {
         let mut state = self.state();
         state.blocked += 1;
-        let busy = |state: &mut State| state.len() > 0 && state.failed.is_none();
+        let busy = |state: &mut State| !state.spool.is_empty() && state.failed.is_none();
         state = self.changed.wait_while(state, busy).unwrap_or_else(PoisonError::into_inner);
         state.blocked -= 1;
         state.hurry = false;
         state.failed.clone().map_or(Ok(()), Err)
     }
 
-    /// Takes nothing more; the connection ends when everything is acknowledged.
+    /// Takes nothing more; the connection ends when everything is safe.
     pub(super) fn close(&self) {
         self.state().closing = true;
         self.work.notify_one();
@@ -144,19 +193,19 @@ impl Lane {
         self.state().abandoned
     }
 
-    /// An error if messages are left without PUBACK.
+    /// An error if messages are left that are not safe.
     pub(super) fn left(&self) -> Result<(), PublishError> {
         let state = self.state();
         match &state.failed {
             Some(error) => Err(error.clone()),
-            None if state.len() > 0 => Err(PublishError::Closed),
+            None if !state.spool.is_empty() => Err(PublishError::Closed),
             None => Ok(()),
         }
     }
 
-    /// Whether messages are on their way.
+    /// Whether messages are on their way without PUBACK.
     pub(super) fn awaits_answers(&self) -> bool {
-        !self.state().sent.is_empty()
+        !self.state().in_flight.is_empty()
     }
 
     /// Nothing more is published, and this is why.
@@ -166,38 +215,52 @@ impl Lane {
     }
 
     pub(super) fn add_counts(&self, sum: &mut PublisherCounts) {
-        let counts = self.state().counts;
+        let state = self.state();
+        let counts = state.counts;
         sum.published += counts.published;
         sum.acknowledged += counts.acknowledged;
+        sum.confirmed += counts.confirmed;
+        sum.kept += state.spool.iter().filter(|entry| !entry.safe).count() as u64;
         sum.resent += counts.resent;
+        sum.timeouts += counts.timeouts;
         sum.reconnects += counts.reconnects;
     }
 
-    /// Hands out every message without PUBACK again, in order, for a new connection.
-    pub(super) fn send_again(&self, again: bool, mut send: impl FnMut(u16, &Message)) {
+    /// A new connection: what is not safe is sent again, in order.
+    pub(super) fn begin(&self, again: bool) {
         let mut state = self.state();
-        state.sent.iter().for_each(|(id, message)| send(*id, message));
-        state.counts.resent += state.sent.len() as u64;
+        state.in_flight.clear();
+        state.begin_again();
         state.counts.reconnects += u64::from(again);
     }
 
-    /// Hands out new messages while `send` has room and the window is open.
-    pub(super) fn send_new(&self, window: usize, mut send: impl FnMut(u16, &Message) -> bool) -> Next {
+    /// Hands out messages while `send` has room and the window is open: their packet identifiers, their numbers, and whether
+    /// they were sent before.
+    pub(super) fn send(&self, window: usize, mut send: impl FnMut(u16, u64, &Message, bool) -> bool) -> Next {
         let state = &mut *self.state();
         let mut room = true;
-        while room && state.sent.len() < window {
-            let id = if state.last_id == u16::MAX { 1 } else { state.last_id + 1 };
-            // Only a broker that leaves one message out for 65,534 others gets here.
-            if state.sent.front().is_some_and(|(oldest, _)| *oldest == id) {
+        while room && state.in_flight.len() < window {
+            // The highest is kept for subscribing.
+            let id = if state.last_id >= u16::MAX - 1 { 1 } else { state.last_id + 1 };
+            // Only a broker that leaves one message out for 65,533 others gets here.
+            if state.in_flight.front().is_some_and(|(oldest, _)| *oldest == id) {
                 break;
             }
-            let Some(message) = state.waiting.pop_front() else { break };
-            room = send(id, &message);
+            let (number, again) = (state.next, state.next < state.unsent);
+            if number == state.end() {
+                break;
+            }
+            state.next += 1;
+            // Confirmed by another way while it waited to be sent again.
+            let Some(entry) = state.entry(number).filter(|entry| !entry.safe) else { continue };
+            room = send(id, number, &entry.message, again);
             state.last_id = id;
-            state.sent.push_back((id, message));
+            state.unsent = state.unsent.max(number + 1);
+            state.counts.resent += u64::from(again);
+            state.in_flight.push_back((id, number));
         }
-        state.idle = state.waiting.is_empty();
-        if state.abandoned || (state.closing && state.len() == 0) { Next::End } else { Next::Wait }
+        state.idle = state.next == state.end();
+        if state.abandoned || (state.closing && state.spool.is_empty()) { Next::End } else { Next::Wait }
     }
 
     /// The broker has these messages. Returns an identifier nobody waited for.
@@ -205,28 +268,129 @@ impl Lane {
         let (mut state, mut unknown) = (self.state(), None);
         for id in ids {
             // Brokers answer in order, so it is the first one as a rule.
-            let at = state.sent.iter().position(|(sent, _)| sent == id);
+            let at = state.in_flight.iter().position(|(sent, _)| sent == id);
             // The others are answered all the same, and whoever waits for them is told.
             unknown = unknown.or(at.is_none().then_some(*id));
-            if let Some((_, message)) = at.and_then(|at| state.sent.remove(at)) {
-                state.bytes -= message.bytes();
-                state.counts.acknowledged += 1;
+            if let Some((_, number)) = at.and_then(|at| state.in_flight.remove(at)) {
+                if self.until_confirmed {
+                    state.counts.acknowledged += 1;
+                } else {
+                    state.counts.acknowledged += u64::from(state.make_safe(number));
+                }
             }
         }
-        // Waking a caller for every message would cost more than the message; a quarter of the room is worth it.
-        let roomy =
-            state.len() <= self.messages_max - self.messages_max.div_ceil(4) && state.bytes <= self.bytes_max / 4 * 3;
-        let wake = state.blocked > 0 && (roomy || state.len() == 0);
+        self.wake(state);
+        unknown.map_or(Ok(()), Err)
+    }
+
+    /// These messages are safe at the other end, from the first number to the last of each run; whether the oldest that was kept
+    /// is one of them. Numbers that were never sent are nobody's.
+    pub(super) fn confirm(&self, runs: impl Iterator<Item = (u64, u64)>) -> bool {
+        let mut state = self.state();
+        let before = state.first;
+        for (first, last) in runs {
+            let until = last.min(state.unsent.saturating_sub(1));
+            let mut number = first.max(state.first);
+            while number <= until && number < state.unsent {
+                state.counts.confirmed += u64::from(state.make_safe(number));
+                number += 1;
+            }
+        }
+        let progress = state.first > before;
+        self.wake(state);
+        progress
+    }
+
+    /// Waking a caller for every message would cost more than the message; a quarter of the room is worth it.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let roomy = state.spool.len() <= self.messages_max - self.messages_max.div_ceil(4)
+            && state.bytes <= self.bytes_max / 4 * 3;
+        let wake = state.blocked > 0 && (roomy || state.spool.is_empty());
         drop(state);
         if wake {
             self.changed.notify_all();
         }
-        unknown.map_or(Ok(()), Err)
+    }
+
+    /// Whether anything was sent and is not safe.
+    pub(super) fn awaits_safety(&self) -> bool {
+        let state = self.state();
+        state.first < state.unsent
+    }
+
+    /// No confirmation came in time: what is not safe is sent again, in order.
+    pub(super) fn send_again_late(&self) {
+        let mut state = self.state();
+        state.begin_again();
+        state.counts.timeouts += 1;
     }
 
     /// The topic of a message on its way.
-    pub(super) fn topic_of(&self, id: u16) -> Option<std::sync::Arc<str>> {
-        let state = self.state();
-        state.sent.iter().find(|(sent, _)| *sent == id).map(|(_, message)| std::sync::Arc::clone(&message.topic))
+    pub(super) fn topic_of(&self, id: u16) -> Option<Arc<str>> {
+        let mut state = self.state();
+        let (_, number) = *state.in_flight.iter().find(|(sent, _)| *sent == id)?;
+        state.entry(number).map(|entry| Arc::clone(&entry.message.topic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Protocol;
+    use super::*;
+    use std::time::Duration;
+
+    fn lane() -> Lane {
+        let options = PublisherOptions::new(Protocol::V5, 1, "city");
+        let confirm = Confirm::EndToEnd { timeout: Duration::from_secs(5) };
+        Lane::new(&PublisherOptions { confirm, ..options })
+    }
+
+    fn sent(lane: &Lane, window: usize) -> Vec<(u64, bool)> {
+        let mut sent = Vec::new();
+        lane.send(window, |_, number, _, again| {
+            sent.push((number, again));
+            true
+        });
+        sent
+    }
+
+    fn numbers(range: std::ops::Range<u64>, again: bool) -> Vec<(u64, bool)> {
+        range.map(|number| (number, again)).collect()
+    }
+
+    /// The broker's word frees the window, the other end's word frees the message.
+    #[test]
+    fn a_message_is_kept_until_it_is_confirmed() {
+        let lane = lane();
+        (0..10).for_each(|number| lane.put(Message::new("t", vec![number])).unwrap());
+        assert_eq!(sent(&lane, 4), numbers(0..4, false));
+        lane.acknowledge(&[1, 2, 3, 4]).unwrap();
+        assert_eq!(sent(&lane, 4), numbers(4..8, false));
+        assert!(lane.confirm([(1, 2)].into_iter()) == false, "the oldest is not among them");
+        lane.begin(true);
+        assert_eq!(sent(&lane, 3), [(0, true), (3, true), (4, true)], "in order, and without what is safe");
+        lane.acknowledge(&[9, 10, 11]).unwrap();
+        assert_eq!(sent(&lane, 9), [(5, true), (6, true), (7, true), (8, false), (9, false)]);
+        assert!(lane.confirm([(0, 8)].into_iter()));
+        assert!(lane.awaits_safety());
+        lane.send_again_late();
+        assert_eq!(sent(&lane, 9), numbers(9..10, true));
+        assert!(lane.confirm([(0, u64::MAX)].into_iter()));
+        assert!(!lane.awaits_safety());
+        lane.wait_until_empty().unwrap();
+        let mut counts = PublisherCounts::default();
+        lane.add_counts(&mut counts);
+        assert_eq!((counts.confirmed, counts.kept, counts.resent, counts.timeouts), (10, 0, 7, 1));
+    }
+
+    /// A confirmation of what was never sent is somebody's lie, and costs nothing.
+    #[test]
+    fn what_was_not_sent_cannot_be_confirmed() {
+        let lane = lane();
+        (0..3).for_each(|number| lane.put(Message::new("t", vec![number])).unwrap());
+        assert!(!lane.confirm([(0, u64::MAX), (1, 1)].into_iter()));
+        assert_eq!(sent(&lane, 1), numbers(0..1, false));
+        assert!(lane.confirm([(0, u64::MAX)].into_iter()));
+        assert_eq!(sent(&lane, 9), numbers(1..3, false));
     }
 }

@@ -1,12 +1,11 @@
-//! The packets a publisher sends and hears, written and read by `rumqttc`, in MQTT 3.1.1 and 5.
+//! The packets a publisher sends and hears, in MQTT 3.1.1 (written and read by `rumqttc`) and 5 (by `packet.rs`).
 //!
 //! Of `rumqttc` only the packets are used. Its event loop (0.25.1) forgets what is unacknowledged when a broker comes back
 //! without a session, puts messages out of order when a connection breaks twice, and makes one system call per message.
 
 use bytes::{Bytes, BytesMut};
-use rumqttc::v5::mqttbytes as bytes5;
-use rumqttc::v5::mqttbytes::v5;
 
+use super::super::packet::{self, Asking, Hello, Packet};
 use super::{Credentials, Message, Protocol};
 
 /// Longest packet a broker may send us [bytes]; nobody sends a publisher long ones.
@@ -28,6 +27,10 @@ pub(super) enum Said {
     Acknowledged(u16),
     /// PUBACK with a reason why not.
     Rejected(u16, String),
+    /// PUBLISH: to the topic of our confirmations, or to another.
+    Told { topic: Bytes, payload: Bytes, id: u16 },
+    /// SUBACK with a reason why not.
+    Unheard(&'static str),
     /// PINGRESP, or anything a publisher need not know.
     Alive,
     /// DISCONNECT, and why.
@@ -62,16 +65,30 @@ impl Wire {
                 connect.write(out).map(drop).map_err(wire_error)
             }
             Protocol::V5 => {
-                let connect =
-                    v5::Connect { keep_alive, client_id: client_id.to_owned(), clean_start: true, properties: None };
-                let login = login.map(|login| v5::Login::new(login.user.as_str(), login.password.as_str()));
-                v5::Packet::Connect(connect, None, login).write(out, None).map(drop).map_err(wire_error)
+                let hello = Hello {
+                    client_id,
+                    keep_alive,
+                    login,
+                    clean_start: true,
+                    session_expiry: 0,
+                    receive_maximum: u16::MAX,
+                    packet_bytes: INCOMING_BYTES_MAX,
+                };
+                packet::connect(&hello, out);
+                Ok(())
             }
         }
     }
 
-    /// PUBLISH with quality of service 1.
-    pub(super) fn publish(self, message: &Message, id: u16, again: bool, out: &mut BytesMut) -> Result<(), WireError> {
+    /// PUBLISH with quality of service 1; in MQTT 5 also with what is asked.
+    pub(super) fn publish(
+        self,
+        message: &Message,
+        id: u16,
+        again: bool,
+        asking: Option<Asking<'_>>,
+        out: &mut BytesMut,
+    ) -> Result<(), WireError> {
         match self.0 {
             Protocol::V311 => {
                 let mut publish =
@@ -81,27 +98,20 @@ impl Wire {
                 publish.write(out).map(drop).map_err(wire_error)
             }
             Protocol::V5 => {
-                let publish = v5::Publish {
-                    dup: again,
-                    qos: bytes5::QoS::AtLeastOnce,
-                    topic: Bytes::copy_from_slice(message.topic.as_bytes()),
-                    pkid: id,
-                    payload: message.payload.clone(),
-                    ..v5::Publish::default()
-                };
-                publish.write(out).map(drop).map_err(wire_error)
+                packet::publish(&message.topic, &message.payload, Some(id), again, asking, out);
+                Ok(())
             }
         }
     }
 
     /// PINGREQ, the same in both versions.
     pub(super) fn ping(out: &mut BytesMut) {
-        out.extend_from_slice(&[0xc0, 0x00]);
+        packet::ping(out);
     }
 
     /// DISCONNECT without a reason, the same in both versions.
     pub(super) fn disconnect(out: &mut BytesMut) {
-        out.extend_from_slice(&[0xe0, 0x00]);
+        packet::disconnect(out);
     }
 
     /// The next packet, if it is there as a whole.
@@ -112,11 +122,9 @@ impl Wire {
                 Err(rumqttc::mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
                 Err(error) => Err(wire_error(error)),
             },
-            Protocol::V5 => match v5::Packet::read(stream, Some(INCOMING_BYTES_MAX)) {
-                Ok(packet) => Ok(Some(said_5(packet))),
-                Err(bytes5::Error::InsufficientBytes(_)) => Ok(None),
-                Err(error) => Err(wire_error(error)),
-            },
+            Protocol::V5 => packet::read(stream, INCOMING_BYTES_MAX as usize)
+                .map(|packet| packet.map(said_5))
+                .map_err(|error| WireError(error.to_string())),
         }
     }
 }
@@ -134,22 +142,20 @@ fn said_311(packet: rumqttc::Packet) -> Said {
     }
 }
 
-fn said_5(packet: v5::Packet) -> Said {
-    use v5::ConnectReturnCode as Code;
-    use v5::PubAckReason as Reason;
+fn said_5(packet: Packet) -> Said {
     match packet {
-        v5::Packet::ConnAck(connack) => match connack.code {
-            Code::Success => Said::Welcome(connack.properties.and_then(|told| told.receive_max).unwrap_or(u16::MAX)),
-            code => {
-                let again = matches!(code, Code::ServiceUnavailable | Code::ServerBusy | Code::ConnectionRateExceeded);
-                Said::Refused { reason: format!("{code:?}"), again }
-            }
-        },
-        v5::Packet::PubAck(puback) => match puback.reason {
-            Reason::Success | Reason::NoMatchingSubscribers => Said::Acknowledged(puback.pkid),
-            reason => Said::Rejected(puback.pkid, format!("{reason:?}")),
-        },
-        v5::Packet::Disconnect(disconnect) => Said::Goodbye(format!("it disconnects: {:?}", disconnect.reason_code)),
-        _ => Said::Alive,
+        Packet::Welcome(terms) => Said::Welcome(terms.receive_maximum),
+        // Unavailable, busy, connection rate exceeded: another time.
+        Packet::Refused(code) => {
+            Said::Refused { reason: packet::reason(code).to_owned(), again: matches!(code, 0x88 | 0x89 | 0x9f) }
+        }
+        Packet::Acknowledged { id, code } if code < 0x80 => Said::Acknowledged(id),
+        Packet::Acknowledged { id, code } => Said::Rejected(id, packet::reason(code).to_owned()),
+        Packet::Publish(arrived) => Said::Told { topic: arrived.topic, payload: arrived.payload, id: arrived.id },
+        Packet::Subscribed(codes) => {
+            codes.iter().find(|code| **code >= 0x80).map_or(Said::Alive, |code| Said::Unheard(packet::reason(*code)))
+        }
+        Packet::Goodbye(code) => Said::Goodbye(format!("it disconnects: {}", packet::reason(code))),
+        Packet::Pong | Packet::Other => Said::Alive,
     }
 }

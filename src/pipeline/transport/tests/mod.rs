@@ -1,7 +1,11 @@
 //! The wire as a whole: clients of others against the listener, the publisher against the listener and against bad brokers.
 
+mod broker;
+mod edges;
 mod hostile;
 mod listening;
+#[cfg(feature = "server-tests")]
+mod mosquitto;
 mod publishing;
 mod raw;
 
