@@ -13,11 +13,14 @@ use std::sync::Arc;
 
 use super::air::{self, AirSums};
 use super::emergencies::Emergencies;
+use super::geofence::Geofence;
+use super::journal;
 use super::parking::{Bays, ParkingWindow};
 use super::positions::{self, Fixed, PositionSums};
 use super::road_index::{RoadIndex, RoadRef};
 use super::roads::{self, RoadTally, RoadWindow};
 use super::row::Row;
+use super::watch::Watch;
 use super::windows::{WindowCounts, Windows};
 use crate::primitives::{SimDuration, Timestamp};
 use crate::telemetry::field::Text;
@@ -30,6 +33,8 @@ pub(super) const PENDING_MAX: usize = 262_144;
 const IDLE_MAX: i64 = 86_400_000;
 /// How often the silent are looked for [ms].
 const SWEEP: i64 = 3_600_000;
+/// From this speed on a vehicle moves, whatever its receiver errs [km/h].
+const MOVING: f64 = 10.0;
 /// Most trackers remembered; readings of further ones add no distance and keep no road while standing.
 const TRACKERS_MAX: usize = 1_000_000;
 
@@ -42,12 +47,14 @@ pub struct AnalystSettings {
     pub lateness: SimDuration,
     /// The roads, if there is a map.
     pub roads: Option<Arc<RoadIndex>>,
+    /// Areas whose visitors are noticed.
+    pub geofences: Arc<[Geofence]>,
 }
 
 impl AnalystSettings {
-    /// The usual: windows can be corrected for ten minutes.
+    /// The usual: windows can be corrected for ten minutes, and no areas.
     pub fn new(partition: u16, roads: Option<Arc<RoadIndex>>) -> Self {
-        Self { partition, lateness: SimDuration::milliseconds(600_000), roads }
+        Self { partition, lateness: SimDuration::milliseconds(600_000), roads, geofences: Arc::from([]) }
     }
 }
 
@@ -109,6 +116,8 @@ pub(super) struct Tracker {
     pub(super) last: Option<Fixed>,
     /// The road of its last fix.
     pub(super) road: Option<RoadRef>,
+    /// How far along that road it was [m].
+    pub(super) along: Option<f64>,
     /// When it last told anything [ms].
     pub(super) heard: i64,
     /// Road and window it was last counted in; spares a look-up, and need not be kept.
@@ -127,6 +136,7 @@ pub struct Analyst {
     pub(super) air: Windows<DeviceId, AirSums>,
     pub(super) bays: Bays,
     pub(super) emergencies: Emergencies,
+    pub(super) watch: Watch,
     /// When the silent were last looked for [ms].
     pub(super) swept: i64,
     pub(super) counts: AnalystCounts,
@@ -137,6 +147,7 @@ impl Analyst {
     /// An analyst that has seen nothing.
     pub fn new(settings: AnalystSettings) -> Self {
         let lateness = settings.lateness.as_milliseconds();
+        let watch = Watch::new(settings.partition, &settings.geofences);
         Self {
             settings,
             watermark: None,
@@ -147,6 +158,7 @@ impl Analyst {
             air: Windows::new(air::LENGTH, lateness),
             bays: Bays::default(),
             emergencies: Emergencies::default(),
+            watch,
             swept: i64::MIN,
             counts: AnalystCounts::default(),
             rows: Vec::new(),
@@ -162,14 +174,19 @@ impl Analyst {
             self.advance(watermark);
         }
         self.counts.observed += 1;
+        if let Some(watermark) = self.watermark {
+            self.watch.arrive(record, watermark.as_milliseconds(), self.counts.observed, &mut self.rows);
+        }
         match &record.reading {
             Reading::Call(reading) => {
                 if let Some(row) = self.emergencies.call(record, reading) {
+                    self.watch.tell(&mut self.rows, journal::of_call(record.time, &row));
                     self.rows.push(Row::Call(row));
                 }
             }
             Reading::Incident(reading) => {
                 if let Some(row) = self.emergencies.incident(record, reading) {
+                    self.watch.tell(&mut self.rows, journal::of_incident(record.time, &row));
                     self.rows.push(Row::Incident(row));
                 }
             }
@@ -177,9 +194,12 @@ impl Analyst {
             | Reading::LoopCount(_)
             | Reading::CameraCount(_)
             | Reading::Air(_)
-            | Reading::Parking(_) => self.wait(record),
-            Reading::Weather(_) | Reading::Signal(_) | Reading::Unit(_) | Reading::Hospital(_) | Reading::Health(_) => {
-            }
+            | Reading::Parking(_)
+            | Reading::Weather(_)
+            | Reading::Signal(_)
+            | Reading::Unit(_)
+            | Reading::Hospital(_)
+            | Reading::Health(_) => self.wait(record),
         }
     }
 
@@ -191,10 +211,12 @@ impl Analyst {
         self.watermark = Some(watermark);
         while self.pending.peek().is_some_and(|first| first.0.0.time < watermark) {
             if let Some(Reverse(Pending(record))) = self.pending.pop() {
+                self.watch.pass(record.time.as_milliseconds(), &mut self.rows);
                 self.sum_up(&record, false);
             }
         }
         let now = watermark.as_milliseconds();
+        self.watch.pass(now, &mut self.rows);
         self.pass(now);
         self.tell(Some(now));
         if now.saturating_sub(self.swept) >= SWEEP {
@@ -209,6 +231,7 @@ impl Analyst {
         let mut last = None;
         while let Some(Reverse(Pending(record))) = self.pending.pop() {
             last = Some(record.time);
+            self.watch.pass(record.time.as_milliseconds(), &mut self.rows);
             self.sum_up(&record, false);
         }
         if let Some(last) = last {
@@ -231,10 +254,15 @@ impl Analyst {
         std::mem::take(&mut self.rows)
     }
 
+    /// How many events were told since the partition began.
+    pub const fn events(&self) -> u64 {
+        self.watch.journal.told
+    }
+
     /// What became of records beyond the ordinary.
     pub fn counts(&self) -> AnalystCounts {
         let mut counts = self.counts;
-        counts.crowded += self.bays.crowded + self.emergencies.crowded;
+        counts.crowded += self.bays.crowded + self.emergencies.crowded + self.watch.crowded();
         (counts.positions, counts.roads, counts.air) = (self.positions.counts, self.roads.counts, self.air.counts);
         counts
     }
@@ -256,6 +284,9 @@ impl Analyst {
 
     fn sum_up(&mut self, record: &Record, late: bool) {
         let time = record.time.as_milliseconds();
+        if !late {
+            self.watch.see(record, self.settings.roads.as_deref(), &mut self.rows);
+        }
         let middle = |period_s: u32| time - i64::from(period_s) * 500;
         match &record.reading {
             Reading::Position(reading) => self.position(record, reading, late),
@@ -314,8 +345,30 @@ impl Analyst {
         if !late {
             tracker.heard = time;
             if fixed.is_some() {
-                tracker.last = fixed;
-                tracker.road = road;
+                let along = fixed.zip(road).zip(self.settings.roads.as_ref());
+                let along = along.and_then(|((fixed, road), roads)| roads.along(road, fixed.longitude, fixed.latitude));
+                let before = tracker.road.zip(tracker.along);
+                (tracker.last, tracker.road, tracker.along) = (fixed, road, along);
+                // Who stands wanders by his receiver's errors, and passes nobody.
+                if reading.ignition && reading.speed.is_some_and(|speed| speed >= MOVING) {
+                    self.passed(before, road.zip(along));
+                }
+            }
+        }
+    }
+
+    /// A vehicle drove from one place on a road to another place, on the same road or the next [m].
+    fn passed(&mut self, from: Option<(RoadRef, f64)>, to: Option<(RoadRef, f64)>) {
+        let Some(roads) = self.settings.roads.clone() else { return };
+        match (from, to) {
+            (Some((road, a)), Some((same, b))) if road == same => self.watch.passed(road, a, b),
+            (from, to) => {
+                if let Some((road, a)) = from {
+                    self.watch.passed(road, a, roads.length(road));
+                }
+                if let Some((road, b)) = to {
+                    self.watch.passed(road, 0.0, b);
+                }
             }
         }
     }

@@ -10,12 +10,16 @@ mod chart;
 mod emergencies;
 mod event;
 pub mod geofence;
+mod health;
+mod journal;
 mod parking;
 mod positions;
 mod road_index;
 mod roads;
 mod row;
 mod state;
+mod visitors;
+mod watch;
 mod windows;
 
 pub use air::AirWindow;

@@ -13,13 +13,14 @@ use super::emergencies::Emergencies;
 use super::parking::{Bays, BaysState};
 use super::positions::{Fixed, PositionSums};
 use super::roads::RoadTally;
+use super::watch::WatchState;
 use super::windows::WindowsState;
 use crate::primitives::Timestamp;
 use crate::telemetry::field::Text;
 use crate::telemetry::json;
 
 /// The version of the form this program writes, and the only one it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes that are not the state of an analyst.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,10 +42,11 @@ struct State<E> {
     air: WindowsState<AirSums>,
     bays: BaysState,
     emergencies: E,
+    watch: WatchState,
 }
 
-/// Device, last fix, name of the last road, last heard [ms].
-type TrackerState = (String, Option<Fixed>, Option<Text>, i64);
+/// Device, last fix, name of the last road and place on it [m], last heard [ms].
+type TrackerState = (String, Option<Fixed>, Option<(Text, Option<f64>)>, i64);
 
 impl Analyst {
     /// Everything that decides later rows; equal states give equal bytes. Fetch the rows first.
@@ -58,7 +60,7 @@ impl Analyst {
         };
         let name = |tracker: &Tracker| {
             let roads = self.settings.roads.as_ref()?;
-            tracker.road.map(|road| Text::clone(roads.name(road)))
+            tracker.road.map(|road| (Text::clone(roads.name(road)), tracker.along))
         };
         let mut trackers: Vec<TrackerState> = self
             .trackers
@@ -80,6 +82,7 @@ impl Analyst {
             air: self.air.state(ToString::to_string, Clone::clone),
             bays: self.bays.state(),
             emergencies: &self.emergencies,
+            watch: self.watch.state(),
         };
         let written = serde_json::to_vec(&state);
         debug_assert!(written.is_ok(), "text and finite numbers always become JSON");
@@ -111,8 +114,9 @@ impl Analyst {
         for (id, last, road, heard) in state.trackers {
             let device = id.parse().map_err(|_| BadState(format!("`{id}` is no device")))?;
             let roads = analyst.settings.roads.as_ref();
-            let road = roads.zip(road).and_then(|(roads, road)| roads.find(&road));
-            analyst.trackers.insert(device, Tracker { last, road, heard, ..Tracker::default() });
+            let along = road.as_ref().and_then(|road| road.1);
+            let road = roads.zip(road).and_then(|(roads, road)| roads.find(&road.0));
+            analyst.trackers.insert(device, Tracker { last, road, along, heard, ..Tracker::default() });
         }
         let bad_key = || BadState("a window's device is none".to_owned());
         let device = |text: &str| text.parse().ok();
@@ -121,6 +125,9 @@ impl Analyst {
         analyst.air.restore(state.air, device, |sums| sums).ok_or_else(bad_key)?;
         analyst.bays = Bays::restore(state.bays).ok_or_else(|| BadState("a bay's device is none".to_owned()))?;
         analyst.emergencies = state.emergencies;
+        let roads = analyst.settings.roads.clone();
+        let sound = analyst.watch.restore(state.watch, roads.as_deref());
+        sound.ok_or_else(|| BadState("what it remembers of devices is not sound".to_owned()))?;
         Ok(analyst)
     }
 }
