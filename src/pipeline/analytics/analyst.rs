@@ -15,16 +15,18 @@ use super::air::{self, AirSums};
 use super::emergencies::Emergencies;
 use super::geofence::Geofence;
 use super::journal;
+use super::minutes::{self, MinuteTally};
 use super::parking::{Bays, ParkingWindow};
-use super::positions::{self, Fixed, PositionSums};
-use super::road_index::{RoadIndex, RoadRef};
+use super::positions::{self, PositionSums};
+use super::road_index::RoadIndex;
 use super::roads::{self, RoadTally, RoadWindow};
 use super::row::Row;
+use super::trackers::Tracker;
+use super::travel::{self, TravelSums, TravelWindow};
 use super::watch::Watch;
 use super::windows::{WindowCounts, Windows};
 use crate::primitives::{SimDuration, Timestamp};
 use crate::telemetry::field::Text;
-use crate::telemetry::reading::Position;
 use crate::telemetry::{DeviceId, Reading, Record};
 
 /// Most records that wait for the watermark.
@@ -33,10 +35,6 @@ pub(super) const PENDING_MAX: usize = 262_144;
 const IDLE_MAX: i64 = 86_400_000;
 /// How often the silent are looked for [ms].
 const SWEEP: i64 = 3_600_000;
-/// From this speed on a vehicle moves, whatever its receiver errs [km/h].
-const MOVING: f64 = 10.0;
-/// Most trackers remembered; readings of further ones add no distance and keep no road while standing.
-const TRACKERS_MAX: usize = 1_000_000;
 
 /// How an analyst works.
 #[derive(Debug, Clone)]
@@ -77,6 +75,10 @@ pub struct AnalystCounts {
     pub roads: WindowCounts,
     /// Windows of air.
     pub air: WindowCounts,
+    /// Minutes of roads.
+    pub minutes: WindowCounts,
+    /// Travel times of roads.
+    pub travel: WindowCounts,
 }
 
 /// A record that waits for the watermark.
@@ -109,21 +111,6 @@ impl PartialEq for Pending {
 
 impl Eq for Pending {}
 
-/// What is remembered of a tracker.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tracker {
-    /// Its last fix.
-    pub(super) last: Option<Fixed>,
-    /// The road of its last fix.
-    pub(super) road: Option<RoadRef>,
-    /// How far along that road it was [m].
-    pub(super) along: Option<f64>,
-    /// When it last told anything [ms].
-    pub(super) heard: i64,
-    /// Road and window it was last counted in; spares a look-up, and need not be kept.
-    pub(super) counted: Option<(RoadRef, i64)>,
-}
-
 /// The second operator of a partition.
 #[derive(Debug)]
 pub struct Analyst {
@@ -134,6 +121,8 @@ pub struct Analyst {
     pub(super) positions: Windows<DeviceId, PositionSums>,
     pub(super) roads: Windows<Text, RoadTally>,
     pub(super) air: Windows<DeviceId, AirSums>,
+    pub(super) minutes: Windows<Text, MinuteTally>,
+    pub(super) travel: Windows<Text, TravelSums>,
     pub(super) bays: Bays,
     pub(super) emergencies: Emergencies,
     pub(super) watch: Watch,
@@ -156,6 +145,8 @@ impl Analyst {
             positions: Windows::new(positions::LENGTH, lateness),
             roads: Windows::new(roads::LENGTH, lateness),
             air: Windows::new(air::LENGTH, lateness),
+            minutes: Windows::new(minutes::LENGTH, lateness),
+            travel: Windows::new(travel::LENGTH, lateness),
             bays: Bays::default(),
             emergencies: Emergencies::default(),
             watch,
@@ -251,6 +242,8 @@ impl Analyst {
         self.positions.correct(|start, device, sums| rows.push(Row::Position(sums.row(start, device.as_str()))));
         self.roads.correct(|start, road, tally| rows.push(road_row(settings, start, road, tally)));
         self.air.correct(|start, device, sums| rows.push(Row::Air(sums.row(start, device.as_str()))));
+        self.minutes.correct(|start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+        self.travel.correct(|start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         std::mem::take(&mut self.rows)
     }
 
@@ -264,6 +257,7 @@ impl Analyst {
         let mut counts = self.counts;
         counts.crowded += self.bays.crowded + self.emergencies.crowded + self.watch.crowded();
         (counts.positions, counts.roads, counts.air) = (self.positions.counts, self.roads.counts, self.air.counts);
+        (counts.minutes, counts.travel) = (self.minutes.counts, self.travel.counts);
         counts
     }
 
@@ -294,9 +288,15 @@ impl Analyst {
                 if let Some(tally) = self.roads.at(&reading.road_id, middle(reading.period_s)) {
                     tally.add_loop(reading);
                 }
+                if let Some(tally) = self.minutes.at(&reading.road_id, time - 1) {
+                    tally.add_loop(reading);
+                }
             }
             Reading::CameraCount(reading) => {
                 if let Some(tally) = self.roads.at(&reading.road_id, middle(reading.period_s)) {
+                    tally.add_camera(reading);
+                }
+                if let Some(tally) = self.minutes.at(&reading.road_id, time - 1) {
                     tally.add_camera(reading);
                 }
             }
@@ -310,66 +310,6 @@ impl Analyst {
                 self.bays.tell(record, reading);
             }
             _ => {}
-        }
-    }
-
-    fn position(&mut self, record: &Record, reading: &Position, late: bool) {
-        let time = record.time.as_milliseconds();
-        if self.trackers.len() >= TRACKERS_MAX && !self.trackers.contains_key(&record.device) {
-            self.counts.crowded += 1;
-            return;
-        }
-        let tracker = self.trackers.entry(record.device.clone()).or_default();
-        let fixed = Fixed::of(record, reading);
-        let road = match (&fixed, &self.settings.roads) {
-            (Some(fixed), Some(roads)) => {
-                let road = roads.road_at(fixed.longitude, fixed.latitude, reading.direction, tracker.road);
-                self.counts.unmatched += u64::from(road.is_none());
-                road
-            }
-            _ => None,
-        };
-        let name = road.zip(self.settings.roads.as_ref()).map(|(road, roads)| roads.name(road));
-        if let Some(sums) = self.positions.at(&record.device, time) {
-            let before = if late { None } else { tracker.last.as_ref() };
-            sums.add(record, reading, fixed, before, name);
-        }
-        // A vehicle that has parked is no traffic, though its tracker speaks on.
-        if let (true, Some(road), Some(name)) = (reading.ignition, road, name)
-            && let Some(tally) = self.roads.at(name, time)
-        {
-            let counted = Some((road, time.div_euclid(roads::LENGTH)));
-            tally.add_fix(record.device.as_str(), reading.speed, tracker.counted == counted);
-            tracker.counted = counted;
-        }
-        if !late {
-            tracker.heard = time;
-            if fixed.is_some() {
-                let along = fixed.zip(road).zip(self.settings.roads.as_ref());
-                let along = along.and_then(|((fixed, road), roads)| roads.along(road, fixed.longitude, fixed.latitude));
-                let before = tracker.road.zip(tracker.along);
-                (tracker.last, tracker.road, tracker.along) = (fixed, road, along);
-                // Who stands wanders by his receiver's errors, and passes nobody.
-                if reading.ignition && reading.speed.is_some_and(|speed| speed >= MOVING) {
-                    self.passed(before, road.zip(along));
-                }
-            }
-        }
-    }
-
-    /// A vehicle drove from one place on a road to another place, on the same road or the next [m].
-    fn passed(&mut self, from: Option<(RoadRef, f64)>, to: Option<(RoadRef, f64)>) {
-        let Some(roads) = self.settings.roads.clone() else { return };
-        match (from, to) {
-            (Some((road, a)), Some((same, b))) if road == same => self.watch.passed(road, a, b),
-            (from, to) => {
-                if let Some((road, a)) = from {
-                    self.watch.passed(road, a, roads.length(road));
-                }
-                if let Some((road, b)) = to {
-                    self.watch.passed(road, 0.0, b);
-                }
-            }
         }
     }
 
@@ -394,10 +334,14 @@ impl Analyst {
             self.positions.advance(now, |start, device, sums| position(rows, start, device, sums));
             self.roads.advance(now, |start, road, tally| rows.push(road_row(settings, start, road, tally)));
             self.air.advance(now, |start, device, sums| air(rows, start, device, sums));
+            self.minutes.advance(now, |start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+            self.travel.advance(now, |start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         } else {
             self.positions.finish(|start, device, sums| position(rows, start, device, sums));
             self.roads.finish(|start, road, tally| rows.push(road_row(settings, start, road, tally)));
             self.air.finish(|start, device, sums| air(rows, start, device, sums));
+            self.minutes.finish(|start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+            self.travel.finish(|start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         }
     }
 }
@@ -408,4 +352,20 @@ fn road_row(settings: &AnalystSettings, start: Timestamp, road: &Text, tally: &R
         Some((roads.free_speed(road), roads.lanes(road)))
     });
     Row::Road(RoadWindow::of(road, start, Some(settings.partition), known, tally.sums.clone()))
+}
+
+fn minute_row(settings: &AnalystSettings, start: Timestamp, road: &Text, tally: &MinuteTally) -> Row {
+    let known = settings.roads.as_ref().and_then(|roads| {
+        let road = roads.find(road)?;
+        Some((roads.length(road), roads.free_speed(road), roads.lanes(road)))
+    });
+    Row::Minute(tally.row(road, start, Some(settings.partition), known))
+}
+
+/// The row of a road's travel times; none of a road that is unknown, and has no length.
+fn travel_row(settings: &AnalystSettings, start: Timestamp, road: &Text, sums: TravelSums) -> Option<Row> {
+    let roads = settings.roads.as_ref()?;
+    let known = roads.find(road)?;
+    let known = (roads.length(known), roads.free_speed(known));
+    Some(Row::Travel(TravelWindow::of(road, start, Some(settings.partition), known, sums)))
 }

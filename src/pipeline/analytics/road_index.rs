@@ -36,7 +36,7 @@ const DRIVERS: [VehicleClass; 4] =
     [VehicleClass::Passenger, VehicleClass::Bus, VehicleClass::Delivery, VehicleClass::Emergency];
 
 /// A road of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RoadRef(u32);
 
 #[derive(Debug, Clone, PartialEq)]

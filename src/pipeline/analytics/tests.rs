@@ -324,7 +324,7 @@ fn windows(table: &Table) -> Plain {
             Row::Parking(row) => {
                 plain.insert(format!("parking {} {} {} {}", row.start, row.road, row.bays, row.taken));
             }
-            Row::Call(_) | Row::Incident(_) | Row::Event(_) | Row::Progress(_) => {}
+            Row::Minute(_) | Row::Travel(_) | Row::Call(_) | Row::Incident(_) | Row::Event(_) | Row::Progress(_) => {}
         }
     }
     plain
@@ -349,7 +349,7 @@ fn a_late_record_corrects_its_window_while_it_is_kept() {
     assert_eq!((counted(&table, 0), counted(&table, 3)), (Some(28), Some(28)));
     observe(&mut analyst, &mut latest, &[count(18, rng), count(2, rng)]);
     let corrected = analyst.take_rows();
-    assert_eq!(corrected.len(), 1);
+    assert_eq!(corrected.iter().filter(|row| matches!(row, Row::Road(_))).count(), 1);
     keep(&mut table, corrected);
     assert_eq!((counted(&table, 0), counted(&table, 3)), (Some(28), Some(35)));
     let counts = analyst.counts();

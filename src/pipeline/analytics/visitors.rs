@@ -234,8 +234,7 @@ impl Visit {
 
 fn crossing(device: &DeviceId, fence: &Fence, told: &Sighting<'_>, at: i64, inside: bool) -> News {
     let name = &fence.area.name;
-    let (kind, verb) =
-        if inside { (EventKind::GeofenceEntered, "entered") } else { (EventKind::GeofenceLeft, "left") };
+    let (kind, verb) = if inside { (EventKind::GeofenceEntered, "entered") } else { (EventKind::GeofenceLeft, "left") };
     News {
         geofence: Some(Text::clone(name)),
         place: Some((told.latitude, told.longitude)),
@@ -314,8 +313,8 @@ impl Fence {
 
     /// Whether a place [deg] is inside, or outside; none within the band along the border.
     fn side(&self, latitude: f64, longitude: f64) -> Option<bool> {
-        let outside_box = !(self.low.0..=self.high.0).contains(&latitude)
-            || !(self.low.1..=self.high.1).contains(&longitude);
+        let outside_box =
+            !(self.low.0..=self.high.0).contains(&latitude) || !(self.low.1..=self.high.1).contains(&longitude);
         if outside_box {
             return Some(false);
         }

@@ -146,8 +146,7 @@ impl Counter {
 
     fn see(&mut self, period: &Period<'_>, findings: &mut Vec<Finding>) {
         let Period { name, time, .. } = *period;
-        self.bad =
-            if period.impossible.is_some() { (self.bad + 1).min(BAD_MAX) } else { self.bad.saturating_sub(1) };
+        self.bad = if period.impossible.is_some() { (self.bad + 1).min(BAD_MAX) } else { self.bad.saturating_sub(1) };
         if self.bad == BAD_MAX
             && let Some(says) = &period.impossible
         {

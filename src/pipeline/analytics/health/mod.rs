@@ -282,7 +282,18 @@ impl Device {
             ReadingKind::Signal | ReadingKind::Hospital | ReadingKind::Call | ReadingKind::Incident => Memory::Nothing,
         };
         let (cadence, clock) = (Cadence::default(), ClockWatch::default());
-        Self { kind, heard, present: heard, against: 0, road: None, place: None, cadence, looked_at: i64::MAX, clock, memory }
+        Self {
+            kind,
+            heard,
+            present: heard,
+            against: 0,
+            road: None,
+            place: None,
+            cadence,
+            looked_at: i64::MAX,
+            clock,
+            memory,
+        }
     }
 
     /// Where it stands, if it does.
@@ -374,7 +385,9 @@ impl Device {
         let stands = self.against & complaint.bit() != 0;
         let (kind, severity, says) = match (says, stands) {
             (Some(says), false) => (complaint.kind(), complaint.severity(), says),
-            (None, true) => (EventKind::SensorWell, Severity::Low, format!("{id} is no longer {}", complaint.kind().word())),
+            (None, true) => {
+                (EventKind::SensorWell, Severity::Low, format!("{id} is no longer {}", complaint.kind().word()))
+            }
             _ => return,
         };
         self.against ^= complaint.bit();

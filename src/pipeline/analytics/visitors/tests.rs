@@ -42,7 +42,10 @@ fn a_device_enters_and_leaves_once_however_its_fixes_err_at_the_border() {
     // One fix far off, by reflections, is not believed; the next decides.
     check(one, &[0.0, 0.0, 150.0, 0.0, 150.0, 0.0], &[("c", Entered, 0)]);
     check(one, &[0.0, 95.0, 0.0], &[("c", Entered, 0)]);
-    let street = area("s", Shape::Polygon(vec![(north(-5.0), 3.99), (north(-5.0), 4.01), (north(5.0), 4.01), (north(5.0), 3.99)]));
+    let street = area(
+        "s",
+        Shape::Polygon(vec![(north(-5.0), 3.99), (north(-5.0), 4.01), (north(5.0), 4.01), (north(5.0), 3.99)]),
+    );
     check(&[street, circle], &[-50.0, 0.0, 0.0, 50.0, 60.0], &[("c", Entered, 0), ("s", Entered, 1), ("s", Left, 3)]);
 }
 
@@ -50,10 +53,26 @@ fn a_device_enters_and_leaves_once_however_its_fixes_err_at_the_border() {
 fn a_polygon_with_a_bay_holds_what_is_in_it_and_not_what_is_in_the_bay() {
     // A U, open to the north, 400 m wide.
     let east = |metres: f64| 4.0 + metres / (111_195.08 * libm::cos(55.6_f64.to_radians()));
-    let corners = [(-200.0, -200.0), (200.0, -200.0), (200.0, 200.0), (100.0, 200.0), (100.0, 0.0), (-100.0, 0.0), (-100.0, 200.0), (-200.0, 200.0)];
+    let corners = [
+        (-200.0, -200.0),
+        (200.0, -200.0),
+        (200.0, 200.0),
+        (100.0, 200.0),
+        (100.0, 0.0),
+        (-100.0, 0.0),
+        (-100.0, 200.0),
+        (-200.0, 200.0),
+    ];
     let ring: Vec<(f64, f64)> = corners.iter().map(|(x, y)| (north(*y), east(*x))).collect();
     let fence = Fence::new(area("u", Shape::Polygon(ring)));
-    let cases = [((0.0, -100.0), true), ((0.0, 100.0), false), ((150.0, 100.0), true), ((-150.0, 100.0), true), ((0.0, 300.0), false), ((300.0, 0.0), false)];
+    let cases = [
+        ((0.0, -100.0), true),
+        ((0.0, 100.0), false),
+        ((150.0, 100.0), true),
+        ((-150.0, 100.0), true),
+        ((0.0, 300.0), false),
+        ((300.0, 0.0), false),
+    ];
     for ((x, y), inside) in cases {
         assert_eq!(fence.side(north(y), east(x)), Some(inside), "{x} {y}");
     }
@@ -93,7 +112,9 @@ fn a_fix_is_compared_with_few_of_many_areas() {
         })
         .collect();
     let fences = Fences::new(&areas);
-    let most = (0..10_000).map(|k| fences.near(55.5 + f64::from(k / 100) * 0.003, 3.9 + f64::from(k % 100) * 0.003).count()).max();
+    let most = (0..10_000)
+        .map(|k| fences.near(55.5 + f64::from(k / 100) * 0.003, 3.9 + f64::from(k % 100) * 0.003).count())
+        .max();
     assert_eq!((most, fences.large.len()), (Some(1), 0));
     assert!(fences.cells.values().all(|cell| cell.len() <= 4));
     let whole = [area("w", Shape::Circle { latitude: 55.6, longitude: 4.0, radius: 500_000.0 })];
