@@ -13,15 +13,20 @@ use std::sync::Arc;
 
 use super::air::{self, AirSums};
 use super::emergencies::Emergencies;
+use super::geofence::Geofence;
+use super::journal;
+use super::minutes::{self, MinuteTally};
 use super::parking::{Bays, ParkingWindow};
-use super::positions::{self, Fixed, PositionSums};
-use super::road_index::{RoadIndex, RoadRef};
+use super::positions::{self, PositionSums};
+use super::road_index::RoadIndex;
 use super::roads::{self, RoadTally, RoadWindow};
 use super::row::Row;
+use super::trackers::Tracker;
+use super::travel::{self, TravelSums, TravelWindow};
+use super::watch::Watch;
 use super::windows::{WindowCounts, Windows};
 use crate::primitives::{SimDuration, Timestamp};
 use crate::telemetry::field::Text;
-use crate::telemetry::reading::Position;
 use crate::telemetry::{DeviceId, Reading, Record};
 
 /// Most records that wait for the watermark.
@@ -30,8 +35,6 @@ pub(super) const PENDING_MAX: usize = 262_144;
 const IDLE_MAX: i64 = 86_400_000;
 /// How often the silent are looked for [ms].
 const SWEEP: i64 = 3_600_000;
-/// Most trackers remembered; readings of further ones add no distance and keep no road while standing.
-const TRACKERS_MAX: usize = 1_000_000;
 
 /// How an analyst works.
 #[derive(Debug, Clone)]
@@ -42,12 +45,14 @@ pub struct AnalystSettings {
     pub lateness: SimDuration,
     /// The roads, if there is a map.
     pub roads: Option<Arc<RoadIndex>>,
+    /// Areas whose visitors are noticed.
+    pub geofences: Arc<[Geofence]>,
 }
 
 impl AnalystSettings {
-    /// The usual: windows can be corrected for ten minutes.
+    /// The usual: windows can be corrected for ten minutes, and no areas.
     pub fn new(partition: u16, roads: Option<Arc<RoadIndex>>) -> Self {
-        Self { partition, lateness: SimDuration::milliseconds(600_000), roads }
+        Self { partition, lateness: SimDuration::milliseconds(600_000), roads, geofences: Arc::from([]) }
     }
 }
 
@@ -70,6 +75,10 @@ pub struct AnalystCounts {
     pub roads: WindowCounts,
     /// Windows of air.
     pub air: WindowCounts,
+    /// Minutes of roads.
+    pub minutes: WindowCounts,
+    /// Travel times of roads.
+    pub travel: WindowCounts,
 }
 
 /// A record that waits for the watermark.
@@ -102,19 +111,6 @@ impl PartialEq for Pending {
 
 impl Eq for Pending {}
 
-/// What is remembered of a tracker.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tracker {
-    /// Its last fix.
-    pub(super) last: Option<Fixed>,
-    /// The road of its last fix.
-    pub(super) road: Option<RoadRef>,
-    /// When it last told anything [ms].
-    pub(super) heard: i64,
-    /// Road and window it was last counted in; spares a look-up, and need not be kept.
-    pub(super) counted: Option<(RoadRef, i64)>,
-}
-
 /// The second operator of a partition.
 #[derive(Debug)]
 pub struct Analyst {
@@ -125,8 +121,11 @@ pub struct Analyst {
     pub(super) positions: Windows<DeviceId, PositionSums>,
     pub(super) roads: Windows<Text, RoadTally>,
     pub(super) air: Windows<DeviceId, AirSums>,
+    pub(super) minutes: Windows<Text, MinuteTally>,
+    pub(super) travel: Windows<Text, TravelSums>,
     pub(super) bays: Bays,
     pub(super) emergencies: Emergencies,
+    pub(super) watch: Watch,
     /// When the silent were last looked for [ms].
     pub(super) swept: i64,
     pub(super) counts: AnalystCounts,
@@ -137,6 +136,7 @@ impl Analyst {
     /// An analyst that has seen nothing.
     pub fn new(settings: AnalystSettings) -> Self {
         let lateness = settings.lateness.as_milliseconds();
+        let watch = Watch::new(settings.partition, &settings.geofences);
         Self {
             settings,
             watermark: None,
@@ -145,8 +145,11 @@ impl Analyst {
             positions: Windows::new(positions::LENGTH, lateness),
             roads: Windows::new(roads::LENGTH, lateness),
             air: Windows::new(air::LENGTH, lateness),
+            minutes: Windows::new(minutes::LENGTH, lateness),
+            travel: Windows::new(travel::LENGTH, lateness),
             bays: Bays::default(),
             emergencies: Emergencies::default(),
+            watch,
             swept: i64::MIN,
             counts: AnalystCounts::default(),
             rows: Vec::new(),
@@ -162,14 +165,19 @@ impl Analyst {
             self.advance(watermark);
         }
         self.counts.observed += 1;
+        if let Some(watermark) = self.watermark {
+            self.watch.arrive(record, watermark.as_milliseconds(), self.counts.observed, &mut self.rows);
+        }
         match &record.reading {
             Reading::Call(reading) => {
                 if let Some(row) = self.emergencies.call(record, reading) {
+                    self.watch.tell(&mut self.rows, journal::of_call(record.time, &row));
                     self.rows.push(Row::Call(row));
                 }
             }
             Reading::Incident(reading) => {
                 if let Some(row) = self.emergencies.incident(record, reading) {
+                    self.watch.tell(&mut self.rows, journal::of_incident(record.time, &row));
                     self.rows.push(Row::Incident(row));
                 }
             }
@@ -177,9 +185,12 @@ impl Analyst {
             | Reading::LoopCount(_)
             | Reading::CameraCount(_)
             | Reading::Air(_)
-            | Reading::Parking(_) => self.wait(record),
-            Reading::Weather(_) | Reading::Signal(_) | Reading::Unit(_) | Reading::Hospital(_) | Reading::Health(_) => {
-            }
+            | Reading::Parking(_)
+            | Reading::Weather(_)
+            | Reading::Signal(_)
+            | Reading::Unit(_)
+            | Reading::Hospital(_)
+            | Reading::Health(_) => self.wait(record),
         }
     }
 
@@ -191,10 +202,12 @@ impl Analyst {
         self.watermark = Some(watermark);
         while self.pending.peek().is_some_and(|first| first.0.0.time < watermark) {
             if let Some(Reverse(Pending(record))) = self.pending.pop() {
+                self.watch.pass(record.time.as_milliseconds(), &mut self.rows);
                 self.sum_up(&record, false);
             }
         }
         let now = watermark.as_milliseconds();
+        self.watch.pass(now, &mut self.rows);
         self.pass(now);
         self.tell(Some(now));
         if now.saturating_sub(self.swept) >= SWEEP {
@@ -209,6 +222,7 @@ impl Analyst {
         let mut last = None;
         while let Some(Reverse(Pending(record))) = self.pending.pop() {
             last = Some(record.time);
+            self.watch.pass(record.time.as_milliseconds(), &mut self.rows);
             self.sum_up(&record, false);
         }
         if let Some(last) = last {
@@ -228,19 +242,22 @@ impl Analyst {
         self.positions.correct(|start, device, sums| rows.push(Row::Position(sums.row(start, device.as_str()))));
         self.roads.correct(|start, road, tally| rows.push(road_row(settings, start, road, tally)));
         self.air.correct(|start, device, sums| rows.push(Row::Air(sums.row(start, device.as_str()))));
+        self.minutes.correct(|start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+        self.travel.correct(|start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         std::mem::take(&mut self.rows)
     }
 
-    /// Events found so far.
+    /// How many events were told since the partition began.
     pub const fn events(&self) -> u64 {
-        0
+        self.watch.journal.told
     }
 
     /// What became of records beyond the ordinary.
     pub fn counts(&self) -> AnalystCounts {
         let mut counts = self.counts;
-        counts.crowded += self.bays.crowded + self.emergencies.crowded;
+        counts.crowded += self.bays.crowded + self.emergencies.crowded + self.watch.crowded();
         (counts.positions, counts.roads, counts.air) = (self.positions.counts, self.roads.counts, self.air.counts);
+        (counts.minutes, counts.travel) = (self.minutes.counts, self.travel.counts);
         counts
     }
 
@@ -261,6 +278,9 @@ impl Analyst {
 
     fn sum_up(&mut self, record: &Record, late: bool) {
         let time = record.time.as_milliseconds();
+        if !late {
+            self.watch.see(record, self.settings.roads.as_deref(), &mut self.rows);
+        }
         let middle = |period_s: u32| time - i64::from(period_s) * 500;
         match &record.reading {
             Reading::Position(reading) => self.position(record, reading, late),
@@ -268,9 +288,15 @@ impl Analyst {
                 if let Some(tally) = self.roads.at(&reading.road_id, middle(reading.period_s)) {
                     tally.add_loop(reading);
                 }
+                if let Some(tally) = self.minutes.at(&reading.road_id, time - 1) {
+                    tally.add_loop(reading);
+                }
             }
             Reading::CameraCount(reading) => {
                 if let Some(tally) = self.roads.at(&reading.road_id, middle(reading.period_s)) {
+                    tally.add_camera(reading);
+                }
+                if let Some(tally) = self.minutes.at(&reading.road_id, time - 1) {
                     tally.add_camera(reading);
                 }
             }
@@ -284,44 +310,6 @@ impl Analyst {
                 self.bays.tell(record, reading);
             }
             _ => {}
-        }
-    }
-
-    fn position(&mut self, record: &Record, reading: &Position, late: bool) {
-        let time = record.time.as_milliseconds();
-        if self.trackers.len() >= TRACKERS_MAX && !self.trackers.contains_key(&record.device) {
-            self.counts.crowded += 1;
-            return;
-        }
-        let tracker = self.trackers.entry(record.device.clone()).or_default();
-        let fixed = Fixed::of(record, reading);
-        let road = match (&fixed, &self.settings.roads) {
-            (Some(fixed), Some(roads)) => {
-                let road = roads.road_at(fixed.longitude, fixed.latitude, reading.direction, tracker.road);
-                self.counts.unmatched += u64::from(road.is_none());
-                road
-            }
-            _ => None,
-        };
-        let name = road.zip(self.settings.roads.as_ref()).map(|(road, roads)| roads.name(road));
-        if let Some(sums) = self.positions.at(&record.device, time) {
-            let before = if late { None } else { tracker.last.as_ref() };
-            sums.add(record, reading, fixed, before, name);
-        }
-        // A vehicle that has parked is no traffic, though its tracker speaks on.
-        if let (true, Some(road), Some(name)) = (reading.ignition, road, name)
-            && let Some(tally) = self.roads.at(name, time)
-        {
-            let counted = Some((road, time.div_euclid(roads::LENGTH)));
-            tally.add_fix(record.device.as_str(), reading.speed, tracker.counted == counted);
-            tracker.counted = counted;
-        }
-        if !late {
-            tracker.heard = time;
-            if fixed.is_some() {
-                tracker.last = fixed;
-                tracker.road = road;
-            }
         }
     }
 
@@ -346,10 +334,14 @@ impl Analyst {
             self.positions.advance(now, |start, device, sums| position(rows, start, device, sums));
             self.roads.advance(now, |start, road, tally| rows.push(road_row(settings, start, road, tally)));
             self.air.advance(now, |start, device, sums| air(rows, start, device, sums));
+            self.minutes.advance(now, |start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+            self.travel.advance(now, |start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         } else {
             self.positions.finish(|start, device, sums| position(rows, start, device, sums));
             self.roads.finish(|start, road, tally| rows.push(road_row(settings, start, road, tally)));
             self.air.finish(|start, device, sums| air(rows, start, device, sums));
+            self.minutes.finish(|start, road, tally| rows.push(minute_row(settings, start, road, tally)));
+            self.travel.finish(|start, road, sums| rows.extend(travel_row(settings, start, road, *sums)));
         }
     }
 }
@@ -360,4 +352,20 @@ fn road_row(settings: &AnalystSettings, start: Timestamp, road: &Text, tally: &R
         Some((roads.free_speed(road), roads.lanes(road)))
     });
     Row::Road(RoadWindow::of(road, start, Some(settings.partition), known, tally.sums.clone()))
+}
+
+fn minute_row(settings: &AnalystSettings, start: Timestamp, road: &Text, tally: &MinuteTally) -> Row {
+    let known = settings.roads.as_ref().and_then(|roads| {
+        let road = roads.find(road)?;
+        Some((roads.length(road), roads.free_speed(road), roads.lanes(road)))
+    });
+    Row::Minute(tally.row(road, start, Some(settings.partition), known))
+}
+
+/// The row of a road's travel times; none of a road that is unknown, and has no length.
+fn travel_row(settings: &AnalystSettings, start: Timestamp, road: &Text, sums: TravelSums) -> Option<Row> {
+    let roads = settings.roads.as_ref()?;
+    let known = roads.find(road)?;
+    let known = (roads.length(known), roads.free_speed(known));
+    Some(Row::Travel(TravelWindow::of(road, start, Some(settings.partition), known, sums)))
 }

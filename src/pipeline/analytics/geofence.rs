@@ -1,4 +1,8 @@
-//! Areas on the map, and who is in them.
+//! Areas on the map whose visitors are noticed.
+//!
+//! Plain values; who is in them is found by `visitors.rs`. Distances are taken on the plane through the place in question, the short
+//! way around the earth, so an area may be some tens of kilometres wide. A polygon must not cross the antimeridian (180°): give it
+//! as two.
 
 use crate::telemetry::ReadingKind;
 use crate::telemetry::field::Text;

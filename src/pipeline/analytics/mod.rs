@@ -10,12 +10,20 @@ mod chart;
 mod emergencies;
 mod event;
 pub mod geofence;
+mod health;
+mod incidents;
+mod journal;
+mod minutes;
 mod parking;
 mod positions;
 mod road_index;
 mod roads;
 mod row;
 mod state;
+mod trackers;
+mod travel;
+mod visitors;
+mod watch;
 mod windows;
 
 pub use air::AirWindow;
@@ -23,12 +31,15 @@ pub use analyst::{Analyst, AnalystCounts, AnalystSettings};
 pub use emergencies::{CallChain, CallStep, IncidentChain, IncidentStep};
 pub use event::{Event, EventKind, Progress};
 pub use geofence::{Geofence, Shape};
+pub use incidents::{CITY_PARTITION, IncidentDetector};
+pub use minutes::{Cell, RoadMinute, merge_minutes};
 pub use parking::ParkingWindow;
 pub use positions::PositionWindow;
 pub use road_index::{RoadIndex, RoadRef};
 pub use roads::{LaneSums, Level, RoadSums, RoadWindow, Source, merge};
 pub use row::Row;
 pub use state::BadState;
+pub use travel::{CorridorWindow, TravelSums, TravelWindow, corridor, merge_travel};
 pub use windows::WindowCounts;
 
 #[cfg(test)]

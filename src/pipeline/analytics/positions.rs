@@ -17,7 +17,7 @@ pub(super) const LENGTH: i64 = 60_000;
 /// The longest time between two fixes that is bridged by a straight line [ms].
 const PAUSE_MAX: i64 = 120_000;
 /// Mean radius of the earth, R1 of WGS 84 (Moritz 2000, "Geodetic Reference System 1980", J. Geodesy 74) [m].
-const EARTH: f64 = 6_371_008.8;
+pub(super) const EARTH: f64 = 6_371_008.8;
 
 /// A minute of a vehicle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -36,7 +36,7 @@ const DRIVERS: [VehicleClass; 4] =
     [VehicleClass::Passenger, VehicleClass::Bus, VehicleClass::Delivery, VehicleClass::Emergency];
 
 /// A road of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RoadRef(u32);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,8 @@ struct Road {
     /// Highest limit of its lanes [km/h].
     free_speed: f64,
     lanes: u32,
+    /// Length of its longest lane [m].
+    length: f64,
     /// Its segments, contiguous.
     segments: std::ops::Range<u32>,
 }
@@ -59,13 +61,21 @@ struct Segment {
     along: (f64, f64),
     /// Its length [m].
     length: f64,
+    /// Length of its lane before it [m].
+    before: f64,
 }
 
 impl Segment {
+    /// How far along it the point nearest to a point is [m].
+    fn along(&self, point: Point) -> f64 {
+        let (x, y) = (point.x - self.from.0, point.y - self.from.1);
+        (x * self.along.0 + y * self.along.1).clamp(0.0, self.length)
+    }
+
     /// Squared distance to a point [m²].
     fn squared(&self, point: Point) -> f64 {
         let (x, y) = (point.x - self.from.0, point.y - self.from.1);
-        let t = (x * self.along.0 + y * self.along.1).clamp(0.0, self.length);
+        let t = self.along(point);
         let (x, y) = (x - t * self.along.0, y - t * self.along.1);
         x * x + y * y
     }
@@ -143,6 +153,25 @@ impl RoadIndex {
         self.roads[road.0 as usize].lanes
     }
 
+    /// Length of a road's longest lane [m].
+    ///
+    /// # Panics
+    /// When the road is not one of this index.
+    pub fn length(&self, road: RoadRef) -> f64 {
+        self.roads[road.0 as usize].length
+    }
+
+    /// How far from a road's beginning the point of it is that is nearest to a longitude and latitude [°], [m].
+    ///
+    /// None if the map has no place on earth, or the road is not one of this index.
+    pub fn along(&self, road: RoadRef, longitude: f64, latitude: f64) -> Option<f64> {
+        let point = self.chart.as_ref()?.point(longitude, latitude);
+        let range = &self.roads.get(road.0 as usize)?.segments;
+        let segments = &self.segments[range.start as usize..range.end as usize];
+        let nearest = segments.iter().min_by(|a, b| a.squared(point).total_cmp(&b.squared(point)))?;
+        Some(nearest.before + nearest.along(point))
+    }
+
     /// The road of a fix: longitude, latitude [°], heading clockwise from north [°] unless standing, and the road of the
     /// vehicle's last fix. None if no road is near enough or none agrees with the heading.
     pub fn road_at(
@@ -209,24 +238,28 @@ impl RoadIndex {
                 .lane_ids()
                 .map(|id| network.lane(id))
                 .filter(|lane| !lane.allowed.intersection(drivers).is_empty());
-            let (mut count, mut free_speed) = (0, 0.0_f64);
+            let (mut count, mut free_speed, mut longest) = (0, 0.0_f64, 0.0_f64);
             for lane in lanes {
                 count += 1;
                 free_speed = free_speed.max(lane.speed.as_kilometres_per_hour());
+                let mut before = 0.0;
                 for pair in lane.shape.points().windows(2) {
                     let along = pair[1] - pair[0];
                     let length = along.norm();
                     if length > 0.0 {
                         let along = (along.x / length, along.y / length);
-                        self.segments.push(Segment { road: number, from: (pair[0].x, pair[0].y), along, length });
+                        let from = (pair[0].x, pair[0].y);
+                        self.segments.push(Segment { road: number, from, along, length, before });
+                        before += length;
                     }
                 }
+                longest = longest.max(before);
             }
             if count > 0 {
                 let name = Text::from(edge.name.as_str());
                 let end = u32::try_from(self.segments.len()).unwrap_or(u32::MAX);
                 self.by_name.insert(Text::clone(&name), number);
-                self.roads.push(Road { name, free_speed, lanes: count, segments: begin..end });
+                self.roads.push(Road { name, free_speed, lanes: count, length: longest, segments: begin..end });
             }
         }
     }

@@ -336,6 +336,6 @@ impl RoadTally {
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo, draft-eastlake-fnv): the same on every machine.
-fn fingerprint(text: &str) -> u64 {
+pub(super) fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

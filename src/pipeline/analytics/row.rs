@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::air::AirWindow;
 use super::emergencies::{CallChain, IncidentChain};
 use super::event::{Event, Progress};
+use super::minutes::RoadMinute;
 use super::parking::ParkingWindow;
 use super::positions::PositionWindow;
 use super::roads::RoadWindow;
+use super::travel::TravelWindow;
 
 /// A row of any table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,10 @@ pub enum Row {
     Position(PositionWindow),
     /// Five minutes of a road, as one partition saw it.
     Road(RoadWindow),
+    /// A minute of a road, as one partition saw it.
+    Minute(RoadMinute),
+    /// Five minutes of travel on a road, as one partition saw it.
+    Travel(TravelWindow),
     /// A quarter of an hour of an air-quality station.
     Air(AirWindow),
     /// The parking bays of a road at the end of five minutes, as one partition saw them.
@@ -37,6 +43,8 @@ impl Row {
         match self {
             Self::Position(_) => "position_minutes",
             Self::Road(_) => "road_windows",
+            Self::Minute(_) => "road_minutes",
+            Self::Travel(_) => "travel_times",
             Self::Air(_) => "air_windows",
             Self::Parking(_) => "parking_windows",
             Self::Call(_) => "calls",
@@ -51,6 +59,8 @@ impl Row {
         match self {
             Self::Position(row) => format!("{}/{}", row.start, row.device),
             Self::Road(row) => partial_key(row.start, &row.road, row.partition),
+            Self::Minute(row) => partial_key(row.start, &row.road, row.partition),
+            Self::Travel(row) => partial_key(row.start, &row.road, row.partition),
             Self::Air(row) => format!("{}/{}", row.start, row.device),
             Self::Parking(row) => partial_key(row.start, &row.road, row.partition),
             Self::Call(row) => row.call.to_string(),

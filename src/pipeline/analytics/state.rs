@@ -8,23 +8,33 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 use super::air::AirSums;
-use super::analyst::{Analyst, AnalystCounts, AnalystSettings, PENDING_MAX, Pending, Tracker};
+use super::analyst::{Analyst, AnalystCounts, AnalystSettings, PENDING_MAX, Pending};
 use super::emergencies::Emergencies;
+use super::minutes::MinuteTally;
 use super::parking::{Bays, BaysState};
 use super::positions::{Fixed, PositionSums};
 use super::roads::RoadTally;
+use super::trackers::Tracker;
+use super::travel::TravelSums;
+use super::watch::WatchState;
 use super::windows::WindowsState;
 use crate::primitives::Timestamp;
 use crate::telemetry::field::Text;
 use crate::telemetry::json;
 
 /// The version of the form this program writes, and the only one it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes that are not the state of an analyst.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a state of the analyst: {0}")]
 pub struct BadState(String);
+
+impl BadState {
+    pub(super) const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct State<E> {
@@ -39,12 +49,18 @@ struct State<E> {
     positions: WindowsState<PositionSums>,
     roads: WindowsState<RoadTally>,
     air: WindowsState<AirSums>,
+    minutes: WindowsState<MinuteTally>,
+    travel: WindowsState<TravelSums>,
     bays: BaysState,
     emergencies: E,
+    watch: WatchState,
 }
 
-/// Device, last fix, name of the last road, last heard [ms].
-type TrackerState = (String, Option<Fixed>, Option<Text>, i64);
+/// Device, last fix, last heard [ms], and where it is.
+type TrackerState = (String, Option<Fixed>, i64, Whereabouts);
+
+/// Name of the last road, place on it [m], when it came there and since when it has stood [ms].
+type Whereabouts = (Option<Text>, Option<f64>, Option<i64>, Option<i64>);
 
 impl Analyst {
     /// Everything that decides later rows; equal states give equal bytes. Fetch the rows first.
@@ -56,14 +72,15 @@ impl Analyst {
             json::encode(&waiting.0, &mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        let name = |tracker: &Tracker| {
-            let roads = self.settings.roads.as_ref()?;
-            tracker.road.map(|road| Text::clone(roads.name(road)))
+        let whereabouts = |tracker: &Tracker| {
+            let roads = self.settings.roads.as_ref();
+            let name = roads.zip(tracker.road).map(|(roads, road)| Text::clone(roads.name(road)));
+            (name, tracker.along, tracker.entered, tracker.stands)
         };
         let mut trackers: Vec<TrackerState> = self
             .trackers
             .iter()
-            .map(|(id, tracker)| (id.to_string(), tracker.last, name(tracker), tracker.heard))
+            .map(|(id, tracker)| (id.to_string(), tracker.last, tracker.heard, whereabouts(tracker)))
             .collect();
         trackers.sort_by(|a, b| a.0.cmp(&b.0));
         let state = State {
@@ -78,8 +95,11 @@ impl Analyst {
             positions: self.positions.state(ToString::to_string, Clone::clone),
             roads: self.roads.state(ToString::to_string, Clone::clone),
             air: self.air.state(ToString::to_string, Clone::clone),
+            minutes: self.minutes.state(ToString::to_string, Clone::clone),
+            travel: self.travel.state(ToString::to_string, Clone::clone),
             bays: self.bays.state(),
             emergencies: &self.emergencies,
+            watch: self.watch.state(),
         };
         let written = serde_json::to_vec(&state);
         debug_assert!(written.is_ok(), "text and finite numbers always become JSON");
@@ -108,19 +128,26 @@ impl Analyst {
             let record = json::decode(text.as_bytes()).map_err(|error| BadState(error.to_string()))?;
             analyst.pending.push(Reverse(Pending(record)));
         }
-        for (id, last, road, heard) in state.trackers {
+        for (id, last, heard, (road, along, entered, stands)) in state.trackers {
             let device = id.parse().map_err(|_| BadState(format!("`{id}` is no device")))?;
             let roads = analyst.settings.roads.as_ref();
             let road = roads.zip(road).and_then(|(roads, road)| roads.find(&road));
-            analyst.trackers.insert(device, Tracker { last, road, heard, ..Tracker::default() });
+            let along = along.filter(|_| road.is_some());
+            analyst.trackers.insert(device, Tracker { last, road, along, entered, stands, heard, counted: None });
         }
         let bad_key = || BadState("a window's device is none".to_owned());
         let device = |text: &str| text.parse().ok();
         analyst.positions.restore(state.positions, device, |sums| sums).ok_or_else(bad_key)?;
         analyst.roads.restore(state.roads, |text| Some(Text::from(text)), |tally| tally).ok_or_else(bad_key)?;
         analyst.air.restore(state.air, device, |sums| sums).ok_or_else(bad_key)?;
+        let road = |text: &str| Some(Text::from(text));
+        analyst.minutes.restore(state.minutes, road, |tally| tally).ok_or_else(bad_key)?;
+        analyst.travel.restore(state.travel, road, |sums| sums).ok_or_else(bad_key)?;
         analyst.bays = Bays::restore(state.bays).ok_or_else(|| BadState("a bay's device is none".to_owned()))?;
         analyst.emergencies = state.emergencies;
+        let roads = analyst.settings.roads.clone();
+        let sound = analyst.watch.restore(state.watch, roads.as_deref());
+        sound.ok_or_else(|| BadState("what it remembers of devices is not sound".to_owned()))?;
         Ok(analyst)
     }
 }

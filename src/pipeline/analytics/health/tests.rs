@@ -1,0 +1,1 @@
+//! Faults that are found, and health that is left alone.
