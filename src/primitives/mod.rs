@@ -6,6 +6,7 @@ pub mod class;
 pub(crate) mod column;
 pub mod emergency;
 pub mod fail_point;
+pub(crate) mod fields;
 pub mod geometry;
 pub mod ids;
 pub mod quantity;

@@ -1,7 +1,7 @@
 //! Actions of the file: webhooks and e-mails, with the names of the variables that hold their secrets.
 
-use super::fields::{Fields, Reader, listed};
 use crate::pipeline::alerting::rules::{Action, Email, Given, Way, Webhook, WebhookShape};
+use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::tree::{Node, Value};
 use crate::telemetry::field::Text;
 
@@ -40,24 +40,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Action> {
     Some(Action { name: Text::from(name), allow_link_local, ca, way: way? })
 }
 
-/// The name of an environment variable.
-fn variable(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<String> {
-    let node = fields.get(key)?;
-    let name = reader.text(node, key)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
-        // What stands here may be the secret itself: it is not told.
-        let message = format!("`{key}` is not the name of an environment variable");
-        reader.wrong(node, message, "write the variable's name, such as `CITYTWIN_WEBHOOK_SECRET`, never the secret");
-        return None;
-    }
-    Some(name)
-}
-
 fn webhook(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Webhook> {
     let words = [("plain", "plain"), ("slack", "slack"), ("pagerduty", "pagerduty")];
     let shape = fields.get("shape").map_or(Some("plain"), |node| reader.word(node, "shape", &words))?;
-    let routing_key = variable(reader, fields, "routing-key-from");
+    let routing_key = reader.variable(fields, "routing-key-from");
     let shape = match shape {
         "slack" => WebhookShape::Slack,
         "pagerduty" => {
@@ -78,7 +64,7 @@ fn webhook(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Webhook> {
             }
             Given::Plainly(url)
         }
-        (None, Some(_)) => Given::From(variable(reader, fields, "url-from")?),
+        (None, Some(_)) => Given::From(reader.variable(fields, "url-from")?),
         (None, None) if matches!(shape, WebhookShape::PagerDuty { .. }) => Given::Plainly(PAGERDUTY.to_owned()),
         _ => {
             let help = "an address that is itself a secret, such as Slack's, comes from a variable: `url-from`";
@@ -86,7 +72,7 @@ fn webhook(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Webhook> {
             return None;
         }
     };
-    Some(Webhook { url, secret_from: variable(reader, fields, "secret-from"), shape })
+    Some(Webhook { url, secret_from: reader.variable(fields, "secret-from"), shape })
 }
 
 fn email(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Email> {
@@ -105,8 +91,8 @@ fn email(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Email> {
         }
         texts.into_iter().filter_map(|(_, node)| mailbox(reader, node, "to")).collect::<Vec<_>>()
     });
-    let user = variable(reader, fields, "user-from");
-    let password = variable(reader, fields, "password-from");
+    let user = reader.variable(fields, "user-from");
+    let password = reader.variable(fields, "password-from");
     if fields.get("user-from").is_some() != fields.get("password-from").is_some() {
         let help = "write both, or neither if the server asks for none";
         reader.wrong(fields.node(), "`email` has only one of `user-from` and `password-from`", help);

@@ -1,7 +1,7 @@
 //! Areas of the file: circles, lists of corners, GeoJSON polygons (RFC 7946).
 
-use super::fields::{Fields, Reader, listed};
 use crate::pipeline::analytics::{Geofence, Shape};
+use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::tree::{Node, Value};
 use crate::primitives::units::DISTANCE;
 use crate::telemetry::ReadingKind;

@@ -4,15 +4,13 @@
 //! environment.
 
 mod actions;
-mod fields;
 mod geofences;
 mod rules;
 
 use std::path::Path;
 
-use fields::{Fields, Reader};
-
 use super::rules::{ACTIONS_MAX, AlertRules, GEOFENCES_MAX, RULES_MAX};
+use crate::primitives::fields::{Fields, Reader, name_of};
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::tree::{self, Node, Value};
 
@@ -93,7 +91,7 @@ fn whole(reader: &mut Reader<'_>, root: &Node, rules: &mut AlertRules) {
     let mut seen = Vec::new();
     for key in ["rules", "events"] {
         if let Some(Value::List(items)) = fields.get(key).map(|node| &node.value) {
-            seen.extend(items.iter().filter_map(fields::name_of));
+            seen.extend(items.iter().filter_map(name_of));
         }
     }
     twice(reader, seen, "rule");
@@ -119,7 +117,7 @@ fn list<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str, most: usize
 
 fn unique(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str, what: &str) {
     if let Some(Value::List(items)) = fields.get(key).map(|node| &node.value) {
-        twice(reader, items.iter().filter_map(fields::name_of).collect(), what);
+        twice(reader, items.iter().filter_map(name_of).collect(), what);
     }
 }
 

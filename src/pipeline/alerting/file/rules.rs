@@ -1,12 +1,12 @@
 //! Rules of the file, over metrics and over events.
 
-use super::fields::{Fields, Reader, listed};
 use crate::pipeline::alerting::metric::{Metric, Stream};
 use crate::pipeline::alerting::rules::{
     Aggregation, EventRule, Filter, Grouping, Operator, Pattern, Rule, WINDOWS_MAX,
 };
 use crate::pipeline::analytics::EventKind;
 use crate::primitives::SimDuration;
+use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::text::closest;
 use crate::primitives::tree::{Node, Value};
 use crate::telemetry::field::Text;

@@ -1,53 +1,55 @@
-//! Reading single values of the file: texts, words of a list, numbers, durations; what does not fit is noted with its place.
+//! Reading single values of an operator's file: texts, words of a list, numbers, durations; what does not fit is noted with its place.
 
 use std::path::PathBuf;
 
-use crate::primitives::SimDuration;
-use crate::primitives::text::{Findings, Place, Problem, closest};
-use crate::primitives::tree::{Node, Value};
-use crate::primitives::units::DURATION;
-use crate::telemetry::field::TEXT_MAX;
+use super::text::{Findings, Place, Problem, closest};
+use super::time::SimDuration;
+use super::tree::{Node, Value};
+use super::units::DURATION;
+
+/// Longest text that may be written [bytes].
+const TEXT_MAX: usize = 256;
 
 /// Longest duration that may be written [s]: a year.
 const DURATION_MAX: f64 = 366.0 * 86_400.0;
 
 /// Reads values and notes what is wrong with them.
-pub(super) struct Reader<'a> {
-    pub(super) place: &'a Place,
-    pub(super) findings: &'a mut Findings,
+pub(crate) struct Reader<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) findings: &'a mut Findings,
     /// Where the file lies; names of files in it are beside it.
-    pub(super) folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Keys and values of one entry.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     node: &'n Node,
     entries: Vec<(&'n str, &'n Node)>,
     /// How complaints name it.
-    pub(super) what: String,
+    pub(crate) what: String,
 }
 
 impl<'n> Fields<'n> {
     /// The value of a key, if it is there and not empty.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|entry| entry.0 == key).map(|entry| entry.1).filter(|node| node.value != Value::Null)
     }
 
     /// The entry itself.
-    pub(super) const fn node(&self) -> &'n Node {
+    pub(crate) const fn node(&self) -> &'n Node {
         self.node
     }
 }
 
 /// The name of an entry and where it stands, if it has one.
-pub(super) fn name_of(entry: &Node) -> Option<(&str, &Node)> {
+pub(crate) fn name_of(entry: &Node) -> Option<(&str, &Node)> {
     let Value::Map(entries) = &entry.value else { return None };
     let node = entries.iter().find(|entry| entry.0.name == "name").map(|entry| &entry.1)?;
     if let Value::Text(name) = &node.value { Some((name.trim(), node)) } else { None }
 }
 
 /// Names in a row: `a`, `b` or `c`.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
         [] => "none".to_owned(),
@@ -58,12 +60,12 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 impl Reader<'_> {
     /// Notes what is wrong with a value.
-    pub(super) fn wrong(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         self.findings.problem(Problem::new(node.spot.of_file(self.place), message).help(help));
     }
 
     /// The keys of an entry, of which it may have these.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
+    pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
         let Value::Map(map) = &node.value else {
             let help = format!("write its keys under it: {}", listed(known.iter().copied()));
             self.wrong(node, format!("{what} should be keys and values, not {}", node.value.describe()), help);
@@ -86,7 +88,7 @@ impl Reader<'_> {
     }
 
     /// A value that must be there.
-    pub(super) fn needed<'n>(&mut self, fields: &Fields<'n>, key: &str, help: &str) -> Option<&'n Node> {
+    pub(crate) fn needed<'n>(&mut self, fields: &Fields<'n>, key: &str, help: &str) -> Option<&'n Node> {
         let found = fields.get(key);
         if found.is_none() {
             self.wrong(fields.node(), format!("{} has no `{key}`", fields.what), help);
@@ -95,7 +97,7 @@ impl Reader<'_> {
     }
 
     /// A text of 1 to 256 bytes without control characters; numbers count as text.
-    pub(super) fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, node: &Node, key: &str) -> Option<String> {
         let text = match &node.value {
             Value::Text(text) => text.trim().to_owned(),
             Value::Whole(number) => number.to_string(),
@@ -118,7 +120,7 @@ impl Reader<'_> {
     }
 
     /// The name of an entry, or where it has none a stand-in; `what` is the kind of entry.
-    pub(super) fn name(&mut self, node: &Node, what: &str) -> String {
+    pub(crate) fn name(&mut self, node: &Node, what: &str) -> String {
         let fallback = format!("this {what}");
         let Value::Map(map) = &node.value else { return fallback };
         match map.iter().find(|entry| entry.0.name == "name") {
@@ -135,7 +137,7 @@ impl Reader<'_> {
     }
 
     /// One text or a list of texts.
-    pub(super) fn texts<'n>(&mut self, node: &'n Node, key: &str) -> Vec<(String, &'n Node)> {
+    pub(crate) fn texts<'n>(&mut self, node: &'n Node, key: &str) -> Vec<(String, &'n Node)> {
         let nodes = match &node.value {
             Value::List(items) => items.iter().collect(),
             _ => vec![node],
@@ -144,7 +146,7 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(node, key)?;
         let found = words.iter().find(|word| word.0 == text).map(|word| word.1);
         if found.is_none() {
@@ -157,7 +159,7 @@ impl Reader<'_> {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, fields: &Fields<'_>, key: &str, otherwise: bool) -> bool {
+    pub(crate) fn flag(&mut self, fields: &Fields<'_>, key: &str, otherwise: bool) -> bool {
         match fields.get(key).map(|node| (node, &node.value)) {
             None => otherwise,
             Some((_, Value::Bool(flag))) => *flag,
@@ -170,7 +172,7 @@ impl Reader<'_> {
     }
 
     /// A duration of at least nothing and at most a year.
-    pub(super) fn duration(&mut self, node: &Node, key: &str) -> Option<SimDuration> {
+    pub(crate) fn duration(&mut self, node: &Node, key: &str) -> Option<SimDuration> {
         let text = self.text(node, key)?;
         match DURATION.read(&text) {
             Ok(seconds) if (0.0..=DURATION_MAX).contains(&seconds) => Some(SimDuration::seconds(seconds)),
@@ -186,7 +188,7 @@ impl Reader<'_> {
     }
 
     /// A number within bounds.
-    pub(super) fn number(&mut self, node: &Node, key: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+    pub(crate) fn number(&mut self, node: &Node, key: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "whole numbers out of range are refused anyway")]
         let number = match node.value {
             Value::Whole(number) => Some(number as f64),
@@ -199,5 +201,25 @@ impl Reader<'_> {
         let help = format!("write a number from {} to {}", range.start(), range.end());
         self.wrong(node, format!("`{key}` cannot be {}", node.value.describe()), help);
         None
+    }
+
+    /// The name of an environment variable, behind which a secret stands.
+    pub(crate) fn variable(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
+        let node = fields.get(key)?;
+        let name = self.text(node, key)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
+            // What stands here may be the secret itself: it is not told.
+            let message = format!("`{key}` is not the name of an environment variable");
+            self.wrong(node, message, "write the variable's name, such as `CITYTWIN_SECRET`, never the secret");
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A file, beside the one that is read unless its path is absolute.
+    pub(crate) fn file(&mut self, fields: &Fields<'_>, key: &str) -> Option<PathBuf> {
+        let path = fields.get(key).and_then(|node| self.text(node, key))?;
+        Some(self.folder.as_ref().map_or_else(|| PathBuf::from(&path), |folder| folder.join(&path)))
     }
 }
