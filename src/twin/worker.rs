@@ -156,7 +156,7 @@ impl Worker {
         batch.watermark = desk.intake.watermark();
         desk.bytes = 0;
         let to = batch.to;
-        self.keeper.keep(batch).map_err(|error| error.to_string())?;
+        self.keeper.keep(&batch).map_err(|error| error.to_string())?;
         self.bus.release(self.partition, to);
         Ok(())
     }

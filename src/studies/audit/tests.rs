@@ -78,7 +78,7 @@ fn audit(ledger: &Ledger, records: Vec<Record>, mut quarantined: Vec<Quarantined
     for (n, message) in quarantined.iter_mut().enumerate() {
         message.offset = n as u64;
     }
-    stores.keep(Batch { to, records, quarantined, ..Batch::default() }).expect("can be kept");
+    stores.keep(&Batch { to, records, quarantined, ..Batch::default() }).expect("can be kept");
     balance(ledger, &stores).expect("can be read")
 }
 
