@@ -90,8 +90,9 @@ pub trait Keeper: Send + Sync {
     /// Keeps a batch; when this returns, it is on disk.
     ///
     /// # Errors
-    /// When the batch does not begin where the partition's last one ended, breaks a limit, or the disk fails or is full. The
-    /// partition still resumes at the batch's beginning then.
+    /// When the batch does not begin where the partition's last one ended, breaks a limit, the disk fails or is full, or a server
+    /// does not answer or refuses. The partition still resumes at the batch's beginning then; after a passing error
+    /// ([`StoreError::is_passing`]) the same batch may be kept again, until it is.
     fn keep(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Shows what a batch under way holds already, in the live state and the tables. It is not on disk for that: after a crash it

@@ -323,6 +323,11 @@ fn the_live_state_is_each_devices_last_word_for_as_long_as_it_lives() {
 fn a_row_written_twice_is_one_row_and_tables_are_read_in_order_of_their_keys() {
     tables_suite(&MemoryTables::default());
     embedded(BookTables::open, |tables| tables_suite(tables));
+    #[cfg(feature = "server-tests")]
+    {
+        let fresh = super::tests::FreshPostgres::new();
+        tables_suite(&super::tables::PostgresTables::new(&fresh.server));
+    }
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn killed_after_any_step_and_started_again_with_other_batches_nothing_is_lost_or
             fs::remove_dir_all(&again).expect("can be removed");
         }
     }
-    assert_eq!(seen.len(), 7, "every step was died after: {seen:?}");
+    assert_eq!(seen.len(), 8, "every step was died after: {seen:?}");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_step_that_fails_leaves_the_partition_where_it_was_and_may_be_tried_again() 
     let quiet = Stores::in_memory();
     keep_rest(&quiet, &messages, 1000).expect("can be kept");
     for embedded in [false, true] {
-        for failing in [Step::History, Step::Live, Step::Tables, Step::Quarantine, Step::Checkpoint] {
+        for failing in [Step::History, Step::Records, Step::Live, Step::Tables, Step::Quarantine, Step::Checkpoint] {
             let folder = tempfile::tempdir().expect("a folder");
             let mut stores =
                 if embedded { Stores::open(folder.path()).expect("a fresh folder") } else { Stores::in_memory() };

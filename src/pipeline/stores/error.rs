@@ -76,6 +76,9 @@ pub enum StoreError {
         /// In its words.
         reason: String,
     },
+    /// What was asked for cannot be answered; nothing is wrong with the store.
+    #[error("cannot be answered: {0}")]
+    Question(String),
     /// A file does not hold what it should.
     #[error("`{}` is damaged: {reason}; put it back from a copy, or begin in an empty folder", path.display())]
     Damaged {

@@ -13,6 +13,7 @@ mod redis;
 use std::ops::ControlFlow;
 
 pub use area::Area;
+pub(super) use area::{degrees_around, place_of};
 pub(super) use embedded::BookLive;
 pub use memory::MemoryLive;
 #[cfg(feature = "redis")]
@@ -118,4 +119,12 @@ pub trait LiveStore: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When it cannot be read.
     fn status(&self) -> Result<LiveStatus, StoreError>;
+
+    /// Notes that the content is a run's, unless it is another's already; gives whose it is.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    fn claim(&self, identity: &str) -> Result<String, StoreError> {
+        Ok(identity.to_owned())
+    }
 }

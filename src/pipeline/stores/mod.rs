@@ -1,9 +1,9 @@
 //! Keeping: what the pipeline made of the messages, so that no crash loses or doubles any of it.
 //!
-//! Five stores behind one trait each, so that a real server can take the place of any: the last word of every device
-//! ([`live`]), everything ever said ([`history`]), rows with keys ([`tables`]), what could not be read ([`quarantine`]), and how
+//! Six stores behind one trait each, so that a real server can take the place of any: the last word of every device
+//! ([`live`]), everything ever said ([`history`], and [`records`] to ask it), rows with keys ([`tables`]), what could not be read ([`quarantine`]), and how
 //! far each partition has come ([`checkpoints`]). [`Stores`] keeps whole batches in all of them. In memory, or embedded: redb and
-//! Parquet in one folder. Computes no indicator and knows no simulation.
+//! Parquet in one folder; the last words also in Redis, records and tables also in PostgreSQL. Computes no indicator and knows no simulation.
 
 pub mod batch;
 pub mod checkpoints;
@@ -11,7 +11,10 @@ mod database;
 pub mod error;
 pub mod history;
 pub mod live;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod quarantine;
+pub mod records;
 mod sorted;
 pub mod tables;
 pub mod truth;
@@ -22,7 +25,7 @@ pub use error::StoreError;
 pub use live::{Area, LiveSettings, LiveStatus};
 pub use quarantine::{Kept, QuarantineTotals};
 pub use truth::TruthWriter;
-pub use whole::{StoreSettings, Stores};
+pub use whole::{Parts, StoreSettings, Stores};
 
 #[cfg(test)]
 mod conformance;

@@ -4,6 +4,8 @@
 //! whoever made it.
 
 mod csv_export;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -12,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{Durability, TableDefinition};
 
 pub use csv_export::{ExportError, export};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresTables;
 
 use super::batch::Row;
 use super::database::Book;
@@ -59,6 +63,14 @@ pub trait Tables: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When they cannot be read.
     fn names(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Notes that the content is a run's, unless it is another's already; gives whose it is.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    fn claim(&self, identity: &str) -> Result<String, StoreError> {
+        Ok(identity.to_owned())
+    }
 }
 
 /// Why a row cannot be kept.

@@ -1,6 +1,6 @@
 //! All stores as one: a batch goes into each of them in turn, and its checkpoint comes last.
 //!
-//! history → live → tables → quarantine → checkpoint. Whatever is done before the checkpoint can be done again without harm: history
+//! history → records → live → tables → quarantine → checkpoint. Whatever is done before the checkpoint can be done again without harm: history
 //! that stands in no checkpoint does not count, and the others know what they have by its key. So the process may die anywhere,
 //! read on from the last checkpoint, and end up with the same content.
 
@@ -17,6 +17,7 @@ use super::error::StoreError;
 use super::history::{Each, Folder, History, MemoryHistory, Piece, Span};
 use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
 use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
+use super::records::{HistoryRecords, Records};
 use super::sorted::Sorted;
 use super::tables::{self, BookTables, MemoryTables, Tables};
 use crate::primitives::fail_point;
@@ -35,6 +36,7 @@ pub struct StoreSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     History,
+    Records,
     Live,
     Tables,
     Quarantine,
@@ -48,6 +50,7 @@ impl Step {
     const fn fail_point(self) -> Option<&'static str> {
         match self {
             Self::History => Some("keep/history"),
+            Self::Records => Some("keep/records"),
             Self::Live => Some("keep/live"),
             Self::Tables => Some("keep/tables"),
             Self::Quarantine => Some("keep/quarantine"),
@@ -61,17 +64,29 @@ impl Step {
 #[cfg(test)]
 pub(super) type Hook = Box<dyn Fn(Step) -> Result<(), StoreError> + Send + Sync>;
 
+/// Parts of the stores that are elsewhere; those that are not named are embedded.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// The last word of every device.
+    pub live: Option<Box<dyn LiveStore>>,
+    /// The tables of results.
+    pub tables: Option<Box<dyn Tables>>,
+    /// Records beside the history.
+    pub records: Option<Box<dyn Records>>,
+}
+
 /// All stores of a city.
 pub struct Stores {
-    history: Box<dyn History>,
+    history: Arc<dyn History>,
+    records: Box<dyn Records>,
     live: Box<dyn LiveStore>,
     tables: Box<dyn Tables>,
     quarantine: Box<dyn QuarantineStore>,
-    checkpoints: Box<dyn Checkpoints>,
+    checkpoints: Arc<dyn Checkpoints>,
     /// One lock a partition: two workers of one partition, one of them long believed dead, take turns, and the second is refused.
     partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
     /// Held by those who read pieces, and by whoever takes pieces away.
-    pieces: RwLock<()>,
+    pieces: Arc<RwLock<()>>,
     /// Held by whoever merges: two at once would merge the same pieces twice.
     merging: Mutex<()>,
     folder: Option<PathBuf>,
@@ -108,6 +123,15 @@ impl Stores {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_with(folder: &Path, settings: StoreSettings) -> Result<Self, StoreError> {
+        Self::open_parts(folder, settings, Parts::default())
+    }
+
+    /// Opens the stores of a folder, or makes them, with some of their parts elsewhere; history, quarantine and checkpoints are
+    /// always in the folder.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_parts(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
         let path = folder.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -117,23 +141,48 @@ impl Stores {
             TryLockError::Error(error) => StoreError::file("lock", &path)(error),
         })?;
         let book = Arc::new(Book::open(folder)?);
-        let checkpoints = BookCheckpoints::open(Arc::clone(&book))?;
-        let history = Folder::open(&folder.join("history"))?;
+        let checkpoints: Arc<dyn Checkpoints> = Arc::new(BookCheckpoints::open(Arc::clone(&book))?);
+        let history: Arc<dyn History> = Arc::new(Folder::open(&folder.join("history"))?);
         history.keep_only(&checkpoints.pieces()?)?;
-        Ok(Self {
-            live: Box::new(BookLive::open(Arc::clone(&book), settings.live)?),
-            tables: Box::new(BookTables::open(Arc::clone(&book))?),
-            quarantine: Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?),
-            checkpoints: Box::new(checkpoints),
-            history: Box::new(history),
+        let live = match parts.live {
+            Some(elsewhere) => elsewhere,
+            None => Box::new(BookLive::open(Arc::clone(&book), settings.live)?),
+        };
+        let tables = match parts.tables {
+            Some(elsewhere) => elsewhere,
+            None => Box::new(BookTables::open(Arc::clone(&book))?),
+        };
+        let quarantine = Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?);
+        let mut stores =
+            Self::of(history, checkpoints, Parts { live: Some(live), tables: Some(tables), ..parts }, quarantine);
+        stores.folder = Some(folder.to_owned());
+        stores._lock = Some(lock);
+        Ok(stores)
+    }
+
+    fn of(
+        history: Arc<dyn History>,
+        checkpoints: Arc<dyn Checkpoints>,
+        parts: Parts,
+        quarantine: Box<dyn QuarantineStore>,
+    ) -> Self {
+        let pieces = Arc::default();
+        let from_history = || Box::new(HistoryRecords::new(&history, &checkpoints, &pieces)) as Box<dyn Records>;
+        Self {
+            records: parts.records.unwrap_or_else(from_history),
+            live: parts.live.unwrap_or_else(|| Box::<MemoryLive>::default()),
+            tables: parts.tables.unwrap_or_else(|| Box::<MemoryTables>::default()),
+            quarantine,
+            checkpoints,
+            history,
             partitions: Mutex::default(),
-            pieces: RwLock::default(),
+            pieces,
             merging: Mutex::default(),
-            folder: Some(folder.to_owned()),
-            _lock: Some(lock),
+            folder: None,
+            _lock: None,
             #[cfg(test)]
             hook: None,
-        })
+        }
     }
 
     /// Stores that last as long as the process.
@@ -143,20 +192,9 @@ impl Stores {
 
     /// Stores that last as long as the process, with this much room.
     pub fn in_memory_with(settings: StoreSettings) -> Self {
-        Self {
-            live: Box::new(MemoryLive::new(settings.live)),
-            tables: Box::<MemoryTables>::default(),
-            quarantine: Box::new(MemoryQuarantine::new(settings.quarantine)),
-            checkpoints: Box::<MemoryCheckpoints>::default(),
-            history: Box::<MemoryHistory>::default(),
-            partitions: Mutex::default(),
-            pieces: RwLock::default(),
-            merging: Mutex::default(),
-            folder: None,
-            _lock: None,
-            #[cfg(test)]
-            hook: None,
-        }
+        let parts = Parts { live: Some(Box::new(MemoryLive::new(settings.live))), ..Parts::default() };
+        let quarantine = Box::new(MemoryQuarantine::new(settings.quarantine));
+        Self::of(Arc::new(MemoryHistory::default()), Arc::new(MemoryCheckpoints::default()), parts, quarantine)
     }
 
     /// Notes that the stores are this run's; `identity` names what makes its content, such as a hash of scenario and seed.
@@ -165,11 +203,28 @@ impl Stores {
     /// When they are another run's, or it cannot be noted.
     pub fn claim(&self, identity: &str) -> Result<(), StoreError> {
         let found = self.checkpoints.identity(identity)?;
-        if found == identity {
-            return Ok(());
+        if found != identity {
+            let folder = self.folder.clone().unwrap_or_default();
+            return Err(StoreError::OtherRun { folder, found, wanted: identity.to_owned() });
         }
-        let folder = self.folder.clone().unwrap_or_default();
-        Err(StoreError::OtherRun { folder, found, wanted: identity.to_owned() })
+        let others = [
+            ("records", self.records.claim(identity)?),
+            ("live state", self.live.claim(identity)?),
+            ("tables", self.tables.claim(identity)?),
+        ];
+        match others.into_iter().find(|(_, found)| found != identity) {
+            None => Ok(()),
+            Some((part, found)) => Err(StoreError::Refused {
+                part,
+                place: String::from("the configured server"),
+                reason: format!("they belong to another run ({found}, not {identity}); name another prefix or schema"),
+            }),
+        }
+    }
+
+    /// Every record, to be asked by time, device and place.
+    pub fn records(&self) -> &dyn Records {
+        &*self.records
     }
 
     /// The last word of every device.
@@ -282,8 +337,7 @@ impl Keeper for Stores {
 
     fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
         check(batch)?;
-        let Batch { partition, from, to, records, quarantined, rows, state, watermark } = batch;
-        let (partition, from, to) = (*partition, *from, *to);
+        let Batch { partition, from, to, ref records, ref quarantined, ref rows, ref state, watermark } = *batch;
         let turn = self.partition(partition);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The checkpoint refuses it as well, but by then its files might have taken the place of others.
@@ -294,7 +348,9 @@ impl Keeper for Stores {
         let pieces = self.history.stage(Span { partition, from, to }, sorted.rows())?;
         let others = || {
             self.after(Step::History)?;
-            self.live.put(&sorted.newest(), *watermark)?;
+            self.records.put(partition, from, sorted.rows())?;
+            self.after(Step::Records)?;
+            self.live.put(&sorted.newest(), watermark)?;
             self.after(Step::Live)?;
             self.tables.put(rows)?;
             self.after(Step::Tables)?;

@@ -36,10 +36,6 @@ const CHUNK: usize = 500;
 const NAMES: usize = 5000;
 /// Longest prefix [bytes].
 const PREFIX_MAX: usize = 64;
-/// The longest way [m] for which the index is asked; what is farther looks at every word.
-const REACH_MAX: f64 = 2_000_000.0;
-/// The latitude [deg] up to which places are in the index; `put.lua` knows it too.
-const INDEXED_MAX: f64 = 85.0;
 
 /// Where the live state is.
 #[derive(Clone)]
@@ -200,7 +196,8 @@ impl RedisLive {
     /// The devices of a kind whose last word may be in an area, by name.
     fn names(&self, kind: ReadingKind, area: &Area) -> Result<Vec<String>, StoreError> {
         let mut names: Vec<String> = Vec::new();
-        if let Some((latitude, longitude, radius)) = indexed(area) {
+        // Beyond `area::AROUND_MAX` degrees of latitude nothing is in the index; `put.lua` knows it too.
+        if let Some((latitude, longitude, radius)) = area.around() {
             let mut near = redis::cmd("GEORADIUS_RO");
             near.arg(self.key("places", kind)).arg(longitude).arg(latitude).arg(radius).arg("m");
             names = self.link.run(|connection| near.query(connection))?;
@@ -221,35 +218,6 @@ impl RedisLive {
         names.dedup();
         Ok(names)
     }
-}
-
-/// A circle around an area within which the index finds everything that is in it; none if the index does not reach so far, or the
-/// area touches a pole or the 180th meridian, where it has its edge.
-fn indexed(area: &Area) -> Option<(f64, f64, f64)> {
-    let (latitude, longitude, radius) = match *area {
-        Area::Everywhere => return None,
-        Area::Circle { latitude, longitude, radius } => (latitude, longitude, radius),
-        Area::Box { south, west, north, east } => {
-            if !(south <= north && west <= east && east - west < 90.0) {
-                return None;
-            }
-            let middle = (f64::midpoint(south, north), f64::midpoint(west, east));
-            // The farthest of the box is a corner, or the end of the equator if that goes through it.
-            let mut rim = vec![(south, west), (north, west)];
-            if south < 0.0 && north > 0.0 {
-                rim.push((0.0, west));
-            }
-            let farthest = rim.into_iter().map(|corner| super::area::distance(middle, corner)).fold(0.0, f64::max);
-            (middle.0, middle.1, farthest)
-        }
-    };
-    // The server's sphere and its roundings differ a little from ours; what is too much is filtered out afterwards.
-    let radius = radius * 1.01 + 100.0;
-    // A degree of latitude is 111 km; of longitude, cos(latitude) times that.
-    let up = radius / 111_000.0;
-    let aside = up / libm::cos((latitude.abs() + up).min(INDEXED_MAX).to_radians());
-    let inside = radius <= REACH_MAX && latitude.abs() + up < INDEXED_MAX && longitude.abs() + aside < 180.0;
-    inside.then_some((latitude, longitude, radius))
 }
 
 impl LiveStore for RedisLive {
@@ -310,6 +278,14 @@ impl LiveStore for RedisLive {
         Ok(clock.map(Timestamp::milliseconds))
     }
 
+    fn claim(&self, identity: &str) -> Result<String, StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("HSETNX").arg(self.meter()).arg("identity").arg(identity).ignore();
+        pipeline.cmd("HGET").arg(self.meter()).arg("identity");
+        let (found,): (String,) = self.link.run(|connection| pipeline.query(connection))?;
+        Ok(found)
+    }
+
     fn status(&self) -> Result<LiveStatus, StoreError> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HMGET").arg(self.meter()).arg("evicted").arg("expired");
@@ -332,29 +308,6 @@ impl LiveStore for RedisLive {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_index_is_asked_only_where_it_has_no_edge_and_for_enough() {
-        let circle = |latitude, longitude, radius| indexed(&Area::Circle { latitude, longitude, radius });
-        let (_, _, radius) = circle(51.5, -0.1, 5_000.0).expect("London");
-        assert!((5_100.0..5_300.0).contains(&radius), "{radius}");
-        for (latitude, longitude, radius) in [
-            (0.0, 179.99, 5_000.0),
-            (0.0, -179.99, 5_000.0),
-            (84.99, 0.0, 5_000.0),
-            (0.0, 0.0, 3e6),
-            (f64::NAN, 0.0, 1.0),
-        ] {
-            assert_eq!(circle(latitude, longitude, radius), None, "{latitude} {longitude} {radius}");
-        }
-        let edges = |south, west, north, east| indexed(&Area::Box { south, west, north, east });
-        let (latitude, longitude, radius) = edges(-1.0, 10.0, 3.0, 14.0).expect("on the equator");
-        assert!((latitude - 1.0).abs() < 1e-9 && (longitude - 12.0).abs() < 1e-9);
-        assert!(radius > super::super::area::distance((1.0, 12.0), (-1.0, 14.0)), "{radius}");
-        assert_eq!(edges(-18.0, 177.0, -15.0, -178.0), None, "across the 180th meridian");
-        assert_eq!(edges(3.0, 10.0, -1.0, 14.0), None, "upside down");
-        assert_eq!(indexed(&Area::Everywhere), None);
-    }
 
     #[test]
     fn a_password_stands_in_no_word_about_the_server() {

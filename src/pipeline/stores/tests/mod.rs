@@ -1,11 +1,15 @@
 //! The stores on real servers, which the environment names: what the suites of the traits cannot ask of an embedded store.
 
 mod live;
+mod parts;
+mod postgres;
 mod relay;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::live::{LiveSettings, RedisLive, RedisSettings};
+use super::postgres::{Postgres, PostgresSettings};
 
 /// The value of a variable; a run of server tests without servers fails, and says how to get them.
 fn variable(name: &str) -> String {
@@ -21,6 +25,11 @@ fn fresh_name() -> String {
 /// Where the test's Redis is.
 fn redis_url() -> String {
     variable("CITYTWIN_TEST_REDIS")
+}
+
+/// Where the test's PostgreSQL is.
+fn postgres_url() -> String {
+    variable("CITYTWIN_TEST_POSTGRES")
 }
 
 /// `host:port` of a URL, and the URL with another port.
@@ -49,5 +58,27 @@ impl FreshRedis {
 impl Drop for FreshRedis {
     fn drop(&mut self) {
         self.live.clear().expect("the server is still there");
+    }
+}
+
+/// A schema of its own, which goes away with it.
+pub(super) struct FreshPostgres {
+    pub(super) server: Arc<Postgres>,
+    pub(super) settings: PostgresSettings,
+}
+
+impl FreshPostgres {
+    pub(super) fn new() -> Self {
+        Self::with(PostgresSettings::new(&postgres_url(), &fresh_name()))
+    }
+
+    fn with(settings: PostgresSettings) -> Self {
+        Self { server: Postgres::new(&settings).expect("a URL"), settings }
+    }
+}
+
+impl Drop for FreshPostgres {
+    fn drop(&mut self) {
+        self.server.clear().expect("the server is still there");
     }
 }
