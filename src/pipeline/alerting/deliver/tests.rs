@@ -284,7 +284,7 @@ fn server(answers: Vec<Option<Vec<u8>>>) -> (SocketAddr, JoinHandle<Vec<Request>
     (address, std::thread::spawn(serve))
 }
 
-fn take(stream: &TcpStream) -> Request {
+fn take(stream: impl std::io::Read) -> Request {
     let (mut reader, mut request) = (BufReader::new(stream), Request::default());
     loop {
         let mut line = String::new();
@@ -436,6 +436,53 @@ actions:
         Deliverer::new(&rules, &|_| Some("https://hooks.example.org/private".to_owned())).expect("all is there");
     let shown = format!("{deliverer:?} {rules:?}");
     assert!(shown.contains("hooks.example.org") && !shown.contains("private"), "{shown}");
+}
+
+#[test]
+fn certificates_are_held_against_names() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, cert.pem()).expect("room");
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .expect("a certificate");
+    let config = Arc::new(config);
+    let known = format!("ca: '{}'", ca.display());
+    for (host, keys, state) in [
+        ("localhost", known.as_str(), NoticeState::Delivered),
+        ("127.0.0.1", known.as_str(), NoticeState::Pending),
+        ("localhost", "shape: plain", NoticeState::Pending),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let config = Arc::clone(&config);
+        let served = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a connection");
+            stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+            let server = rustls::ServerConnection::new(config).expect("a server");
+            let mut stream = rustls::StreamOwned::new(server, stream);
+            let request = take(&mut stream);
+            let _ = stream.write_all(OK);
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+            request
+        });
+        let text = format!("actions: [{{name: hook, webhook: {{url: 'https://{host}:{port}/', {keys}}}}}]");
+        let (tables, mut deliverer) = (MemoryTables::default(), deliverer(&text));
+        outbox(&tables, &[notice(0, "hook", "a")]);
+        turn(&mut deliverer, &tables, at(0), 0);
+        let kept = stored(&tables, 0);
+        assert_eq!(kept.state, state, "{host} {keys}: {:?}", kept.last_error);
+        let body = served.join().expect("a server").body;
+        assert_eq!(body.is_empty(), state != NoticeState::Delivered, "nothing is said to a stranger");
+    }
 }
 
 /// A mailbox that takes one message as RFC 5321 has it, or refuses with a line; the envelope and the message.
