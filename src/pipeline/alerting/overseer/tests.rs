@@ -472,9 +472,9 @@ fn outcome(tables: &MemoryTables) -> (Vec<Alert>, Vec<(String, String)>) {
 
 #[test]
 fn being_killed_anywhere_changes_nothing() {
-    const ROUNDS: i64 = 6;
+    const ROUNDS: i64 = 5;
     let mut alerts_seen = 0;
-    for seed in 0..4 {
+    for seed in 0..2 {
         let whole = MemoryTables::default();
         let mut overseer = Overseer::new(rules(EVERYTHING_AT_ONCE), settings(2));
         for round in 0..ROUNDS {
@@ -513,5 +513,5 @@ fn being_killed_anywhere_changes_nothing() {
             }
         }
     }
-    assert!(alerts_seen > 20, "{alerts_seen} alerts");
+    assert!(alerts_seen > 10, "{alerts_seen} alerts");
 }
