@@ -123,17 +123,11 @@ impl Reader<'_> {
     pub(crate) fn name(&mut self, node: &Node, what: &str) -> String {
         let fallback = format!("this {what}");
         let Value::Map(map) = &node.value else { return fallback };
-        match map.iter().find(|entry| entry.0.name == "name") {
-            Some((_, value)) => self.text(value, "name").unwrap_or(fallback),
-            None => {
-                self.wrong(
-                    node,
-                    format!("the {what} has no `name`"),
-                    "give it one; alerts and logs will speak of it by it",
-                );
-                fallback
-            }
+        if let Some((_, value)) = map.iter().find(|entry| entry.0.name == "name") {
+            return self.text(value, "name").unwrap_or(fallback);
         }
+        self.wrong(node, format!("the {what} has no `name`"), "give it one; alerts and logs will speak of it by it");
+        fallback
     }
 
     /// One text or a list of texts.

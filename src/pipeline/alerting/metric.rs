@@ -141,8 +141,8 @@ const METRES: Units =
     Units { what: "a distance", table: &[("m", 1.0), ("km", 1000.0)], examples: &["250 m", "1.2 km"], sums: false };
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a window")]
-const fn number(count: u64) -> Option<f64> {
-    Some(count as f64)
+const fn number(count: u64) -> f64 {
+    count as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a window")]
@@ -211,7 +211,7 @@ pub const METRICS: &[Metric] = &[
         "",
         None,
         "Distinct trackers seen on a road.",
-        Column::Road(|row| number(row.sums.vehicles)),
+        Column::Road(|row| Some(number(row.sums.vehicles))),
     ),
     metric(
         "road.trucks_percent",
@@ -246,7 +246,7 @@ pub const METRICS: &[Metric] = &[
         "",
         None,
         "Readings of a tracker that knew no position.",
-        Column::Vehicle(|row| number(row.without_fix)),
+        Column::Vehicle(|row| Some(number(row.without_fix))),
     ),
     metric("air.pm2_5", "µg/m³", Some(MICROGRAMS), "Fine particles below 2.5 µm.", Column::Air(|row| Some(row.pm2_5))),
     metric("air.pm10", "µg/m³", Some(MICROGRAMS), "Particles below 10 µm.", Column::Air(|row| Some(row.pm10))),
@@ -260,15 +260,21 @@ pub const METRICS: &[Metric] = &[
         "Share of a road's parking bays that are taken.",
         Column::Parking(|row| percent(row.taken, row.bays)),
     ),
-    metric("parking.taken", "", None, "Bays of a road that are taken.", Column::Parking(|row| number(row.taken))),
+    metric("parking.taken", "", None, "Bays of a road that are taken.", Column::Parking(|row| Some(number(row.taken)))),
     metric(
         "parking.free",
         "",
         None,
         "Bays of a road that are free.",
-        Column::Parking(|row| number(row.bays.saturating_sub(row.taken))),
+        Column::Parking(|row| Some(number(row.bays.saturating_sub(row.taken)))),
     ),
-    metric("parking.bays", "", None, "Bays of a road that tell anything.", Column::Parking(|row| number(row.bays))),
+    metric(
+        "parking.bays",
+        "",
+        None,
+        "Bays of a road that tell anything.",
+        Column::Parking(|row| Some(number(row.bays))),
+    ),
     metric("events.count", "", None, "How many events there were; 0 counts too.", Column::Events),
     metric("pipeline.lag_s", "s", Some(SECONDS), "How old what is being stored is, by partition.", Column::Pipeline),
     metric(

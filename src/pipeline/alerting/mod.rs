@@ -3,6 +3,7 @@
 //! Alerts and what is still to be delivered are rows like any other result: whoever dies goes on from them. What time it is, is
 //! told by the caller.
 
+#[cfg_attr(not(feature = "actions"), allow(dead_code, reason = "asked by who speaks to the outside"))]
 mod address;
 mod alert;
 mod area;

@@ -317,7 +317,7 @@ pub struct EventRule {
 pub struct Action {
     /// Its name, unique.
     pub name: Text,
-    /// Whether the machine's own neighbourhood may be spoken to (169.254.0.0/16, fe80::/10), where clouds keep their secrets.
+    /// Whether the machine's own neighbourhood may be spoken to (169.254.0.0/16, `fe80::/10`), where clouds keep their secrets.
     pub allow_link_local: bool,
     /// Certificates (PEM) of who vouches for the server, instead of the public ones.
     pub ca: Option<PathBuf>,
@@ -350,7 +350,7 @@ pub enum WebhookShape {
     Plain,
     /// A message as Slack's incoming webhooks take it.
     Slack,
-    /// An event as PagerDuty's Events API v2 takes it.
+    /// An event as the Events API v2 of `PagerDuty` takes it.
     PagerDuty {
         /// The variable with the routing key.
         routing_key_from: String,

@@ -223,6 +223,9 @@ fn failed(error: &ureq::Error, place: &str) -> Outcome {
     }
 }
 
+/// Months as HTTP writes them.
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// How long `Retry-After` asks to wait (RFC 9110, section 10.2.3) [s]: seconds, or a date.
 fn retry_after(value: &str, now: Timestamp) -> Option<u32> {
     let value = value.trim();
@@ -232,7 +235,6 @@ fn retry_after(value: &str, now: Timestamp) -> Option<u32> {
     // Sun, 06 Nov 1994 08:49:37 GMT
     let parts: Vec<&str> = value.split([' ', ',']).filter(|part| !part.is_empty()).collect();
     let [_, day, month, year, clock, "GMT"] = parts.as_slice() else { return None };
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|name| name == month)? + 1;
     let at: Timestamp = format!("{year}-{month:02}-{day}T{clock}Z").parse().ok()?;
     u32::try_from(at.since(now).as_milliseconds().max(0) / 1000).ok()

@@ -12,6 +12,7 @@ mod http;
 mod lane;
 #[cfg(feature = "actions")]
 mod mail;
+#[cfg_attr(not(feature = "actions"), allow(dead_code, reason = "asked by who speaks to the outside"))]
 mod shape;
 
 use std::collections::BTreeMap;
@@ -141,7 +142,8 @@ impl Deliverer {
         secret: &dyn Fn(&str) -> Option<String>,
         limit: Duration,
     ) -> Result<Self, Vec<String>> {
-        let (mut couriers, mut wrong): (Vec<(Text, Arc<dyn Courier>)>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut couriers: Vec<(Text, Arc<dyn Courier>)> = Vec::new();
+        let mut wrong = Vec::new();
         for action in &rules.actions {
             #[cfg(feature = "actions")]
             let courier = match &action.way {

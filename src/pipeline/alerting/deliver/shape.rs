@@ -9,7 +9,7 @@ use crate::telemetry::reading::Severity;
 /// Longest title of a Slack message [characters].
 #[cfg(feature = "actions")]
 const SLACK_TITLE_MAX: usize = 150;
-/// Longest summary PagerDuty takes [bytes].
+/// Longest summary `PagerDuty` takes [bytes].
 #[cfg(feature = "actions")]
 const SUMMARY_MAX: usize = 1_024;
 
@@ -78,7 +78,7 @@ pub(super) fn slack(notice: &Notice) -> String {
     .to_string()
 }
 
-/// An event as PagerDuty's Events API v2 takes it.
+/// An event as the Events API v2 of `PagerDuty` takes it.
 #[cfg(feature = "actions")]
 pub(super) fn pagerduty(notice: &Notice, routing_key: &str) -> String {
     let alert = &notice.alert;

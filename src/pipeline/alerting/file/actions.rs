@@ -5,7 +5,7 @@ use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::tree::{Node, Value};
 use crate::telemetry::field::Text;
 
-/// Where PagerDuty takes events, unless the file says another.
+/// Where `PagerDuty` takes events, unless the file says another.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Most people told by one e-mail.
 const TO_MAX: usize = 50;

@@ -1,4 +1,4 @@
-//! Areas of the file: circles, lists of corners, GeoJSON polygons (RFC 7946).
+//! Areas of the file: circles, lists of corners, `GeoJSON` polygons (RFC 7946).
 
 use crate::pipeline::analytics::{Geofence, Shape};
 use crate::primitives::fields::{Fields, Reader, listed};
@@ -84,23 +84,21 @@ fn polygon(reader: &mut Reader<'_>, node: &Node) -> Option<Shape> {
         reader.wrong(node, message, "write each as `- [latitude, longitude]`");
         return None;
     };
-    let corners = items.iter().map(|item| match &item.value {
-        Value::List(_) => pair(reader, item, true),
-        _ => {
-            let fields = reader.fields(item, "a corner", &["latitude", "longitude"])?;
-            let latitude = reader.needed(&fields, "latitude", "in degrees, WGS 84")?;
-            let longitude = reader.needed(&fields, "longitude", "in degrees, WGS 84")?;
-            Some((
-                reader.number(latitude, "latitude", -90.0..=90.0)?,
-                reader.number(longitude, "longitude", -180.0..=180.0)?,
-            ))
+    let corners = items.iter().map(|item| {
+        if let Value::List(_) = item.value {
+            return pair(reader, item, true);
         }
+        let fields = reader.fields(item, "a corner", &["latitude", "longitude"])?;
+        let latitude = reader.needed(&fields, "latitude", "in degrees, WGS 84")?;
+        let longitude = reader.needed(&fields, "longitude", "in degrees, WGS 84")?;
+        let latitude = reader.number(latitude, "latitude", -90.0..=90.0)?;
+        Some((latitude, reader.number(longitude, "longitude", -180.0..=180.0)?))
     });
     let corners: Option<Vec<(f64, f64)>> = corners.collect();
     ring(reader, node, corners?)
 }
 
-/// A pair of numbers: latitude first, as people say it, or longitude first, as GeoJSON has it.
+/// A pair of numbers: latitude first, as people say it, or longitude first, as `GeoJSON` has it.
 fn pair(reader: &mut Reader<'_>, node: &Node, latitude_first: bool) -> Option<(f64, f64)> {
     let order = if latitude_first { "[latitude, longitude]" } else { "[longitude, latitude]" };
     let Value::List(numbers) = &node.value else {

@@ -2,6 +2,8 @@
 //!
 //! Decides on what is remembered and what is new; reads nothing.
 
+use std::fmt::Write as _;
+
 use super::memory::Memory;
 use super::windows::Sample;
 use crate::pipeline::alerting::alert::{self, Alert, AlertState, SAYS_MAX};
@@ -69,7 +71,7 @@ impl Judge<'_> {
                 rule.metric.told(rule.threshold)
             );
             if rule.windows > 1 {
-                says.push_str(&format!(", {} times in a row", entry.streak));
+                let _ = write!(says, ", {} times in a row", entry.streak);
             }
             let alert = Alert {
                 id: alert::id(end, &[&rule.name, subject, &start]),
@@ -90,7 +92,7 @@ impl Judge<'_> {
                 raised: self.now,
                 says: alert::cut(&says, SAYS_MAX).to_owned(),
             };
-            self.raise(rule.into(), alert);
+            self.raise(rule.into(), subject, &alert);
         }
         self.memory.let_go(&rule.name, subject, end.as_milliseconds());
     }
@@ -177,7 +179,7 @@ impl Judge<'_> {
             raised: self.now,
             says: alert::cut(&says, SAYS_MAX).to_owned(),
         };
-        self.raise_about(rule.into(), &subject, alert);
+        self.raise(rule.into(), &subject, &alert);
         self.memory.let_go(&rule.name, &subject, at);
     }
 
@@ -215,19 +217,14 @@ impl Judge<'_> {
         }
     }
 
-    fn raise(&mut self, tells: Tells<'_>, alert: Alert) {
-        let subject = Text::clone(&alert.subject);
-        self.raise_about(tells, &subject, alert);
-    }
-
-    fn raise_about(&mut self, tells: Tells<'_>, subject: &Text, alert: Alert) {
+    fn raise(&mut self, tells: Tells<'_>, subject: &Text, alert: &Alert) {
         let Some(entry) = self.memory.entry(tells.name, subject) else { return };
         let cool_until = alert.since.later(tells.cool_down).as_milliseconds();
         entry.cool_until = (tells.cool_down > SimDuration::ZERO).then_some(cool_until);
         entry.open = (alert.state == AlertState::Firing).then(|| alert.clone());
         self.decided.raised += 1;
         self.decided.rows.push(alert.row());
-        self.tell(tells, &alert);
+        self.tell(tells, alert);
     }
 
     fn resolve(&mut self, tells: Tells<'_>, subject: &Text, until: Timestamp, value: Option<f64>, says: &str) {
@@ -236,7 +233,7 @@ impl Judge<'_> {
         alert.state = AlertState::Resolved;
         alert.until = Some(until);
         alert.value = value.or(alert.value);
-        alert.says = alert::cut(says, SAYS_MAX).to_owned();
+        alert::cut(says, SAYS_MAX).clone_into(&mut alert.says);
         self.decided.resolved += 1;
         self.decided.rows.push(alert.row());
         if tells.tell_resolved {

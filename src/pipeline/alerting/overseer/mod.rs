@@ -198,7 +198,8 @@ impl Overseer {
         if let Some(reached) = reached {
             self.close(tables, &mut judge, reached, &mut stepped)?;
         }
-        stepped.crowded += self.gauges.take(now, &self.rules, &mut judge);
+        let mut gauges = self.gauges.clone();
+        stepped.crowded += gauges.take(now, &rules, &mut judge);
         stepped.crowded += memory.crowded - crowded;
         (stepped.raised, stepped.resolved, stepped.notices) = (decided.raised, decided.resolved, decided.notices);
         let remembered = memory.rows();
@@ -213,7 +214,7 @@ impl Overseer {
         if !rows.is_empty() {
             tables.put(&rows)?;
         }
-        self.memory = Some(memory);
+        (self.memory, self.gauges) = (Some(memory), gauges);
         Ok(stepped)
     }
 

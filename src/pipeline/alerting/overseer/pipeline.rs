@@ -28,7 +28,7 @@ pub struct Gauge {
 }
 
 /// Numbers of the windows under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gauges {
     /// By rule, minute and subject: the last of the minute.
     numbers: BTreeMap<usize, BTreeMap<(i64, Text), f64>>,

@@ -92,7 +92,7 @@ fn alerts(tables: &dyn Tables) -> Vec<Alert> {
 
 /// Alerts in short: subject, state, minutes since the morning when it began and ended.
 fn short(tables: &dyn Tables) -> Vec<String> {
-    let minutes = |at: Timestamp| (at.as_milliseconds() - MORNING) as f64 / 60_000.0;
+    let minutes = |when: Timestamp| when.since(at(MORNING)).as_seconds() / 60.0;
     let short = |alert: &Alert| {
         let until = alert.until.map(|until| format!("-{}", minutes(until))).unwrap_or_default();
         format!("{} {:?} {}{until}", alert.subject, alert.state, minutes(alert.since))
@@ -204,7 +204,7 @@ rules:
         let (device, start) = (Text::from("air-1"), at(MORNING + quarter * 900_000));
         analytics::Row::Air(AirWindow { device, start, readings: 3, pm2_5: 1.0, pm10: 2.0, no2, o3: 4.0, co: 0.5 })
     };
-    put(&tables, (0..4).map(|quarter| air(quarter, 150.0 + 40.0 * quarter as f64)));
+    put(&tables, (0..).zip([150.0, 190.0, 230.0, 270.0]).map(|(quarter, no2)| air(quarter, no2)));
     let bays = |partition: u16, bays, taken| {
         let (road, start) = (Text::from("P"), at(MORNING));
         analytics::Row::Parking(ParkingWindow { road, start, partition: Some(partition), bays, taken })
@@ -472,9 +472,9 @@ fn outcome(tables: &MemoryTables) -> (Vec<Alert>, Vec<(String, String)>) {
 
 #[test]
 fn being_killed_anywhere_changes_nothing() {
-    const ROUNDS: i64 = 6;
+    const ROUNDS: i64 = 5;
     let mut alerts_seen = 0;
-    for seed in 0..4 {
+    for seed in 0..2 {
         let whole = MemoryTables::default();
         let mut overseer = Overseer::new(rules(EVERYTHING_AT_ONCE), settings(2));
         for round in 0..ROUNDS {
@@ -513,5 +513,5 @@ fn being_killed_anywhere_changes_nothing() {
             }
         }
     }
-    assert!(alerts_seen > 20, "{alerts_seen} alerts");
+    assert!(alerts_seen > 10, "{alerts_seen} alerts");
 }

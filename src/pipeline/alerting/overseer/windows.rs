@@ -62,25 +62,33 @@ pub(super) fn read(
             Stream::Road => {
                 let (rows, bad) = rows::<RoadWindow>(tables, table, &prefix)?;
                 for parts in rows.chunk_by(|a, b| a.road == b.road) {
-                    analytics::merge(parts).iter().for_each(|row| gather.road(row));
+                    if let Some(row) = analytics::merge(parts) {
+                        gather.road(&row);
+                    }
                 }
                 bad
             }
             Stream::Parking => {
                 let (rows, bad) = rows::<ParkingWindow>(tables, table, &prefix)?;
                 for parts in rows.chunk_by(|a, b| a.road == b.road) {
-                    whole(parts).iter().for_each(|row| gather.parking(row));
+                    if let Some(row) = whole(parts) {
+                        gather.parking(&row);
+                    }
                 }
                 bad
             }
             Stream::Vehicle => {
                 let (rows, bad) = rows::<PositionWindow>(tables, table, &prefix)?;
-                rows.iter().for_each(|row| gather.vehicle(row));
+                for row in &rows {
+                    gather.vehicle(row);
+                }
                 bad
             }
             Stream::Air => {
                 let (rows, bad) = rows::<AirWindow>(tables, table, &prefix)?;
-                rows.iter().for_each(|row| gather.air(row));
+                for row in &rows {
+                    gather.air(row);
+                }
                 bad
             }
             Stream::Events | Stream::Pipeline => 0,
