@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     /// Folder of the listener that kept it, if that is another
     #[arg(long, value_name = "DIR")]
     kept_in: Option<PathBuf>,
+    /// File that says which parts it was kept on
+    #[arg(long, value_name = "FILE")]
+    parts: Option<PathBuf>,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
@@ -23,7 +26,11 @@ pub(super) struct Arguments {
 /// Audits; fails when something is missing, doubled or damaged.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let keeper = arguments.kept_in.as_ref().unwrap_or(&arguments.folder);
-    match twin::audit(&arguments.folder, keeper) {
+    let equipment = match super::equipment(arguments.parts.as_deref()) {
+        Ok(equipment) => equipment,
+        Err(code) => return code,
+    };
+    match twin::audit(&arguments.folder, keeper, &equipment) {
         Ok(audit) => {
             let code = if audit.closes() { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) };
             let text = if arguments.json { super::json(&audit.json()) } else { audit.to_string() };

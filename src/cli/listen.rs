@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::city::scenario::{self, Overrides};
 use crate::primitives::text::Place;
 use crate::telemetry::TopicMap;
 use crate::twin::{self, Listening};
@@ -18,15 +19,21 @@ pub(super) struct Arguments {
     /// Folder in which everything is kept
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address, default_value = "127.0.0.1:1883")]
-    listen: SocketAddr,
+    /// Where to listen [default: what the file of parts says, or 127.0.0.1:1883]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
+    listen: Option<SocketAddr>,
+    /// File that says which parts to run on: embedded ones, Mosquitto, Redis, PostgreSQL
+    #[arg(long, value_name = "FILE")]
+    parts: Option<PathBuf>,
+    /// The scenario whose roads readings are matched to
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Mapping file: a topic for each reading type
     #[arg(long, value_name = "FILE")]
     topics: Option<PathBuf>,
-    /// The city's name, for topics that hold it
-    #[arg(long, default_value = "city")]
-    city: String,
+    /// The city's name, for topics that hold it [default: what the file of parts says, or `city`]
+    #[arg(long)]
+    city: Option<String>,
     /// What was made of the messages is kept for good so often, in seconds [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     keep_every: Option<Duration>,
@@ -47,21 +54,27 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
-    let topics = match &arguments.topics {
-        Some(path) => super::topics_in(path, &arguments.city, &Place::file("command line")),
-        None => Ok(TopicMap::new(&arguments.city)),
+    let equipment = super::equipment(arguments.parts.as_deref())?;
+    let parts = &equipment.parts;
+    let city = arguments.city.as_deref().or(parts.city.as_deref()).unwrap_or("city");
+    let topics = match arguments.topics.as_ref().or(parts.topics.as_ref()) {
+        Some(path) => super::topics_in(path, city, &Place::file("command line")),
+        None => Ok(TopicMap::new(city)),
     };
     let topics = super::understood(topics)?;
+    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
+    let network = super::understood(loaded)?.map(|loaded| loaded.network);
     let interrupted = super::interrupts()?;
     let settings = Listening {
         folder: arguments.out.clone(),
-        address: arguments.listen,
+        address: arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883))),
         topics,
-        network: None,
+        network,
+        equipment,
         tell_every: arguments.tell_every.map(Duration::from_secs),
         keep_every: arguments.keep_every,
     };
-    let mut ready = |address| super::tell(&format!("listening on mqtt://{address}; interrupt to end"));
+    let mut ready = |place: &str| super::tell(&format!("{place}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);
     Ok(match twin::listen(&settings, &mut ready, &mut tell, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(heard) => {

@@ -10,7 +10,7 @@ use crate::primitives::SimDuration;
 use crate::primitives::text::Place;
 use crate::studies::load::Faults;
 use crate::telemetry::TopicMap;
-use crate::twin::{self, LoadSettings, Protocol, PublisherOptions, Target};
+use crate::twin::{self, Confirm, LoadSettings, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles};
 
 /// What `load` is told.
 #[derive(Debug, Args)]
@@ -57,6 +57,12 @@ pub(super) struct Arguments {
     /// By how many seconds the clocks are wrong then
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, requires = "clock_step_at")]
     clock_step_by: Option<f64>,
+    /// A message is safe when the broker acknowledges it, or only when whoever keeps it says so, through whatever broker
+    #[arg(long, value_name = "broker|end-to-end", default_value = "broker", value_parser = confirm)]
+    confirm: Confirm,
+    /// Certificates (PEM) of who may vouch for an `mqtts://` target, instead of Mozilla's list
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Give up when the target has been away for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     give_up: u64,
@@ -66,6 +72,14 @@ pub(super) struct Arguments {
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+fn confirm(word: &str) -> Result<Confirm, String> {
+    match word {
+        "broker" => Ok(Confirm::Broker),
+        "end-to-end" => Ok(Confirm::END_TO_END),
+        _ => Err("write `broker` or `end-to-end`".to_owned()),
+    }
 }
 
 fn rate(word: &str) -> Result<f64, String> {
@@ -89,7 +103,15 @@ fn send(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
         Some(path) => super::topics_in(path, "city", &Place::file("command line")),
         None => Ok(TopicMap::new("city")),
     };
-    let settings = settings(arguments, super::understood(topics)?);
+    let mut settings = settings(arguments, super::understood(topics)?);
+    if arguments.target.encrypted {
+        let files = TlsClientFiles { authorities: arguments.ca.clone(), ..TlsClientFiles::default() };
+        let tls = TlsClient::load(&files).map_err(|error| {
+            super::tell(&format!("error: {error}"));
+            ExitCode::from(super::INVALID)
+        })?;
+        settings.publisher.tls = Some(tls);
+    }
     let interrupted = super::interrupts()?;
     Ok(match twin::load(&settings, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(loaded) => {
@@ -131,6 +153,7 @@ fn tally(messages: u64) -> f64 {
 fn settings(arguments: &Arguments, topics: TopicMap) -> LoadSettings {
     let mut publisher = PublisherOptions::new(Protocol::V5, 1, format!("{}-{}", arguments.name, std::process::id()));
     publisher.credentials = super::run::credentials();
+    publisher.confirm = arguments.confirm;
     publisher.give_up = std::time::Duration::from_secs(arguments.give_up);
     let clock_step = arguments.clock_step_at.zip(arguments.clock_step_by);
     LoadSettings {

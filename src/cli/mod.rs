@@ -3,12 +3,15 @@
 //! Standard output carries data, standard error speaks to people. Exit codes: 0 all went well, 1 something failed while
 //! running, 2 the input is invalid and nothing was written, 130 interrupted.
 
+mod alerts;
 mod audit;
 mod check;
 mod complaint;
+mod doctor;
 mod listen;
 mod load;
 mod pages;
+mod password;
 mod replay;
 mod run;
 mod schema;
@@ -27,7 +30,7 @@ use crate::city::scenario::LoadedScenario;
 use crate::primitives::fail_point;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::telemetry::{TopicError, TopicMap};
-use crate::twin::Tally;
+use crate::twin::{self, Equipment, PartsFile, Tally};
 
 pub use pages::ask_for_large_pages;
 
@@ -60,6 +63,13 @@ enum Verb {
     Replay(replay::Arguments),
     /// Check that everything a run's devices told is accounted for, by reading its stores
     Audit(audit::Arguments),
+    /// Check alert rules, or list the metrics they can be about
+    #[command(subcommand)]
+    Alerts(alerts::Arguments),
+    /// Look which parts of a configuration answer, and say what works without those that do not
+    Doctor(doctor::Arguments),
+    /// Make the line of a users file out of a password
+    Password(password::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -83,6 +93,9 @@ pub fn main() -> ExitCode {
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Alerts(arguments) => alerts::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Password(arguments) => password::run(&arguments),
         Verb::Schema => schema::schema(),
     }
 }
@@ -103,6 +116,12 @@ fn understood<T>(read: Result<T, Findings>) -> Result<T, ExitCode> {
         complaint::tell(&findings);
         ExitCode::from(INVALID)
     })
+}
+
+/// The parts a file names, with the environment their secrets are in; the embedded ones without a file.
+fn equipment(file: Option<&Path>) -> Result<Equipment, ExitCode> {
+    let parts = file.map_or_else(|| Ok(PartsFile::default()), twin::read_parts);
+    Ok(Equipment { parts: understood(parts)?, environment: |name| std::env::var(name).ok() })
 }
 
 /// The topics of a scenario: the default ones, or those of its mapping file.

@@ -20,7 +20,7 @@ use crate::studies::experiment::{
     user_cpu_seconds,
 };
 use crate::telemetry::TopicMap;
-use crate::twin::{Credentials, Folders, Protocol, Target, TwinWire, WireSettings};
+use crate::twin::{Credentials, Equipment, Folders, Protocol, Target, TwinWire, WireSettings};
 
 /// What `run` is told.
 #[derive(Debug, Args)]
@@ -82,6 +82,9 @@ pub(super) struct Arguments {
     /// Messages of a partition after which what was made of them is kept for good [default: 100000]
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_every: Option<u64>,
+    /// File that says which parts to run on: embedded ones, Mosquitto, Redis, PostgreSQL
+    #[arg(long, value_name = "FILE", conflicts_with = "broker")]
+    parts: Option<PathBuf>,
     /// Publish to this MQTT broker instead, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and
     /// `CITYTWIN_MQTT_PASSWORD`
     #[arg(long, value_name = "URL", value_parser = Target::parse)]
@@ -114,6 +117,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         super::tell("error: `--save-to` names one file and `--save-at` several times; leave `--save-to` out");
         return ExitCode::from(super::INVALID);
     }
+    let equipment = match super::equipment(arguments.parts.as_deref()) {
+        Ok(equipment) => equipment,
+        Err(code) => return code,
+    };
     let began = SystemTime::now();
     let cache = if arguments.no_cache { None } else { super::network_cache() };
     let loaded = match scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref()) {
@@ -144,7 +151,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let (command, from) = (std::env::args().collect(), arguments.from.clone());
     let program = Program { command, began, loading_cpu_s: user_cpu_seconds(), from };
-    match simulate(arguments, &loaded, topics, &program, &interrupted) {
+    match simulate(arguments, &loaded, topics, &program, &interrupted, &equipment) {
         Ok((finished, destination, wire)) => tell_results(arguments, &finished, &destination, wire.as_ref()),
         Err(error) => {
             super::tell(&format!("error: {error}"));
@@ -156,7 +163,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Whether what the sensors tell is to travel the wire.
 fn is_wired(arguments: &Arguments, loaded: &LoadedScenario) -> bool {
-    arguments.wire.unwrap_or(loaded.telemetry.wire || arguments.listen.is_some() || arguments.broker.is_some())
+    let asked = arguments.listen.is_some() || arguments.broker.is_some() || arguments.parts.is_some();
+    arguments.wire.unwrap_or(loaded.telemetry.wire || asked)
 }
 
 fn overrides(arguments: &Arguments) -> Overrides {
@@ -175,10 +183,11 @@ fn simulate(
     topics: TopicMap,
     program: &Program,
     interrupted: &AtomicBool,
+    equipment: &Equipment,
 ) -> Result<(Finished, Destination, Option<TwinWire>), RunError> {
     let mut destination = destination(arguments, loaded, program)?;
     destination.states = states(arguments, destination.folder.as_deref())?;
-    let mut wire = lay_wire(arguments, loaded, topics, destination.folder.as_deref())?;
+    let mut wire = lay_wire(arguments, loaded, topics, destination.folder.as_deref(), equipment)?;
     let bar = progress_bar(loaded);
     let mut show = |progress: Progress| {
         let since = (progress.time - progress.begin).as_milliseconds();
@@ -202,6 +211,7 @@ fn lay_wire(
     loaded: &LoadedScenario,
     topics: TopicMap,
     folder: Option<&Path>,
+    equipment: &Equipment,
 ) -> Result<Option<TwinWire>, RunError> {
     if !is_wired(arguments, loaded) {
         // Tables of this run beside the stores of another would be taken for one run.
@@ -223,6 +233,7 @@ fn lay_wire(
     settings.credentials = credentials();
     // Two at one broker need two names.
     settings.name = format!("citytwin-{}", std::process::id());
+    settings.equipment = equipment.clone();
     settings.batch_messages = arguments.checkpoint_every.unwrap_or(settings.batch_messages);
     let wire = TwinWire::lay(&settings, loaded).map_err(|error| WireError(error.to_string()))?;
     if let (Some(address), true) = (wire.address(), arguments.listen.is_some()) {

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use super::TwinError;
 use super::board::{Board, Order};
+use super::parts::Equipment;
 use super::service::Service;
 use super::worker::{Pace, Worker};
 use crate::city::network::Network;
+use crate::pipeline::alerting::AlertRules;
 use crate::pipeline::analytics::RoadIndex;
-use crate::pipeline::stores::{Keeper, Stores};
+use crate::pipeline::stores::{Keeper, StoreSettings, Stores};
 use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
 use crate::telemetry::TopicMap;
 
@@ -58,6 +60,8 @@ pub(crate) struct Intake {
     pub stores: Arc<Stores>,
     topics: Arc<TopicMap>,
     roads: Option<Arc<RoadIndex>>,
+    /// Rules, areas and actions.
+    pub rules: Arc<AlertRules>,
     /// Messages of a partition after which what was made of them is kept.
     pub batch_messages: u64,
     /// How often what is known is shown and kept.
@@ -74,15 +78,18 @@ impl Intake {
     /// Opens log and stores of a folder for the run that `identity` names.
     ///
     /// # Errors
-    /// When the folder is another run's, is in use, or cannot be used.
+    /// When the folder is another run's, is in use, or cannot be used, or what `equipment` names is wrong.
     pub(crate) fn open(
         folder: &Path,
         identity: &str,
         topics: &Arc<TopicMap>,
         network: Option<&Network>,
+        equipment: &Equipment,
     ) -> Result<Self, TwinError> {
         let folders = Folders::of(folder);
-        let stores = Stores::open(&folders.stores)?;
+        let rules = equipment.parts.rules()?;
+        let elsewhere = equipment.parts.stores(&equipment.environment)?;
+        let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
         stores.claim(identity)?;
         let log = DurableLog::open(&folders.log, LogOptions::new(PARTITIONS))?;
         let roads = network.map(|network| Arc::new(RoadIndex::new(network)));
@@ -91,6 +98,7 @@ impl Intake {
             stores: Arc::new(stores),
             topics: Arc::clone(topics),
             roads,
+            rules,
             batch_messages: BATCH_MESSAGES,
             pace: Pace::HURRIED,
             board: Arc::new(Board::default()),
@@ -109,6 +117,7 @@ impl Intake {
                 keeper: Arc::clone(&keeper),
                 topics: Arc::clone(&self.topics),
                 roads: self.roads.clone(),
+                geofences: self.rules.geofences.clone().into(),
                 batch_messages: self.batch_messages,
                 pace: self.pace,
                 board: Arc::clone(&self.board),

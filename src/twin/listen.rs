@@ -6,18 +6,22 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::board::{Order, Tally};
+use super::control::{self, ControlRoom};
+use super::edge::{edge, in_words};
 use super::intake::{Intake, PARTITIONS};
 use super::latency::Latency;
-use super::service::Supervision;
+use super::parts::Equipment;
+use super::service::{Service, Supervision};
 use super::telling::quarantined_by_reason;
-use super::wire::{listening, threads};
+use super::wire::threads;
 use super::worker::Pace;
 use super::{TwinError, clock};
 use crate::city::network::Network;
+use crate::pipeline::alerting::Deliverer;
 use crate::pipeline::transport::Bus;
 use crate::telemetry::{ReadingKind, TopicMap};
 
@@ -35,6 +39,8 @@ pub struct Listening {
     pub topics: TopicMap,
     /// The roads readings are matched to, if they are known.
     pub network: Option<Arc<Network>>,
+    /// Which parts it runs on.
+    pub equipment: Equipment,
     /// How often to tell how it goes; never if none.
     pub tell_every: Option<Duration>,
     /// How often what was made of the messages is kept for good, instead of every five seconds.
@@ -60,26 +66,34 @@ pub struct Heard {
     pub kept: Latency,
 }
 
-/// Listens until `stop` says so; `ready` hears the address once clients may connect, `tell` what people should know meanwhile.
+/// Listens until `stop` says so; `ready` hears where, once clients may connect, `tell` what people should know meanwhile.
 ///
 /// # Errors
 /// When the folder or the address cannot be used, or log or stores fail; what has been acknowledged is on disk then.
 pub fn listen(
     settings: &Listening,
-    ready: &mut dyn FnMut(SocketAddr),
+    ready: &mut dyn FnMut(&str),
     tell: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
     let runtime = threads()?;
     let topics = Arc::new(settings.topics.clone());
-    let mut intake = Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref())?;
+    let mut intake =
+        Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
     intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
     let mut services = intake.services(None);
-    let (service, address) = listening(&runtime, settings.address, &intake)?;
+    let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment)?;
     services.push(service);
+    let seconds = second_stage(&intake, &settings.equipment)?;
+    let ending = u32::try_from(seconds.len()).unwrap_or(u32::MAX);
+    services.extend(seconds);
     let supervision = Supervision::start(services)
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
-    ready(address);
+    let place = address.map_or_else(
+        || settings.equipment.parts.broker().map(in_words),
+        |address| Some(format!("listening on mqtt://{address}")),
+    );
+    ready(&place.unwrap_or_default());
     let mut watch = Watch::new(settings.tell_every, &intake);
     while !stop() && intake.board.failure().is_none() {
         intake.board.pause(MOMENT);
@@ -88,7 +102,7 @@ pub fn listen(
     }
     // First the listener, so that nothing is acknowledged that no worker reads.
     intake.end(Order::Hush, 1)?;
-    intake.end(Order::Leave, u32::from(PARTITIONS) + 1)?;
+    intake.end(Order::Leave, u32::from(PARTITIONS) + 1 + ending)?;
     drop(supervision);
     intake.board.news().iter().for_each(|news| tell(news));
     let (shown, kept) = intake.board.latencies();
@@ -108,6 +122,20 @@ pub fn listen(
         shown,
         kept,
     })
+}
+
+/// The services that look at the whole city, and those that carry what they find outside.
+fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
+    let (room, board) = (ControlRoom::new(&intake.stores, &intake.rules), Arc::clone(&intake.board));
+    let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
+    if !intake.rules.actions.is_empty() {
+        let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
+            .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;
+        let (deliverer, stores, board) = (Mutex::new(deliverer), Arc::clone(&intake.stores), Arc::clone(&intake.board));
+        let work = move || control::deliver(&deliverer, &stores, &board);
+        services.push(Service::new("deliveries", &intake.board, Arc::new(work)));
+    }
+    Ok(services)
 }
 
 /// Tells from time to time how it goes.

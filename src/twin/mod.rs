@@ -5,11 +5,14 @@
 
 mod board;
 mod clock;
+mod control;
+mod edge;
 mod gateway;
 mod intake;
 mod latency;
 mod listen;
 mod load;
+mod parts;
 mod replay;
 mod service;
 mod tables;
@@ -19,16 +22,22 @@ mod worker;
 
 use std::path::Path;
 
-use crate::pipeline::stores::{LiveSettings, StoreError, Stores};
+use crate::pipeline::alerting;
+use crate::pipeline::stores::{LiveSettings, StoreError, StoreSettings, Stores};
 use crate::pipeline::transport::{BusError, DurableLog, ListenError, LogOptions};
+use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
-pub use crate::pipeline::transport::{Credentials, Protocol, PublisherOptions, Target};
+pub use crate::pipeline::alerting::metrics_table as alert_metrics;
+pub use crate::pipeline::transport::{
+    Confirm, Credentials, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles, hash_password,
+};
 pub use board::Tally;
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, Loaded, load};
+pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, read as read_parts};
 pub use replay::{Replayed, replay};
 pub use wire::{TwinWire, WireSettings};
 
@@ -55,11 +64,22 @@ pub enum TwinError {
     Service(String),
 }
 
+/// Checks a file of alert rules; a line of what is in it.
+///
+/// # Errors
+/// Everything wrong with it.
+pub fn check_alerts(file: &Path) -> Result<String, Findings> {
+    let rules = alerting::read(file)?;
+    let (metrics, events) = (rules.rules.len(), rules.events.len());
+    let (areas, actions) = (rules.geofences.len(), rules.actions.len());
+    Ok(format!("{metrics} rules about metrics, {events} about events, {areas} areas, {actions} actions: all well"))
+}
+
 /// Audits what was sent from one folder against what is kept in one; they may be the same.
 ///
 /// # Errors
 /// When there is no ledger or nothing is kept, the folder is in use, or its files cannot be read.
-pub fn audit(sender: &Path, keeper: &Path) -> Result<Audit, TwinError> {
+pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment) -> Result<Audit, TwinError> {
     let (sent, kept) = (Folders::of(sender), Folders::of(keeper));
     // Opening them would make new ones, and an audit is to leave everything as it is.
     if !Stores::are_in(&kept.stores) {
@@ -77,10 +97,14 @@ pub fn audit(sender: &Path, keeper: &Path) -> Result<Audit, TwinError> {
         return Err(TwinError::Service(sentence));
     }
     let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
-    let stores = Stores::open(&kept.stores)?;
+    let elsewhere = equipment.parts.stores(&equipment.environment)?;
+    let stores = Stores::open_parts(&kept.stores, StoreSettings::default(), elsewhere)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, cut_off)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
+    if equipment.parts.records.is_some() {
+        audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, cut_off)?));
+    }
     if DurableLog::is_in(&kept.log) {
         let log = DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?;
         match audit::balance_of_log(&ledger, &log, cut_off) {

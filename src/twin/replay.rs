@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::TwinError;
 use super::board::Order;
 use super::intake::{Folders, Intake, PARTITIONS};
+use super::parts::Equipment;
 use super::service::Supervision;
 use crate::city::network::Network;
 use crate::pipeline::transport::{Bus, DurableLog, LogOptions, Logged};
@@ -57,7 +58,13 @@ pub fn replay(
             )));
         }
     }
-    let intake = Intake::open(out, &identity(&source, topics, network.is_some())?, &Arc::new(topics.clone()), network)?;
+    let intake = Intake::open(
+        out,
+        &identity(&source, topics, network.is_some())?,
+        &Arc::new(topics.clone()),
+        network,
+        &Equipment::default(),
+    )?;
     let supervision = Supervision::start(intake.services(None))
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     let copied = copy(&source, &intake, stop);

@@ -9,23 +9,25 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use super::TwinError;
 use super::board::{Board, Order, Tally};
+use super::control::ControlRoom;
+use super::edge::edge;
 use super::gateway::Gateway;
 use super::intake::{BATCH_MESSAGES, Folders, Intake, PARTITIONS};
+use super::parts::Equipment;
 use super::service::{Service, Supervision};
 use super::{tables, telling};
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
-    Bus, BusError, Credentials, Listener, ListenerLimits, Protocol, Publisher, PublisherCounts, PublisherOptions,
-    Target,
+    Confirm, Credentials, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
 };
 use crate::studies::audit::{self, Journal, Ledger};
 use crate::studies::experiment::{Wire, WireError};
@@ -54,6 +56,8 @@ pub struct WireSettings {
     pub name: String,
     /// Messages of a partition after which what was made of them is kept.
     pub batch_messages: u64,
+    /// Which parts it runs on.
+    pub equipment: Equipment,
     /// For drills: the worker that takes the message of this number dies once.
     pub worker_dies_after: Option<i64>,
 }
@@ -70,6 +74,7 @@ impl WireSettings {
             topics,
             name: "citytwin-gateway".to_owned(),
             batch_messages: BATCH_MESSAGES,
+            equipment: Equipment::default(),
             worker_dies_after: None,
         }
     }
@@ -110,18 +115,30 @@ impl TwinWire {
             }
             (None, Arc::new(Board::default()), broker.clone(), None)
         } else {
-            let mut intake = Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network))?;
+            let mut intake =
+                Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network), &settings.equipment)?;
             intake.batch_messages = settings.batch_messages.max(1);
             begun_before = intake.has_messages();
             services.extend(intake.services(settings.worker_dies_after));
-            let (service, address) = listening(&runtime, settings.listen, &intake)?;
+            let (service, address) = edge(&runtime, settings.listen, &intake, &topics, &settings.equipment)?;
             services.push(service);
-            let target = Target::plain(address.ip().to_string(), address.port());
+            let target = settings.equipment.parts.broker().map(|broker| broker.target.clone());
+            let own = |address: SocketAddr| Target::plain(address.ip().to_string(), address.port());
+            let target = target
+                .or(address.map(own))
+                .ok_or_else(|| TwinError::Service("there is nowhere to publish to".to_owned()))?;
             let board = Arc::clone(&intake.board);
-            (Some(intake), board, target, Some(address))
+            (Some(intake), board, target, address)
         };
         let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, settings.name.as_str());
         options.credentials.clone_from(&settings.credentials);
+        if let (Some(broker), None) = (settings.equipment.parts.broker(), &settings.broker) {
+            // Its acknowledgement is not the log's: only the log's own word makes a message safe.
+            options.protocol = Protocol::V5;
+            options.confirm = Confirm::END_TO_END;
+            options.credentials = broker.credentials(&settings.equipment.environment)?;
+            options.tls = broker.tls()?;
+        }
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
         // An earlier run's would be held against what this one has stored if this one is cut short.
@@ -201,6 +218,9 @@ impl TwinWire {
             return Ok(None);
         }
         intake.stores.compact()?;
+        if !interrupted {
+            ControlRoom::new(&intake.stores, &intake.rules).finish()?;
+        }
         tables::write(&intake.stores, &self.folders.tables)?;
         let balance = audit::balance(&ledger, &intake.stores, false)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
@@ -250,44 +270,6 @@ pub(crate) fn threads() -> Result<Runtime, TwinError> {
         .thread_name("wire")
         .build()
         .map_err(|error| TwinError::Service(format!("cannot start threads for the wire: {error}")))
-}
-
-/// The listener as a service: started again on the same port when it dies.
-pub(crate) fn listening(
-    runtime: &Runtime,
-    address: SocketAddr,
-    intake: &Intake,
-) -> Result<(Service, SocketAddr), TwinError> {
-    let (handle, board) = (runtime.handle().clone(), Arc::clone(&intake.board));
-    let log = Arc::clone(&intake.log);
-    let spawn =
-        move |address| Listener::spawn(&handle, address, Arc::clone(&log) as Arc<dyn Bus>, ListenerLimits::default());
-    // The first is started here, so that a taken address is told before the run, and a port is known.
-    let first = spawn(address)?;
-    let bound = first.local_addr();
-    let waiting = Mutex::new(Some(first));
-    let handle = runtime.handle().clone();
-    let heed = Arc::clone(&intake.board);
-    let work = move || {
-        let ready = waiting.lock().ok().and_then(|mut first| first.take());
-        let listener = match ready {
-            Some(listener) => listener,
-            None => spawn(bound).map_err(|error| error.to_string())?,
-        };
-        loop {
-            // A log that is merely full or busy takes more once its consumers have read on.
-            if let Some(error) = listener.failure().filter(BusError::is_final) {
-                return Err(error.to_string());
-            }
-            assert!(listener.is_serving(), "the listener's task has ended by itself");
-            if heed.order() != Order::Work {
-                drop(handle.block_on(listener.shutdown()));
-                return Ok(());
-            }
-            heed.pause(MOMENT * 10);
-        }
-    };
-    Ok((Service::new("listener", &board, Arc::new(work)), bound))
 }
 
 /// What makes the content of a run: its inputs, its seed, its times, and the program that runs it.

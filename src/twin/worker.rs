@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::board::{Board, Order, Tally};
 use super::clock;
 use super::latency::Latency;
-use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Progress, RoadIndex};
+use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Geofence, Progress, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
 use crate::pipeline::transport::{Bus, Logged};
@@ -60,6 +60,8 @@ pub(crate) struct Worker {
     pub topics: Arc<TopicMap>,
     /// The roads readings are matched to, if they are known.
     pub roads: Option<Arc<RoadIndex>>,
+    /// Areas whose visitors are noticed.
+    pub geofences: Arc<[Geofence]>,
     /// Messages after which a batch is kept.
     pub batch_messages: u64,
     /// How often what is known is shown and kept.
@@ -242,7 +244,8 @@ impl Worker {
     }
 
     fn analysis(&self) -> AnalystSettings {
-        AnalystSettings::new(self.partition, self.roads.clone())
+        let geofences = Arc::clone(&self.geofences);
+        AnalystSettings { geofences, ..AnalystSettings::new(self.partition, self.roads.clone()) }
     }
 
     fn take(&self, desk: &mut Desk, logged: &Logged) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use super::ledger::{BLOCK, Entry, Ledger, Line};
+use crate::pipeline::stores::records::Asked;
 use crate::pipeline::stores::{Kept, StoreError, Stores};
 use crate::pipeline::transport::{Bus, BusError};
 use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, json};
@@ -297,6 +298,22 @@ pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balanc
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
+            books.stored(&record);
+            ControlFlow::Continue(())
+        })?;
+    }
+    quarantine(&mut books, stores)?;
+    Ok(books.close(false, cut_off))
+}
+
+/// Compares what was emitted with the records of the database beside the history.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balance, AuditError> {
+    let mut books = Books::new(ledger);
+    for &kind in ReadingKind::ALL {
+        stores.records().scan(&Asked::all(kind), &mut |record| {
             books.stored(&record);
             ControlFlow::Continue(())
         })?;

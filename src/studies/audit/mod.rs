@@ -15,7 +15,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
-pub use balance::{Account, AuditError, Balance, balance, balance_of_log};
+pub use balance::{Account, AuditError, Balance, balance, balance_of_log, balance_of_records};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use journal::Journal;
 pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};

@@ -1,0 +1,133 @@
+//! Where messages come in, as a service: our own listener, or a bridge from a broker; started again at the same place when it dies.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
+
+use super::TwinError;
+use super::board::{Board, Order};
+use super::intake::Intake;
+use super::parts::{Equipment, Mosquitto};
+use super::service::Service;
+use crate::pipeline::transport::{Bridge, Bus, BusError, Listener, ListenerLimits};
+use crate::telemetry::TopicMap;
+
+/// How often to look whether to end.
+const MOMENT: Duration = Duration::from_millis(40);
+
+/// What brings messages in, as far as the service must know it.
+enum Edge {
+    Listener(Listener),
+    Bridge(Bridge),
+}
+
+impl Edge {
+    fn failure(&self) -> Option<BusError> {
+        match self {
+            Self::Listener(listener) => listener.failure(),
+            Self::Bridge(bridge) => bridge.failure(),
+        }
+    }
+
+    fn is_serving(&self) -> bool {
+        match self {
+            Self::Listener(listener) => listener.is_serving(),
+            Self::Bridge(bridge) => bridge.is_serving(),
+        }
+    }
+
+    fn shut_down(self, handle: &Handle) {
+        match self {
+            Self::Listener(listener) => drop(handle.block_on(listener.shutdown())),
+            Self::Bridge(bridge) => drop(handle.block_on(bridge.shutdown())),
+        }
+    }
+
+    /// Since when there has been no broker, in words; none while there is one.
+    fn away(&self) -> Option<String> {
+        match self {
+            Self::Listener(_) => None,
+            Self::Bridge(bridge) => bridge.stats().away.map(|away| away.cause.to_string()),
+        }
+    }
+}
+
+/// The service for whatever the equipment asks for, and where it listens if it does.
+///
+/// # Errors
+/// When the address is taken, or what the equipment names cannot be read.
+pub(super) fn edge(
+    runtime: &Runtime,
+    address: SocketAddr,
+    intake: &Intake,
+    topics: &TopicMap,
+    equipment: &Equipment,
+) -> Result<(Service, Option<SocketAddr>), TwinError> {
+    let (handle, log) = (runtime.handle().clone(), Arc::clone(&intake.log));
+    if let Some(broker) = equipment.parts.broker() {
+        let options = broker.bridge(topics, &equipment.environment)?;
+        let target = broker.target.clone();
+        let spawn = move || {
+            let bus = Arc::clone(&log) as Arc<dyn Bus>;
+            Bridge::spawn(&handle, &target, bus, options.clone()).map(Edge::Bridge).map_err(|error| error.to_string())
+        };
+        let first = spawn().map_err(TwinError::Service)?;
+        return Ok((service("bridge", runtime, &intake.board, first, spawn), None));
+    }
+    let security = equipment.parts.security()?;
+    let limits = ListenerLimits::default;
+    let bus = Arc::clone(&log) as Arc<dyn Bus>;
+    // The first is started here, so that a taken address is told before the run, and a port is known.
+    let first = Listener::guarded(&handle, address, bus, limits(), security.clone())?;
+    let bound = first.local_addr();
+    let spawn = move || {
+        let bus = Arc::clone(&log) as Arc<dyn Bus>;
+        let listener = Listener::guarded(&handle, bound, bus, limits(), security.clone());
+        listener.map(Edge::Listener).map_err(|error| error.to_string())
+    };
+    Ok((service("listener", runtime, &intake.board, Edge::Listener(first), spawn), Some(bound)))
+}
+
+fn service(
+    name: &str,
+    runtime: &Runtime,
+    board: &Arc<Board>,
+    first: Edge,
+    spawn: impl Fn() -> Result<Edge, String> + Send + Sync + 'static,
+) -> Service {
+    let (handle, heed, waiting) = (runtime.handle().clone(), Arc::clone(board), Mutex::new(Some(first)));
+    let work = move || {
+        let ready = waiting.lock().ok().and_then(|mut first| first.take());
+        let edge = ready.map_or_else(&spawn, Ok)?;
+        let mut away = None;
+        loop {
+            // A log that is merely full or busy takes more once its consumers have read on.
+            if let Some(error) = edge.failure().filter(BusError::is_final) {
+                return Err(error.to_string());
+            }
+            assert!(edge.is_serving(), "its task has ended by itself");
+            if heed.order() != Order::Work {
+                edge.shut_down(&handle);
+                return Ok(());
+            }
+            let now = edge.away();
+            if now.is_some() != away.is_some() {
+                match &now {
+                    Some(cause) => heed.say(format!("the broker is away: {cause}; devices keep what they have to say")),
+                    None => heed.say("the broker answers".to_owned()),
+                }
+            }
+            away = now;
+            heed.pause(MOMENT);
+        }
+    };
+    Service::new(name, board, Arc::new(work))
+}
+
+/// The broker's name for people.
+pub(super) fn in_words(broker: &Mosquitto) -> String {
+    format!("fetching from {} as `{}` of the group `{}`", broker.target, broker.name, broker.group)
+}

@@ -1,0 +1,275 @@
+//! Reads the file of parts; everything wrong with it is found at once, each with its place and what to write instead.
+
+use std::path::{Path, PathBuf};
+
+use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server};
+use crate::pipeline::transport::Target;
+use crate::primitives::fields::{Fields, Reader, listed};
+use crate::primitives::text::{Findings, Place, Problem, closest};
+use crate::primitives::tree::{self, Node, Value};
+
+/// Largest file [bytes].
+const FILE_MAX: usize = 1 << 20;
+const KEYS: [&str; 7] = ["bus", "live", "records", "listen", "topics", "city", "alerts"];
+const MOSQUITTO_KEYS: [&str; 8] = ["url", "group", "name", "user-from", "password-from", "ca", "certificate", "key"];
+const REDIS_KEYS: [&str; 5] = ["url", "prefix", "user-from", "password-from", "ca"];
+const POSTGRES_KEYS: [&str; 6] = ["url", "schema", "user-from", "password-from", "ca", "places"];
+const LISTEN_KEYS: [&str; 6] = ["address", "users", "certificate", "key", "clients", "anonymous"];
+
+/// Reads a file of parts.
+///
+/// # Errors
+/// Everything wrong with it at once, in reading order.
+pub fn read(path: &Path) -> Result<PartsFile, Findings> {
+    let place = Place::file(path);
+    let refuse = |message: String| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(place.clone(), message));
+        Err(findings)
+    };
+    match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) if text.len() > FILE_MAX => refuse("is larger than 1 MiB, which no file of parts is".to_owned()),
+        Ok(Ok(text)) => parse(&text, &place),
+        Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
+        Err(error) => refuse(format!("cannot be read: {error}")),
+    }
+}
+
+/// Reads the text of a file of parts; `place` names the file.
+pub(super) fn parse(text: &str, place: &Place) -> Result<PartsFile, Findings> {
+    let (mut findings, mut parts) = (Findings::default(), PartsFile::default());
+    if let Some(root) = tree::read(text, place, &mut findings)
+        && root.value != Value::Null
+    {
+        let folder = place.file.parent().map(Path::to_owned);
+        let mut reader = Reader { place, findings: &mut findings, folder };
+        whole(&mut reader, &root, &mut parts);
+    }
+    if findings.is_ok() { Ok(parts) } else { Err(findings) }
+}
+
+fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
+    let Some(fields) = reader.fields(root, "the file", &KEYS) else { return };
+    if let Some(inner) = choice(reader, &fields, "bus", "mosquitto", &MOSQUITTO_KEYS)
+        && let Some(mosquitto) = mosquitto(reader, &inner)
+    {
+        parts.bus = BusPart::Mosquitto(mosquitto);
+    }
+    if let Some(inner) = choice(reader, &fields, "live", "redis", &REDIS_KEYS) {
+        parts.live = server(reader, &inner, "prefix", &["redis", "rediss"], "redis://127.0.0.1:6379/0");
+    }
+    if let Some(inner) = choice(reader, &fields, "records", "postgres", &POSTGRES_KEYS) {
+        let example = "postgres://citytwin@127.0.0.1:5432/citytwin";
+        parts.records = server(reader, &inner, "schema", &["postgres", "postgresql"], example);
+    }
+    if let Some(node) = fields.get("listen")
+        && let Some(inner) = reader.fields(node, "`listen`", &LISTEN_KEYS)
+    {
+        parts.listen = listen(reader, &inner);
+        if parts.bus != BusPart::Embedded {
+            reader.wrong(node, "`listen` is of no use with a broker of its own", "leave out one of `bus` and `listen`");
+        }
+    }
+    parts.topics = reader.file(&fields, "topics");
+    parts.alerts = reader.file(&fields, "alerts");
+    parts.city = fields.get("city").and_then(|node| reader.text(node, "city"));
+}
+
+/// A part that is `embedded`, or a server under its name; the server's keys.
+fn choice<'n>(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'n>,
+    part: &str,
+    server: &str,
+    keys: &[&str],
+) -> Option<Fields<'n>> {
+    let node = fields.get(part)?;
+    let help = format!("write `{part}: embedded` or `{part}: {{ {server}: {{ url: ... }} }}`");
+    match &node.value {
+        Value::Text(text) if text == "embedded" => None,
+        Value::Map(entries) => match entries.as_slice() {
+            [(key, inner)] if key.name == server => reader.fields(inner, &format!("`{server}`"), keys),
+            [(key, _), ..] if key.name != server => {
+                let near = closest(&key.name, [server, "embedded"].into_iter());
+                let help = near.map_or(help, |like| format!("did you mean `{like}`?"));
+                reader.wrong(node, format!("`{part}` cannot be `{}`", key.name.escape_debug()), help);
+                None
+            }
+            _ => {
+                reader.wrong(node, format!("`{part}` should name one server"), help);
+                None
+            }
+        },
+        other => {
+            reader.wrong(node, format!("`{part}` cannot be {}", other.describe()), help);
+            None
+        }
+    }
+}
+
+fn login(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Login {
+    Login { user_from: reader.variable(fields, "user-from"), password_from: reader.variable(fields, "password-from") }
+}
+
+/// Two files that only make sense together.
+fn pair(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(PathBuf, PathBuf)> {
+    let both = (reader.file(fields, "certificate"), reader.file(fields, "key"));
+    if both.0.is_some() != both.1.is_some() {
+        let message = format!("{} has only one of `certificate` and `key`", fields.what);
+        reader.wrong(fields.node(), message, "write both, or neither");
+    }
+    both.0.zip(both.1)
+}
+
+fn mosquitto(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Mosquitto> {
+    let node = reader.needed(fields, "url", "write it like `mqtt://127.0.0.1:1883`, or `mqtts://` with encryption")?;
+    let url = reader.text(node, "url")?;
+    let target = Target::parse(&url).map_err(|reason| {
+        reader.wrong(
+            node,
+            format!("`url`: {reason}"),
+            "user and password come from variables: `user-from`, `password-from`",
+        );
+    });
+    let mut named = |key: &str, otherwise: &str| match fields.get(key) {
+        Some(node) => reader.text(node, key),
+        None => Some(otherwise.to_owned()),
+    };
+    let (group, name) = (named("group", "citytwin"), named("name", "citytwin-bridge"));
+    let login = login(reader, fields);
+    if login.user_from.is_none() && login.password_from.is_some() {
+        reader.wrong(fields.node(), "`mosquitto` has a password and no user", "write `user-from` as well");
+    }
+    let ca = reader.file(fields, "ca");
+    let certificate = pair(reader, fields);
+    Some(Mosquitto { target: target.ok()?, group: group?, name: name?, login, ca, certificate })
+}
+
+fn server(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    name_key: &str,
+    schemes: &[&str],
+    example: &str,
+) -> Option<Server> {
+    let node = reader.needed(fields, "url", &format!("write it like `{example}`"))?;
+    let url = reader.text(node, "url")?;
+    let name = match fields.get(name_key) {
+        Some(node) => reader.text(node, name_key)?,
+        None => "citytwin".to_owned(),
+    };
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| schemes.contains(scheme)) else {
+        let begins = listed(schemes.iter().copied());
+        reader.wrong(
+            node,
+            format!("`url` does not begin with {begins} and `://`"),
+            format!("write it like `{example}`"),
+        );
+        return None;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.rsplit_once('@').is_some_and(|(who, _)| who.contains(':')) {
+        // What stands here may be a secret: it is not told.
+        let help = "take it out; its place is an environment variable, named by `password-from`";
+        reader.wrong(node, "`url` holds a password", help);
+        return None;
+    }
+    if authority.is_empty() {
+        reader.wrong(node, "`url` names no host", format!("write it like `{example}`"));
+        return None;
+    }
+    let places = reader.flag(fields, "places", true);
+    Some(Server { url, name, login: login(reader, fields), ca: reader.file(fields, "ca"), places })
+}
+
+fn listen(reader: &mut Reader<'_>, fields: &Fields<'_>) -> ListenPart {
+    let address = fields.get("address").and_then(|node| {
+        let text = reader.text(node, "address")?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            let message = format!("`address` cannot be `{}`", text.escape_debug());
+            reader.wrong(node, message, "write an address in numbers and a port, such as `127.0.0.1:1883`");
+        }
+        address
+    });
+    let certificate = pair(reader, fields);
+    let clients = reader.file(fields, "clients");
+    if clients.is_some() && certificate.is_none() {
+        let help = "clients show certificates to a server that has one: write `certificate` and `key`";
+        reader.wrong(fields.node(), "`listen` has `clients` and no certificate of its own", help);
+    }
+    ListenPart {
+        address,
+        users: reader.file(fields, "users"),
+        certificate,
+        clients,
+        anonymous: reader.flag(fields, "anonymous", false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<PartsFile, String> {
+        parse(text, &Place::file("parts.yaml")).map_err(|findings| {
+            let told = |problem: &Problem| {
+                format!("{}: {} ({})", problem.place, problem.message, problem.help.clone().unwrap_or_default())
+            };
+            findings.problems().iter().map(told).collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    #[test]
+    fn nothing_written_is_all_embedded() {
+        for text in ["", "bus: embedded\nlive: embedded\nrecords: embedded\n"] {
+            assert_eq!(parsed(text), Ok(PartsFile::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn servers_are_read_with_the_names_of_their_secrets() {
+        let parts = parsed(
+            "bus: { mosquitto: { url: 'mqtts://broker', user-from: U, password-from: P, ca: ca.pem } }\n\
+             live: { redis: { url: 'redis://cache:6379/0', prefix: town } }\n\
+             records: { postgres: { url: 'postgres://me@db/city', password-from: PW, places: false } }\n\
+             city: Town\n",
+        )
+        .expect("a file of parts");
+        let BusPart::Mosquitto(broker) = &parts.bus else { panic!("{:?}", parts.bus) };
+        assert_eq!((broker.target.port, broker.group.as_str()), (8883, "citytwin"));
+        assert_eq!(broker.login, Login { user_from: Some("U".to_owned()), password_from: Some("P".to_owned()) });
+        assert_eq!(parts.live.map(|server| server.name), Some("town".to_owned()));
+        assert_eq!(parts.records.map(|server| (server.name, server.places)), Some(("citytwin".to_owned(), false)));
+    }
+
+    #[test]
+    fn every_mistake_names_its_key_and_the_fix() {
+        for (text, needles) in [
+            ("buss: embedded", vec!["1:1", "no key `buss`", "did you mean `bus`?"]),
+            ("bus: kafka", vec!["`bus` cannot be `kafka`", "bus: { mosquitto:"]),
+            ("bus: { mosquito: { url: x } }", vec!["cannot be `mosquito`", "did you mean `mosquitto`?"]),
+            ("bus: { mosquitto: {} }", vec!["no `url`", "mqtt://127.0.0.1:1883"]),
+            ("bus: { mosquitto: { url: 'http://x' } }", vec!["a broker is named as mqtt://host:port"]),
+            ("bus: { mosquitto: { url: 'mqtt://u:p@x' } }", vec!["do not belong into the address", "user-from"]),
+            ("bus: { mosquitto: { url: 'mqtt://x', key: k.pem } }", vec!["only one of `certificate` and `key`"]),
+            ("live: { redis: { url: 'http://x' } }", vec!["does not begin with `redis` or `rediss`"]),
+            ("live: { redis: { url: 'redis://:secret@x' } }", vec!["holds a password", "password-from"]),
+            ("records: { postgres: { url: 'postgres:///city' } }", vec!["names no host"]),
+            (
+                "records: { postgres: { url: 'postgres://a/b', password-from: 'my secret' } }",
+                vec!["not the name of an environment variable"],
+            ),
+            ("listen: { address: localhost }", vec!["`address` cannot be `localhost`", "127.0.0.1:1883"]),
+            ("listen: { clients: ca.pem }", vec!["no certificate of its own"]),
+            ("listen: {}\nbus: { mosquitto: { url: 'mqtt://x' } }", vec!["of no use with a broker"]),
+            ("bus: [", vec!["parts.yaml"]),
+        ] {
+            let told = parsed(text).expect_err(text);
+            for needle in needles {
+                assert!(told.contains(needle), "{text}: {told}");
+            }
+            assert!(!told.contains("secret@") && !told.contains("my secret"), "{told}");
+        }
+    }
+}
