@@ -87,6 +87,7 @@ impl Drop for Place {
 pub(super) struct Admitted {
     pub(super) rights: Arc<Rights>,
     /// None where nobody was asked for a name.
+    #[expect(dead_code, reason = "counts the connection as long as it is held")]
     pub(super) place: Option<Place>,
 }
 
