@@ -182,3 +182,12 @@ impl Bridge {
         self.shared.counters.stats()
     }
 }
+
+/// What becomes of any message from a broker: for those who throw any bytes at it.
+pub(super) fn take_any(arrived: super::packet::Arrived) -> usize {
+    let mut intake = intake::Intake::new(4);
+    intake.take(arrived);
+    let mut bytes = 0;
+    intake.dispatch(|_, messages| bytes += messages.iter().map(super::Message::bytes).sum::<usize>());
+    bytes
+}

@@ -45,10 +45,13 @@ pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
+/// Batches with their partitions.
+type Batches = Vec<(u16, Vec<Message>)>;
+
 /// A bus that takes its time, or has no room, as told.
 pub(crate) struct Moody {
     within: MemoryBus,
-    held: Mutex<Option<Vec<(u16, Vec<Message>)>>>,
+    held: Mutex<Option<Batches>>,
     waiting: Mutex<Vec<Done>>,
     grown: Condvar,
     /// Every so many batches is refused; 0 for none.
@@ -149,6 +152,12 @@ pub(crate) fn options(name: &str) -> PublisherOptions {
     }
 }
 
+pub(crate) fn publish_all(publisher: &Publisher, messages: &[Message]) {
+    for message in messages {
+        publisher.publish(message.clone()).unwrap();
+    }
+}
+
 pub(crate) fn message(prefix: &str, number: usize) -> Message {
     Message::new(format!("{prefix}/gps/veh-{}", number % 13), format!("{number} {}", "x".repeat(number * 7 % 300)))
 }
@@ -185,7 +194,7 @@ fn what_is_published_is_in_the_log_in_order(make: Make<'_>) {
         let options = PublisherOptions { confirm, window: 100, messages_max: 300, ..options("suite-order") };
         let publisher = Publisher::connect(runtime.handle(), &edge.target(), &options);
         let sent: Vec<Message> = (0..2000).map(|number| message(edge.prefix(), number)).collect();
-        sent.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, &sent);
         publisher.flush().unwrap();
         if confirm == Confirm::Broker {
             // Through a broker the last of them may still be on their way.
@@ -248,7 +257,7 @@ fn a_bus_without_room_loses_nothing(make: Make<'_>) {
     let publisher = Publisher::connect(runtime.handle(), &edge.target(), &options);
     let sent: Vec<Message> = (0..1000).map(|number| message(edge.prefix(), number)).collect();
     for chunk in sent.chunks(100) {
-        chunk.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, chunk);
         publisher.hurry();
     }
     publisher.flush().unwrap();

@@ -298,6 +298,34 @@ fn tick(shared: &Shared) {
     }
 }
 
+/// What a client's bytes do to the protocol's state, without a socket: for those who throw any bytes at it.
+pub(super) fn hear(bytes: &[u8]) -> usize {
+    let limits = ListenerLimits::default();
+    let mut session = session::Session::new(&limits);
+    let mut heard = Vec::new();
+    // In pieces, as a socket brings them.
+    for piece in bytes.chunks(97) {
+        let before = heard.len();
+        session.receive(piece, &mut heard);
+        for at in before..heard.len() {
+            match &heard[at] {
+                session::Heard::Connect { .. } => session.accept(None),
+                session::Heard::Publish { answer, .. } => session.answer(*answer),
+                session::Heard::Subscribe { id, asked } => {
+                    let grants: Vec<_> =
+                        asked.iter().map(|asked| session::Grant::Granted(asked.acknowledged)).collect();
+                    session.granted(*id, &grants);
+                }
+                session::Heard::Unsubscribe { id, filters } => {
+                    session.removed(*id, &filters.iter().map(|filter| topics::is_filter(filter)).collect::<Vec<_>>());
+                }
+                session::Heard::Leave | session::Heard::Refused(_) => return heard.len() + session.out.len(),
+            }
+        }
+    }
+    heard.len() + session.out.len()
+}
+
 fn count_end(shared: &Shared, ended: &Result<(), tokio::task::JoinError>) {
     shared.counters.open.fetch_sub(1, Ordering::Relaxed);
     if ended.is_err() {

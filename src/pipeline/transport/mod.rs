@@ -20,6 +20,8 @@ mod confirm;
 mod conformance;
 #[cfg(test)]
 mod conformance_edge;
+#[doc(hidden)]
+pub mod fuzz;
 mod listener;
 mod log;
 mod memory;

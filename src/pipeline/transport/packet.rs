@@ -296,7 +296,7 @@ fn welcome(rest: &mut Bytes) -> Result<Packet, NoPacket> {
     while let Some((kind, value)) = next_property(&mut properties)? {
         match (kind, &value[..]) {
             (property::RECEIVE_MAXIMUM, [high, low]) => {
-                terms.receive_maximum = u16::from_be_bytes([*high, *low]).max(1)
+                terms.receive_maximum = u16::from_be_bytes([*high, *low]).max(1);
             }
             (property::SERVER_KEEP_ALIVE, [high, low]) => terms.keep_alive = Some(u16::from_be_bytes([*high, *low])),
             (property::MAXIMUM_PACKET_SIZE, value) => {

@@ -246,3 +246,13 @@ impl Drop for Publisher {
         self.lanes.iter().for_each(|lane| lane.abandon());
     }
 }
+
+/// What a publisher makes of any bytes of a broker of MQTT 3.1.1: for those who throw any bytes at it.
+pub(super) fn read_any_311(bytes: &[u8]) -> usize {
+    let (wire, mut stream) = (wire::Wire(Protocol::V311), bytes::BytesMut::from(bytes));
+    let mut packets = 0;
+    while let Ok(Some(_)) = wire.read(&mut stream) {
+        packets += 1;
+    }
+    packets
+}

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
 use super::listener::topics::is_filter;
 use super::tls;
@@ -151,8 +151,16 @@ impl Users {
         }
         let mut key = [0; 32];
         random(&mut key).map_err(Problem::Hash)?;
-        let stranger = hash_password("nobody").map_err(Problem::Hash)?;
+        // As costly as the costliest, so that no name is known by how soon it is turned away.
+        let params = known.values().filter_map(|user: &User| params_of(user.hash.as_deref()?));
+        let params = params.max_by_key(|params| u64::from(params.m_cost()) * u64::from(params.t_cost()));
+        let stranger = hash_with("nobody", params.unwrap_or_default()).map_err(Problem::Hash)?;
         Ok(Self { known, stranger, remembered: Mutex::default(), key })
+    }
+
+    /// How many users any text names: for those who throw any text at it.
+    pub(super) fn read_any(text: &str) -> usize {
+        text.lines().filter(|line| user_of(line).is_ok()).count()
     }
 
     /// How many there are.
@@ -264,10 +272,25 @@ fn random(bytes: &mut [u8]) -> Result<(), UsersError> {
 /// # Errors
 /// When the system has no random numbers, or no 19 MiB of memory.
 pub fn hash_password(password: &str) -> Result<String, UsersError> {
+    hash_with(password, Params::default())
+}
+
+fn params_of(hash: &str) -> Option<Params> {
+    Params::try_from(&PasswordHash::new(hash).ok()?).ok()
+}
+
+fn hash_with(password: &str, params: Params) -> Result<String, UsersError> {
     let mut salt = [0; 16];
     random(&mut salt)?;
-    let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+    let hash =
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_with_salt(password.as_bytes(), &salt);
     hash.map(|hash| hash.to_string()).map_err(|error| UsersError::Hash(error.to_string()))
+}
+
+/// A hash that costs next to nothing, for tests.
+#[cfg(test)]
+pub(super) fn cheap_hash(password: &str) -> String {
+    hash_with(password, Params::new(Params::MIN_M_COST, 1, 1, None).unwrap()).unwrap()
 }
 
 #[cfg(test)]
@@ -277,7 +300,9 @@ mod tests {
     #[test]
     fn passwords_are_right_or_wrong() {
         let hash = hash_password("über-secret").unwrap();
-        assert_ne!(hash, hash_password("über-secret").unwrap(), "every hash has its own salt");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(cheap_hash("x"), cheap_hash("x"), "every hash has its own salt");
+        let hash = cheap_hash("über-secret");
         let users = Users::parse(&format!("# a comment\n\nbus:{hash}:gps_data/{{user}},a/+:\ncert:-\n")).ok().unwrap();
         assert_eq!(users.len(), 2);
         assert!(users.remembers("bus", "über-secret".as_bytes()).is_none());

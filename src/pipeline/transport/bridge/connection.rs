@@ -279,17 +279,14 @@ impl Connection {
     }
 
     fn granted(&mut self, codes: &[u8]) -> Result<(), String> {
-        match codes.iter().zip(&self.shared.options.filters).find(|(code, _)| **code >= 0x80) {
-            Some((code, filter)) => {
-                // Whoever has to change the broker's rights needs longer than a moment.
-                self.attempts = 6;
-                Err(format!("it lets nobody take `{filter}`: {}", packet::reason(*code)))
-            }
-            None => {
-                add(&self.shared.counters.subscribed, 1);
-                Ok(())
-            }
+        let denied = codes.iter().zip(&self.shared.options.filters).find(|(code, _)| **code >= 0x80);
+        if let Some((code, filter)) = denied {
+            // Whoever has to change the broker's rights needs longer than a moment.
+            self.attempts = 6;
+            return Err(format!("it lets nobody take `{filter}`: {}", packet::reason(*code)));
         }
+        add(&self.shared.counters.subscribed, 1);
+        Ok(())
     }
 
     fn take(&mut self, arrived: Arrived) {

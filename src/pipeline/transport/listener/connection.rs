@@ -23,7 +23,7 @@ use super::super::stream::Stream;
 use super::super::tls::subject;
 use super::Shared;
 use super::counters::{Refusal, add};
-use super::guard::{Admitted, Login, Place};
+use super::guard::{Admitted, Login, Place, Shown};
 use super::hub::{Seat, Subscribed};
 use super::rate::Allowance;
 use super::session::{Answer, Asked, Grant, Heard, Session};
@@ -78,6 +78,8 @@ pub(super) struct TheConnection {
     silent_ticks: u32,
     /// Neither reads nor takes deliveries any more; ends when nothing is waiting.
     leaving: bool,
+    /// Says goodbye for the whole listener when nothing is waiting.
+    farewell: bool,
     /// The socket is of no use any more.
     dead: bool,
     confirmations: Confirmations,
@@ -115,6 +117,7 @@ impl TheConnection {
             ticks,
             silent_ticks: 0,
             leaving: false,
+            farewell: false,
             dead: false,
             confirmations: Confirmations::default(),
             buffer: vec![0; READ_BYTES],
@@ -124,6 +127,11 @@ impl TheConnection {
     /// Serves the client until one of both leaves and everything taken is durable.
     pub(super) async fn run(mut self) {
         loop {
+            if self.farewell && self.rounds.is_empty() {
+                // Not before the last answer: nothing may be said after goodbye.
+                self.farewell = false;
+                self.session.shut_down();
+            }
             self.flush();
             let sent = self.session.out.is_empty() && !self.stream.has_backlog();
             if self.leaving && self.rounds.is_empty() && (self.dead || sent) {
@@ -175,7 +183,7 @@ impl TheConnection {
             }
             () = taken, if !self.leaving => self.refuse(Refusal::TakenOver),
             _ = self.closing.changed(), if !self.leaving => {
-                self.session.shut_down();
+                self.farewell = true;
                 self.leave();
             }
             _ = self.clock.changed(), if throttled => {
@@ -437,8 +445,9 @@ impl TheConnection {
         if (client_id.is_empty() && !may_assign) || client_id.len() > self.shared.limits.client_id_bytes {
             return self.turn_away(Refusal::ClientId);
         }
-        let certificate = self.stream.peer_certificate().map(|certificate| subject(certificate));
-        match self.shared.guard.admit(self.from.0, certificate, login).await {
+        let certificate = self.stream.peer_certificate();
+        let shown = certificate.map_or(Shown::Nothing, |certificate| Shown::Certificate(subject(certificate)));
+        match self.shared.guard.admit(self.from.0, shown, login).await {
             Ok(admitted) => self.admitted = Some(admitted),
             Err(refusal) => return self.turn_away(refusal),
         }

@@ -42,6 +42,14 @@ impl ListenerSecurity {
 /// User and password of a CONNECT.
 pub(super) type Login = (String, Vec<u8>);
 
+/// What a client has shown before it said anything.
+#[derive(Debug)]
+pub(super) enum Shown {
+    Nothing,
+    /// A certificate that was verified, and whom it is about.
+    Certificate(Option<String>),
+}
+
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) security: ListenerSecurity,
@@ -87,6 +95,7 @@ impl Drop for Place {
 pub(super) struct Admitted {
     pub(super) rights: Arc<Rights>,
     /// None where nobody was asked for a name.
+    #[expect(dead_code, reason = "counts the connection as long as it is held")]
     pub(super) place: Option<Place>,
 }
 
@@ -122,16 +131,16 @@ impl Guard {
         self.sit(Who::Address(neighbourhood(address)), self.connections_per_address).ok_or(Refusal::PerAddress)
     }
 
-    /// Whether somebody may come in, by certificate (`Some(None)`: one that names nobody) or by password.
+    /// Whether somebody may come in, by certificate or by password.
     pub(super) async fn admit(
         self: &Arc<Self>,
         address: IpAddr,
-        certificate: Option<Option<String>>,
+        shown: Shown,
         login: Option<Login>,
     ) -> Result<Admitted, Refusal> {
-        let (name, rights) = match (certificate, &self.security.users) {
-            (None, None) => return Ok(Admitted { rights: Arc::default(), place: None }),
-            (Some(name), users) => {
+        let (name, rights) = match (shown, &self.security.users) {
+            (Shown::Nothing, None) => return Ok(Admitted { rights: Arc::default(), place: None }),
+            (Shown::Certificate(name), users) => {
                 let name = name.ok_or(Refusal::Certificate)?;
                 let rights = match users {
                     Some(users) => users.certified(&name).ok_or(Refusal::Certificate)?,
@@ -139,7 +148,7 @@ impl Guard {
                 };
                 (name, rights)
             }
-            (None, Some(users)) => {
+            (Shown::Nothing, Some(users)) => {
                 let (name, password) = login.ok_or(Refusal::Anonymous)?;
                 let rights = match users.remembers(&name, &password) {
                     Some(rights) => rights,

@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(sent(&lane, 4), numbers(0..4, false));
         lane.acknowledge(&[1, 2, 3, 4]).unwrap();
         assert_eq!(sent(&lane, 4), numbers(4..8, false));
-        assert!(lane.confirm([(1, 2)].into_iter()) == false, "the oldest is not among them");
+        assert!(!lane.confirm([(1, 2)].into_iter()), "the oldest is not among them");
         lane.begin(true);
         assert_eq!(sent(&lane, 3), [(0, true), (3, true), (4, true)], "in order, and without what is safe");
         lane.acknowledge(&[9, 10, 11]).unwrap();

@@ -25,11 +25,14 @@ struct Session {
     lasting: bool,
 }
 
+/// Names of sessions, and their qualities of service.
+type Members = Vec<(String, u8)>;
+
 #[derive(Default)]
 struct State {
     sessions: BTreeMap<String, Session>,
     /// Filter, whether shared, its sessions in turn with their quality of service.
-    subscriptions: Vec<(String, bool, Vec<(String, u8)>)>,
+    subscriptions: Vec<(String, bool, Members)>,
     sockets: Vec<TcpStream>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::broker::Broker;
 use super::*;
-use crate::pipeline::transport::conformance_edge::{self, Edge, Moody, options, stored};
+use crate::pipeline::transport::conformance_edge::{self, Edge, Moody, options, publish_all, stored};
 use crate::pipeline::transport::{Bridge, BridgeOptions, Confirm, Publisher, PublisherOptions, Target};
 
 /// The listener itself.
@@ -131,7 +131,7 @@ fn a_broker_that_forgets_costs_nothing_but_time() {
         let sent: Vec<Message> = (0..500).map(|number| conformance_edge::message("city", number)).collect();
         // The bridge takes as many as it may have without acknowledgement; the others lie with the broker.
         bus.hold();
-        sent.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, &sent);
         publisher.hurry();
         wait_for(|| publisher.counts().acknowledged >= 500);
         wait_for(|| bridged.bridge.as_ref().unwrap().stats().received >= 200);
@@ -161,7 +161,7 @@ fn bridges_of_a_group_share_the_messages() {
     let publishing = runtime();
     let publisher = Publisher::connect(publishing.handle(), &bridged.target(), &options("sharing"));
     let sent: Vec<Message> = (0..1000).map(|number| conformance_edge::message("city", number)).collect();
-    sent.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+    publish_all(&publisher, &sent);
     publisher.flush().unwrap();
     let first = bridged.runtime.block_on(bridged.bridge.unwrap().shutdown());
     let second = bridged.runtime.block_on(second.shutdown());

@@ -7,7 +7,8 @@ mod listening;
 #[cfg(feature = "server-tests")]
 mod mosquitto;
 mod publishing;
-mod raw;
+pub(super) mod raw;
+mod secured;
 
 use std::sync::Arc;
 use std::time::Duration;

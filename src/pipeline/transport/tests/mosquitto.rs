@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::edges::{bridge_options, wait_for};
 use super::*;
-use crate::pipeline::transport::conformance_edge::{self, Edge, Moody, options, stored};
+use crate::pipeline::transport::conformance_edge::{self, Edge, Moody, options, publish_all, stored};
 use crate::pipeline::transport::{Bridge, Confirm, Publisher, PublisherOptions, Target};
 
 /// A broker named in the environment, and a bridge.
@@ -121,18 +121,18 @@ fn a_killed_mosquitto_loses_what_it_acknowledged_and_nothing_that_was_confirmed(
         let publisher = Publisher::connect(runtime.handle(), &target, &options);
         let sent: Vec<Message> = (0..3000).map(|number| conformance_edge::message("city", number)).collect();
         let (first, rest) = sent.split_at(1000);
-        first.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, first);
         publisher.flush().unwrap();
         // With the bridge away it only has its session at the broker.
         runtime.block_on(bridge.shutdown());
         let (second, third) = rest.split_at(1000);
-        second.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, second);
         publisher.hurry();
         wait_for(|| publisher.counts().acknowledged >= 2000);
         mosquitto.die(forget);
         let bridge = spawn();
         wait_for(|| bridge.stats().subscribed > 0);
-        third.iter().for_each(|message| publisher.publish(message.clone()).unwrap());
+        publish_all(&publisher, third);
         publisher.hurry();
         wait_for(|| bridge.stats().received > 100);
         mosquitto.die(forget);
