@@ -147,6 +147,7 @@ fn make(work: &mut Transaction<'_>, schema: &str, places: bool) -> Result<Layout
     work.batch_execute(&format!(
         "CREATE TABLE {schema}.meta (name text PRIMARY KEY, value text NOT NULL);
          CREATE TABLE {schema}.days (kind text, day date, PRIMARY KEY (kind, day));
+         CREATE TABLE {schema}.stale (kind text COLLATE \"C\", hour timestamptz, PRIMARY KEY (kind, hour));
          CREATE TABLE {schema}.results (
              name text COLLATE \"C\", key text COLLATE \"C\", body json NOT NULL, PRIMARY KEY (name, key)
          );
@@ -154,7 +155,7 @@ fn make(work: &mut Transaction<'_>, schema: &str, places: bool) -> Result<Layout
              kind text COLLATE \"C\", \"column\" text COLLATE \"C\", seconds integer, start timestamptz,
              device text COLLATE \"C\", count bigint NOT NULL, sum float8 NOT NULL, min float8 NOT NULL, max float8 NOT NULL,
              last float8 NOT NULL, last_time timestamptz NOT NULL, last_epoch bigint NOT NULL,
-             last_sequence bigint NOT NULL, PRIMARY KEY (kind, \"column\", seconds, device, start)
+             last_sequence bigint NOT NULL, PRIMARY KEY (kind, \"column\", seconds, start, device)
          ) WITH (fillfactor = 70)"
     ))?;
     let mut layout = Layout { schema: schema.to_owned(), places, chunks: chunks.is_some() };
