@@ -8,6 +8,7 @@
 mod days;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -79,7 +80,7 @@ impl PostgresRecords {
     /// # Errors
     /// When the server does not answer or refuses.
     pub fn left_out(&self) -> Result<u64, StoreError> {
-        self.server.run(|session, layout| days::left_out(session, layout))
+        self.server.run(days::left_out)
     }
 
     /// Rows of a kind that fulfil a condition, one by one as records.
@@ -158,7 +159,7 @@ impl PostgresRecords {
                 let said: Instant64 = row.try_get(6)?;
                 let sum = Sum {
                     count: row.try_get::<_, i64>(1)?.cast_unsigned(),
-                    sum: row.try_get(2)?,
+                    total: row.try_get(2)?,
                     min: row.try_get(3)?,
                     max: row.try_get(4)?,
                     last: row.try_get(5)?,
@@ -451,7 +452,7 @@ fn condition(asked: &Asked) -> Condition {
     }
     if let Some(device) = &asked.device {
         condition.values.push(Box::new(device.as_str().to_owned()));
-        condition.sql.push_str(&format!(" AND device = ${}", condition.values.len()));
+        let _ = write!(condition.sql, " AND device = ${}", condition.values.len());
     }
     condition
 }
@@ -465,25 +466,27 @@ impl Condition {
         }
         let n = self.values.len();
         if let Some(postgis) = &layout.places {
-            self.sql.push_str(&format!(
+            let _ = write!(
+                self.sql,
                 " AND {postgis}.ST_DWithin(place,
                   {postgis}.ST_SetSRID({postgis}.ST_MakePoint(${}, ${}), 4326)::{postgis}.geography, ${})",
                 n + 1,
                 n + 2,
                 n + 3
-            ));
+            );
             self.values
                 .extend([longitude, latitude, radius].map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>));
         } else {
             let (up, aside) = degrees_around(latitude, radius);
             let sides = [latitude - up, latitude + up, longitude - aside, longitude + aside];
-            self.sql.push_str(&format!(
+            let _ = write!(
+                self.sql,
                 " AND latitude BETWEEN ${} AND ${} AND longitude BETWEEN ${} AND ${}",
                 n + 1,
                 n + 2,
                 n + 3,
                 n + 4
-            ));
+            );
             self.values.extend(sides.map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>));
         }
     }
