@@ -62,7 +62,7 @@ pub struct PostgresSettings {
 impl PostgresSettings {
     /// A server and a schema; a task may take a minute, places are indexed where that is possible.
     pub fn new(url: &str, schema: &str) -> Self {
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         Self { url: url.to_owned(), schema: schema.to_owned(), authorities: None, patience, places: true }
     }
 }

@@ -153,11 +153,9 @@ impl Stores {
             None => Box::new(BookTables::open(Arc::clone(&book))?),
         };
         let quarantine = Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?);
-        let mut stores =
+        let stores =
             Self::of(history, checkpoints, Parts { live: Some(live), tables: Some(tables), ..parts }, quarantine);
-        stores.folder = Some(folder.to_owned());
-        stores._lock = Some(lock);
-        Ok(stores)
+        Ok(Self { folder: Some(folder.to_owned()), _lock: Some(lock), ..stores })
     }
 
     fn of(

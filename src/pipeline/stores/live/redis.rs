@@ -55,7 +55,7 @@ pub struct RedisSettings {
 impl RedisSettings {
     /// A server and a prefix; keys die thirty days after the last batch, and an answer may take 15 s.
     pub fn new(url: &str, prefix: &str) -> Self {
-        let abandoned_after = Duration::from_secs(30 * 86_400);
+        let abandoned_after = Duration::from_hours(30 * 24);
         Self {
             url: url.to_owned(),
             prefix: prefix.to_owned(),
@@ -128,7 +128,7 @@ impl RedisLive {
     /// # Errors
     /// When the server does not answer or refuses.
     pub fn clear(&self) -> Result<(), StoreError> {
-        self.link.run(|connection| redis::cmd("UNLINK").arg(&self.keys()).exec(connection))
+        self.link.run(|connection| redis::cmd("UNLINK").arg(self.keys()).exec(connection))
     }
 
     fn meter(&self) -> String {

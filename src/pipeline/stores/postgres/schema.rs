@@ -4,6 +4,8 @@
 //! it; figures in `rollup`, rows of results in `results`, small facts in `meta`. Made by whoever comes first, under a lock against
 //! a second one.
 
+use std::fmt::Write as _;
+
 use postgres::{Client, Transaction};
 
 use super::Failure;
@@ -86,12 +88,11 @@ pub(super) fn open(client: &mut Client, schema: &str, places: bool) -> Result<La
     let found: Option<String> = {
         let table: Option<String> =
             work.query_one("SELECT to_regclass($1)::text", &[&format!("{schema}.meta")])?.get(0);
-        match table {
-            None => None,
-            Some(_) => {
-                let row = work.query_opt(&format!("SELECT value FROM {schema}.meta WHERE name = 'format'"), &[])?;
-                Some(row.map_or_else(|| String::from("unknown"), |row| row.get(0)))
-            }
+        if table.is_some() {
+            let row = work.query_opt(&format!("SELECT value FROM {schema}.meta WHERE name = 'format'"), &[])?;
+            Some(row.map_or_else(|| String::from("unknown"), |row| row.get(0)))
+        } else {
+            None
         }
     };
     let layout = match found.as_deref() {
@@ -147,6 +148,7 @@ fn make(work: &mut Transaction<'_>, schema: &str, places: bool) -> Result<Layout
     work.batch_execute(&format!(
         "CREATE TABLE {schema}.meta (name text PRIMARY KEY, value text NOT NULL);
          CREATE TABLE {schema}.days (kind text, day date, PRIMARY KEY (kind, day));
+         CREATE TABLE {schema}.stale (kind text COLLATE \"C\", hour timestamptz, PRIMARY KEY (kind, hour));
          CREATE TABLE {schema}.results (
              name text COLLATE \"C\", key text COLLATE \"C\", body json NOT NULL, PRIMARY KEY (name, key)
          );
@@ -154,7 +156,7 @@ fn make(work: &mut Transaction<'_>, schema: &str, places: bool) -> Result<Layout
              kind text COLLATE \"C\", \"column\" text COLLATE \"C\", seconds integer, start timestamptz,
              device text COLLATE \"C\", count bigint NOT NULL, sum float8 NOT NULL, min float8 NOT NULL, max float8 NOT NULL,
              last float8 NOT NULL, last_time timestamptz NOT NULL, last_epoch bigint NOT NULL,
-             last_sequence bigint NOT NULL, PRIMARY KEY (kind, \"column\", seconds, device, start)
+             last_sequence bigint NOT NULL, PRIMARY KEY (kind, \"column\", seconds, start, device)
          ) WITH (fillfactor = 70)"
     ))?;
     let mut layout = Layout { schema: schema.to_owned(), places, chunks: chunks.is_some() };
@@ -215,12 +217,12 @@ fn make_kind(work: &mut Transaction<'_>, layout: &Layout, kind: ReadingKind) -> 
     );
     if let Some(postgis) = indexed {
         // The operator class stands where the extension does.
-        sql.push_str(&format!("CREATE INDEX ON {table} USING gist (place {postgis}.gist_geography_ops);"));
+        let _ = write!(sql, "CREATE INDEX ON {table} USING gist (place {postgis}.gist_geography_ops);");
     }
     for column in kind.columns() {
         let unit = if column.unit.is_empty() { String::new() } else { format!(" [{}]", column.unit) };
         let says = format!("{}{unit}", column.says).replace('\'', "''");
-        sql.push_str(&format!("COMMENT ON COLUMN {table}.{} IS '{says}';", identifier(column.name)));
+        let _ = write!(sql, "COMMENT ON COLUMN {table}.{} IS '{says}';", identifier(column.name));
     }
     Ok(work.batch_execute(&sql)?)
 }

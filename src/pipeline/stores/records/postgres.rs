@@ -1,13 +1,14 @@
 //! Records and figures in PostgreSQL, for whoever reads SQL: a table a kind, partitions by day, places, and roll-ups.
 //!
 //! A batch is one transaction: rows are copied into temporary tables, those that are new go on into the kinds' tables, and what was
-//! new is added to the figures of its 5 minutes, hour and day. So a batch may come again, in part or in whole, and late records
+//! new is added to the figures of its 5 minutes; hours and days are made of those when somebody asks. So a batch may come again, in part or in whole, and late records
 //! correct the figures they belong to. Days that were given up by [`PostgresRecords::keep_hot`] take no more records, because nobody
 //! could tell whether they are new; the history has them all.
 
 mod days;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ use days::Days;
 
 /// Lengths of the buckets that are kept [s].
 const BUCKETS: [i64; 3] = [300, 3600, 86_400];
+/// Under which longer buckets are made; with the schema, any number will do that nobody else uses.
+const FIGURES_LOCK: i32 = 0x6369_7479;
 /// Records on their way from the server to whoever reads them.
 const QUEUE: usize = 4096;
 
@@ -77,7 +80,7 @@ impl PostgresRecords {
     /// # Errors
     /// When the server does not answer or refuses.
     pub fn left_out(&self) -> Result<u64, StoreError> {
-        self.server.run(|session, layout| days::left_out(session, layout))
+        self.server.run(days::left_out)
     }
 
     /// Rows of a kind that fulfil a condition, one by one as records.
@@ -135,7 +138,11 @@ impl PostgresRecords {
         let (from, to) = (Instant64(times.start), Instant64(times.end));
         let unbound = times.end == Timestamp::MAX;
         let width = asked.width;
+        let asked_kind = asked.records.kind;
         let points = self.server.run(move |session, layout| {
+            if seconds != BUCKETS[0] {
+                renew_figures(session, layout, asked_kind)?;
+            }
             let sql = format!(
                 "SELECT start, count, sum, min, max, last, last_time, device, last_epoch, last_sequence FROM {}
                  WHERE kind = $1 AND \"column\" = $2 AND seconds = $3 AND start >= $4 AND (start < $5 OR $6)
@@ -152,7 +159,7 @@ impl PostgresRecords {
                 let said: Instant64 = row.try_get(6)?;
                 let sum = Sum {
                     count: row.try_get::<_, i64>(1)?.cast_unsigned(),
-                    sum: row.try_get(2)?,
+                    total: row.try_get(2)?,
                     min: row.try_get(3)?,
                     max: row.try_get(4)?,
                     last: row.try_get(5)?,
@@ -257,9 +264,10 @@ fn take(session: &mut Session, layout: &Layout, load: &Load, days: &Range<Timest
     Ok(())
 }
 
-/// Puts what is new from a kind's stage into its table, and adds its figures to those of its buckets.
+/// Puts what is new from a kind's stage into its table, and adds its figures to those of its 5 minutes.
 ///
-/// The last value of a bucket is found by one sort for all figures; hours and days are made of the 5 minutes, which are few.
+/// The last value of a bucket is found by one sort for all figures. Hours and days are only marked as stale: making them anew with
+/// every batch would cost three times as much, and nobody may ask.
 fn insertion(layout: &Layout, kind: ReadingKind) -> String {
     let (columns, table, stage) = (columns_of(kind).join(", "), layout.table(kind.word()), stage_of(kind));
     let insert = format!(
@@ -273,7 +281,13 @@ fn insertion(layout: &Layout, kind: ReadingKind) -> String {
     let names: Vec<String> = figures.iter().map(|column| identifier(column.name)).collect();
     let pair = |column: &&Column| format!("('{}', {})", column.name, number_of(column));
     let pairs: Vec<String> = figures.iter().map(pair).collect();
-    let lengths = BUCKETS.map(|seconds| format!("({seconds})")).join(", ");
+    let last = ["last", "last_time", "last_epoch", "last_sequence"].map(|name| {
+        format!(
+            "{name} = CASE WHEN (excluded.last_time, excluded.last_epoch, excluded.last_sequence)
+                              > (kept.last_time, kept.last_epoch, kept.last_sequence)
+                      THEN excluded.{name} ELSE kept.{name} END"
+        )
+    });
     format!(
         "WITH fresh AS ({insert} RETURNING device, epoch, sequence, \"time\", {names}),
          said AS (
@@ -283,7 +297,7 @@ fn insertion(layout: &Layout, kind: ReadingKind) -> String {
          ),
          numbered AS (
              SELECT *, row_number() OVER (
-                 PARTITION BY name, device, start ORDER BY \"time\" DESC, epoch DESC, sequence DESC
+                 PARTITION BY name, start, device ORDER BY \"time\" DESC, epoch DESC, sequence DESC
              ) AS back FROM said
          ),
          small AS (
@@ -291,34 +305,67 @@ fn insertion(layout: &Layout, kind: ReadingKind) -> String {
                     min(value) FILTER (WHERE back = 1) AS last, min(\"time\") FILTER (WHERE back = 1) AS last_time,
                     min(epoch) FILTER (WHERE back = 1) AS last_epoch,
                     min(sequence) FILTER (WHERE back = 1) AS last_sequence
-             FROM numbered GROUP BY name, device, start
+             FROM numbered GROUP BY name, start, device
+         ),
+         marked AS (
+             INSERT INTO {stale} (kind, hour)
+             SELECT DISTINCT '{word}', date_bin(interval '1 hour', start, 'epoch'::timestamptz) AS hour FROM small
+             ORDER BY hour ON CONFLICT DO NOTHING
          )
-         INSERT INTO {rollup} AS kept (kind, \"column\", seconds, device, start, count, sum, min, max,
+         INSERT INTO {rollup} AS kept (kind, \"column\", seconds, start, device, count, sum, min, max,
                                        last, last_time, last_epoch, last_sequence)
-         SELECT '{word}', name, seconds, device,
-                date_bin(make_interval(secs => seconds), start, 'epoch'::timestamptz) AS whole,
-                sum(count)::bigint, sum(sum), min(min), max(max), (array_agg(last ORDER BY start DESC))[1],
-                (array_agg(last_time ORDER BY start DESC))[1], (array_agg(last_epoch ORDER BY start DESC))[1],
-                (array_agg(last_sequence ORDER BY start DESC))[1]
-         FROM small CROSS JOIN (VALUES {lengths}) AS length (seconds)
-         GROUP BY name, seconds, device, whole ORDER BY name, seconds, device, whole
-         ON CONFLICT (kind, \"column\", seconds, device, start) DO UPDATE SET
+         SELECT '{word}', name, {least}, start, device, count, sum, min, max, last, last_time, last_epoch, last_sequence
+         FROM small ORDER BY name, start, device
+         ON CONFLICT (kind, \"column\", seconds, start, device) DO UPDATE SET
              count = kept.count + excluded.count, sum = kept.sum + excluded.sum,
-             min = least(kept.min, excluded.min), max = greatest(kept.max, excluded.max),
-             (last, last_time, last_epoch, last_sequence) = (
-                 SELECT (CASE WHEN later THEN excluded.last ELSE kept.last END),
-                        (CASE WHEN later THEN excluded.last_time ELSE kept.last_time END),
-                        (CASE WHEN later THEN excluded.last_epoch ELSE kept.last_epoch END),
-                        (CASE WHEN later THEN excluded.last_sequence ELSE kept.last_sequence END)
-                 FROM (SELECT (excluded.last_time, excluded.last_epoch, excluded.last_sequence)
-                              > (kept.last_time, kept.last_epoch, kept.last_sequence) AS later) AS compared
-             )",
+             min = least(kept.min, excluded.min), max = greatest(kept.max, excluded.max), {last}",
         least = BUCKETS[0],
         names = names.join(", "),
         pairs = pairs.join(", "),
+        stale = layout.table("stale"),
         rollup = layout.table("rollup"),
-        word = kind.word()
+        word = kind.word(),
+        last = last.join(", ")
     )
+}
+
+/// Lets nobody make longer buckets until the transaction ends; batches do not mind each other.
+fn share_figures(session: &mut Session, layout: &Layout) -> Result<(), postgres::Error> {
+    let statement = session.statement("SELECT pg_advisory_xact_lock_shared($1, hashtext($2))")?;
+    session.client.execute(&statement, &[&FIGURES_LOCK, &layout.table("rollup")]).map(drop)
+}
+
+/// Makes the hours and days of a kind anew that batches have marked as stale.
+fn renew_figures(session: &mut Session, layout: &Layout, kind: ReadingKind) -> Result<(), postgres::Error> {
+    let (stale, rollup, word) = (layout.table("stale"), layout.table("rollup"), kind.word());
+    let marked = session.client.query_opt(&format!("SELECT 1 FROM {stale} WHERE kind = $1 LIMIT 1"), &[&word])?;
+    if marked.is_none() {
+        return Ok(());
+    }
+    let mut work = session.client.transaction()?;
+    // Waits for the batches under way; those that come wait for this.
+    work.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&FIGURES_LOCK, &rollup])?;
+    for (shorter, longer) in [(BUCKETS[0], BUCKETS[1]), (BUCKETS[1], BUCKETS[2])] {
+        let sql = format!(
+            "INSERT INTO {rollup} (kind, \"column\", seconds, start, device, count, sum, min, max,
+                                   last, last_time, last_epoch, last_sequence)
+             SELECT kind, \"column\", {longer}, whole.start, device, sum(count)::bigint, sum(sum), min(min), max(max),
+                    (array_agg(last ORDER BY small.start DESC))[1], (array_agg(last_time ORDER BY small.start DESC))[1],
+                    (array_agg(last_epoch ORDER BY small.start DESC))[1],
+                    (array_agg(last_sequence ORDER BY small.start DESC))[1]
+             FROM (SELECT DISTINCT date_bin(interval '{longer} s', hour, 'epoch'::timestamptz) AS start
+                   FROM {stale} WHERE kind = $1) AS whole
+             JOIN {rollup} AS small ON small.kind = $1 AND small.seconds = {shorter}
+              AND small.start >= whole.start AND small.start < whole.start + interval '{longer} s'
+             GROUP BY kind, \"column\", whole.start, device
+             ON CONFLICT (kind, \"column\", seconds, start, device) DO UPDATE SET
+                 count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max, last = excluded.last,
+                 last_time = excluded.last_time, last_epoch = excluded.last_epoch, last_sequence = excluded.last_sequence"
+        );
+        work.execute(&sql, &[&word])?;
+    }
+    work.execute(&format!("DELETE FROM {stale} WHERE kind = $1"), &[&word])?;
+    work.commit()
 }
 
 impl Records for PostgresRecords {
@@ -339,6 +386,7 @@ impl Records for PostgresRecords {
             make_stages(session, layout, &loads)?;
             session.client.batch_execute("BEGIN")?;
             let mut all = || -> Result<(), Failure> {
+                share_figures(session, layout)?;
                 let taken = days::taken(session, layout, &wanted)?;
                 let outside = |at: &&Timestamp| !(taken.start..=taken.end).contains(*at);
                 let left_out = loads.iter().map(|load| load.times.iter().filter(outside).count()).sum();
@@ -404,7 +452,7 @@ fn condition(asked: &Asked) -> Condition {
     }
     if let Some(device) = &asked.device {
         condition.values.push(Box::new(device.as_str().to_owned()));
-        condition.sql.push_str(&format!(" AND device = ${}", condition.values.len()));
+        let _ = write!(condition.sql, " AND device = ${}", condition.values.len());
     }
     condition
 }
@@ -418,25 +466,27 @@ impl Condition {
         }
         let n = self.values.len();
         if let Some(postgis) = &layout.places {
-            self.sql.push_str(&format!(
+            let _ = write!(
+                self.sql,
                 " AND {postgis}.ST_DWithin(place,
                   {postgis}.ST_SetSRID({postgis}.ST_MakePoint(${}, ${}), 4326)::{postgis}.geography, ${})",
                 n + 1,
                 n + 2,
                 n + 3
-            ));
+            );
             self.values
                 .extend([longitude, latitude, radius].map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>));
         } else {
             let (up, aside) = degrees_around(latitude, radius);
             let sides = [latitude - up, latitude + up, longitude - aside, longitude + aside];
-            self.sql.push_str(&format!(
+            let _ = write!(
+                self.sql,
                 " AND latitude BETWEEN ${} AND ${} AND longitude BETWEEN ${} AND ${}",
                 n + 1,
                 n + 2,
                 n + 3,
                 n + 4
-            ));
+            );
             self.values.extend(sides.map(|value| Box::new(value) as Box<dyn ToSql + Sync + Send>));
         }
     }

@@ -65,7 +65,7 @@ impl SeriesAsked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sum<'a> {
     pub(super) count: u64,
-    pub(super) sum: f64,
+    pub(super) total: f64,
     pub(super) min: f64,
     pub(super) max: f64,
     pub(super) last: f64,
@@ -75,7 +75,7 @@ pub(super) struct Sum<'a> {
 
 struct Bucket {
     count: u64,
-    sum: f64,
+    total: f64,
     min: f64,
     max: f64,
     last: f64,
@@ -105,15 +105,15 @@ impl Gatherer {
                 "a series has at most {POINTS_MAX} points; ask for longer buckets or less time"
             ))),
             std::collections::btree_map::Entry::Vacant(place) => {
-                let Sum { count, sum, min, max, last, said: (time, device, epoch, sequence) } = sum;
+                let Sum { count, total, min, max, last, said: (time, device, epoch, sequence) } = sum;
                 let said = (time, device.to_owned(), epoch, sequence);
-                place.insert(Bucket { count, sum, min, max, last, said });
+                place.insert(Bucket { count, total, min, max, last, said });
                 Ok(())
             }
             std::collections::btree_map::Entry::Occupied(mut place) => {
                 let bucket = place.get_mut();
                 bucket.count += sum.count;
-                bucket.sum += sum.sum;
+                bucket.total += sum.total;
                 bucket.min = bucket.min.min(sum.min);
                 bucket.max = bucket.max.max(sum.max);
                 let (time, device, epoch, sequence) = &bucket.said;
@@ -140,7 +140,7 @@ impl Gatherer {
             _ => return Ok(()),
         };
         let said = (record.time.as_milliseconds(), record.device.as_str(), record.epoch, record.sequence);
-        self.add(record.time, Sum { count: 1, sum: value, min: value, max: value, last: value, said })
+        self.add(record.time, Sum { count: 1, total: value, min: value, max: value, last: value, said })
     }
 
     /// The points, in the order of time.
@@ -149,7 +149,7 @@ impl Gatherer {
         let point = |(start, bucket): (Timestamp, Bucket)| Point {
             start,
             count: bucket.count,
-            mean: bucket.sum / bucket.count as f64,
+            mean: bucket.total / bucket.count as f64,
             min: bucket.min,
             max: bucket.max,
             last: bucket.last,

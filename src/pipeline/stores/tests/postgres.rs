@@ -223,7 +223,8 @@ fn what_waiting_does_not_mend_is_refused_in_the_servers_words() {
     let schema = fresh_name();
     refused(&url.replace("citytwin@", "locked:s3cret@"), &schema, "check user and password");
     refused(&url.replace("citytwin@", "locked@"), &schema, "password");
-    refused(&url.replace("/citytwin", "/nowhere"), &schema, "create the database");
+    let nowhere = url.rsplit_once('/').map(|(front, _)| format!("{front}/nowhere")).expect("a database");
+    refused(&nowhere, &schema, "create the database");
     let read_only = format!("{url}?options=-c%20default_transaction_read_only%3Don");
     refused(&read_only, &schema, "name the primary");
     refused(&format!("{url}?sslmode=verify-full"), &schema, "TLS");

@@ -146,8 +146,8 @@ impl Link {
         let away = match error.kind() {
             ErrorKind::Io => !certificate,
             // What is cut off or garbled on the way may come whole the next time.
-            ErrorKind::Parse => true,
-            ErrorKind::Server(
+            ErrorKind::Parse
+            | ErrorKind::Server(
                 ServerErrorKind::BusyLoading
                 | ServerErrorKind::TryAgain
                 | ServerErrorKind::ClusterDown
