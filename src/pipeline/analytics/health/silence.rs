@@ -4,8 +4,8 @@
 //! that, and never less than [`FLOOR`], because radio loses messages in bursts of about a minute.
 //!
 //! For one that also speaks when something happens the longest of n gaps says less: of exponential gaps the next exceeds r times
-//! the longest of n with a chance of n B(r + 1, n) (by integration of the maximum's distribution), which for r = 4 and n = 20 is
-//! 0.01 %; and between busy times only its heartbeat is heard. So it may be silent for [`EVENTFUL`] times its longest gap, once it was
+//! the longest of n with a chance of n B(r + 1, n) (by integration of the maximum's distribution), which for r = 4 and n = 10 is
+//! 0.1 %; and between busy times only its heartbeat is heard. So it may be silent for [`EVENTFUL`] times its longest gap, once it was
 //! heard for [`EVENTFUL_SPAN`], and never less than [`EVENTFUL_FLOOR`]. What it was silent for is then part of its habit, because its
 //! silence may have been its own.
 
@@ -21,7 +21,7 @@ const UNLEARNT: i64 = 86_400_000;
 const REGULAR_GAPS: u32 = 3;
 const REGULAR: i64 = 3;
 /// Gaps of another that must be known, and how long it must have been heard [ms].
-const EVENTFUL_GAPS: u32 = 20;
+const EVENTFUL_GAPS: u32 = 10;
 const EVENTFUL_SPAN: i64 = 3_600_000;
 const EVENTFUL: i64 = 4;
 /// Shortest silence of another that is called one [ms].
