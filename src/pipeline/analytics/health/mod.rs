@@ -383,8 +383,8 @@ impl Device {
                 let values = [one.temperature, one.humidity, one.wind_speed, one.wind_direction, one.visibility];
                 same.see_measures(name, time, &values, &mut findings);
             }
-            (Memory::Bay(battery, same), Reading::Parking(reading)) => {
-                battery.see_cell(name, reading.battery_v, &mut findings);
+            (Memory::Bay(_, same), Reading::Parking(reading)) => {
+                Battery::see_cell(name, reading.battery_v, &mut findings);
                 same.see_bay(name, time, reading.occupied, &mut findings);
             }
             (Memory::Battery(battery), Reading::Health(reading)) => {
