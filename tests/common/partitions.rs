@@ -15,15 +15,18 @@ const PARTITIONS: u16 = 4;
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub struct Found {
-    pub events: Vec<Event>,
-    pub rows: Vec<Row>,
-    pub counts: Vec<AnalystCounts>,
+pub(crate) struct Found {
+    /// By partition as they were told, then those of the whole city.
+    pub(crate) events: Vec<Event>,
+    /// All but events and minutes of roads.
+    pub(crate) rows: Vec<Row>,
+    /// By partition.
+    pub(crate) counts: Vec<AnalystCounts>,
 }
 
 /// Feeds records in the order of arrival.
-pub fn analyse(records: impl Iterator<Item = Record>, roads: &Arc<RoadIndex>) -> Found {
-    let topics = TopicMap::default();
+pub(crate) fn analyse(records: impl Iterator<Item = Record>, roads: &Arc<RoadIndex>) -> Found {
+    let topics = TopicMap::new("city");
     let desk = |partition| {
         let settings = AnalystSettings::new(partition, Some(Arc::clone(roads)));
         (Intake::new(partition, IntakeSettings::default()), Analyst::new(settings))

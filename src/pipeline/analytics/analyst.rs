@@ -129,6 +129,8 @@ pub struct Analyst {
     /// When the silent were last looked for [ms].
     pub(super) swept: i64,
     pub(super) counts: AnalystCounts,
+    /// Whether it makes windows from the history and watches nothing.
+    batch: bool,
     rows: Vec<Row>,
 }
 
@@ -152,8 +154,27 @@ impl Analyst {
             watch,
             swept: i64::MIN,
             counts: AnalystCounts::default(),
+            batch: false,
             rows: Vec::new(),
         }
+    }
+
+    /// An analyst that makes windows from the history: it waits for no watermark and watches nothing.
+    pub(super) fn for_batch(settings: AnalystSettings) -> Self {
+        Self { batch: true, ..Self::new(settings) }
+    }
+
+    /// Takes the next record of a device's history.
+    pub(super) fn batch(&mut self, record: &Record) {
+        self.counts.observed += 1;
+        self.sum_up(record, false);
+    }
+
+    /// A device's history is complete: gives what is about this device alone, and forgets it.
+    pub(super) fn settle(&mut self, rows: &mut Vec<Row>) {
+        self.positions.drain(|start, device, sums| rows.push(Row::Position(sums.row(start, device.as_str()))));
+        self.air.drain(|start, device, sums| rows.push(Row::Air(sums.row(start, device.as_str()))));
+        self.trackers.clear();
     }
 
     /// Takes the next trusted record, and the intake's watermark after it.
@@ -278,7 +299,7 @@ impl Analyst {
 
     fn sum_up(&mut self, record: &Record, late: bool) {
         let time = record.time.as_milliseconds();
-        if !late {
+        if !late && !self.batch {
             self.watch.see(record, self.settings.roads.as_deref(), &mut self.rows);
         }
         let middle = |period_s: u32| time - i64::from(period_s) * 500;

@@ -10,6 +10,7 @@ use super::parking::ParkingWindow;
 use super::positions::PositionWindow;
 use super::roads::RoadWindow;
 use super::travel::TravelWindow;
+use crate::primitives::Timestamp;
 
 /// A row of any table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,19 @@ impl Row {
         }
     }
 
+    /// Beginning of the window it is about, if it is about one.
+    pub const fn start(&self) -> Option<Timestamp> {
+        match self {
+            Self::Position(row) => Some(row.start),
+            Self::Road(row) => Some(row.start),
+            Self::Minute(row) => Some(row.start),
+            Self::Travel(row) => Some(row.start),
+            Self::Air(row) => Some(row.start),
+            Self::Parking(row) => Some(row.start),
+            Self::Call(_) | Self::Incident(_) | Self::Event(_) | Self::Progress(_) => None,
+        }
+    }
+
     /// The row as one JSON object.
     pub fn json(&self) -> String {
         let written = serde_json::to_string(self);
@@ -78,7 +92,7 @@ impl Row {
     }
 }
 
-fn partial_key(start: crate::primitives::Timestamp, road: &str, partition: Option<u16>) -> String {
+fn partial_key(start: Timestamp, road: &str, partition: Option<u16>) -> String {
     partition.map_or_else(|| format!("{start}/{road}"), |partition| format!("{start}/{road}/{partition:05}"))
 }
 

@@ -16,27 +16,31 @@ use crate::primitives::{Distance, Point, Timestamp};
 use crate::telemetry::reading::{
     Air, Call, CallStatus, CameraCount, Fix, Incident, IncidentStatus, LoopCount, Parking, Position, Severity,
 };
-use crate::telemetry::{DeviceId, Reading, Record};
+use crate::telemetry::{DeviceId, Reading, ReadingKind, Record};
 
 /// Seven in the morning of a day [ms].
-const SEVEN: i64 = 1_780_383_600_000;
-const FIVE: i64 = 300_000;
+pub(super) const SEVEN: i64 = 1_780_383_600_000;
+pub(super) const FIVE: i64 = 300_000;
 /// How late a record may come and be in time [ms].
 const BOUND: i64 = 30_000;
 
-static TOWN: LazyLock<(Network, Arc<RoadIndex>)> = LazyLock::new(|| {
+pub(super) static TOWN: LazyLock<(Network, Arc<RoadIndex>, (f64, f64))> = LazyLock::new(|| {
     let network = generate(Seed(1), CitySize { radius: Distance::metres(700.0) }).map.build().expect("a sound town");
     let index = Arc::new(RoadIndex::new(&network));
-    (network, index)
+    let middle = network.projection.to_lon_lat(Point::new(0.0, 0.0)).expect("it is on earth");
+    (network, index, middle)
 });
 
 type Table = BTreeMap<(&'static str, String), Row>;
 
-fn settings() -> AnalystSettings {
-    AnalystSettings::new(2, Some(Arc::clone(&TOWN.1)))
+pub(super) fn settings() -> AnalystSettings {
+    let shape = Shape::Circle { latitude: TOWN.2.1, longitude: TOWN.2.0, radius: 100.0 };
+    let kinds = vec![ReadingKind::Position];
+    let area = Geofence { name: "middle".into(), shape, kinds, classes: Vec::new() };
+    AnalystSettings { geofences: Arc::from([area]), ..AnalystSettings::new(2, Some(Arc::clone(&TOWN.1))) }
 }
 
-fn record(device: &str, sequence: u64, ms: i64, reading: impl Into<Reading>) -> Record {
+pub(super) fn record(device: &str, sequence: u64, ms: i64, reading: impl Into<Reading>) -> Record {
     let device: DeviceId = device.parse().expect("a device");
     Record { device, epoch: 0, sequence, time: Timestamp::milliseconds(ms), reading: reading.into() }
 }
@@ -108,7 +112,7 @@ fn call(status: CallStatus, unit: Option<&str>, hospital: Option<&str>) -> Call 
 }
 
 /// Twenty minutes of a small town, in the order of time.
-fn town(seed: u64) -> Vec<Record> {
+pub(super) fn town(seed: u64) -> Vec<Record> {
     let rng = &mut Seed(seed).stream(Purpose::Demand, 1, 0);
     let roads: Vec<String> = TOWN.0.roads().map(|(_, edge)| edge.name.clone()).take(3).collect();
     let mut records = Vec::new();

@@ -86,9 +86,11 @@ pub(super) struct Visitors {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct VisitorsState {
     crowded: u64,
-    /// Device, last heard [ms], last place, and its areas by name.
-    known: Vec<(String, i64, (f64, f64), Vec<(Text, Visit)>)>,
+    known: Vec<VisitorState>,
 }
+
+/// Device, last heard [ms], last place, and its areas by name.
+type VisitorState = (String, i64, (f64, f64), Vec<(Text, Visit)>);
 
 impl Visitors {
     pub(super) fn new(areas: &[Geofence]) -> Self {

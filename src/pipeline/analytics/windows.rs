@@ -131,6 +131,16 @@ impl<K: Ord + Hash + Clone, A: Default> Windows<K, A> {
         }
     }
 
+    /// Tells and forgets every window there is: what is to come is about other keys.
+    pub(super) fn drain(&mut self, mut tell: impl FnMut(Timestamp, &K, &A)) {
+        for (begin, pane) in std::mem::take(&mut self.panes) {
+            for (key, sums) in &pane {
+                tell(Timestamp::milliseconds(begin), key, sums);
+            }
+        }
+        self.kept = 0;
+    }
+
     /// Tells again what has changed since it was told.
     pub(super) fn correct(&mut self, mut tell: impl FnMut(Timestamp, &K, &A)) {
         for (begin, key) in std::mem::take(&mut self.corrected) {

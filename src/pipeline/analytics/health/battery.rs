@@ -26,7 +26,7 @@ pub(super) struct Battery {
 
 impl Battery {
     /// A voltage of a bay's cell [V].
-    pub(super) fn see_cell(&mut self, name: &str, volts: f64, findings: &mut Vec<Finding>) {
+    pub(super) fn see_cell(name: &str, volts: f64, findings: &mut Vec<Finding>) {
         if volts < CELL_LOW {
             findings.push((Complaint::BatteryLow, Some(format!("{name} has {volts} V left, less than {CELL_LOW} V"))));
         } else if volts > CELL_WELL {

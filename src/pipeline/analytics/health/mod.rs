@@ -47,8 +47,14 @@ pub(super) use self::state::HealthState;
 pub(super) const DEVICES_MAX: usize = 1_000_000;
 /// How long a device is remembered that tells nothing [ms].
 const FORGOTTEN_AFTER: i64 = 7 * 86_400_000;
-/// A partition in which nobody speaks for so long is cut off itself, and nobody's silence is held against him [ms].
-const PAUSE: i64 = 180_000;
+/// A partition in which nobody speaks for so long is cut off itself, and nobody's silence is held against him [ms]; at least, and
+/// in its usual gaps between records. Less than the shortest silence that is called one, by more than the period of any device
+/// that is allowed so little.
+const PAUSE: i64 = 60_000;
+const PAUSE_GAPS: i64 = 8;
+/// Records over which its usual gap is smoothed, and the longest gap that counts [ms].
+const PACE: i64 = 64;
+const GAP_MAX: i64 = 600_000;
 /// How often devices to be forgotten are looked for [ms].
 const SWEEP: i64 = 3_600_000;
 
@@ -134,6 +140,8 @@ pub(super) struct Health {
     newest: Option<i64>,
     /// Since when somebody speaks again [ms].
     resumed: i64,
+    /// Smoothed gap between records, times [`PACE`] [ms].
+    pace: i64,
     /// Readings of devices beyond those remembered.
     pub(super) crowded: u64,
 }
@@ -142,9 +150,11 @@ impl Health {
     /// A record in the order of time: judges it.
     pub(super) fn see(&mut self, record: &Record, roads: Option<&RoadIndex>, mut tell: impl FnMut(News)) {
         let time = record.time.as_milliseconds();
-        if self.newest.is_none_or(|newest| time.saturating_sub(newest) > PAUSE) {
+        let gap = self.newest.map_or(i64::MAX, |newest| time.saturating_sub(newest));
+        if gap > self.pause() {
             self.resumed = time;
         }
+        self.pace += gap.clamp(0, GAP_MAX) - self.pace / PACE;
         self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
         let kind = record.kind();
         if matches!(kind, ReadingKind::Call | ReadingKind::Incident) {
@@ -174,7 +184,7 @@ impl Health {
             device.conclude(&record.device, time, finding, &mut tell);
         }
         // Its habit has become shorter than it was, or it has come back.
-        let deadline = device.present.max(self.resumed).saturating_add(device.cadence.tolerance());
+        let deadline = device.present.max(self.resumed).saturating_add(device.tolerance());
         if device.has_cadence() && deadline < device.looked_at {
             device.looked_at = deadline;
             self.due.entry(deadline).or_default().insert(record.device.clone());
@@ -208,7 +218,7 @@ impl Health {
     /// A minute of event time has ended: who has been silent for too long, and whose measures have moved away from the others'.
     pub(super) fn minute(&mut self, now: i64, mut tell: impl FnMut(News)) {
         // Nobody spoke: the partition is cut off, and nobody is to blame.
-        if self.newest.is_none_or(|newest| now.saturating_sub(newest) > PAUSE) {
+        if self.newest.is_none_or(|newest| now.saturating_sub(newest) > self.pause()) {
             return;
         }
         while let Some(entry) = self.due.first_entry()
@@ -216,7 +226,7 @@ impl Health {
         {
             for id in entry.remove() {
                 let Some(device) = self.devices.get_mut(&id) else { continue };
-                let deadline = device.present.max(self.resumed).saturating_add(device.cadence.tolerance());
+                let deadline = device.present.max(self.resumed).saturating_add(device.tolerance());
                 if deadline > now {
                     device.looked_at = deadline;
                     self.due.entry(deadline).or_default().insert(id);
@@ -237,6 +247,11 @@ impl Health {
         if now.rem_euclid(SWEEP) == 0 {
             self.forget(now);
         }
+    }
+
+    /// How long nobody speaks in a partition that is cut off [ms].
+    fn pause(&self) -> i64 {
+        (self.pace / PACE).saturating_mul(PAUSE_GAPS).max(PAUSE)
     }
 
     /// Forgets who has not been heard of for long.
@@ -325,14 +340,24 @@ impl Device {
         )
     }
 
+    /// Whether it speaks when something happens, beside its heartbeat.
+    const fn is_eventful(&self) -> bool {
+        matches!(self.kind, ReadingKind::Parking | ReadingKind::Signal | ReadingKind::Health)
+    }
+
+    /// How long it may be silent [ms].
+    fn tolerance(&self) -> i64 {
+        self.cadence.tolerance(self.is_eventful())
+    }
+
     /// Everything its record says about its health.
     fn judge(&mut self, record: &Record, resumed: i64, roads: Option<&RoadIndex>) -> Vec<Finding> {
         let time = record.time.as_milliseconds();
         let mut findings = Vec::new();
         if self.has_cadence() {
             let was_silent = self.against & Complaint::Silent.bit() != 0;
-            // What was silence, or everybody's, is no habit.
-            if !was_silent && self.heard >= resumed {
+            // What was silence is no habit of who tells period after period, and everybody's is nobody's.
+            if (!was_silent || self.is_eventful()) && self.heard >= resumed {
                 self.cadence.learn(time - self.heard);
             }
             findings.push((Complaint::Silent, None));
@@ -358,8 +383,8 @@ impl Device {
                 let values = [one.temperature, one.humidity, one.wind_speed, one.wind_direction, one.visibility];
                 same.see_measures(name, time, &values, &mut findings);
             }
-            (Memory::Bay(battery, same), Reading::Parking(reading)) => {
-                battery.see_cell(name, reading.battery_v, &mut findings);
+            (Memory::Bay(_, same), Reading::Parking(reading)) => {
+                Battery::see_cell(name, reading.battery_v, &mut findings);
                 same.see_bay(name, time, reading.occupied, &mut findings);
             }
             (Memory::Battery(battery), Reading::Health(reading)) => {
@@ -383,19 +408,19 @@ impl Device {
     /// A finding becomes an event if it is new.
     fn conclude(&mut self, id: &DeviceId, at: i64, (complaint, says): Finding, tell: &mut impl FnMut(News)) {
         let stands = self.against & complaint.bit() != 0;
+        let word = complaint.kind().word().trim_start_matches("sensor_");
         let (kind, severity, says) = match (says, stands) {
             (Some(says), false) => (complaint.kind(), complaint.severity(), says),
             (None, true) => {
-                (EventKind::SensorWell, Severity::Low, format!("{id} is no longer {}", complaint.kind().word()))
+                (EventKind::SensorWell, Severity::Low, format!("{id} is well again, after {}", word.replace('_', " ")))
             }
             _ => return,
         };
         self.against ^= complaint.bit();
-        let status = Text::from(complaint.kind().word().trim_start_matches("sensor_"));
         tell(News {
             severity,
             road: self.road.clone(),
-            status: Some(status),
+            status: Some(Text::from(word)),
             place: self.place,
             ..News::new(kind, at, id.as_str(), says)
         });

@@ -60,7 +60,6 @@ impl Mover {
         self.lost = None;
         findings.push((Complaint::Silent, None));
         let moving = reading.speed.is_some_and(|speed| speed >= MOVING);
-        #[expect(clippy::float_cmp, reason = "the same to the last digit is what is asked for")]
         let equal = self.last.is_some_and(|last| (last.1, last.2) == (latitude, longitude));
         if moving {
             self.equal = if equal { self.equal.saturating_add(1) } else { 0 };

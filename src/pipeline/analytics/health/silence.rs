@@ -1,10 +1,13 @@
 //! How often a device speaks, learnt from itself, and how long it may be silent.
 //!
-//! The longest gap among its last gaps is its habit. A regular device may be silent for [`REGULAR`] times that. For one that
-//! speaks when something happens the longest of n gaps says less: of exponential gaps the next exceeds r times the longest of n with
-//! a chance of n B(r + 1, n) (by integration of the maximum's distribution), which for r = 4 and n = 20 is 0.01 %; so such a
-//! device may be silent for [`IRREGULAR`] times its longest gap, once [`IRREGULAR_GAPS`] are known. Never less than
-//! [`FLOOR`], because radio loses messages in bursts of about a minute.
+//! The longest gap among its last gaps is its habit. A device that tells period after period may be silent for [`REGULAR`] times
+//! that, and never less than [`FLOOR`], because radio loses messages in bursts of about a minute.
+//!
+//! For one that also speaks when something happens the longest of n gaps says less: of exponential gaps the next exceeds r times
+//! the longest of n with a chance of n B(r + 1, n) (by integration of the maximum's distribution), which for r = 4 and n = 10 is
+//! 0.1 %; and between busy times only its heartbeat is heard. So it may be silent for [`EVENTFUL`] times its longest gap, once it was
+//! heard for [`EVENTFUL_SPAN`], and never less than [`EVENTFUL_FLOOR`]. What it was silent for is then part of its habit, because its
+//! silence may have been its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,15 +17,18 @@ use super::state::is_default;
 pub(super) const FLOOR: i64 = 180_000;
 /// Silence of a device whose habit is not known yet [ms].
 const UNLEARNT: i64 = 86_400_000;
-/// Gaps of a regular device that must be known.
+/// Gaps of a device that tells period after period that must be known.
 const REGULAR_GAPS: u32 = 3;
-/// A device is regular if its longest gap is at most this many mean gaps.
-const SPREAD_MAX: i64 = 2;
 const REGULAR: i64 = 3;
-const IRREGULAR: i64 = 4;
-const IRREGULAR_GAPS: u32 = 20;
-/// Gaps after which the habit is learnt anew; the one before is kept as long.
+/// Gaps of another that must be known, and how long it must have been heard [ms].
+const EVENTFUL_GAPS: u32 = 10;
+const EVENTFUL_SPAN: i64 = 3_600_000;
+const EVENTFUL: i64 = 4;
+/// Shortest silence of another that is called one [ms].
+const EVENTFUL_FLOOR: i64 = 1_800_000;
+/// Gaps and time after which the habit is learnt anew; the one before is kept as long.
 const EPOCH: u32 = 64;
+const EPOCH_SPAN: i64 = EVENTFUL_SPAN;
 
 /// How often a device speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,7 +52,7 @@ impl Cadence {
         if gap <= 0 {
             return;
         }
-        if self.gaps >= EPOCH {
+        if self.gaps >= EPOCH && self.sum >= EPOCH_SPAN {
             self.before = (self.gaps, self.sum, self.longest);
             (self.gaps, self.sum, self.longest) = (0, 0, 0);
         }
@@ -60,16 +66,16 @@ impl Cadence {
         self.sum.saturating_add(self.before.1) / i64::from(self.gaps + self.before.0).max(1)
     }
 
-    /// How long it may be silent [ms].
-    pub(super) fn tolerance(&self) -> i64 {
+    /// How long it may be silent [ms]; `eventful` if it does not tell period after period.
+    pub(super) fn tolerance(&self, eventful: bool) -> i64 {
         let (gaps, longest) = (self.gaps + self.before.0, self.longest.max(self.before.2));
-        let factor = if gaps >= REGULAR_GAPS && longest <= SPREAD_MAX * self.usual() {
-            REGULAR
-        } else if gaps >= IRREGULAR_GAPS {
-            IRREGULAR
+        let span = self.sum.saturating_add(self.before.1);
+        if !eventful && gaps >= REGULAR_GAPS {
+            longest.saturating_mul(REGULAR).max(FLOOR)
+        } else if eventful && gaps >= EVENTFUL_GAPS && span >= EVENTFUL_SPAN {
+            longest.saturating_mul(EVENTFUL).max(EVENTFUL_FLOOR)
         } else {
-            return UNLEARNT;
-        };
-        longest.saturating_mul(factor).max(FLOOR)
+            UNLEARNT
+        }
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::pipeline::analytics) struct HealthState {
     panel: Panel,
     newest: Option<i64>,
     resumed: i64,
+    pace: i64,
     crowded: u64,
 }
 
@@ -64,7 +65,7 @@ impl Health {
             .collect();
         devices.sort_by(|a, b| a.id.cmp(&b.id));
         let (panel, newest, resumed) = (self.panel.clone(), self.newest, self.resumed);
-        HealthState { devices, panel, newest, resumed, crowded: self.crowded }
+        HealthState { devices, panel, newest, resumed, pace: self.pace, crowded: self.crowded }
     }
 
     /// What a checkpoint kept; none if it is no sound state.
@@ -72,8 +73,8 @@ impl Health {
         if state.devices.len() > DEVICES_MAX {
             return None;
         }
-        let HealthState { panel, newest, resumed, crowded, .. } = state;
-        let mut health = Self { panel, newest, resumed, crowded, ..Self::default() };
+        let HealthState { panel, newest, resumed, pace, crowded, .. } = state;
+        let mut health = Self { panel, newest, resumed, pace, crowded, ..Self::default() };
         for kept in state.devices {
             let id: DeviceId = kept.id.parse().ok()?;
             let kind = ReadingKind::ALL.iter().copied().find(|kind| kind.word() == kept.kind)?;
