@@ -7,10 +7,8 @@ use crate::pipeline::alerting::outbox::Notice;
 use crate::telemetry::reading::Severity;
 
 /// Longest title of a Slack message [characters].
-#[cfg(feature = "actions")]
 const SLACK_TITLE_MAX: usize = 150;
 /// Longest summary `PagerDuty` takes [bytes].
-#[cfg(feature = "actions")]
 const SUMMARY_MAX: usize = 1_024;
 
 /// What is told of an alert.
@@ -28,7 +26,6 @@ pub(super) fn plain(notice: &Notice) -> String {
 }
 
 /// One line for people.
-#[cfg(feature = "actions")]
 pub(super) fn title(alert: &Alert) -> String {
     let state = match alert.state {
         AlertState::Firing | AlertState::Noted => alert.severity.word(),
@@ -39,7 +36,6 @@ pub(super) fn title(alert: &Alert) -> String {
 }
 
 /// Everything about an alert, a line each.
-#[cfg(feature = "actions")]
 pub(super) fn lines(notice: &Notice) -> Vec<String> {
     let alert = &notice.alert;
     let mut lines = vec![alert.says.clone(), format!("Severity: {}", alert.severity.word())];
@@ -57,7 +53,6 @@ pub(super) fn lines(notice: &Notice) -> Vec<String> {
 }
 
 /// A message as Slack's incoming webhooks take it (Block Kit).
-#[cfg(feature = "actions")]
 pub(super) fn slack(notice: &Notice) -> String {
     // Three signs have a meaning in Slack's text.
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -79,7 +74,6 @@ pub(super) fn slack(notice: &Notice) -> String {
 }
 
 /// An event as the Events API v2 of `PagerDuty` takes it.
-#[cfg(feature = "actions")]
 pub(super) fn pagerduty(notice: &Notice, routing_key: &str) -> String {
     let alert = &notice.alert;
     let severity = match alert.severity {
