@@ -279,7 +279,7 @@ impl Worker {
     /// Keeps the batch and begins the next.
     fn keep(&self, desk: &mut Desk) -> Result<(), String> {
         self.rows(desk);
-        desk.batch.rows = std::mem::take(&mut desk.rows).values().map(row).collect();
+        desk.batch.rows = desk.rows.values().map(row).collect();
         desk.batch.state = join(&desk.intake.state(), &desk.analyst.state());
         desk.batch.watermark = desk.intake.watermark();
         if !self.insist(|| self.keeper.keep(&desk.batch))? {
@@ -292,6 +292,8 @@ impl Worker {
         desk.batch.records[desk.shown..].iter().for_each(|record| desk.latencies.0.note(record.time, now));
         let next = Batch { partition: self.partition, from: to, to, ..Batch::default() };
         desk.batch = next;
+        // Not before: a batch that could not be kept is tried once more at the end, and these are told only once.
+        desk.rows.clear();
         (desk.bytes, desk.shown) = (0, 0);
         desk.times = (clock::instant(), clock::instant());
         self.bus.release(self.partition, to);
