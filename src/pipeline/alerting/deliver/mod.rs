@@ -276,6 +276,8 @@ impl Deliverer {
                 next = next.min(behind);
             }
         }
+        // Should the tables fail below, the next turn begins here again; what is held already stays as it is.
+        self.next = Some(next);
         let after = next.checked_sub(1).map_or_else(String::new, key);
         let (mut seen, mut orphans) = (0, Vec::new());
         let (lanes, names) = (&mut self.lanes, &self.names);
@@ -298,8 +300,8 @@ impl Deliverer {
             }
             ControlFlow::Continue(())
         })?;
-        self.next = Some(next);
         if orphans.is_empty() {
+            self.next = Some(next);
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -313,7 +315,9 @@ impl Deliverer {
             rows.push(notice.row());
             turned.dead += 1;
         }
-        tables.put(&rows)
+        tables.put(&rows)?;
+        self.next = Some(next);
+        Ok(())
     }
 
     /// Starts what is due, one of each action in turn.
