@@ -167,8 +167,10 @@ fn server(
         );
         return None;
     };
-    let authority = rest.split('/').next().unwrap_or_default();
-    if authority.rsplit_once('@').is_some_and(|(who, _)| who.contains(':')) {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    // Anywhere before an `@`, because a password may hold a `/`; and where PostgreSQL takes one as a parameter.
+    let in_login = rest.rsplit_once('@').is_some_and(|(who, _)| who.contains(':'));
+    if in_login || rest.split(['?', '&']).skip(1).any(|parameter| parameter.starts_with("password=")) {
         // What stands here may be a secret: it is not told.
         let help = "take it out; its place is an environment variable, named by `password-from`";
         reader.wrong(node, "`url` holds a password", help);
@@ -255,6 +257,8 @@ mod tests {
             ("bus: { mosquitto: { url: 'mqtt://x', key: k.pem } }", vec!["only one of `certificate` and `key`"]),
             ("live: { redis: { url: 'http://x' } }", vec!["does not begin with `redis` or `rediss`"]),
             ("live: { redis: { url: 'redis://:secret@x' } }", vec!["holds a password", "password-from"]),
+            ("live: { redis: { url: 'redis://:a/secret@x' } }", vec!["holds a password"]),
+            ("records: { postgres: { url: 'postgres://a/b?password=secret@' } }", vec!["holds a password"]),
             ("records: { postgres: { url: 'postgres:///city' } }", vec!["names no host"]),
             (
                 "records: { postgres: { url: 'postgres://a/b', password-from: 'my secret' } }",
