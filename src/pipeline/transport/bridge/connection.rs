@@ -22,6 +22,9 @@ use super::link::{self, Link, PACKET_BYTES_MAX};
 const TICK: Duration = Duration::from_millis(100);
 /// First and longest wait between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Ticks after which a connection is worth an attempt at once when it breaks. Sooner it is not: two bridges of one name would
+/// throw each other out without a pause.
+const LASTING: u32 = 20;
 /// More bytes than this waiting to be sent stop reading.
 const OUT_BYTES_MAX: usize = 256 * 1024;
 /// A packet that carries a confirmation is longer than it by at most so much [bytes].
@@ -38,8 +41,10 @@ pub(super) struct Connection {
     confirmations: Confirmations,
     link: Option<Link>,
     making: Option<Making>,
-    /// Attempts since the broker was there the last time.
+    /// Attempts since the broker was there for [`LASTING`] the last time.
     attempts: u32,
+    /// Ticks the connection has lasted.
+    lasted: u32,
     tell: mpsc::UnboundedSender<Told>,
     told: mpsc::UnboundedReceiver<Told>,
     closing: watch::Receiver<bool>,
@@ -64,6 +69,7 @@ impl Connection {
             link: None,
             making: None,
             attempts: 0,
+            lasted: 0,
             tell,
             told,
             closing,
@@ -197,7 +203,7 @@ impl Connection {
         add(&counters.connections, 1);
         add(&counters.sessions_lost, u64::from(!link.terms.session_present));
         counters.found();
-        self.silent = (0, 0);
+        (self.silent, self.lasted) = ((0, 0), 0);
         self.link = Some(link);
         // What came in one go with the welcome.
         if let Err(cause) = self.hear() {
@@ -229,6 +235,10 @@ impl Connection {
             .filter(|seconds| *seconds > 0)
             .map_or(own, |seconds| own.min(Duration::from_secs(seconds.into())));
         let half = u32::try_from((keep_alive / 2).as_millis() / TICK.as_millis()).unwrap_or(u32::MAX).max(1);
+        self.lasted = self.lasted.saturating_add(1);
+        if self.lasted >= LASTING {
+            self.attempts = 0;
+        }
         self.silent.0 += u32::from(reading);
         self.silent.1 += 1;
         if self.silent.1 >= half {
@@ -267,8 +277,6 @@ impl Connection {
             match packet {
                 Packet::Publish(arrived) => self.take(arrived),
                 Packet::Subscribed(codes) => {
-                    // A broker that has welcomed and grants everything is worth an early attempt the next time.
-                    self.attempts = 0;
                     self.granted(&codes)?;
                 }
                 Packet::Goodbye(code) => return Err(format!("it disconnects: {}", packet::reason(code))),
