@@ -249,7 +249,7 @@ mod tests {
     fn every_mistake_names_its_key_and_the_fix() {
         for (text, needles) in [
             ("buss: embedded", vec!["1:1", "no key `buss`", "did you mean `bus`?"]),
-            ("bus: kafka", vec!["`bus` cannot be `kafka`", "bus: { mosquitto:"]),
+            ("bus: kafka", vec!["`bus` cannot be the text `kafka`", "bus: { mosquitto:"]),
             ("bus: { mosquito: { url: x } }", vec!["cannot be `mosquito`", "did you mean `mosquitto`?"]),
             ("bus: { mosquitto: {} }", vec!["no `url`", "mqtt://127.0.0.1:1883"]),
             ("bus: { mosquitto: { url: 'http://x' } }", vec!["a broker is named as mqtt://host:port"]),
