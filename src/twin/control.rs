@@ -225,7 +225,7 @@ pub(super) fn deliver(deliverer: &Mutex<Deliverer>, stores: &Stores, board: &Boa
     // What is on its way is waited for, so that it is not sent again for want of a word.
     deliverer.wait(MOMENT);
     match deliverer.turn(stores.tables(), clock::now()) {
-        // With the server away nothing is lost: what was carried is carried once more by the next deliverer.
+        // What could not be written down is sent again; who takes it knows it by its id.
         Err(error) if !error.is_passing() => Err(error.to_string()),
         _ => Ok(()),
     }
