@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::batch::{Batch, Keeper, Quarantined, Row};
-use super::conformance::{all_sorts, at};
+use super::conformance::{all_sorts, at, beat};
 use super::error::StoreError;
 use super::live::Area;
 use super::whole::{Step, Stores};
@@ -184,6 +184,27 @@ fn killed_after_any_step_and_started_again_with_other_batches_nothing_is_lost_or
         }
     }
     assert_eq!(seen.len(), 8, "every step was died after: {seen:?}");
+}
+
+/// A listener that keeps a batch every few seconds for weeks must not fill its folder with files.
+#[test]
+fn pieces_stay_few_and_hold_the_same_however_often_batches_are_kept() {
+    let said = |n: u64| beat(["dev-1", "dev-2"][usize::from(n % 3 == 0)], n, i64::try_from(n).expect("small"));
+    let messages: Vec<_> = (0..300).map(|n| Ok(said(n))).collect();
+    let (plain, tidied) = (Stores::in_memory(), Stores::in_memory());
+    for stores in [&plain, &tidied] {
+        keep_rest(stores, &messages, 1).expect("can be kept");
+    }
+    while tidied.tidy().expect("can be merged") {}
+    assert!(content(&tidied) == content(&plain), "nothing is lost or doubled");
+    let pieces = |stores: &Stores| stores.pieces().expect("can be read");
+    let (many, few) = (pieces(&plain).len(), pieces(&tidied).len());
+    // One merged twice, two merged once and the last twelve.
+    assert_eq!((many, few), (300, 15));
+    for stores in [&plain, &tidied] {
+        stores.compact().expect("can be merged");
+    }
+    assert_eq!(pieces(&plain), pieces(&tidied), "equal content, equal pieces");
 }
 
 #[test]

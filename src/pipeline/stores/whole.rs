@@ -23,6 +23,11 @@ use super::tables::{self, BookTables, MemoryTables, Tables};
 use crate::primitives::fail_point;
 use crate::telemetry::ReadingKind;
 
+/// Pieces of about one size that are merged into one, and the factor between two sizes; as many as are read in one round.
+const TIDY_PIECES: u64 = 16;
+/// Pieces with so many records stay as they are until a run ends.
+const TIDY_ROWS_MAX: u64 = 4_000_000;
+
 /// How much room the stores have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreSettings {
@@ -278,15 +283,44 @@ impl Stores {
             {
                 continue;
             }
-            let merged = self.history.merge(together)?;
-            self.after(Step::Merged)?;
-            let old: Vec<Piece> = together.iter().filter(|piece| **piece != merged).cloned().collect();
-            let _alone = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
-            self.checkpoints.replace(&old, &merged)?;
-            self.after(Step::Swapped)?;
-            self.history.remove(&old)?;
+            self.merge(together)?;
         }
         Ok(())
+    }
+
+    /// Merges a few small pieces of one kind and day into one, if there are that many of about one size; whether there were. For
+    /// stores that are kept for days, where batches by time would leave more pieces than a file system likes. Batches may be kept
+    /// meanwhile.
+    ///
+    /// Pieces grow by a factor at each step, as the runs of a log-structured merge tree do (O'Neil, Cheng, Gawlick, O'Neil 1996, "The
+    /// log-structured merge-tree", section 3): so each record is written anew a few times and not with every batch.
+    ///
+    /// # Errors
+    /// When a piece cannot be read or written; the history is what it was then.
+    pub fn tidy(&self) -> Result<bool, StoreError> {
+        let _merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sizes: BTreeMap<(String, u32), Vec<Piece>> = BTreeMap::new();
+        for piece in self.pieces()?.into_iter().filter(|piece| piece.rows < TIDY_ROWS_MAX) {
+            let alike = sizes.entry((piece.folder().to_owned(), piece.rows.max(1).ilog(TIDY_PIECES))).or_default();
+            alike.push(piece);
+            if alike.len() as u64 == TIDY_PIECES {
+                let together = std::mem::take(alike);
+                self.merge(&together)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Puts one piece in the place of several; whoever calls holds `merging`.
+    fn merge(&self, together: &[Piece]) -> Result<(), StoreError> {
+        let merged = self.history.merge(together)?;
+        self.after(Step::Merged)?;
+        let old: Vec<Piece> = together.iter().filter(|piece| **piece != merged).cloned().collect();
+        let _alone = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoints.replace(&old, &merged)?;
+        self.after(Step::Swapped)?;
+        self.history.remove(&old)
     }
 
     /// Where tests stop, and where processes die when asked to.
