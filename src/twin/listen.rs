@@ -129,12 +129,6 @@ pub fn listen(
 fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
     let (room, board) = (ControlRoom::new(&intake.stores, &intake.rules), Arc::clone(&intake.board));
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
-    let (stores, board) = (Arc::clone(&intake.stores), Arc::clone(&intake.board));
-    let work = move || {
-        housekeeping::keep_tidy(&stores, &board);
-        Ok(())
-    };
-    services.push(Service::new("housekeeping", &intake.board, Arc::new(work)));
     if !intake.rules.actions.is_empty() {
         let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
             .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;
@@ -142,6 +136,12 @@ fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, 
         let work = move || control::deliver(&deliverer, &stores, &board);
         services.push(Service::new("deliveries", &intake.board, Arc::new(work)));
     }
+    let (stores, board) = (Arc::clone(&intake.stores), Arc::clone(&intake.board));
+    let work = move || {
+        housekeeping::keep_tidy(&stores, &board);
+        Ok(())
+    };
+    services.push(Service::new("housekeeping", &intake.board, Arc::new(work)));
     Ok(services)
 }
 

@@ -23,11 +23,6 @@ use super::tables::{self, BookTables, MemoryTables, Tables};
 use crate::primitives::fail_point;
 use crate::telemetry::ReadingKind;
 
-/// Pieces of about one size that are merged into one, and the factor between two sizes; as many as are read in one round.
-const TIDY_PIECES: u64 = 16;
-/// Pieces with so many records stay as they are until a run ends.
-const TIDY_ROWS_MAX: u64 = 4_000_000;
-
 /// How much room the stores have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreSettings {
@@ -64,6 +59,11 @@ impl Step {
         }
     }
 }
+
+/// Pieces of about one size that are merged into one, and the factor between two sizes; as many as are read in one round.
+const TIDY_PIECES: u64 = 16;
+/// Pieces with so many records stay as they are until a run ends.
+const TIDY_ROWS_MAX: u64 = 4_000_000;
 
 /// Called after each step; an error is as if the step after it had failed.
 #[cfg(test)]
