@@ -6,7 +6,9 @@
 //! again: a storm that was stopped goes on.
 
 mod cast;
+mod controls;
 mod embedded;
+mod forger;
 mod proxy;
 mod servers;
 
