@@ -79,6 +79,9 @@ impl Player {
 
     /// Asks it to end, and waits.
     pub(crate) fn interrupt(&mut self) -> Result<ExitStatus, String> {
+        if !self.is_alive() {
+            return self.wait();
+        }
         let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         told.map_err(|error| format!("kill: {error}"))?;
         self.wait()
