@@ -44,14 +44,12 @@ fn on_servers() -> bool {
         let words = ["test", "--lib", "--features", "server-tests", "--"];
         cargo(&[words.as_slice(), &SUITES].concat(), &variables)
     });
-    let (passed, gone) = (passed.unwrap_or_else(told), services.down().map(|()| true).unwrap_or_else(told));
-    passed && gone
-}
-
-/// A reason why something did not go well, for people.
-fn told(reason: String) -> bool {
-    println!("{reason}");
-    false
+    // Down in any case.
+    let gone = services.down();
+    for reason in [passed.as_ref().err(), gone.as_ref().err()].into_iter().flatten() {
+        println!("{reason}");
+    }
+    passed == Ok(true) && gone.is_ok()
 }
 
 /// Needs data that is not part of the project; a laptop may go without, CI may not.

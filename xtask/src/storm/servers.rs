@@ -174,6 +174,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
         make("nothing goes wrong", Box::new(|servers, scene| during(servers, scene, |_| Ok(String::new())))),
         make("Mosquitto killed", killed(Server::Mosquitto, true)),
         make("Redis killed, its data gone", killed(Server::Redis, false)),
+        make("Redis loses everything after the last word", Box::new(forgets)),
         make("PostgreSQL killed", killed(Server::Postgres, true)),
     ];
     faults.extend(super::controls::faults(&servers));
@@ -252,6 +253,20 @@ fn silent(server: Server, seconds: u64) -> Work {
             Ok(format!("silent {seconds} s"))
         })
     })
+}
+
+/// Redis comes back empty when no device speaks any more: what it knew can only come from the history.
+fn forgets(servers: &Servers, scene: &Scene) -> Outcome {
+    let mut cast = Cast::new(servers, scene, None)?;
+    let mut sender = cast.sender(PATIENT)?;
+    let ended = sender.wait()?;
+    if !ended.success() {
+        return Err(format!("the sender ended with {ended}: {:?}", sender.said()));
+    }
+    servers.services.kill(Server::Redis)?;
+    servers.services.empty(Server::Redis)?;
+    servers.services.start(Server::Redis)?;
+    judged(&cast.audit()?)
 }
 
 fn keeper_killed(servers: &Servers, scene: &Scene) -> Outcome {
