@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::services::Services;
 use crate::{cargo, compare, told_by_cargo};
 
 /// How a step ended.
@@ -15,11 +16,13 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     ("clippy", || ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))),
     ("test", || ended(cargo(&["test"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
+    ("services", || ended(on_servers())),
+    ("storm", || ended(crate::storm::storm(&["--quick"]))),
     ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
     ("wire", || ended(crate::wire::wire())),
     ("compare-sumo", compare_sumo),
@@ -27,6 +30,26 @@ const STEPS: [Step; 7] = [
 
 fn ended(passed: bool) -> Ended {
     if passed { Ended::Passed } else { Ended::Failed }
+}
+
+/// Suites that meet real servers when they are asked to: the same tests as for the embedded parts, and what only servers can do.
+const SUITES: [&str; 3] = ["pipeline::stores::", "pipeline::transport::conformance", "pipeline::transport::tests::"];
+
+/// The conformance suites on servers of their own, which are gone afterwards, however it ends.
+fn on_servers() -> bool {
+    let services = Services::new().below("ci");
+    let passed = services.up().map(|()| {
+        let variables = services.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, url)| (*name, url.as_str())).collect();
+        let words = ["test", "--lib", "--features", "server-tests", "--"];
+        cargo(&[words.as_slice(), &SUITES].concat(), &variables)
+    });
+    // Down in any case.
+    let gone = services.down();
+    for reason in [passed.as_ref().err(), gone.as_ref().err()].into_iter().flatten() {
+        println!("{reason}");
+    }
+    passed == Ok(true) && gone.is_ok()
 }
 
 /// Needs data that is not part of the project; a laptop may go without, CI may not.

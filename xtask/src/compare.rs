@@ -18,7 +18,7 @@ mod xml;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{cargo, root};
+use crate::root;
 use figures::{Comparison, Reference, Run};
 use scene::Scene;
 
@@ -89,7 +89,7 @@ pub(crate) fn data_is_there() -> bool {
 /// Compares what the words name; whether everything ran and, with `--quick`, no figure is beyond its bound.
 pub(crate) fn compare(words: &[&str]) -> bool {
     let told = Wishes::of(words).and_then(|wishes| {
-        if wishes.program.is_none() && !cargo(&["build", "--release", "--quiet"], &[]) {
+        if wishes.program.is_none() && !crate::release() {
             return Err("the program does not build".to_owned());
         }
         if wishes.quick { quick(&wishes) } else { full(&wishes) }

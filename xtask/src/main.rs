@@ -55,6 +55,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
 }
 
+/// Builds the program as it is shipped. Together with the benchmarks, whose dependencies have more features: the benchmarks alone
+/// and the program alone would each build everything anew.
+fn release() -> bool {
+    cargo(&["build", "--release", "--quiet", "--bins", "--benches"], &[])
+}
+
 /// Runs cargo in the project's folder; whether it succeeded.
 fn cargo(words: &[&str], variables: &[(&str, &str)]) -> bool {
     match command(words, variables).status() {

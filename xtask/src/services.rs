@@ -86,6 +86,11 @@ impl Services {
         Self::in_folder(&std::path::absolute(&folder).unwrap_or(folder))
     }
 
+    /// Others, in a folder below these: for whoever breaks them.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        Self::in_folder(&self.folder.join(name))
+    }
+
     /// Those of a folder, given from the root.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
@@ -128,6 +133,25 @@ impl Services {
         named.then_some(process)
     }
 
+    /// Starts all of them, after installing what is missing.
+    pub(crate) fn up(&self) -> Result<(), String> {
+        if Server::ALL.iter().any(|server| server.program().is_none()) {
+            install()?;
+        }
+        Server::ALL.into_iter().try_for_each(|server| self.start(server))
+    }
+
+    /// Stops all of them and takes away what they have.
+    pub(crate) fn down(&self) -> Result<(), String> {
+        Server::ALL.into_iter().try_for_each(|server| self.stop(server))?;
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(format!("cannot remove {}: {error}", self.folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Starts a server unless it runs, and waits until it answers.
     pub(crate) fn start(&self, server: Server) -> Result<(), String> {
         if self.process(server).is_some() {
@@ -163,6 +187,17 @@ impl Services {
     /// Kills a server as a crash would (`kill -9`), and waits until it is gone.
     pub(crate) fn kill(&self, server: Server) -> Result<(), String> {
         self.end(server, "-KILL")
+    }
+
+    /// Stops a server in its tracks: its connections stay open and nobody answers, until it is thawed.
+    pub(crate) fn freeze(&self, server: Server, frozen: bool) -> Result<(), String> {
+        let process = self.process(server).ok_or_else(|| format!("{} does not run", server.name()))?;
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        for process in children_of(process).into_iter().chain([process]) {
+            // A child may have ended since it was asked for.
+            quietly(Command::new("kill").args([signal, &process.to_string()]));
+        }
+        Ok(())
     }
 
     fn end(&self, server: Server, signal: &str) -> Result<(), String> {
@@ -291,33 +326,7 @@ impl Services {
 
     /// Makes the role and the database, unless they are there.
     fn make_database(&self) -> Result<(), String> {
-        let asked = |sql: &str| -> Result<String, String> {
-            let port = self.port(Server::Postgres).unwrap_or_default().to_string();
-            let psql = postgres_program("psql").ok_or("psql is not installed")?;
-            let mut command = Command::new(psql);
-            command.args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-d",
-                "postgres",
-                "-X",
-                "-A",
-                "-t",
-                "-c",
-                sql,
-            ]);
-            let told =
-                command.stdin(Stdio::null()).output().map_err(|error| format!("psql does not start: {error}"))?;
-            if told.status.success() {
-                Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
-            } else {
-                Err(format!("`{sql}` failed: {}", String::from_utf8_lossy(&told.stderr).trim()))
-            }
-        };
+        let asked = |sql: &str| self.asked("postgres", "postgres", sql);
         if asked(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{ROLE}'"))? == "0" {
             asked(&format!("CREATE ROLE {ROLE} LOGIN SUPERUSER"))?;
             asked("CREATE ROLE locked LOGIN PASSWORD 'nobody tells'")?;
@@ -326,6 +335,32 @@ impl Services {
             asked(&format!("CREATE DATABASE {ROLE} OWNER {ROLE}"))?;
         }
         Ok(())
+    }
+
+    /// What PostgreSQL answers to statements in the tests' database.
+    pub(crate) fn sql(&self, statements: &str) -> Result<String, String> {
+        self.asked(ROLE, ROLE, statements)
+    }
+
+    fn asked(&self, role: &str, database: &str, sql: &str) -> Result<String, String> {
+        let port = self.port(Server::Postgres).unwrap_or_default().to_string();
+        let mut command = Command::new(postgres_program("psql").ok_or("psql is not installed")?);
+        command.args(["-h", "127.0.0.1", "-p", &port, "-U", role, "-d", database, "-X", "-A", "-t", "-q", "-c", sql]);
+        let told = command.stdin(Stdio::null()).output().map_err(|error| format!("psql does not start: {error}"))?;
+        if told.status.success() {
+            Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+        } else {
+            Err(format!("`{sql}` failed: {}", String::from_utf8_lossy(&told.stderr).trim()))
+        }
+    }
+
+    /// Takes away everything Redis holds.
+    pub(crate) fn empty_redis(&self) -> Result<(), String> {
+        let mut stream = self.port(Server::Redis).and_then(connected).ok_or("Redis does not answer")?;
+        let mut answer = [0; 5];
+        let asked = stream.write_all(b"FLUSHALL\r\n").and_then(|()| stream.read_exact(&mut answer));
+        asked.map_err(|error| format!("Redis does not answer: {error}"))?;
+        if &answer == b"+OK\r\n" { Ok(()) } else { Err(String::from("Redis does not empty itself")) }
     }
 
     /// Waits until a server answers as one that is ready does.
@@ -370,7 +405,7 @@ pub(crate) fn services(words: &[&str]) -> bool {
     let services = Services::new();
     let done = match *words {
         ["up"] => up(&services),
-        ["down"] => down(&services),
+        ["down"] => services.down(),
         ["env"] => env(&services),
         [verb @ ("start" | "stop" | "kill" | "restart" | "renew"), name] => match Server::named(name) {
             Some(server) => one(&services, verb, server),
@@ -394,25 +429,8 @@ fn one(services: &Services, verb: &str, server: Server) -> Result<(), String> {
 }
 
 fn up(services: &Services) -> Result<(), String> {
-    if Server::ALL.iter().any(|server| server.program().is_none()) {
-        install()?;
-    }
-    for server in Server::ALL {
-        services.start(server)?;
-    }
+    services.up()?;
     env(services)
-}
-
-fn down(services: &Services) -> Result<(), String> {
-    for server in Server::ALL {
-        services.stop(server)?;
-    }
-    match fs::remove_dir_all(&services.folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", services.folder.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Prints what a shell takes over by `eval "$(cargo xtask services env)"`.

@@ -67,7 +67,7 @@ impl Responses {
 
 /// Runs them all and prints the table; whether all ran.
 pub(crate) fn sirens() -> bool {
-    if !crate::cargo(&["build", "--release"], &[]) {
+    if !crate::release() {
         return false;
     }
     let folder = root().join("target/sirens");

@@ -6,7 +6,9 @@
 //! again: a storm that was stopped goes on.
 
 mod cast;
+mod controls;
 mod embedded;
+mod forger;
 mod proxy;
 mod servers;
 
@@ -53,10 +55,11 @@ impl Scene {
         self.folder.join("kept")
     }
 
-    /// A number below `bound`, another for each `what`: `SplitMix64`'s finaliser over seed and name.
+    /// A number below `bound`, another for each fault and each `what`: `SplitMix64`'s finaliser over seed and names.
     pub(crate) fn dice(&self, what: &str, bound: u64) -> u64 {
         let mut hash = self.seed ^ 0x9e37_79b9_7f4a_7c15;
-        for byte in what.bytes() {
+        let fault = self.folder.parent().and_then(Path::file_name).unwrap_or_default().as_encoded_bytes();
+        for &byte in fault.iter().chain(what.as_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             hash ^= hash >> 29;
         }

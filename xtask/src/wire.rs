@@ -26,7 +26,7 @@ pub(crate) fn wire() -> bool {
         return false;
     }
     let Some(python) = python(&folder) else { return false };
-    if !crate::cargo(&["build", "--release"], &[]) {
+    if !crate::release() {
         return false;
     }
     let checks: [(&str, Check<'_>); 5] = [

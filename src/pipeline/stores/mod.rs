@@ -15,6 +15,7 @@ pub mod live;
 pub mod postgres;
 pub mod quarantine;
 pub mod records;
+mod refill;
 mod sorted;
 pub mod tables;
 pub mod truth;

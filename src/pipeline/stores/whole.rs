@@ -18,6 +18,7 @@ use super::history::{Each, Folder, History, MemoryHistory, Piece, Span};
 use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
 use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
 use super::records::{HistoryRecords, Records};
+use super::refill::Refill;
 use super::sorted::Sorted;
 use super::tables::{self, BookTables, MemoryTables, Tables};
 use crate::primitives::fail_point;
@@ -94,6 +95,7 @@ pub struct Stores {
     pieces: Arc<RwLock<()>>,
     /// Held by whoever merges: two at once would merge the same pieces twice.
     merging: Mutex<()>,
+    pub(super) refill: Refill,
     folder: Option<PathBuf>,
     /// Held as long as the stores are open.
     _lock: Option<File>,
@@ -149,6 +151,7 @@ impl Stores {
         let checkpoints: Arc<dyn Checkpoints> = Arc::new(BookCheckpoints::open(Arc::clone(&book))?);
         let history: Arc<dyn History> = Arc::new(Folder::open(&folder.join("history"))?);
         history.keep_only(&checkpoints.pieces()?)?;
+        let refill = Refill::new(parts.live.is_some(), settings.live);
         let live = match parts.live {
             Some(elsewhere) => elsewhere,
             None => Box::new(BookLive::open(Arc::clone(&book), settings.live)?),
@@ -160,7 +163,7 @@ impl Stores {
         let quarantine = Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?);
         let stores =
             Self::of(history, checkpoints, Parts { live: Some(live), tables: Some(tables), ..parts }, quarantine);
-        Ok(Self { folder: Some(folder.to_owned()), _lock: Some(lock), ..stores })
+        Ok(Self { refill, folder: Some(folder.to_owned()), _lock: Some(lock), ..stores })
     }
 
     fn of(
@@ -181,6 +184,7 @@ impl Stores {
             partitions: Mutex::default(),
             pieces,
             merging: Mutex::default(),
+            refill: Refill::new(false, LiveSettings::default()),
             folder: None,
             _lock: None,
             #[cfg(test)]
@@ -376,6 +380,8 @@ impl Keeper for Stores {
         if let Some(next) = self.resume(partition)?.map(|at| at.next_offset).filter(|next| *next != from) {
             return Err(StoreError::OutOfOrder { partition, from, next });
         }
+        self.mend_live(watermark)?;
+        let _until_checkpoint = self.refill.hold();
         let sorted = Sorted::new(records);
         let pieces = self.history.stage(Span { partition, from, to }, sorted.rows())?;
         let others = || {
@@ -383,6 +389,7 @@ impl Keeper for Stores {
             self.records.put(partition, from, sorted.rows())?;
             self.after(Step::Records)?;
             self.live.put(&sorted.newest(), watermark)?;
+            self.refill.note(watermark);
             self.after(Step::Live)?;
             self.tables.put(rows)?;
             self.after(Step::Tables)?;
@@ -402,8 +409,10 @@ impl Keeper for Stores {
         let Ahead { partition, records, rows, watermark } = ahead;
         let bad = |reason| StoreError::BadBatch { partition, reason };
         rows.iter().try_for_each(|row| tables::check(row).map_err(bad))?;
+        self.mend_live(watermark)?;
         let sorted = Sorted::new(records);
         self.live.put(&sorted.newest(), watermark)?;
+        self.refill.note(watermark);
         self.tables.put(rows)
     }
 }

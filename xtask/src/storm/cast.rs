@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::root;
 
 /// How long anything may take before it is said to hang.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The program under test: a debug build, which can be made to die where it is asked to.
 pub(crate) fn program() -> PathBuf {
@@ -79,6 +79,9 @@ impl Player {
 
     /// Asks it to end, and waits.
     pub(crate) fn interrupt(&mut self) -> Result<ExitStatus, String> {
+        if !self.is_alive() {
+            return self.wait();
+        }
         let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         told.map_err(|error| format!("kill: {error}"))?;
         self.wait()
@@ -151,7 +154,7 @@ impl Keeper {
             words.extend(["--parts", file]);
         }
         let mut player = Player::start(&words, dies_at, &folder.with_extension("out"))?;
-        let line = player.wait_for("listening on ")?;
+        let line = player.wait_for("interrupt to end")?;
         let address = line.split_once("mqtt://").and_then(|(_, rest)| rest.split([';', ' ']).next()?.parse().ok());
         Ok(Self { player, address })
     }
@@ -184,6 +187,11 @@ impl Verdict {
                 .zip(self.get("live.missing"))
                 .map(|(wrong, missing)| format!("live {wrong}/{missing} off")),
         );
+        let elsewhere = ["log", "database"].into_iter().filter(|place| self.get(&format!("{place}.emitted")).is_some());
+        parts.extend(elsewhere.map(|place| match self.get(&format!("{place}.unexplained")) {
+            Some(0) => format!("{place} agrees"),
+            other => format!("{place} {} unexplained", other.unwrap_or_default()),
+        }));
         parts.extend(self.error.clone());
         parts.join(", ")
     }
@@ -224,6 +232,11 @@ fn figures(text: &str) -> Vec<(String, i64)> {
         }
     }
     found
+}
+
+/// A whole number of a JSON object, by the end of the path to it.
+pub(crate) fn number(text: &str, name: &str) -> Option<i64> {
+    figures(text).into_iter().find(|(path, _)| path.rsplit('.').next() == Some(name)).map(|(_, figure)| figure)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::proxy::{Mood, Proxy};
 use super::{Fault, Outcome, Scene};
 
 /// The keeper's edges: where it is made to die, and after how many times there at most.
-const EDGES: [(&str, u64); 11] = [
+const EDGES: [(&str, u64); 12] = [
     ("log/gathered", 400),
     ("log/written", 400),
     ("log/synced", 400),
@@ -17,6 +17,7 @@ const EDGES: [(&str, u64); 11] = [
     ("worker/taken", 200),
     ("worker/shown", 20),
     ("keep/history", 4),
+    ("keep/records", 4),
     ("keep/live", 4),
     ("keep/tables", 4),
     ("keep/quarantine", 4),

@@ -17,6 +17,7 @@ use super::Shared;
 use super::counters::add;
 use super::intake::{Intake, Taken};
 use super::link::{self, Link, PACKET_BYTES_MAX};
+use crate::primitives::fail_point;
 
 /// Everything that takes time is counted in these.
 const TICK: Duration = Duration::from_millis(100);
@@ -333,6 +334,7 @@ impl Connection {
                     }
                 });
                 add(&counters.committed, committed);
+                fail_point::reach("bridge/committed");
             }
             Err(error) => {
                 add(&counters.bus_waits, u64::from(!error.is_final()));

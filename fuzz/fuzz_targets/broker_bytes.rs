@@ -1,0 +1,9 @@
+//! Throws any bytes at a decoder: what a broker of MQTT 5 says.
+#![no_main]
+
+use citytwin::pipeline::transport::fuzz::broker_bytes;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = broker_bytes(bytes);
+});
