@@ -8,6 +8,7 @@ mod clock;
 mod control;
 mod edge;
 mod gateway;
+mod gauges;
 mod intake;
 mod latency;
 mod listen;
