@@ -276,7 +276,13 @@ pub const METRICS: &[Metric] = &[
         Column::Parking(|row| Some(number(row.bays))),
     ),
     metric("events.count", "", None, "How many events there were; 0 counts too.", Column::Events),
-    metric("pipeline.lag_s", "s", Some(SECONDS), "How old what is being stored is, by partition; 0 where nothing waits.", Column::Pipeline),
+    metric(
+        "pipeline.lag_s",
+        "s",
+        Some(SECONDS),
+        "How old what is being stored is, by partition; 0 where nothing waits.",
+        Column::Pipeline,
+    ),
     metric(
         "pipeline.waiting",
         "",
