@@ -83,7 +83,14 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "studies/audit",
-        &["primitives", "telemetry", "pipeline/transport", "pipeline/stores"],
+        &[
+            "primitives",
+            "telemetry",
+            "pipeline/transport",
+            "pipeline/stores",
+            "pipeline/analytics",
+            "pipeline/alerting",
+        ],
         "the pipeline's own counters",
     ),
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),

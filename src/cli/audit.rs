@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// File that says which parts it was kept on
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
+    /// File in which a receiver of webhooks wrote down the event ids it got, one a line; needs `--parts` with alert rules
+    #[arg(long, value_name = "FILE", requires = "parts")]
+    deliveries: Option<PathBuf>,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
@@ -30,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(equipment) => equipment,
         Err(code) => return code,
     };
-    match twin::audit(&arguments.folder, keeper, &equipment) {
+    match twin::audit(&arguments.folder, keeper, &equipment, arguments.deliveries.as_deref()) {
         Ok(audit) => {
             let code = if audit.closes() { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) };
             let text = if arguments.json { super::json(&audit.json()) } else { audit.to_string() };

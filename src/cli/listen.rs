@@ -64,10 +64,13 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let topics = super::understood(topics)?;
     let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
     let network = super::understood(loaded)?.map(|loaded| loaded.network);
+    let address = arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883)));
+    let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
+    super::understood(equipment.check(&place, address))?;
     let interrupted = super::interrupts()?;
     let settings = Listening {
         folder: arguments.out.clone(),
-        address: arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883))),
+        address,
         topics,
         network,
         equipment,

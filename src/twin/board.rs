@@ -3,7 +3,7 @@
 //! The one thing services share besides what they work on. Knows no service by name.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     order: AtomicU8,
+    undelivered: AtomicU64,
     notices: Mutex<Notices>,
     changed: Condvar,
 }
@@ -47,7 +48,8 @@ pub struct Tally {
 
 #[derive(Debug, Default)]
 struct Notices {
-    tally: Tally,
+    /// By partition.
+    tallies: BTreeMap<u16, Tally>,
     /// Until shown, until kept.
     latencies: (Latency, Latency),
     failure: Option<String>,
@@ -121,12 +123,19 @@ impl Board {
         news
     }
 
-    /// A worker says what it saw.
-    pub(crate) fn add(&self, seen: Tally) {
-        let tally = &mut self.notices().tally;
-        tally.duplicates += seen.duplicates;
-        tally.late += seen.late;
-        tally.missing += seen.missing;
+    /// The worker of a partition says what it has seen in all.
+    pub(crate) fn saw(&self, partition: u16, seen: Tally) {
+        self.notices().tallies.insert(partition, seen);
+    }
+
+    /// How many notices the deliverer holds that have not arrived.
+    pub(crate) fn undelivered(&self) -> u64 {
+        self.undelivered.load(Ordering::Relaxed)
+    }
+
+    /// The deliverer says how many it holds.
+    pub(crate) fn leaves_undelivered(&self, notices: u64) {
+        self.undelivered.store(notices, Ordering::Relaxed);
     }
 
     /// A worker says how long records took to be shown and to be kept.
@@ -141,9 +150,13 @@ impl Board {
         self.notices().latencies.clone()
     }
 
-    /// What the workers that have ended saw.
+    /// What the workers saw, as of when they last kept it.
     pub(crate) fn tally(&self) -> Tally {
-        self.notices().tally
+        self.notices().tallies.values().fold(Tally::default(), |sum, seen| Tally {
+            duplicates: sum.duplicates + seen.duplicates,
+            late: sum.late + seen.late,
+            missing: sum.missing + seen.missing,
+        })
     }
 
     /// A service has done what it was to do.

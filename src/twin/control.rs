@@ -1,7 +1,8 @@
 //! The second stage: what is known of the whole city once every partition has told its part: incidents that sensors see, and alerts.
 //!
 //! Reads and writes tables only, so that dying and starting again is going on; the detector's state lies there too, in pieces no
-//! longer than a row may be.
+//! longer than a row may be. In a city that is faster than the clock on the wall, it looks once, at the end: what time it is, the
+//! records say, so that equal runs give equal alerts; and nobody is told, because nothing has happened.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,40 +10,57 @@ use std::time::Duration;
 
 use super::board::{Board, Order};
 use super::clock;
-use super::intake::PARTITIONS;
-use crate::pipeline::alerting::{AlertRules, Deliverer, Extra, Gauge, Now, Overseer, OverseerSettings};
-use crate::pipeline::analytics::{Event, IncidentDetector, Progress, RoadMinute};
+use super::gauges::Gauges;
+use super::intake::{Intake, PARTITIONS};
+use crate::pipeline::alerting::{AlertRules, Deliverer, Extra, Now, Overseer, OverseerSettings};
+use crate::pipeline::analytics::{CITY_PARTITION, Event, IncidentDetector, Progress, RoadMinute};
 use crate::pipeline::stores::{Row, StoreError, Stores};
-use crate::primitives::{Timestamp, fail_point};
+use crate::primitives::{SimDuration, Timestamp, fail_point};
 
 /// How often to look for news.
 const MOMENT: Duration = Duration::from_millis(200);
 /// Table of the detector's state.
-const DETECTOR: &str = "detector";
+pub(super) const DETECTOR: &str = "detector";
 /// Longest piece of its state in a row [bytes].
 const PIECE: usize = 32 << 10;
 /// Length of a minute [ms].
 const MINUTE: i64 = 60_000;
 /// Minutes of roads looked at in one step.
 const MINUTES_MAX: usize = 600;
+/// Minutes in a row in which nobody saw anything that the detector is told of; what was suspected is over by then.
+const EMPTY_MAX: i64 = 10;
+/// How far back a run is looked at: whole.
+const LOOK_BACK_OF_RUNS: f64 = 100.0 * 365.0 * 86_400.0;
 
 /// The control room's desk, which outlives the service.
 pub(super) struct ControlRoom {
-    stores: Arc<Stores>,
+    intake: Intake,
     rules: Arc<AlertRules>,
+    /// Whether the city's clock is the one on the wall.
+    live: bool,
     desk: Mutex<Option<Desk>>,
 }
 
 struct Desk {
     overseer: Overseer,
     detector: IncidentDetector,
+    gauges: Gauges,
     /// No partition will tell anew of what ended before this, as far as the last step knew.
     reached: Option<Timestamp>,
 }
 
 impl ControlRoom {
-    pub(super) fn new(stores: &Arc<Stores>, rules: &Arc<AlertRules>) -> Self {
-        Self { stores: Arc::clone(stores), rules: Arc::clone(rules), desk: Mutex::new(None) }
+    /// The one of a city that lives as time passes.
+    pub(super) fn live(intake: &Intake) -> Self {
+        Self { intake: intake.clone(), rules: Arc::clone(&intake.rules), live: true, desk: Mutex::new(None) }
+    }
+
+    /// The one of a run, which tells nobody.
+    pub(super) fn of_run(intake: &Intake) -> Self {
+        let mut rules = AlertRules::clone(&intake.rules);
+        rules.rules.iter_mut().for_each(|rule| rule.actions.clear());
+        rules.events.iter_mut().for_each(|rule| rule.actions.clear());
+        Self { intake: intake.clone(), rules: Arc::new(rules), live: false, desk: Mutex::new(None) }
     }
 
     /// Looks for news until told to end; a server that is away is waited for.
@@ -86,15 +104,22 @@ impl ControlRoom {
             Some(desk) => desk,
             None => self.open()?,
         };
-        let tables = self.stores.tables();
-        let ended = self.progress()?.iter().filter(|progress| progress.ended).count();
+        let tables = self.intake.stores.tables();
+        let progress = self.progress()?;
+        let ended = progress.iter().filter(|progress| progress.ended).count();
         let until = if ended == usize::from(PARTITIONS) { Some(Timestamp::MAX) } else { desk.reached };
         let (events, more) = self.detect(&mut desk.detector, until)?;
         let rows = if events.is_empty() && !more { Vec::new() } else { state_rows(&desk.detector) };
-        let gauges = self.gauges()?;
-        let now = Now { at: clock::now(), gauges: &gauges };
+        let now = if self.live {
+            Now { at: clock::now(), gauges: desk.gauges.look(&self.intake, &progress)? }
+        } else {
+            let last = progress.iter().filter_map(|progress| progress.watermark_ms).max();
+            Now { at: Timestamp::milliseconds(last.unwrap_or(0)), gauges: &[] }
+        };
         let stepped = desk.overseer.step(tables, now, Extra { events: &events, rows: &rows })?;
-        fail_point::reach("overseer/written");
+        if stepped.raised + stepped.resolved > 0 {
+            fail_point::reach("overseer/written");
+        }
         let moved = stepped.reached > desk.reached;
         desk.reached = stepped.reached.max(desk.reached);
         *place = Some(desk);
@@ -102,20 +127,39 @@ impl ControlRoom {
     }
 
     fn open(&self) -> Result<Desk, StoreError> {
-        let overseer = Overseer::new(Arc::clone(&self.rules), OverseerSettings::of(PARTITIONS));
+        let mut settings = OverseerSettings::of(PARTITIONS);
+        if !self.live {
+            settings.look_back = SimDuration::seconds(LOOK_BACK_OF_RUNS);
+        }
+        let overseer = Overseer::new(Arc::clone(&self.rules), settings);
         let mut state = String::new();
-        self.stores.tables().scan(DETECTOR, "state/", &mut |_, json| {
+        self.intake.stores.tables().scan(DETECTOR, "state/", &mut |_, json| {
             state.push_str(serde_json::from_slice::<Piece>(json).map(|piece| piece.text).unwrap_or_default().as_str());
             ControlFlow::Continue(())
         })?;
-        // A state of another version, or none: incidents are recognised anew from the minutes that come.
-        let detector = IncidentDetector::restore(state.trim_end().as_bytes()).unwrap_or_default();
-        Ok(Desk { overseer, detector, reached: None })
+        // A state of another version, or none: incidents are recognised anew from the minutes that come, and told under numbers
+        // that nobody has seen.
+        let detector = match IncidentDetector::restore(state.trim_end().as_bytes()) {
+            Ok(detector) => detector,
+            Err(_) => IncidentDetector::numbering_from(self.found_before()?),
+        };
+        Ok(Desk { overseer, detector, gauges: Gauges::default(), reached: None })
+    }
+
+    /// How many events the detectors before have told.
+    fn found_before(&self) -> Result<u64, StoreError> {
+        let mut found = 0;
+        self.intake.stores.tables().scan("events", &format!("{CITY_PARTITION:05}/"), &mut |_, json| {
+            let next = serde_json::from_slice::<Event>(json).map(|event| event.number.saturating_add(1));
+            found = found.max(next.unwrap_or(0));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
     }
 
     fn progress(&self) -> Result<Vec<Progress>, StoreError> {
         let mut found = Vec::new();
-        self.stores.tables().scan("progress", "", &mut |_, json| {
+        self.intake.stores.tables().scan("progress", "", &mut |_, json| {
             found.extend(serde_json::from_slice::<Progress>(json).ok());
             ControlFlow::Continue(())
         })?;
@@ -132,7 +176,7 @@ impl ControlRoom {
         // Behind every row of the last minute: no character sorts behind this one.
         let after = detector.reached().map_or_else(String::new, |minute| format!("{minute}/\u{10ffff}"));
         let (mut minutes, mut more) = (Vec::<(Timestamp, Vec<RoadMinute>)>::new(), false);
-        self.stores.tables().scan_after("road_minutes", "", &after, &mut |_, json| {
+        self.intake.stores.tables().scan_after("road_minutes", "", &after, &mut |_, json| {
             let Ok(row) = serde_json::from_slice::<RoadMinute>(json) else { return ControlFlow::Continue(()) };
             if row.start.as_milliseconds().saturating_add(MINUTE) > until.as_milliseconds() {
                 return ControlFlow::Break(());
@@ -149,25 +193,31 @@ impl ControlRoom {
             }
             ControlFlow::Continue(())
         })?;
-        more |= !minutes.is_empty();
-        Ok((minutes.iter().flat_map(|(start, rows)| detector.minute(*start, rows)).collect(), more))
-    }
-
-    /// What the pipeline says of itself.
-    fn gauges(&self) -> Result<Vec<Gauge>, StoreError> {
-        let quarantined = self.stores.quarantine().totals()?.messages();
-        #[expect(clippy::cast_precision_loss, reason = "messages stay far below 2^52")]
-        let value = quarantined as f64;
-        let mut gauges = vec![Gauge { metric: "pipeline.quarantined", subject: "quarantine".to_owned(), value }];
-        let now = clock::now();
-        for progress in self.progress()? {
-            let Some(watermark) = progress.watermark_ms else { continue };
-            let behind = now.since(Timestamp::milliseconds(watermark)).as_seconds();
-            let subject = format!("partition {}", progress.partition);
-            gauges.push(Gauge { metric: "pipeline.lag_s", subject, value: behind.max(0.0) });
+        // How far nobody will tell more; with more rows to come, no farther than these.
+        let end = if more { None } else { Some(until).filter(|until| *until < Timestamp::MAX) };
+        let before = detector.reached();
+        let mut events = Vec::new();
+        for (start, rows) in &minutes {
+            events.extend(empty_minutes(detector, *start));
+            events.extend(detector.minute(*start, rows));
         }
-        Ok(gauges)
+        if let Some(end) = end {
+            let minute = end.as_milliseconds().div_euclid(MINUTE) * MINUTE;
+            events.extend(empty_minutes(detector, Timestamp::milliseconds(minute)));
+        }
+        more |= detector.reached() != before;
+        Ok((events, more))
     }
+}
+
+/// Tells a detector of the minutes before `next` in which nobody saw anything: what stood there is gone as far as anybody knows.
+/// Of a long gap, only the first are told.
+fn empty_minutes(detector: &mut IncidentDetector, next: Timestamp) -> Vec<Event> {
+    let Some(last) = detector.reached() else { return Vec::new() };
+    let (last, next) = (last.as_milliseconds(), next.as_milliseconds());
+    let first = last.saturating_add(MINUTE);
+    let gap = (next.saturating_sub(first) / MINUTE).clamp(0, EMPTY_MAX);
+    (0..gap).flat_map(|n| detector.minute(Timestamp::milliseconds(first + n * MINUTE), &[])).collect()
 }
 
 /// A piece of a state.
@@ -208,6 +258,7 @@ pub(super) fn deliver(deliverer: &Mutex<Deliverer>, stores: &Stores, board: &Boa
                 if turned.dead > 0 {
                     board.say(format!("{} notices were given up; they are in the table `dead_letters`", turned.dead));
                 }
+                board.leaves_undelivered((turned.waiting + turned.flying) as u64);
                 if turned.delivered > 0 {
                     fail_point::reach("deliverer/sent");
                 }

@@ -127,7 +127,7 @@ pub fn listen(
 
 /// The services that look at the whole city, and those that carry what they find outside.
 fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
-    let (room, board) = (ControlRoom::new(&intake.stores, &intake.rules), Arc::clone(&intake.board));
+    let (room, board) = (ControlRoom::live(intake), Arc::clone(&intake.board));
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
     if !intake.rules.actions.is_empty() {
         let deliverer = Deliverer::new(&intake.rules, &equipment.environment)

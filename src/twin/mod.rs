@@ -6,9 +6,11 @@
 mod board;
 mod clock;
 mod control;
+mod desk;
 mod edge;
 mod gateway;
 mod housekeeping;
+mod gauges;
 mod intake;
 mod latency;
 mod listen;
@@ -34,6 +36,7 @@ pub use crate::pipeline::transport::{
     Confirm, Credentials, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles, hash_password,
 };
 pub use board::Tally;
+pub use desk::{open_alerts, requeue};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
@@ -76,11 +79,12 @@ pub fn check_alerts(file: &Path) -> Result<String, Findings> {
     Ok(format!("{metrics} rules about metrics, {events} about events, {areas} areas, {actions} actions: all well"))
 }
 
-/// Audits what was sent from one folder against what is kept in one; they may be the same.
+/// Audits what was sent from one folder against what is kept in one; they may be the same. `received` is a file with the event
+/// ids that receivers of webhooks wrote down, one a line.
 ///
 /// # Errors
 /// When there is no ledger or nothing is kept, the folder is in use, or its files cannot be read.
-pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment) -> Result<Audit, TwinError> {
+pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Option<&Path>) -> Result<Audit, TwinError> {
     let (sent, kept) = (Folders::of(sender), Folders::of(keeper));
     // Opening them would make new ones, and an audit is to leave everything as it is.
     if !Stores::are_in(&kept.stores) {
@@ -99,10 +103,17 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment) -> Result<Audi
     }
     let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
+    let rules = equipment.parts.rules()?;
+    let received = received.map(desk::received).transpose()?;
     let stores = Stores::open_parts(&kept.stores, StoreSettings::default(), elsewhere)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, cut_off)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
+    if equipment.parts.alerts.is_some() {
+        // A run, which has a ledger of its own, tells nobody.
+        let tells = !kept.ledger.exists() && !kept.journal.exists();
+        audit.alerts = Some(audit::alerts(&stores, &rules, tells, received.as_ref())?);
+    }
     if equipment.parts.records.is_some() {
         audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, cut_off)?));
     }

@@ -6,18 +6,22 @@ use std::path::Path;
 
 use super::TwinError;
 use super::telling::rows;
+use crate::pipeline::alerting::OVERSEER;
 use crate::pipeline::analytics::{self, ParkingWindow, RoadWindow};
 use crate::pipeline::stores::tables::{MemoryTables, Tables, export};
 use crate::pipeline::stores::{Row, Stores};
 use crate::studies::experiment::{make_folder, write_file};
 
-/// Writes every table to `<folder>/<table>.csv`.
+/// Tables of what the services remember, which say nothing to people.
+const INTERNAL: [&str; 4] = [super::control::DETECTOR, OVERSEER, "progress", "deliveries"];
+
+/// Writes every table but internal ones to `<folder>/<table>.csv`.
 pub(super) fn write(stores: &Stores, folder: &Path) -> Result<(), TwinError> {
     let sentence = |error: &dyn std::fmt::Display| TwinError::Service(error.to_string());
     make_folder(folder).map_err(|error| sentence(&error))?;
     let whole = put_together(stores)?;
     let together = whole.names()?;
-    for table in stores.tables().names()? {
+    for table in stores.tables().names()?.into_iter().filter(|table| !INTERNAL.contains(&table.as_str())) {
         let source: &dyn Tables = if together.contains(&table) { &whole } else { stores.tables() };
         let path = folder.join(format!("{table}.csv"));
         write_file(&path, |out| export(source, &table, out).map(drop).map_err(std::io::Error::other))

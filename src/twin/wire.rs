@@ -219,7 +219,7 @@ impl TwinWire {
         }
         intake.stores.compact()?;
         if !interrupted {
-            ControlRoom::new(&intake.stores, &intake.rules).finish()?;
+            ControlRoom::of_run(intake).finish()?;
         }
         tables::write(&intake.stores, &self.folders.tables)?;
         let balance = audit::balance(&ledger, &intake.stores, false)?;

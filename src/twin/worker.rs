@@ -267,13 +267,19 @@ impl Worker {
     fn end(&self, desk: &mut Desk) -> Result<(), String> {
         self.keep(desk)?;
         self.board.add_latencies(&desk.latencies.0, &desk.latencies.1);
+        self.tell(desk);
+        Ok(())
+    }
+
+    /// Says what was seen since the folder was begun.
+    fn tell(&self, desk: &Desk) {
         let counts = desk.intake.counts();
-        self.board.add(Tally {
+        let seen = Tally {
             duplicates: counts.duplicates + counts.refused_again,
             late: counts.late,
             missing: desk.intake.gaps().iter().map(|gap| gap.to - gap.from).sum::<u64>() + desk.intake.forgotten(),
-        });
-        Ok(())
+        };
+        self.board.saw(self.partition, seen);
     }
 
     /// Keeps the batch and begins the next.
@@ -297,6 +303,9 @@ impl Worker {
         (desk.bytes, desk.shown) = (0, 0);
         desk.times = (clock::instant(), clock::instant());
         self.bus.release(self.partition, to);
+        if self.pace.keep.is_some() {
+            self.tell(desk);
+        }
         Ok(())
     }
 }

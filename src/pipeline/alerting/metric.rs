@@ -276,7 +276,13 @@ pub const METRICS: &[Metric] = &[
         Column::Parking(|row| Some(number(row.bays))),
     ),
     metric("events.count", "", None, "How many events there were; 0 counts too.", Column::Events),
-    metric("pipeline.lag_s", "s", Some(SECONDS), "How old what is being stored is, by partition.", Column::Pipeline),
+    metric(
+        "pipeline.lag_s",
+        "s",
+        Some(SECONDS),
+        "How old what is being stored is, by partition; 0 where nothing waits.",
+        Column::Pipeline,
+    ),
     metric(
         "pipeline.waiting",
         "",
@@ -289,7 +295,7 @@ pub const METRICS: &[Metric] = &[
     metric("pipeline.missing", "", None, "Sequences of devices that never came, so far.", Column::Pipeline),
     metric("pipeline.silent_sensors", "", None, "Devices that should tell something and do not.", Column::Pipeline),
     metric("pipeline.undelivered", "", None, "Notices that wait to be delivered.", Column::Pipeline),
-    metric("pipeline.dead_letters", "", None, "Notices given up, so far.", Column::Pipeline),
+    metric("pipeline.dead_letters", "", None, "Notices given up and not taken up again.", Column::Pipeline),
 ];
 
 /// Speeds below count as this one for travel times, so that a standing queue has one [km/h].

@@ -113,6 +113,11 @@ impl IncidentDetector {
         Self::default()
     }
 
+    /// One that has seen nothing and counts its events from a number on, for those whose detector's state is lost.
+    pub fn numbering_from(events: u64) -> Self {
+        Self { events, ..Self::default() }
+    }
+
     /// Takes the rows of one minute, of all partitions and in whatever order, once no partition will tell more of it; what is
     /// suspected, and what is over. Minutes in which nobody saw anything may be left out.
     ///

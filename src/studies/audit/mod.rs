@@ -4,6 +4,7 @@
 //! hold, by reading every row back. It does not know the pipeline's own counters: they could be wrong in the same way as the
 //! pipeline.
 
+mod alerts;
 mod balance;
 mod grading;
 mod journal;
@@ -15,6 +16,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{AlertAccount, alerts};
 pub use balance::{Account, AuditError, Balance, balance, balance_of_log, balance_of_records};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use journal::Journal;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::alerts::AlertAccount;
 use super::balance::{Account, Balance};
 use super::live::LiveAccount;
 
@@ -18,6 +19,8 @@ pub struct Audit {
     pub left_out: Vec<(&'static str, String)>,
     /// The live state.
     pub live: Option<LiveAccount>,
+    /// Alerts and notices, where there are rules.
+    pub alerts: Option<AlertAccount>,
 }
 
 /// An account in JSON.
@@ -62,9 +65,11 @@ impl From<&Balance> for InNumbers {
 }
 
 impl Audit {
-    /// Whether every balance closes, and the live state is right.
+    /// Whether every balance closes, the live state is right, and alerts have their causes and causes their alerts.
     pub fn closes(&self) -> bool {
-        self.balances.iter().all(|(_, balance)| balance.closes()) && self.live.as_ref().is_none_or(LiveAccount::closes)
+        self.balances.iter().all(|(_, balance)| balance.closes())
+            && self.live.as_ref().is_none_or(LiveAccount::closes)
+            && self.alerts.as_ref().is_none_or(AlertAccount::closes)
     }
 
     /// The figures as one JSON object; `unexplained` is added up over devices without regard to its sign.
@@ -82,6 +87,7 @@ impl Audit {
             "places": places,
             "left_out": left_out,
             "live": self.live,
+            "alerts": self.alerts,
         })
     }
 }
@@ -103,6 +109,9 @@ impl fmt::Display for Audit {
                 "live state: {right} devices' last words are right, {wrong} wrong, {missing} missing, {gone} gone by age or for want of \
                  room, {strange} strange"
             )?;
+        }
+        if let Some(alerts) = &self.alerts {
+            writeln!(f, "{alerts}")?;
         }
         write!(f, "{}", if self.closes() { "all of it closes" } else { "NOT all of it closes" })
     }

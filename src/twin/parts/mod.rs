@@ -8,6 +8,7 @@
 //!
 //! Secrets stand in environment variables, whose names the file holds.
 
+mod check;
 mod connect;
 mod doctor;
 mod file;

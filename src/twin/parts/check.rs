@@ -1,0 +1,55 @@
+//! Whether what a file of parts names can be used at all: looked at before anything is begun or written.
+//!
+//! Servers need not answer for it; what a variable must hold, a file must say and an address must allow is all that counts.
+
+use std::net::SocketAddr;
+
+use super::{Equipment, PartsFile};
+use crate::pipeline::alerting::{self, Deliverer};
+use crate::primitives::text::{Findings, Place, Problem};
+use crate::telemetry::TopicMap;
+
+impl Equipment {
+    /// Looks at everything that is named; `place` is where it is named, `address` where messages are to come in.
+    ///
+    /// # Errors
+    /// Everything that is wrong, without secrets.
+    pub fn check(&self, place: &Place, address: SocketAddr) -> Result<(), Findings> {
+        let (parts, mut findings) = (&self.parts, Findings::default());
+        let mut wrong = |sentence: String| findings.problem(Problem::new(place.clone(), sentence));
+        if let Err(error) = parts.stores(&self.environment) {
+            wrong(error.to_string());
+        }
+        if let Some(broker) = parts.broker() {
+            if let Err(error) = broker.bridge(&TopicMap::new("city"), &self.environment) {
+                wrong(error.to_string());
+            }
+        } else {
+            self.listening(address).unwrap_or_else(&mut wrong);
+        }
+        if let Some(path) = &parts.alerts {
+            match alerting::read(path) {
+                Ok(rules) => {
+                    for sentence in Deliverer::new(&rules, &self.environment).err().into_iter().flatten() {
+                        findings.problem(Problem::new(Place::file(path), sentence));
+                    }
+                }
+                Err(more) => findings.absorb(more),
+            }
+        }
+        if findings.is_ok() { Ok(()) } else { Err(findings) }
+    }
+
+    fn listening(&self, address: SocketAddr) -> Result<(), String> {
+        let PartsFile { listen, .. } = &self.parts;
+        self.parts.security().map_err(|error| error.to_string())?;
+        let asks = listen.users.is_some() || listen.clients.is_some() || listen.anonymous;
+        if asks || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(format!(
+            "{address} is open beyond this machine and nobody is asked who they are: write `listen: {{ users: ... }}` or \
+             `listen: {{ clients: ... }}`, or `anonymous: true` if that is meant"
+        ))
+    }
+}
