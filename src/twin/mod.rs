@@ -13,7 +13,9 @@ mod latency;
 mod listen;
 mod load;
 mod parts;
+mod reconcile;
 mod replay;
+mod send;
 mod service;
 mod tables;
 mod telling;
@@ -29,6 +31,7 @@ use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
 pub use crate::pipeline::alerting::metrics_table as alert_metrics;
+pub use crate::pipeline::analytics::Agreement;
 pub use crate::pipeline::transport::{
     Confirm, Credentials, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles, hash_password,
 };
@@ -38,7 +41,9 @@ pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, Loaded, load};
 pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, read as read_parts};
+pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
+pub use send::{SendSettings, Sent, send};
 pub use wire::{TwinWire, WireSettings};
 
 /// Why the twin could not do what was asked; every one is a sentence that says where and what to do.
