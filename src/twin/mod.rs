@@ -107,6 +107,7 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment) -> Result<Audi
     let mut audit = Audit { cut_off, ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, cut_off)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
+    audit.windows = Some(audit::windows(&stores)?);
     if equipment.parts.records.is_some() {
         audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, cut_off)?));
     }

@@ -11,6 +11,7 @@ mod ledger;
 mod live;
 mod show;
 mod whole;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use journal::Journal;
 pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};
 pub use live::{LiveAccount, live};
 pub use whole::Audit;
+pub use windows::{WindowAccount, windows};

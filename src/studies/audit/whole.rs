@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::balance::{Account, Balance};
 use super::live::LiveAccount;
+use super::windows::WindowAccount;
 
 /// Everything an audit found.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub struct Audit {
     pub left_out: Vec<(&'static str, String)>,
     /// The live state.
     pub live: Option<LiveAccount>,
+    /// The minutes of vehicles.
+    pub windows: Option<WindowAccount>,
 }
 
 /// An account in JSON.
@@ -62,9 +65,11 @@ impl From<&Balance> for InNumbers {
 }
 
 impl Audit {
-    /// Whether every balance closes, and the live state is right.
+    /// Whether every balance closes, the live state is right, and the windows hold no more than there is.
     pub fn closes(&self) -> bool {
-        self.balances.iter().all(|(_, balance)| balance.closes()) && self.live.as_ref().is_none_or(LiveAccount::closes)
+        self.balances.iter().all(|(_, balance)| balance.closes())
+            && self.live.as_ref().is_none_or(LiveAccount::closes)
+            && self.windows.as_ref().is_none_or(WindowAccount::closes)
     }
 
     /// The figures as one JSON object; `unexplained` is added up over devices without regard to its sign.
@@ -82,6 +87,7 @@ impl Audit {
             "places": places,
             "left_out": left_out,
             "live": self.live,
+            "windows": self.windows,
         })
     }
 }
@@ -103,6 +109,11 @@ impl fmt::Display for Audit {
                 "live state: {right} devices' last words are right, {wrong} wrong, {missing} missing, {gone} gone by age or for want of \
                  room, {strange} strange"
             )?;
+        }
+        if let Some(windows) = self.windows {
+            let WindowAccount { stored, summed, unreadable } = windows;
+            write!(f, "minutes of vehicles: {summed} of {stored} stored positions; ")?;
+            writeln!(f, "{} came too late or are in open windows, {unreadable} rows unreadable", windows.open())?;
         }
         write!(f, "{}", if self.closes() { "all of it closes" } else { "NOT all of it closes" })
     }

@@ -58,18 +58,20 @@ impl Daily {
         Self { stores: Arc::clone(stores), topics: Arc::clone(topics), roads, taken: Mutex::default() }
     }
 
-    /// Looks for days until told to end; a server that is away is waited for.
+    /// Looks for days until told to end; what is wrong is said.
+    #[expect(clippy::unnecessary_wraps, reason = "the work of a service says whether it gave up")]
     pub(in crate::twin) fn run(&self, board: &Board) -> Result<(), String> {
-        let mut looked: Option<Instant> = None;
-        while board.order() == Order::Work {
-            if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
-                match self.look(board) {
-                    Ok(()) => {}
-                    Err(TwinError::Store(error)) if error.is_passing() => {
-                        board.say(format!("the batch view: {error}"));
-                    }
-                    Err(error) => return Err(error.to_string()),
+        let (mut looked, mut said): (Option<Instant>, String) = (None, String::new());
+        // Whoever hushes the city waits for the listener to end, and counts who does; so nobody else ends before the next order.
+        while board.order() < Order::Finish {
+            let working = board.order() == Order::Work;
+            if working && looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                // The stream goes on without it, whatever is wrong; people hear of each new reason once.
+                let reason = self.look(board).err().map(|error| error.to_string()).unwrap_or_default();
+                if reason != said && !reason.is_empty() {
+                    board.say(format!("the batch view: {reason}"));
                 }
+                said = reason;
                 looked = Some(clock::instant());
             }
             board.pause(MOMENT);
@@ -91,7 +93,7 @@ impl Daily {
             if self.is_done(day, records, &watermarks)? || self.just_taken(day) {
                 continue;
             }
-            let result = view.day(day, true)?;
+            let result = view.day(day, true).inspect_err(|_| self.forget(day))?;
             if result.interrupted {
                 break;
             }
@@ -118,6 +120,11 @@ impl Daily {
         }
         taken.insert(day, clock::instant());
         false
+    }
+
+    /// It was not taken after all.
+    fn forget(&self, day: Timestamp) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&day);
     }
 
     fn note(&self, result: &DayReconciled, records: u64, watermarks: &[i64]) -> Result<(), StoreError> {
