@@ -31,12 +31,15 @@ pub(super) struct Arguments {
     /// Mapping file: a topic for each reading type
     #[arg(long, value_name = "FILE")]
     topics: Option<PathBuf>,
-    /// The city's name, for topics that hold it [default: what the file of parts says, or `city`]
+    /// The city's name, for topics that hold it [default: what the file of parts says, the scenario's, or `city`]
     #[arg(long)]
     city: Option<String>,
     /// What was made of the messages is kept for good so often, in seconds [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     keep_every: Option<Duration>,
+    /// When it is interrupted, nothing more will come: close the windows that are still open
+    #[arg(long)]
+    finish: bool,
     /// Tell so often how it goes, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     tell_every: Option<u64>,
@@ -56,14 +59,17 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let parts = &equipment.parts;
-    let city = arguments.city.as_deref().or(parts.city.as_deref()).unwrap_or("city");
-    let topics = match arguments.topics.as_ref().or(parts.topics.as_ref()) {
-        Some(path) => super::topics_in(path, city, &Place::file("command line")),
-        None => Ok(TopicMap::new(city)),
+    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
+    let loaded = super::understood(loaded)?;
+    let city = arguments.city.as_deref().or(parts.city.as_deref());
+    let topics = match (arguments.topics.as_ref().or(parts.topics.as_ref()), city, &loaded) {
+        (Some(path), city, _) => super::topics_in(path, city.unwrap_or("city"), &Place::file("command line")),
+        (None, Some(city), _) => Ok(TopicMap::new(city)),
+        (None, None, Some(loaded)) => super::topics_of(loaded),
+        (None, None, None) => Ok(TopicMap::new("city")),
     };
     let topics = super::understood(topics)?;
-    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
-    let network = super::understood(loaded)?.map(|loaded| loaded.network);
+    let network = loaded.map(|loaded| loaded.network);
     let address = arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, address))?;
@@ -76,6 +82,7 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
         equipment,
         tell_every: arguments.tell_every.map(Duration::from_secs),
         keep_every: arguments.keep_every,
+        finish: arguments.finish,
     };
     let mut ready = |place: &str| super::tell(&format!("{place}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);

@@ -74,7 +74,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-fn confirm(word: &str) -> Result<Confirm, String> {
+pub(super) fn confirm(word: &str) -> Result<Confirm, String> {
     match word {
         "broker" => Ok(Confirm::Broker),
         "end-to-end" => Ok(Confirm::END_TO_END),

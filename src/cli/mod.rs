@@ -12,9 +12,11 @@ mod listen;
 mod load;
 mod pages;
 mod password;
+mod reconcile;
 mod replay;
 mod run;
 mod schema;
+mod send;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -59,10 +61,14 @@ enum Verb {
     Listen(listen::Arguments),
     /// Let many devices tell a broker what they see, on a schedule, and write down what was sent
     Load(Box<load::Arguments>),
+    /// Let the vehicles of SUMO's floating car data tell a broker where they are
+    Send(Box<send::Arguments>),
     /// Feed the recording of a run into new stores, without the simulator
     Replay(replay::Arguments),
     /// Check that everything a run's devices told is accounted for, by reading its stores
     Audit(audit::Arguments),
+    /// Make the windows of a day anew from the history, and say which live ones differ
+    Reconcile(reconcile::Arguments),
     /// Check alert rules, or list the metrics they can be about
     #[command(subcommand)]
     Alerts(alerts::Arguments),
@@ -91,8 +97,10 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
+        Verb::Send(arguments) => send::run(&arguments),
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
+        Verb::Reconcile(arguments) => reconcile::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),

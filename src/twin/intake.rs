@@ -58,8 +58,10 @@ pub(crate) struct Intake {
     pub log: Arc<DurableLog>,
     /// The stores.
     pub stores: Arc<Stores>,
-    topics: Arc<TopicMap>,
-    roads: Option<Arc<RoadIndex>>,
+    /// Which topics belong to which readings.
+    pub topics: Arc<TopicMap>,
+    /// The roads readings are matched to, if they are known.
+    pub roads: Option<Arc<RoadIndex>>,
     /// Rules, areas and actions.
     pub rules: Arc<AlertRules>,
     /// Messages of a partition after which what was made of them is kept.

@@ -16,6 +16,7 @@ use super::housekeeping;
 use super::intake::{Intake, PARTITIONS};
 use super::latency::Latency;
 use super::parts::Equipment;
+use super::reconcile::Daily;
 use super::service::{Service, Supervision};
 use super::telling::quarantined_by_reason;
 use super::wire::threads;
@@ -46,6 +47,8 @@ pub struct Listening {
     pub tell_every: Option<Duration>,
     /// How often what was made of the messages is kept for good, instead of every five seconds.
     pub keep_every: Option<Duration>,
+    /// Whether nothing more will come after the end, so that windows are closed that are still open.
+    pub finish: bool,
 }
 
 /// What was heard.
@@ -103,7 +106,8 @@ pub fn listen(
     }
     // First the listener, so that nothing is acknowledged that no worker reads.
     intake.end(Order::Hush, 1)?;
-    intake.end(Order::Leave, u32::from(PARTITIONS) + 1 + ending)?;
+    let last = if settings.finish { Order::Finish } else { Order::Leave };
+    intake.end(last, u32::from(PARTITIONS) + 1 + ending)?;
     drop(supervision);
     intake.board.news().iter().for_each(|news| tell(news));
     let (shown, kept) = intake.board.latencies();
@@ -129,6 +133,8 @@ pub fn listen(
 fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
     let (room, board) = (ControlRoom::live(intake), Arc::clone(&intake.board));
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
+    let (daily, board) = (Daily::new(&intake.stores, &intake.topics, intake.roads.clone()), Arc::clone(&intake.board));
+    services.push(Service::new("batch view", &intake.board, Arc::new(move || daily.run(&board))));
     if !intake.rules.actions.is_empty() {
         let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
             .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;

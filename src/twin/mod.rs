@@ -9,14 +9,16 @@ mod control;
 mod desk;
 mod edge;
 mod gateway;
-mod housekeeping;
 mod gauges;
+mod housekeeping;
 mod intake;
 mod latency;
 mod listen;
 mod load;
 mod parts;
+mod reconcile;
 mod replay;
+mod send;
 mod service;
 mod tables;
 mod telling;
@@ -32,6 +34,7 @@ use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
 pub use crate::pipeline::alerting::metrics_table as alert_metrics;
+pub use crate::pipeline::analytics::Agreement;
 pub use crate::pipeline::transport::{
     Confirm, Credentials, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles, hash_password,
 };
@@ -42,7 +45,9 @@ pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, Loaded, load};
 pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, read as read_parts};
+pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
+pub use send::{SendSettings, Sent, send};
 pub use wire::{TwinWire, WireSettings};
 
 /// Why the twin could not do what was asked; every one is a sentence that says where and what to do.
@@ -114,6 +119,7 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         let tells = !kept.ledger.exists() && !kept.journal.exists();
         audit.alerts = Some(audit::alerts(&stores, &rules, tells, received.as_ref())?);
     }
+    audit.windows = Some(audit::windows(&stores)?);
     if equipment.parts.records.is_some() {
         audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, cut_off)?));
     }

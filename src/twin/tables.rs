@@ -7,7 +7,7 @@ use std::path::Path;
 use super::TwinError;
 use super::telling::rows;
 use crate::pipeline::alerting::OVERSEER;
-use crate::pipeline::analytics::{self, ParkingWindow, RoadWindow};
+use crate::pipeline::analytics::{self, ParkingWindow, RoadMinute, RoadWindow, TravelWindow};
 use crate::pipeline::stores::tables::{MemoryTables, Tables, export};
 use crate::pipeline::stores::{Row, Stores};
 use crate::studies::experiment::{make_folder, write_file};
@@ -34,8 +34,12 @@ pub(super) fn write(stores: &Stores, folder: &Path) -> Result<(), TwinError> {
 fn put_together(stores: &Stores) -> Result<MemoryTables, TwinError> {
     let roads: Vec<RoadWindow> = rows(stores, "road_windows")?;
     let parking: Vec<ParkingWindow> = rows(stores, "parking_windows")?;
+    let minutes: Vec<RoadMinute> = rows(stores, "road_minutes")?;
+    let travel: Vec<TravelWindow> = rows(stores, "travel_times")?;
     // Keys sort by window and road, so the parts of one lie together.
     let roads = roads.chunk_by(|a, b| a.start == b.start && a.road == b.road).filter_map(analytics::merge);
+    let minutes = minutes.chunk_by(|a, b| a.start == b.start && a.road == b.road).filter_map(analytics::merge_minutes);
+    let travel = travel.chunk_by(|a, b| a.start == b.start && a.road == b.road).filter_map(analytics::merge_travel);
     let parking = parking.chunk_by(|a, b| a.start == b.start && a.road == b.road).filter_map(|parts| {
         let whole = ParkingWindow { partition: None, bays: 0, taken: 0, ..parts.first()?.clone() };
         Some(parts.iter().fold(whole, |sum, part| ParkingWindow {
@@ -45,6 +49,7 @@ fn put_together(stores: &Stores) -> Result<MemoryTables, TwinError> {
         }))
     });
     let all = roads.map(analytics::Row::Road).chain(parking.map(analytics::Row::Parking));
+    let all = all.chain(minutes.map(analytics::Row::Minute)).chain(travel.map(analytics::Row::Travel));
     let row =
         |row: analytics::Row| Row { table: row.table().to_owned(), key: row.key(), json: row.json().into_bytes() };
     let whole = MemoryTables::default();

@@ -15,7 +15,7 @@ mod scene;
 mod sumo;
 mod xml;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::root;
@@ -79,6 +79,19 @@ fn shared() -> PathBuf {
 /// Where everything of a comparison is kept.
 fn workshop() -> PathBuf {
     root().join("target/compare-sumo")
+}
+
+/// Lets SUMO drive a known scenario for some seconds and write down where everybody is; gives the configuration that was driven.
+pub(crate) fn drive(name: &str, target: &Path, seconds: u32, fcd: &Path) -> Result<PathBuf, String> {
+    let sumo = sumo::Program::install(&root().join("target/sumo-venv"))?;
+    let copy = Scene::find(name)?.copy_for_sumo(target)?;
+    let text = scene::read(&copy.bare)?;
+    let begin = xml::elements(&text, "begin").find_map(|begin| xml::value(begin, "value"));
+    let end = (begin.unwrap_or(0.0) + f64::from(seconds)).to_string();
+    let mut command = sumo.command("sumo");
+    command.arg("-c").arg(&copy.bare).args(["--no-step-log", "--end", &end, "--fcd-output"]).arg(fcd);
+    output_of(&mut command)?;
+    Ok(copy.bare)
 }
 
 /// Whether there is anything to compare with.

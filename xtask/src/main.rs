@@ -9,6 +9,7 @@ mod services;
 mod sirens;
 mod storm;
 mod wire;
+mod wire_sumo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -29,11 +29,12 @@ pub(crate) fn wire() -> bool {
     if !crate::release() {
         return false;
     }
-    let checks: [(&str, Check<'_>); 5] = [
+    let checks: [(&str, Check<'_>); 6] = [
         ("read by pandas and DuckDB", &|| read(&python, &runs)),
         ("paho, MQTT 3.1.1", &|| thrown(&python, &runs, "3.1.1")),
         ("paho, MQTT 5", &|| thrown(&python, &runs, "5")),
         ("mosquitto_sub sees the city", &|| seen(&runs)),
+        ("SUMO's vehicles", &|| crate::wire_sumo::vehicles(&runs)),
         ("a full disk", &|| full_disk(&runs)),
     ];
     let mut sound = true;
@@ -66,15 +67,15 @@ fn quietly(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn output(command: &mut Command) -> Result<Output, String> {
+pub(crate) fn output(command: &mut Command) -> Result<Output, String> {
     command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn citytwin() -> Command {
+pub(crate) fn citytwin() -> Command {
     Command::new(root().join("target/release/citytwin"))
 }
 
@@ -127,7 +128,7 @@ fn listener(out: &Path) -> Result<(Child, String, BufReader<std::process::ChildS
 }
 
 /// The address a program says it listens at.
-fn address_in(words: &mut impl BufRead) -> Result<String, String> {
+pub(crate) fn address_in(words: &mut impl BufRead) -> Result<String, String> {
     let mut told = String::new();
     for line in words.lines() {
         let line = line.map_err(|error| error.to_string())?;

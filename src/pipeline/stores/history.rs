@@ -40,6 +40,23 @@ pub trait History: Send + Sync + std::fmt::Debug {
     /// When it cannot be read to its end.
     fn read(&self, piece: &Piece, each: &mut Each<'_>) -> Result<ControlFlow<()>, StoreError>;
 
+    /// Every record of several pieces of one kind, in the order of history over all of them, until `each` breaks off.
+    ///
+    /// # Errors
+    /// When a piece cannot be read to its end.
+    fn read_in_order(&self, pieces: &[Piece], each: &mut Each<'_>) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
+        for piece in pieces {
+            let _ = self.read(piece, &mut |record| {
+                rows.push(record);
+                ControlFlow::Continue(())
+            })?;
+        }
+        rows.sort_by(order);
+        let _ = rows.into_iter().try_for_each(each);
+        Ok(())
+    }
+
     /// Writes one piece that holds the records of several of one kind and day, in the order of history; equal records give an
     /// equal piece of equal name. Keeps every row: doubled ones stay doubled, so that whoever counts can see them.
     ///

@@ -12,7 +12,7 @@ pub(super) mod tests;
 
 use std::ops::{ControlFlow, Range};
 
-pub(super) use history::HistoryRecords;
+pub(super) use history::{HistoryRecords, may_hold};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresRecords;
 pub use series::{POINTS_MAX, Point, SeriesAsked};

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -17,12 +17,15 @@ use super::error::StoreError;
 use super::history::{Each, Folder, History, MemoryHistory, Piece, Span};
 use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
 use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
-use super::records::{HistoryRecords, Records};
+use super::records::{Asked, HistoryRecords, Records, may_hold};
 use super::refill::Refill;
 use super::sorted::Sorted;
 use super::tables::{self, BookTables, MemoryTables, Tables};
-use crate::primitives::fail_point;
+use crate::primitives::{Timestamp, fail_point};
 use crate::telemetry::ReadingKind;
+
+/// Most pieces of history read side by side; of more, those of a kind and day are merged first.
+const TOGETHER_MAX: usize = 64;
 
 /// How much room the stores have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -270,6 +273,30 @@ impl Stores {
             }
         }
         Ok(())
+    }
+
+    /// Every record of a kind that was made in a span of time, in the order of (device, epoch, sequence), until `each` breaks off.
+    ///
+    /// For that the history may be merged first; its content stays as it is. As for [`Self::scan`], `each` must not ask for that.
+    ///
+    /// # Errors
+    /// When a piece cannot be read or merged.
+    pub fn scan_in_order(
+        &self,
+        kind: ReadingKind,
+        times: &Range<Timestamp>,
+        each: &mut Each<'_>,
+    ) -> Result<(), StoreError> {
+        let asked = Asked { times: times.clone(), ..Asked::all(kind) };
+        let wanted = |piece: &Piece| piece.kind == kind && may_hold(piece, &asked);
+        if self.pieces()?.iter().filter(|piece| wanted(piece)).count() > TOGETHER_MAX {
+            self.compact()?;
+        }
+        let _reading = self.pieces.read().unwrap_or_else(PoisonError::into_inner);
+        let pieces: Vec<Piece> = self.pieces()?.into_iter().filter(wanted).collect();
+        self.history.read_in_order(&pieces, &mut |record| {
+            if asked.wants(&record) { each(record) } else { ControlFlow::Continue(()) }
+        })
     }
 
     /// Merges the pieces of every kind and day into one each, in the order of (device, epoch, sequence), so that equal content gives

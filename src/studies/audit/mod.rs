@@ -12,6 +12,7 @@ mod ledger;
 mod live;
 mod show;
 mod whole;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use journal::Journal;
 pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};
 pub use live::{LiveAccount, live};
 pub use whole::Audit;
+pub use windows::{WindowAccount, windows};

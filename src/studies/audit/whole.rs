@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::alerts::AlertAccount;
 use super::balance::{Account, Balance};
 use super::live::LiveAccount;
+use super::windows::WindowAccount;
 
 /// Everything an audit found.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,8 @@ pub struct Audit {
     pub live: Option<LiveAccount>,
     /// Alerts and notices, where there are rules.
     pub alerts: Option<AlertAccount>,
+    /// The minutes of vehicles.
+    pub windows: Option<WindowAccount>,
 }
 
 /// An account in JSON.
@@ -65,10 +68,12 @@ impl From<&Balance> for InNumbers {
 }
 
 impl Audit {
-    /// Whether every balance closes, the live state is right, and alerts have their causes and causes their alerts.
+    /// Whether every balance closes, the live state is right, windows hold no more than there is, and alerts have their causes and causes
+    /// their alerts.
     pub fn closes(&self) -> bool {
         self.balances.iter().all(|(_, balance)| balance.closes())
             && self.live.as_ref().is_none_or(LiveAccount::closes)
+            && self.windows.as_ref().is_none_or(WindowAccount::closes)
             && self.alerts.as_ref().is_none_or(AlertAccount::closes)
     }
 
@@ -88,6 +93,7 @@ impl Audit {
             "left_out": left_out,
             "live": self.live,
             "alerts": self.alerts,
+            "windows": self.windows,
         })
     }
 }
@@ -112,6 +118,11 @@ impl fmt::Display for Audit {
         }
         if let Some(alerts) = &self.alerts {
             writeln!(f, "{alerts}")?;
+        }
+        if let Some(windows) = self.windows {
+            let WindowAccount { stored, summed, unreadable } = windows;
+            write!(f, "minutes of vehicles: {summed} of {stored} stored positions; ")?;
+            writeln!(f, "{} came too late or are in open windows, {unreadable} rows unreadable", windows.open())?;
         }
         write!(f, "{}", if self.closes() { "all of it closes" } else { "NOT all of it closes" })
     }

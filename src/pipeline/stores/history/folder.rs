@@ -109,6 +109,19 @@ impl Folder {
 
     /// Merges at most [`MERGE_MAX`] pieces into a draft.
     fn merge_few(&self, pieces: &[Piece], draft: &mut Draft) -> Result<(), StoreError> {
+        let (path, writer) = (&draft.path, &mut draft.writer);
+        self.together(pieces, &mut |record| {
+            writer.add(&record).map_err(StoreError::parquet("write", path))?;
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Hands over the records of some pieces in the order of history, until told to break off.
+    fn together(
+        &self,
+        pieces: &[Piece],
+        each: &mut dyn FnMut(Record) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
         let mut sources = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let (path, mut reader) = self.reader(piece)?;
@@ -123,8 +136,10 @@ impl Folder {
                 _ => std::cmp::Ordering::Equal,
             });
             let Some((path, reader, head)) = least else { return Ok(()) };
-            if let Some(record) = head.take() {
-                draft.writer.add(&record).map_err(StoreError::parquet("write", &draft.path))?;
+            if let Some(record) = head.take()
+                && each(record)?.is_break()
+            {
+                return Ok(());
             }
             *head = reader.next().map_err(StoreError::parquet("read", path))?;
         }
@@ -197,6 +212,10 @@ impl History for Folder {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn read_in_order(&self, pieces: &[Piece], each: &mut Each<'_>) -> Result<(), StoreError> {
+        self.together(pieces, &mut |record| Ok(each(record)))
     }
 
     fn merge(&self, pieces: &[Piece]) -> Result<Piece, StoreError> {

@@ -35,7 +35,7 @@ impl HistoryRecords {
 }
 
 /// Whether a piece may hold records of a time: its day is, as far as it has one.
-fn may_hold(piece: &Piece, asked: &Asked) -> bool {
+pub(in crate::pipeline::stores) fn may_hold(piece: &Piece, asked: &Asked) -> bool {
     let day = piece.folder().rsplit_once("date=").and_then(|(_, day)| Timestamp::midnight(day));
     let day_ms = 86_400_000;
     day.is_none_or(|day| {
