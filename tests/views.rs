@@ -220,7 +220,7 @@ fn degrees(path: &PathBuf, names: &[String], minutes: std::ops::Range<u32>) {
         writeln!(xml, "<timestep time=\"{}\">", 25_200 + step * 10).expect("text");
         for (n, name) in names.iter().enumerate() {
             let x = 6.9 + f64::from(step) * 1e-4;
-            let y = f64::from(u32::try_from(n).expect("few")).mul_add(1e-3, 50.9);
+            let y = 50.9 + f64::from(u32::try_from(n).expect("few")) * 1e-3;
             writeln!(
                 xml,
                 "<vehicle id=\"{name}\" x=\"{x:.6}\" y=\"{y:.6}\" angle=\"90\" type=\"car\" speed=\"11.5\"/>"
