@@ -1,4 +1,6 @@
 //! Alerts from outside: what devices report is told to whoever wants to know, signed, once by its id, whatever dies meanwhile.
+#![expect(clippy::disallowed_methods, reason = "deadlines and latencies are real time")]
+#![expect(clippy::print_stdout, reason = "a latency is told, not judged")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -51,17 +51,18 @@ impl Listener {
         let mut words = vec!["listen", "--listen", "127.0.0.1:0", "--finish", "--out", text(out)];
         words.extend(more);
         let mut child = command(&words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut words = BufReader::new(child.stderr.take().expect("words"));
+        let words = BufReader::new(child.stderr.take().expect("words"));
+        let mut listener = Self { child, address: String::new(), words };
         let mut told = String::new();
-        loop {
+        while listener.address.is_empty() {
             let mut line = String::new();
-            assert!(words.read_line(&mut line).expect("words") > 0, "it never listened: {told}");
+            assert!(listener.words.read_line(&mut line).expect("words") > 0, "it never listened: {told}");
             if let Some((_, rest)) = line.split_once("mqtt://") {
-                let address = format!("mqtt://{}", rest.split(';').next().expect("a place"));
-                return Self { child, address, words };
+                listener.address = format!("mqtt://{}", rest.split(';').next().expect("a place"));
             }
             told.push_str(&line);
         }
+        listener
     }
 
     fn end(mut self) {
@@ -133,6 +134,7 @@ struct Sums {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one city, looked at from every side")]
 fn floating_car_data_over_the_wire_gives_the_windows_that_it_says() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);

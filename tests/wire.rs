@@ -165,7 +165,9 @@ fn a_run_killed_and_started_again_ends_up_with_the_stores_of_one_that_was_not() 
     assert!(output.status.success(), "{}", text(&output.stderr));
     let told = audit(&killed);
     assert!(told.status.success(), "{}", text(&told.stdout));
-    assert_eq!(text(&told.stdout), text(&audit(&whole).stdout));
+    // The log of the killed one holds what was sent twice; the stores do not.
+    let of_stores = |told: &Output| text(&told.stdout).split("log:").next().map(str::to_owned);
+    assert_eq!(of_stores(&told), of_stores(&audit(&whole)));
     assert!(history(&whole) == history(&killed), "the Parquet files differ");
     let expected = content(&whole);
     assert_eq!(expected, content(&killed));

@@ -64,6 +64,12 @@ impl Reader<'_> {
         self.findings.problem(Problem::new(node.spot.of_file(self.place), message).help(help));
     }
 
+    /// Notes what is wrong with a value that may be a secret: by its line only, so that nobody shows what stands there.
+    pub(crate) fn wrong_unshown(&mut self, node: &Node, message: impl std::fmt::Display, help: impl Into<String>) {
+        let message = format!("line {}: {message}", node.spot.line);
+        self.findings.problem(Problem::new(self.place.clone(), message).help(help));
+    }
+
     /// The keys of an entry, of which it may have these.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
         let Value::Map(map) = &node.value else {
@@ -205,7 +211,7 @@ impl Reader<'_> {
         if !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
             // What stands here may be the secret itself: it is not told.
             let message = format!("`{key}` is not the name of an environment variable");
-            self.wrong(node, message, "write the variable's name, such as `CITYTWIN_SECRET`, never the secret");
+            self.wrong_unshown(node, message, "write the variable's name, such as `CITYTWIN_SECRET`, never the secret");
             return None;
         }
         Some(name)

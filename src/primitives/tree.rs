@@ -182,9 +182,14 @@ pub(crate) fn read(text: &str, file: &Place, findings: &mut Findings) -> Option<
     }
 }
 
+/// Deepest nesting of lists and keys.
+const DEPTH_MAX: usize = 32;
+
 /// How files are read, everywhere alike.
 pub(crate) fn options(duplicates: DuplicateKeyPolicy) -> Options {
-    serde_saphyr::options! { duplicate_keys: duplicates, with_snippet: false, strict_booleans: true }
+    // Whoever reads a tree goes down into it, and so does whoever drops it: deeper than people write, none is grown.
+    let budget = serde_saphyr::budget! { max_depth: DEPTH_MAX };
+    serde_saphyr::options! { duplicate_keys: duplicates, with_snippet: false, strict_booleans: true, budget: budget }
 }
 
 /// The parser's complaint as one of ours.

@@ -50,7 +50,7 @@ impl Edge {
     fn away(&self) -> Option<String> {
         match self {
             Self::Listener(_) => None,
-            Self::Bridge(bridge) => bridge.stats().away.map(|away| away.cause.to_string()),
+            Self::Bridge(bridge) => bridge.stats().away.map(|away| away.cause.clone()),
         }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
         latency.note(Timestamp::milliseconds(0), now);
         assert_eq!((latency.count(), latency.disbelieved()), (1000, 1));
         assert_eq!(latency.quantile(0.5), Some(Duration::from_millis(500)));
-        assert_eq!(latency.quantile(1.0), Some(Duration::from_millis(1000)));
+        assert_eq!(latency.quantile(1.0), Some(Duration::from_secs(1)));
         let mut twice = latency.clone();
         twice.add(&latency);
         assert_eq!((twice.count(), twice.disbelieved()), (2000, 2));

@@ -107,6 +107,10 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         return Err(TwinError::Service(sentence));
     }
     let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
+    if cut_off && ledger.emitted() == 0 {
+        let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";
+        return Err(TwinError::Service(format!("the run in `{}` {sentence}", sender.display())));
+    }
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
     let rules = equipment.parts.rules()?;
     let received = received.map(desk::received).transpose()?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::TwinError;
 use super::board::Order;
+use super::control::ControlRoom;
 use super::intake::{Folders, Intake, PARTITIONS};
 use super::parts::Equipment;
 use super::service::Supervision;
@@ -73,6 +74,9 @@ pub fn replay(
     drop(supervision);
     let copied = copied?;
     intake.stores.compact()?;
+    if order == Order::Finish {
+        ControlRoom::of_run(&intake).finish()?;
+    }
     Ok(copied)
 }
 

@@ -179,7 +179,9 @@ impl Worker {
         let ahead = Ahead { partition: self.partition, records, rows: &rows, watermark: desk.intake.watermark() };
         if self.insist(|| self.keeper.show(ahead))? {
             let now = clock::now();
-            records.iter().for_each(|record| desk.latencies.0.note(record.time, now));
+            for record in records {
+                desk.latencies.0.note(record.time, now);
+            }
             desk.shown = desk.batch.records.len();
             fail_point::reach("worker/shown");
         }

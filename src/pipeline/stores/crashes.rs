@@ -189,7 +189,7 @@ fn killed_after_any_step_and_started_again_with_other_batches_nothing_is_lost_or
 /// A listener that keeps a batch every few seconds for weeks must not fill its folder with files.
 #[test]
 fn pieces_stay_few_and_hold_the_same_however_often_batches_are_kept() {
-    let said = |n: u64| beat(["dev-1", "dev-2"][usize::from(n % 3 == 0)], n, i64::try_from(n).expect("small"));
+    let said = |n: u64| beat(["dev-1", "dev-2"][usize::from(n.is_multiple_of(3))], n, i64::try_from(n).expect("small"));
     let messages: Vec<Result<Record, Quarantined>> = (0..300).map(|n| Ok(said(n))).collect();
     let (plain, tidied) = (Stores::in_memory(), Stores::in_memory());
     for stores in [&plain, &tidied] {

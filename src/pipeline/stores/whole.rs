@@ -96,6 +96,8 @@ pub struct Stores {
     partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
     /// Held by those who read pieces, and by whoever takes pieces away.
     pieces: Arc<RwLock<()>>,
+    /// Whose the servers are to be that were away when they were claimed.
+    unclaimed: Mutex<Option<String>>,
     /// Held by whoever merges: two at once would merge the same pieces twice.
     merging: Mutex<()>,
     pub(super) refill: Refill,
@@ -187,6 +189,7 @@ impl Stores {
             partitions: Mutex::default(),
             pieces,
             merging: Mutex::default(),
+            unclaimed: Mutex::default(),
             refill: Refill::new(false, LiveSettings::default()),
             folder: None,
             _lock: None,
@@ -209,6 +212,8 @@ impl Stores {
 
     /// Notes that the stores are this run's; `identity` names what makes its content, such as a hash of scenario and seed.
     ///
+    /// A server that is away is asked when it is first written to: until then messages wait, and nothing else does.
+    ///
     /// # Errors
     /// When they are another run's, or it cannot be noted.
     pub fn claim(&self, identity: &str) -> Result<(), StoreError> {
@@ -217,6 +222,30 @@ impl Stores {
             let folder = self.folder.clone().unwrap_or_default();
             return Err(StoreError::OtherRun { folder, found, wanted: identity.to_owned() });
         }
+        match self.claim_servers(identity) {
+            Err(error) if error.is_passing() => {
+                *self.unclaimed() = Some(identity.to_owned());
+                Ok(())
+            }
+            claimed => claimed,
+        }
+    }
+
+    /// Claims what could not be claimed before, now that something is to be written there.
+    fn claim_late(&self) -> Result<(), StoreError> {
+        let mut unclaimed = self.unclaimed();
+        if let Some(identity) = unclaimed.as_deref() {
+            self.claim_servers(identity)?;
+            *unclaimed = None;
+        }
+        Ok(())
+    }
+
+    fn unclaimed(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim_servers(&self, identity: &str) -> Result<(), StoreError> {
         let others = [
             ("records", self.records.claim(identity)?),
             ("live state", self.live.claim(identity)?),
@@ -400,6 +429,7 @@ impl Keeper for Stores {
 
     fn keep(&self, batch: &Batch) -> Result<(), StoreError> {
         check(batch)?;
+        self.claim_late()?;
         let Batch { partition, from, to, ref records, ref quarantined, ref rows, ref state, watermark } = *batch;
         let turn = self.partition(partition);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -435,6 +465,7 @@ impl Keeper for Stores {
     fn show(&self, ahead: Ahead<'_>) -> Result<(), StoreError> {
         let Ahead { partition, records, rows, watermark } = ahead;
         let bad = |reason| StoreError::BadBatch { partition, reason };
+        self.claim_late()?;
         rows.iter().try_for_each(|row| tables::check(row).map_err(bad))?;
         self.mend_live(watermark)?;
         let sorted = Sorted::new(records);

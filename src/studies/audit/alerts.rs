@@ -222,10 +222,9 @@ fn told(
             continue;
         };
         let words: &[&str] = match alert.state {
-            AlertState::Firing => &["firing"],
             AlertState::Noted => &["noted"],
             AlertState::Resolved if tells_end => &["firing", "resolved"],
-            AlertState::Resolved => &["firing"],
+            AlertState::Firing | AlertState::Resolved => &["firing"],
         };
         for action in actions.iter().filter_map(|action| rules.actions.get(*action)) {
             let lacking = |word: &&&str| !written.contains(&(format!("{}-{word}", alert.id).as_str(), &*action.name));

@@ -127,8 +127,9 @@ impl Balance {
     }
 }
 
-/// Words of one bit a sequence.
-const WORDS: usize = BLOCK.div_ceil(64) as usize;
+/// Words of one bit a sequence, of which a block has [`BLOCK`].
+const WORDS: usize = 16;
+const _: () = assert!(WORDS as u64 * 64 >= BLOCK);
 
 /// What has been found of a block of the ledger.
 struct Block {
@@ -351,12 +352,11 @@ pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: bool) -> Result<B
             let logged = log.read(partition, next, READ.0, READ.1)?;
             next += logged.len() as u64;
             for message in logged.iter().map(|logged| &logged.message) {
-                match json::decode(&message.payload) {
-                    Ok(record) => books.stored(&record),
-                    Err(_) => {
-                        let device = message.topic.rsplit('/').next().and_then(|level| level.parse().ok());
-                        books.garbled(device.as_ref(), 1);
-                    }
+                if let Ok(record) = json::decode(&message.payload) {
+                    books.stored(&record);
+                } else {
+                    let device = message.topic.rsplit('/').next().and_then(|level| level.parse().ok());
+                    books.garbled(device.as_ref(), 1);
                 }
             }
         }

@@ -203,11 +203,14 @@ fn take_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
 
 /// Seven bits a byte, the lowest first (LEB128).
 fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            return out.push(low & 0x7f);
+        }
+        out.push(low | 0x80);
     }
-    out.push(number as u8);
 }
 
 fn take_number(from: &mut &[u8]) -> Option<u64> {

@@ -48,7 +48,7 @@ pub fn windows(stores: &Stores) -> Result<WindowAccount, AuditError> {
     stores.tables().scan("position_minutes", "", &mut |_, json| {
         match serde_json::from_slice::<Counts>(json) {
             Ok(counts) => {
-                account.summed = account.summed.saturating_add(counts.fixes).saturating_add(counts.without_fix)
+                account.summed = account.summed.saturating_add(counts.fixes).saturating_add(counts.without_fix);
             }
             Err(_) => account.unreadable += 1,
         }

@@ -90,7 +90,7 @@ fn choice<'n>(
         Value::Map(entries) => match entries.as_slice() {
             [(key, inner)] if key.name == server => reader.fields(inner, &format!("`{server}`"), keys),
             [(key, _), ..] if key.name != server => {
-                let near = closest(&key.name, [server, "embedded"].into_iter());
+                let near = closest(&key.name, [server, "embedded"]);
                 let help = near.map_or(help, |like| format!("did you mean `{like}`?"));
                 reader.wrong(node, format!("`{part}` cannot be `{}`", key.name.escape_debug()), help);
                 None
@@ -125,11 +125,8 @@ fn mosquitto(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Mosquitto> 
     let node = reader.needed(fields, "url", "write it like `mqtt://127.0.0.1:1883`, or `mqtts://` with encryption")?;
     let url = reader.text(node, "url")?;
     let target = Target::parse(&url).map_err(|reason| {
-        reader.wrong(
-            node,
-            format!("`url`: {reason}"),
-            "user and password come from variables: `user-from`, `password-from`",
-        );
+        let help = "user and password come from variables: `user-from`, `password-from`";
+        reader.wrong_unshown(node, format!("`url`: {reason}"), help);
     });
     let mut named = |key: &str, otherwise: &str| match fields.get(key) {
         Some(node) => reader.text(node, key),
@@ -173,7 +170,7 @@ fn server(
     if in_login || rest.split(['?', '&']).skip(1).any(|parameter| parameter.starts_with("password=")) {
         // What stands here may be a secret: it is not told.
         let help = "take it out; its place is an environment variable, named by `password-from`";
-        reader.wrong(node, "`url` holds a password", help);
+        reader.wrong_unshown(node, "`url` holds a password", help);
         return None;
     }
     if authority.is_empty() {

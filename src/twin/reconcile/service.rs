@@ -19,9 +19,9 @@ use crate::twin::clock;
 /// How often to look whether to end.
 const MOMENT: Duration = Duration::from_millis(200);
 /// How often to look for days.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 /// How long to wait before a day is taken again.
-const AGAIN: Duration = Duration::from_secs(3600);
+const AGAIN: Duration = Duration::from_hours(1);
 /// Most days remembered as just done; beyond it all are forgotten, and some may be taken again early.
 const DAYS_MAX: usize = 4096;
 /// Where stands what was done.

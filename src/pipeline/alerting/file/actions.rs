@@ -59,7 +59,12 @@ fn webhook(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Webhook> {
         (Some(node), None) => {
             let url = reader.text(node, "url")?;
             if let Err(wrong) = super::super::address::check(&url) {
-                reader.wrong(node, format!("`url` {wrong}"), "write it like `https://alerts.example.org/hook`");
+                let (message, help) = (format!("`url` {wrong}"), "write it like `https://alerts.example.org/hook`");
+                if url.contains('@') {
+                    reader.wrong_unshown(node, message, help);
+                } else {
+                    reader.wrong(node, message, help);
+                }
                 return None;
             }
             Given::Plainly(url)
@@ -112,7 +117,11 @@ fn smtp(reader: &mut Reader<'_>, node: &Node) -> Option<(bool, String, u16)> {
     if server.is_none() {
         let help =
             "write it like `smtp://mail.example.org:587` or `smtps://mail.example.org:465`, without user and password";
-        reader.wrong(node, "`smtp` is no mail server", help);
+        if text.contains('@') {
+            reader.wrong_unshown(node, "`smtp` is no mail server", help);
+        } else {
+            reader.wrong(node, "`smtp` is no mail server", help);
+        }
     }
     server
 }

@@ -128,8 +128,7 @@ fn nobody_who_is_well_is_called_ill() {
 fn silence_is_noticed_by_habit_and_so_is_the_end_of_it() {
     let mut records = healthy(7);
     let quiet = |record: &Record| match record.device.as_str() {
-        "loop-1" | "tls-201" => 2 * HOUR_S..5 * HOUR_S,
-        "bay-101" => 2 * HOUR_S..5 * HOUR_S,
+        "loop-1" | "tls-201" | "bay-101" => 2 * HOUR_S..5 * HOUR_S,
         _ => 0..0,
     };
     records.retain(|record| !quiet(record).contains(&(record.time.as_milliseconds() / SECOND)));
@@ -185,7 +184,7 @@ fn loops_that_tell_what_cannot_be_are_found() {
     check_loop(
         |minute, reading| {
             if minute < 75 {
-                *reading = loop_count(0, 100.0, None)
+                *reading = loop_count(0, 100.0, None);
             }
         },
         None,
@@ -256,7 +255,7 @@ fn a_wrong_clock_is_found_and_an_emptied_buffer_is_none() {
             let watermark = 60 * n * SECOND;
             let record = at("loop-1", n, 60 * n + offset(n), loop_count(1, 1.0, Some(40.0)));
             health.arrive(&record, watermark, others * n.unsigned_abs(), |one| {
-                found.push((one.kind, one.at / SECOND / 60))
+                found.push((one.kind, one.at / SECOND / 60));
             });
         }
         found

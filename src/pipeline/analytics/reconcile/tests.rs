@@ -24,7 +24,9 @@ fn batch(records: &[Record]) -> Vec<Row> {
     history.sort_by_key(|record| (record.kind(), &record.device, record.epoch, record.sequence));
     let (from, to) = (Timestamp::milliseconds(SEVEN), Timestamp::milliseconds(SEVEN + 12 * FIVE));
     let mut reconciler = Reconciler::new(settings(), from, to);
-    history.iter().for_each(|record| reconciler.take(record));
+    for record in history {
+        reconciler.take(record);
+    }
     let view = reconciler.finish();
     assert_eq!(view.left_out, 0);
     view.rows

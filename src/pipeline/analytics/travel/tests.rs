@@ -4,7 +4,9 @@ use super::*;
 
 fn window(partition: u16, traversals: u64, ms: i64, speeds: &[i64]) -> TravelWindow {
     let mut sums = TravelSums { traversals, traversal_ms: ms, ..TravelSums::default() };
-    speeds.iter().for_each(|speed| sums.add_fix(*speed));
+    for speed in speeds {
+        sums.add_fix(*speed);
+    }
     TravelWindow::of(&"Elm Street".into(), Timestamp::default(), Some(partition), (500.0, 50.0), sums)
 }
 

@@ -9,6 +9,7 @@ fn noon() -> Timestamp {
     Timestamp::midnight("2026-06-02").expect("a day")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a place may have no degrees")]
 fn geographic(point: Point) -> Option<(f64, f64)> {
     Some((point.x, point.y))
 }
