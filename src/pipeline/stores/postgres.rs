@@ -2,7 +2,7 @@
 //!
 //! Every task runs on a thread of its own with a connection from the pool, so that a server which neither answers nor hangs up
 //! cannot hold the caller longer than [`PostgresSettings::patience`], and so that callers may stand inside an event loop. A task
-//! that was given up may still succeed: all of them may be done twice without harm. Knows no table but through [`schema`].
+//! that was given up may still succeed: all of them may be done twice without harm. Knows no table but through `schema.rs`.
 
 mod copy;
 mod schema;
