@@ -23,7 +23,7 @@ pub(super) fn faults(servers: &Rc<Servers>) -> Vec<Fault> {
     vec![
         make("one message lost on its way", Box::new(|_, scene| forged(scene, Crime::Drop))),
         make("one digit changed on its way", Box::new(|_, scene| forged(scene, Crime::Flip))),
-        make("rows of the database taken, copied, changed", Box::new(doctored)),
+        make("rows of the database taken or copied or changed", Box::new(doctored)),
         make("a broker that dies is trusted", Box::new(trusted)),
     ]
 }

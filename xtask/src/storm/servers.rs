@@ -173,7 +173,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
     let mut faults = vec![
         make("nothing goes wrong", Box::new(|servers, scene| during(servers, scene, |_| Ok(String::new())))),
         make("Mosquitto killed", killed(Server::Mosquitto, true)),
-        make("Redis killed, its data gone", killed(Server::Redis, false)),
+        make("Redis killed with its data gone", killed(Server::Redis, false)),
         make("Redis loses everything after the last word", Box::new(forgets)),
         make("PostgreSQL killed", killed(Server::Postgres, true)),
     ];
