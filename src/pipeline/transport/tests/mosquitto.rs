@@ -45,8 +45,8 @@ impl Edge for Named {
 
 #[test]
 fn mosquitto_and_a_bridge_keep_what_every_edge_promises() {
-    let address = std::env::var("CITYTWIN_TEST_MQTT").expect("set CITYTWIN_TEST_MQTT to host:port of a broker");
-    let target = Target::parse(&format!("mqtt://{address}")).unwrap();
+    let address = std::env::var("CITYTWIN_TEST_MQTT").expect("set CITYTWIN_TEST_MQTT to mqtt://host:port of a broker");
+    let target = Target::parse(&address).expect("a broker's address");
     let number = std::cell::Cell::new(0);
     conformance_edge::run(&|bus| {
         number.set(number.get() + 1);
