@@ -171,10 +171,12 @@ impl Services {
         let again = log.try_clone().map_err(|error| error.to_string())?;
         command.stdin(Stdio::null()).stdout(log).stderr(again).current_dir("/");
         in_a_group_of_its_own(&mut command);
-        let child = command.spawn().map_err(|error| format!("{} does not start: {error}", program.display()))?;
+        let mut child = command.spawn().map_err(|error| format!("{} does not start: {error}", program.display()))?;
         write(&home.join("pid"), &child.id().to_string())?;
+        // Its command line is no witness yet: it is empty for as long as a cold disk takes to load the program.
+        let ready = self.wait_for(server, || matches!(child.try_wait(), Ok(None)));
         reap(child);
-        self.wait_ready(server)?;
+        ready?;
         if server == Server::Postgres { self.make_database() } else { Ok(()) }
     }
 
@@ -365,9 +367,13 @@ impl Services {
 
     /// Waits until a server answers as one that is ready does.
     pub(crate) fn wait_ready(&self, server: Server) -> Result<(), String> {
+        self.wait_for(server, || self.process(server).is_some())
+    }
+
+    fn wait_for(&self, server: Server, mut runs: impl FnMut() -> bool) -> Result<(), String> {
         let mut ended = false;
         let ready = wait_until(|| {
-            ended = self.process(server).is_none();
+            ended = !runs();
             ended || self.answers(server)
         });
         if ready.is_ok() && !ended {
