@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::publishing::topics;
 use crate::city::scenario::{self, Overrides};
 use crate::primitives::text::Place;
-use crate::telemetry::TopicMap;
 use crate::twin::{self, Listening};
 
 /// What `listen` is told.
@@ -62,13 +62,8 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
     let loaded = super::understood(loaded)?;
     let city = arguments.city.as_deref().or(parts.city.as_deref());
-    let topics = match (arguments.topics.as_ref().or(parts.topics.as_ref()), city, &loaded) {
-        (Some(path), city, _) => super::topics_in(path, city.unwrap_or("city"), &Place::file("command line")),
-        (None, Some(city), _) => Ok(TopicMap::new(city)),
-        (None, None, Some(loaded)) => super::topics_of(loaded),
-        (None, None, None) => Ok(TopicMap::new("city")),
-    };
-    let topics = super::understood(topics)?;
+    let file = arguments.topics.as_deref().or(parts.topics.as_deref());
+    let topics = topics(file, city, loaded.as_ref())?;
     let network = loaded.map(|loaded| loaded.network);
     let address = arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));

@@ -6,18 +6,16 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
+use super::publishing::{Publishing, topics};
 use crate::primitives::SimDuration;
-use crate::primitives::text::Place;
 use crate::studies::load::Faults;
-use crate::telemetry::TopicMap;
-use crate::twin::{self, Confirm, LoadSettings, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles};
+use crate::twin::{self, LoadSettings};
 
 /// What `load` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where to send, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
-    #[arg(long, value_name = "URL", value_parser = Target::parse)]
-    target: Target,
+    #[command(flatten)]
+    publishing: Publishing,
     /// Folder for the ledger
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -57,29 +55,12 @@ pub(super) struct Arguments {
     /// By how many seconds the clocks are wrong then
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, requires = "clock_step_at")]
     clock_step_by: Option<f64>,
-    /// A message is safe when the broker acknowledges it, or only when whoever keeps it says so, through whatever broker
-    #[arg(long, value_name = "broker|end-to-end", default_value = "broker", value_parser = confirm)]
-    confirm: Confirm,
-    /// Certificates (PEM) of who may vouch for an `mqtts://` target, instead of Mozilla's list
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Give up when the target has been away for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    give_up: u64,
     /// Mapping file: a topic for each reading type
     #[arg(long, value_name = "FILE")]
     topics: Option<PathBuf>,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
-}
-
-pub(super) fn confirm(word: &str) -> Result<Confirm, String> {
-    match word {
-        "broker" => Ok(Confirm::Broker),
-        "end-to-end" => Ok(Confirm::END_TO_END),
-        _ => Err("write `broker` or `end-to-end`".to_owned()),
-    }
 }
 
 fn rate(word: &str) -> Result<f64, String> {
@@ -99,19 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn send(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
-    let topics = match &arguments.topics {
-        Some(path) => super::topics_in(path, "city", &Place::file("command line")),
-        None => Ok(TopicMap::new("city")),
-    };
-    let mut settings = settings(arguments, super::understood(topics)?);
-    if arguments.target.encrypted {
-        let files = TlsClientFiles { authorities: arguments.ca.clone(), ..TlsClientFiles::default() };
-        let tls = TlsClient::load(&files).map_err(|error| {
-            super::tell(&format!("error: {error}"));
-            ExitCode::from(super::INVALID)
-        })?;
-        settings.publisher.tls = Some(tls);
-    }
+    let settings = settings(arguments)?;
     let interrupted = super::interrupts()?;
     Ok(match twin::load(&settings, &|| interrupted.load(Ordering::SeqCst)) {
         Ok(loaded) => {
@@ -150,17 +119,13 @@ fn tally(messages: u64) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rate and seconds are above zero")]
-fn settings(arguments: &Arguments, topics: TopicMap) -> LoadSettings {
-    let mut publisher = PublisherOptions::new(Protocol::V5, 1, format!("{}-{}", arguments.name, std::process::id()));
-    publisher.credentials = super::run::credentials();
-    publisher.confirm = arguments.confirm;
-    publisher.give_up = std::time::Duration::from_secs(arguments.give_up);
+fn settings(arguments: &Arguments) -> Result<LoadSettings, ExitCode> {
     let clock_step = arguments.clock_step_at.zip(arguments.clock_step_by);
-    LoadSettings {
+    Ok(LoadSettings {
         folder: arguments.out.clone(),
-        target: arguments.target.clone(),
-        publisher,
-        topics,
+        target: arguments.publishing.target.clone(),
+        publisher: arguments.publishing.options(&arguments.name)?,
+        topics: topics(arguments.topics.as_deref(), None, None)?,
         devices: arguments.devices,
         name: arguments.name.clone(),
         rate: arguments.rate,
@@ -174,5 +139,5 @@ fn settings(arguments: &Arguments, topics: TopicMap) -> LoadSettings {
             hostile: arguments.hostile,
             clock_step: clock_step.map(|(at, by)| (SimDuration::seconds(at), SimDuration::seconds(by))),
         },
-    }
+    })
 }

@@ -12,6 +12,7 @@ mod listen;
 mod load;
 mod pages;
 mod password;
+mod publishing;
 mod reconcile;
 mod replay;
 mod run;

@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
+use super::publishing::topics;
 use crate::city::scenario::{self, Overrides};
 use crate::primitives::Timestamp;
-use crate::primitives::text::Place;
-use crate::telemetry::TopicMap;
 use crate::twin::{self, DayReconciled, ReconcileSettings};
 
 /// What `reconcile` is told.
@@ -78,15 +77,11 @@ fn settings(arguments: &Arguments) -> Result<ReconcileSettings, ExitCode> {
     let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
     let loaded = super::understood(loaded)?;
     let city = arguments.city.as_deref().or(parts.city.as_deref());
-    let topics = match (arguments.topics.as_ref().or(parts.topics.as_ref()), city, &loaded) {
-        (Some(path), city, _) => super::topics_in(path, city.unwrap_or("city"), &Place::file("command line")),
-        (None, Some(city), _) => Ok(TopicMap::new(city)),
-        (None, None, Some(loaded)) => super::topics_of(loaded),
-        (None, None, None) => Ok(TopicMap::new("city")),
-    };
+    let file = arguments.topics.as_deref().or(parts.topics.as_deref());
+    let topics = topics(file, city, loaded.as_ref())?;
     Ok(ReconcileSettings {
         folder: arguments.folder.clone(),
-        topics: super::understood(topics)?,
+        topics,
         network: loaded.map(|loaded| Arc::clone(&loaded.network)),
         day: arguments.day,
         write: arguments.write,

@@ -4,26 +4,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use clap::Args;
 
+use super::publishing::{Publishing, topics};
 use crate::city::network::{Network, sumo};
 use crate::city::scenario::settings::RunSettings;
 use crate::city::scenario::{self, Overrides};
 use crate::primitives::Timestamp;
-use crate::primitives::text::Place;
-use crate::telemetry::TopicMap;
-use crate::twin::{self, Confirm, Protocol, PublisherOptions, SendSettings, Target, TlsClient, TlsClientFiles};
+use crate::twin::{self, SendSettings};
 
 /// What `send` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// SUMO's floating car data (`--fcd-output`), plain or gzip
     file: PathBuf,
-    /// Where to send, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
-    #[arg(long, value_name = "URL", value_parser = Target::parse)]
-    target: Target,
+    #[command(flatten)]
+    publishing: Publishing,
     /// Folder for the ledger
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -42,15 +39,6 @@ pub(super) struct Arguments {
     /// Send as fast as the target takes it
     #[arg(long, conflicts_with = "speed_up")]
     as_fast: bool,
-    /// A message is safe when the broker acknowledges it, or only when whoever keeps it says so, through whatever broker
-    #[arg(long, value_name = "broker|end-to-end", default_value = "broker", value_parser = super::load::confirm)]
-    confirm: Confirm,
-    /// Certificates (PEM) of who may vouch for an `mqtts://` target, instead of Mozilla's list
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Give up when the target has been away for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    give_up: u64,
     /// Mapping file: a topic for each reading type; the scenario's unless given
     #[arg(long, value_name = "FILE")]
     topics: Option<PathBuf>,
@@ -114,38 +102,18 @@ fn send(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
 fn settings(arguments: &Arguments) -> Result<SendSettings, ExitCode> {
     let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
     let loaded = super::understood(loaded)?;
-    let topics = match (&arguments.topics, &arguments.city, &loaded) {
-        (Some(path), city, _) => {
-            super::topics_in(path, city.as_deref().unwrap_or("city"), &Place::file("command line"))
-        }
-        (None, Some(city), _) => Ok(TopicMap::new(city)),
-        (None, None, Some(loaded)) => super::topics_of(loaded),
-        (None, None, None) => Ok(TopicMap::new("city")),
-    };
-    let topics = super::understood(topics)?;
+    let topics = topics(arguments.topics.as_deref(), arguments.city.as_deref(), loaded.as_ref())?;
     let network: Option<Arc<Network>> = match (&loaded, &arguments.net) {
         (Some(loaded), _) => Some(Arc::clone(&loaded.network)),
         (None, Some(net)) => Some(Arc::new(super::understood(sumo::read_network(net))?.0)),
         (None, None) => None,
     };
     let day = loaded.as_ref().map_or_else(|| RunSettings::default().midnight, |loaded| loaded.settings.midnight);
-    let mut publisher = PublisherOptions::new(Protocol::V5, 1, format!("send-{}", std::process::id()));
-    publisher.credentials = super::run::credentials();
-    publisher.confirm = arguments.confirm;
-    publisher.give_up = Duration::from_secs(arguments.give_up);
-    if arguments.target.encrypted {
-        let files = TlsClientFiles { authorities: arguments.ca.clone(), ..TlsClientFiles::default() };
-        let tls = TlsClient::load(&files).map_err(|error| {
-            super::tell(&format!("error: {error}"));
-            ExitCode::from(super::INVALID)
-        })?;
-        publisher.tls = Some(tls);
-    }
     Ok(SendSettings {
         file: arguments.file.clone(),
         folder: arguments.out.clone(),
-        target: arguments.target.clone(),
-        publisher,
+        target: arguments.publishing.target.clone(),
+        publisher: arguments.publishing.options("send")?,
         topics,
         network,
         midnight: arguments.begin.unwrap_or(day),

@@ -46,7 +46,7 @@ impl Edge {
         }
     }
 
-    /// Since when there has been no broker, in words; none while there is one.
+    /// Why there is no broker; none while there is one.
     fn away(&self) -> Option<String> {
         match self {
             Self::Listener(_) => None,
