@@ -94,6 +94,7 @@ const ROOMS: &[Room] = &[
         "the pipeline's own counters",
     ),
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
+    room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
         "studies/experiment",
         &[
