@@ -5,7 +5,7 @@
 //! its back, and devices trust a broker that dies. A cell stands if and only if the audit fails with the number that is known from
 //! elsewhere.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::cast::{Keeper, Verdict, audit};
 use super::embedded::load;
@@ -15,9 +15,9 @@ use super::{Fault, Outcome, Scene};
 use crate::services::Server;
 
 /// All of them.
-pub(super) fn faults(servers: &Rc<Servers>) -> Vec<Fault> {
+pub(super) fn faults(servers: &Arc<Servers>) -> Vec<Fault> {
     let make = |name: &str, run: Work| {
-        let servers = Rc::clone(servers);
+        let servers = Arc::clone(servers);
         Fault { name: format!("control/{name}"), run: Box::new(move |scene| run(&servers, scene)) }
     };
     vec![

@@ -85,7 +85,7 @@ pub(super) fn faults() -> Vec<Fault> {
     faults
 }
 
-fn fault(name: &str, run: impl Fn(&Scene) -> Outcome + 'static) -> Fault {
+fn fault(name: &str, run: impl Fn(&Scene) -> Outcome + Send + Sync + 'static) -> Fault {
     Fault { name: format!("embedded/{name}"), run: Box::new(run) }
 }
 

@@ -7,7 +7,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cast::{Keeper, Player, Verdict, audit, pass, until};
@@ -39,7 +39,7 @@ const SILENT: (u64, u64) = (5, 60);
 const PATIENT: &str = "--confirm end-to-end --give-up 300";
 
 /// What is done in a scene with servers.
-pub(super) type Work = Box<dyn Fn(&Servers, &Scene) -> Outcome>;
+pub(super) type Work = Box<dyn Fn(&Servers, &Scene) -> Outcome + Send + Sync>;
 
 /// The storm's own servers, started when first asked for and stopped at the end.
 #[derive(Debug)]
@@ -48,8 +48,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    fn new() -> Rc<Self> {
-        Rc::new(Self { services: Services::new().below("storm") })
+    /// Those of a quick storm and of a slow one are not the same: one may run beside the other.
+    fn new(quick: bool) -> Arc<Self> {
+        Arc::new(Self { services: Services::new().below(if quick { "storm-quick" } else { "storm" }) })
     }
 
     /// Servers that run and hold nothing.
@@ -165,9 +166,9 @@ fn judged(verdict: &Verdict) -> Outcome {
 
 /// All of them, or one for each server.
 pub(super) fn faults(quick: bool) -> Vec<Fault> {
-    let servers = Servers::new();
+    let servers = Servers::new(quick);
     let make = |name: &str, run: Work| {
-        let servers = Rc::clone(&servers);
+        let servers = Arc::clone(&servers);
         Fault { name: format!("servers/{name}"), run: Box::new(move |scene| run(&servers, scene)) }
     };
     let mut faults = vec![
