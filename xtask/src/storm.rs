@@ -12,6 +12,7 @@ mod embedded;
 mod forger;
 mod proxy;
 mod record;
+mod rumqttd;
 mod servers;
 mod wishes;
 

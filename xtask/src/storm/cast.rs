@@ -25,7 +25,8 @@ pub(crate) fn program() -> PathBuf {
 /// Copies the program into a storm's folder, so that whoever builds another in the hours a storm takes does not change what is tested.
 pub(crate) fn keep_program(home: &Path) -> Result<(), String> {
     let (built, copy) = (program(), home.join("citytwin"));
-    fs::copy(&built, &copy).map_err(|error| format!("cannot copy {} to {}: {error}", built.display(), copy.display()))?;
+    fs::copy(&built, &copy)
+        .map_err(|error| format!("cannot copy {} to {}: {error}", built.display(), copy.display()))?;
     let _ = PROGRAM.set(copy);
     Ok(())
 }
@@ -86,6 +87,13 @@ impl Player {
     pub(crate) fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+
+    /// Stops it in its tracks, or lets it go on: its connections stay open and nobody answers.
+    pub(crate) fn freeze(&self, frozen: bool) -> Result<(), String> {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        told.map_err(|error| format!("kill: {error}"))?.success().then_some(()).ok_or_else(|| "it has gone".to_owned())
     }
 
     /// Asks it to end, and waits.
@@ -158,7 +166,8 @@ impl Keeper {
         parts: Option<&Path>,
         dies_at: Option<&str>,
     ) -> Result<Self, String> {
-        let address = address.map_or_else(|| ports::claim().map(|port| SocketAddr::from(([127, 0, 0, 1], port))), Ok)?;
+        let address =
+            address.map_or_else(|| ports::claim().map(|port| SocketAddr::from(([127, 0, 0, 1], port))), Ok)?;
         let (out, address) = (folder.display().to_string(), address.to_string());
         let mut words = vec!["listen", "--out", &out, "--listen", &address, "--keep-every", "0.3"];
         let parts = parts.map(|file| file.display().to_string());

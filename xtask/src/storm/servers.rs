@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::cast::{Keeper, Player, Verdict, audit, pass, until};
 use super::embedded::load;
-use super::proxy::{Mood, Proxy};
+use super::proxy::{FAILURES, Mood, Proxy};
 use super::{Fault, Outcome, Scene};
 use crate::services::{Server, Services};
 
@@ -178,7 +178,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
         make("Redis loses everything after the last word", Box::new(forgets)),
         make("PostgreSQL killed", killed(Server::Postgres, true)),
     ];
-    faults.extend(super::controls::faults(&servers));
+    faults.extend(super::controls::faults(&servers, quick));
     if quick {
         return faults;
     }
@@ -197,9 +197,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
             Box::new(move |servers, scene| dies_at(servers, scene, edge, 1 + scene.dice("n", most))),
         )
     }));
-    for (word, mood) in
-        [("cut", None), ("stalled", Some(Mood::Stall)), ("slow", Some(Mood::Slow)), ("truncated", Some(Mood::Truncate))]
-    {
+    for (word, mood) in FAILURES {
         faults.push(make(
             &format!("network before Mosquitto {word}"),
             Box::new(move |servers, scene| through_proxy(servers, scene, mood)),
@@ -329,20 +327,7 @@ fn through_proxy(servers: &Servers, scene: &Scene, mood: Option<Mood>) -> Outcom
     let mut cast = Cast { servers, scene, parts, keeper };
     let sender = load(scene, &format!("mqtt://{}", proxy.address()), PATIENT, None)?;
     moment(scene);
-    match mood {
-        None => (0..5).for_each(|n| {
-            proxy.cut();
-            pass(Duration::from_millis(100 + scene.dice(&format!("cut {n}"), 400)));
-        }),
-        Some(mood) => {
-            proxy.be(mood);
-            pass(Duration::from_millis(1500));
-            proxy.be(Mood::Pass);
-            if mood == Mood::Stall {
-                proxy.cut();
-            }
-        }
-    }
+    proxy.fail(mood, scene);
     let figures = cast.judge(sender)?;
     Ok(format!("{figures}; {} connections cut", proxy.cuts()))
 }

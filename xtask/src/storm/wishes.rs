@@ -94,7 +94,10 @@ mod tests {
             ("--quick", "quick true, fresh false, seeds 1..2, jobs 1, seconds 4, only []"),
             ("--quick --jobs 2 --seed 7", "quick true, fresh false, seeds 7..8, jobs 2, seconds 4, only []"),
             ("--times 2 --fresh", "quick false, fresh true, seeds 1..3, jobs 3, seconds 8, only []"),
-            ("embedded --seconds 2 keeper", r#"quick false, fresh false, seeds 1..21, jobs 3, seconds 2, only ["embedded", "keeper"]"#),
+            (
+                "embedded --seconds 2 keeper",
+                r#"quick false, fresh false, seeds 1..21, jobs 3, seconds 2, only ["embedded", "keeper"]"#,
+            ),
         ] {
             assert_eq!(told(line).as_deref(), Ok(expected), "{line}");
         }
