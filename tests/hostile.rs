@@ -103,9 +103,13 @@ fn files_of_people_are_read_or_refused() {
     let parts = "bus: { mosquitto: { url: 'mqtts://broker:8883', user-from: U, password-from: P, ca: ca.pem, group: g, name: n } }\n\
                  live: { redis: { url: 'redis://cache:6379/0', password-from: R, prefix: p } }\n\
                  records: { postgres: { url: 'postgres://a@db:5432/city', schema: s } }\n\
-                 listen: { address: '127.0.0.1:1883', certificate: c.pem, key: k.pem, users: users.txt }\ncity: x\n";
+                 city: x\n";
+    let listen =
+        "listen: { address: '127.0.0.1:1883', certificate: c.pem, key: k.pem, users: users.txt, clients: ca.pem }\n";
     let shipped_parts = shipped("deploy/parts.yaml");
-    in_a_file("the reader of parts", &[parts.into(), shipped_parts.into()], |path| twin::read_parts(path).is_ok());
+    in_a_file("the reader of parts", &[parts.into(), listen.into(), shipped_parts.into()], |path| {
+        twin::read_parts(path).is_ok()
+    });
     let rules = shipped("deploy/alerts.yaml");
     in_a_file("the reader of rules", &[rules.into()], |path| alerting::read(path).is_ok());
     let mapping = b"position: gps_data/{device}\nair: '{city}/air/{type}/{device}'\nhealth: events/{device}\n".to_vec();

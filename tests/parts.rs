@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rumqttc::{Client, ConnectReturnCode, ConnectionError, Event, MqttOptions, Packet, QoS};
+use rumqttc::{Client, ConnectReturnCode, ConnectionError, Event, MqttOptions, NetworkOptions, Packet, QoS};
 
 /// Longest wait for anything.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -236,6 +236,10 @@ fn who_has_no_right_is_sent_away_and_told_why() {
         let mut options = city.options();
         options.set_credentials(user, password);
         let (client, mut connection) = Client::new(options, 10);
+        // A password takes a debug build on a busy machine seconds.
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(DEADLINE.as_secs());
+        connection.eventloop.set_network_options(network);
         client.publish(topic, QoS::AtLeastOnce, false, "{}").expect("room");
         let events = std::iter::from_fn(|| connection.recv_timeout(DEADLINE).ok());
         let mut ends = events.filter(|event| match event {

@@ -29,6 +29,10 @@ impl Record {
 
     /// Writes down what came of a fault done once.
     pub(super) fn add(&mut self, fault: &str, seed: u64, stood: bool, told: &str) -> Result<(), String> {
+        if fault.contains(',') {
+            // It would never be known again.
+            return Err(format!("the name `{fault}` holds a comma, which separates the fields of the record; name it without"));
+        }
         let word = if stood { STOOD } else { FAILED };
         let line = format!("{fault},{seed},{word},\"{}\"\n", told.replace('"', "'").replace('\n', " "));
         self.text.push_str(&line);
@@ -92,6 +96,7 @@ mod tests {
         record.add("servers/cut", 1, true, "all, well").unwrap();
         record.add("embedded/cut", 1, false, "it said \"no\"\nand went").unwrap();
         record.add("embedded/cut", 2, true, "fine").unwrap();
+        assert!(record.add("servers/killed, its data gone", 1, true, "").is_err_and(|reason| reason.contains("comma")));
         let again = Record::open(&path);
         drop(fs::remove_file(&path));
         assert_eq!(again.text, record.text);

@@ -74,7 +74,7 @@ fn program() -> Result<PathBuf, String> {
     let program = home.join("bin/rumqttd");
     let folder = home.display().to_string();
     let install = |more: &[&str]| {
-        let words = [&["install", "--quiet", "rumqttd", "--root", &folder], more].concat();
+        let words = [&["install", "--quiet", "--debug", "rumqttd", "--root", &folder], more].concat();
         program.is_file() || (cargo(&words, &[]) && program.is_file())
     };
     // As it was released, or with what its dependencies have become, or whatever there is of it by now.

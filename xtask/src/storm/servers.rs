@@ -183,7 +183,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
         return faults;
     }
     faults.extend([
-        make("Mosquitto killed, its data gone", killed(Server::Mosquitto, false)),
+        make("Mosquitto killed with its data gone", killed(Server::Mosquitto, false)),
         make("Redis killed", killed(Server::Redis, true)),
         make("keeper killed", Box::new(keeper_killed)),
         make("everybody killed", Box::new(everybody_killed)),
