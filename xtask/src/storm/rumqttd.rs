@@ -77,8 +77,8 @@ fn program() -> Result<PathBuf, String> {
         let words = [&["install", "--quiet", "--debug", "rumqttd", "--root", &folder], more].concat();
         program.is_file() || (cargo(&words, &[]) && program.is_file())
     };
-    // As it was released, or with what its dependencies have become, or whatever there is of it by now.
-    if install(&["--version", VERSION, "--locked"]) || install(&["--version", VERSION]) || install(&["--locked"]) {
+    // What it was locked to when it was released no compiler of today takes, so that comes last.
+    if install(&["--version", VERSION]) || install(&[]) || install(&["--version", VERSION, "--locked"]) {
         Ok(program)
     } else {
         Err(format!(
