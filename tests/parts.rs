@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rumqttc::{Client, ConnectReturnCode, ConnectionError, Event, MqttOptions, Packet, QoS};
+use rumqttc::{Client, ConnectReturnCode, ConnectionError, Event, MqttOptions, NetworkOptions, Packet, QoS};
 
 /// Longest wait for anything.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -175,7 +175,7 @@ impl Listening {
         let mut child =
             citytwin(folder, &words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let line = lines.find_map(|line| line.ok().filter(|line| line.contains("mqtt://"))).expect("it listens");
+        let line = lines.find_map(|line| line.ok().filter(|line| line.contains("listening on"))).expect("it listens");
         let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(';').next());
         let port = port.and_then(|port| port.parse().ok()).expect("a port");
         let (tell, said) = std::sync::mpsc::channel();
@@ -236,6 +236,10 @@ fn who_has_no_right_is_sent_away_and_told_why() {
         let mut options = city.options();
         options.set_credentials(user, password);
         let (client, mut connection) = Client::new(options, 10);
+        // A password takes a debug build on a busy machine seconds.
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(DEADLINE.as_secs());
+        connection.eventloop.set_network_options(network);
         client.publish(topic, QoS::AtLeastOnce, false, "{}").expect("room");
         let events = std::iter::from_fn(|| connection.recv_timeout(DEADLINE).ok());
         let mut ends = events.filter(|event| match event {
@@ -257,4 +261,103 @@ fn who_has_no_right_is_sent_away_and_told_why() {
     assert!(matches!(first("bus", SECRET, "gps_data/bus"), Ok(Event::Incoming(Packet::PubAck(_)))));
     // MQTT 3.1.1 has no other word for it than to hang up.
     assert!(first("bus", SECRET, "gps_data/tram").is_err());
+}
+
+/// A certificate of its own and its key, for this machine.
+fn certify(folder: &Path) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    write(folder, "own.pem", &made.cert.pem());
+    write(folder, "own.key", &made.signing_key.serialize_pem());
+}
+
+/// A city of a few minutes, with few devices.
+fn small_city(folder: &Path) {
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps/halvermere");
+    let scenario = format!(
+        "citytwin: 1\nname: Guarded\nmap: {{ city: {} }}\ntime: {{ start: 07:00, run: 2 min }}\ndemand:\n  - synthetic: {{ flow: 600 veh/h }}\n\
+         sensors: {{ loops: {{ count: 5 }}, parking: {{ count: 5 }} }}\n",
+        map.display()
+    );
+    write(folder, "city.yaml", &scenario);
+}
+
+/// What a listener asks of everybody it need not ask of its own city, and it asks everybody else no less.
+#[test]
+fn a_city_speaks_into_its_own_listener_whatever_that_asks_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certify(folder.path());
+    small_city(folder.path());
+    write(folder.path(), "users.txt", "operator:-::#\n");
+    for (n, listen) in [
+        "certificate: own.pem, key: own.key, users: users.txt",
+        "certificate: own.pem, key: own.key, clients: own.pem",
+        "users: users.txt",
+    ]
+    .iter()
+    .enumerate()
+    {
+        write(folder.path(), "parts.yaml", &format!("listen: {{ {listen} }}\n"));
+        let out = format!("out-{n}");
+        let words = ["run", "city.yaml", "--parts", "parts.yaml", "--out", &out, "--no-report"];
+        let told = output(folder.path(), &words);
+        assert!(told.status.success(), "{listen}: {}", text(&told.stderr));
+        let audit = output(folder.path(), &["audit", &out]);
+        assert!(audit.status.success(), "{listen}: {}", text(&audit.stdout));
+    }
+}
+
+#[test]
+fn a_run_is_told_what_is_wrong_with_its_parts_before_anything_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    small_city(folder.path());
+    for (parts, more, named) in [
+        ("listen: { address: '0.0.0.0:0' }", "", "is asked who they are"),
+        ("", "0.0.0.0:0", "is asked who they are"),
+        ("live: { redis: { url: 'redis://127.0.0.1:1/0', password-from: UNSET } }", "", "`UNSET`"),
+        ("listen: { users: nowhere.txt }", "", "nowhere.txt"),
+    ] {
+        write(folder.path(), "parts.yaml", parts);
+        let mut words = vec!["run", "city.yaml", "--parts", "parts.yaml", "--out", "out"];
+        if !more.is_empty() {
+            words.extend(["--listen", more]);
+        }
+        let told = output(folder.path(), &words);
+        let said = text(&told.stderr);
+        assert_eq!(told.status.code(), Some(2), "{parts}: {said}");
+        assert!(said.contains(named) && !folder.path().join("out").exists(), "{parts}: {said}");
+    }
+}
+
+#[test]
+fn a_doctor_knows_a_listener_of_ours_from_somebody_elses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certify(folder.path());
+    write(folder.path(), "users.txt", "operator:-::#\n");
+    let examined = |parts: &str, port: u16| {
+        write(folder.path(), "parts.yaml", &format!("listen: {{ address: '127.0.0.1:{port}'{parts} }}\n"));
+        let told = output(folder.path(), &["doctor", "--parts", "parts.yaml"]);
+        (told.status.code(), text(&told.stdout))
+    };
+    let encrypted = ", certificate: own.pem, key: own.key";
+    for parts in ["", ", users: users.txt", encrypted, ", certificate: own.pem, key: own.key, clients: own.pem"] {
+        write(folder.path(), "parts.yaml", &format!("listen: {{ address: '127.0.0.1:0'{parts} }}\n"));
+        let city = Listening::start(folder.path());
+        let (code, said) = examined(parts, city.port);
+        assert_eq!(code, Some(0), "{parts}: {said}");
+        assert!(said.contains("a listener of ours is at work already"), "{parts}: {said}");
+    }
+    // Somebody else, who takes connections and says nothing, or something else.
+    let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = other.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        for client in other.incoming().flatten() {
+            drop(std::io::Write::write_all(&mut &client, b"220 mail.example ESMTP\r\n"));
+        }
+    });
+    for parts in ["", encrypted] {
+        let (code, said) = examined(parts, port);
+        assert_eq!(code, Some(1), "{parts}: {said}");
+        assert!(said.contains("cannot listen there") && !said.contains("ours"), "{parts}: {said}");
+    }
 }

@@ -1,7 +1,7 @@
 //! `citytwin run`: runs a scenario or a SUMO configuration and writes what it leaves.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use super::complaint;
 use crate::city::scenario::{self, LoadedScenario, Overrides};
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
+use crate::primitives::text::Place;
 use crate::studies::experiment::{
     self, Destination, Finished, Program, Progress, RunError, Summary, Wire, WireError, WriteError, run_folder, run_id,
     user_cpu_seconds,
@@ -76,7 +77,7 @@ pub(super) struct Arguments {
     /// Whether what the sensors tell travels the wire and is kept, instead of what the file says
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     wire: Option<bool>,
-    /// Where the built-in MQTT listener listens [default: any free port of this machine]
+    /// Where the built-in MQTT listener listens [default: what the file of parts says, or any free port of this machine]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address, conflicts_with = "broker")]
     listen: Option<SocketAddr>,
     /// Messages of a partition after which what was made of them is kept for good [default: 100000]
@@ -121,6 +122,14 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(equipment) => equipment,
         Err(code) => return code,
     };
+    // Embedded parts on a port of this machine always pass.
+    if arguments.wire != Some(false) && arguments.broker.is_none() {
+        let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
+        if let Err(findings) = equipment.check(&place, listens_at(arguments, &equipment)) {
+            complaint::tell(&findings);
+            return ExitCode::from(super::INVALID);
+        }
+    }
     let began = SystemTime::now();
     let cache = if arguments.no_cache { None } else { super::network_cache() };
     let loaded = match scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref()) {
@@ -159,6 +168,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(if invalid { super::INVALID } else { super::FAILED })
         }
     }
+}
+
+/// Where the built-in listener listens: any free port of this machine, unless the command line or the file of parts names another.
+fn listens_at(arguments: &Arguments, equipment: &Equipment) -> SocketAddr {
+    let named = arguments.listen.or(equipment.parts.listen.address);
+    named.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
 }
 
 /// Whether what the sensors tell is to travel the wire.
@@ -227,7 +242,7 @@ fn lay_wire(
         );
     };
     let mut settings = WireSettings::in_folder(folder, topics);
-    settings.listen = arguments.listen.unwrap_or(settings.listen);
+    settings.listen = listens_at(arguments, equipment);
     settings.broker.clone_from(&arguments.broker);
     settings.protocol = if loaded.telemetry.mqtt5 { Protocol::V5 } else { Protocol::V311 };
     settings.credentials = credentials();
@@ -236,8 +251,10 @@ fn lay_wire(
     settings.equipment = equipment.clone();
     settings.batch_messages = arguments.checkpoint_every.unwrap_or(settings.batch_messages);
     let wire = TwinWire::lay(&settings, loaded).map_err(|error| WireError(error.to_string()))?;
-    if let (Some(address), true) = (wire.address(), arguments.listen.is_some()) {
-        super::tell(&format!("listening on mqtt://{address}; subscribe to `#` to see the city"));
+    let named = arguments.listen.or(equipment.parts.listen.address);
+    if let (Some(address), Some(_)) = (wire.address(), named) {
+        let url = equipment.parts.listen.url(address);
+        super::tell(&format!("listening on {url}; subscribe to `#` to see the city"));
     }
     Ok(Some(wire))
 }

@@ -12,7 +12,7 @@ use super::board::{Board, Order};
 use super::intake::Intake;
 use super::parts::{Equipment, Mosquitto};
 use super::service::Service;
-use crate::pipeline::transport::{Bridge, Bus, BusError, Listener, ListenerLimits};
+use crate::pipeline::transport::{Bridge, Bus, BusError, Door, Listener, ListenerLimits};
 use crate::telemetry::TopicMap;
 
 /// How often to look whether to end.
@@ -55,7 +55,7 @@ impl Edge {
     }
 }
 
-/// The service for whatever the equipment asks for, and where it listens if it does.
+/// The service for whatever the equipment asks for, and where it listens if it does; through `door` this process comes in itself.
 ///
 /// # Errors
 /// When the address is taken, or what the equipment names cannot be read.
@@ -65,6 +65,7 @@ pub(super) fn edge(
     intake: &Intake,
     topics: &TopicMap,
     equipment: &Equipment,
+    door: Option<&Door>,
 ) -> Result<(Service, Option<SocketAddr>), TwinError> {
     let (handle, log) = (runtime.handle().clone(), Arc::clone(&intake.log));
     if let Some(broker) = equipment.parts.broker() {
@@ -77,7 +78,8 @@ pub(super) fn edge(
         let first = spawn().map_err(TwinError::Service)?;
         return Ok((service("bridge", runtime, &intake.board, first, spawn), None));
     }
-    let security = equipment.parts.security()?;
+    let mut security = equipment.parts.security()?;
+    security.door = door.cloned();
     let limits = ListenerLimits::default;
     let bus = Arc::clone(&log) as Arc<dyn Bus>;
     // The first is started here, so that a taken address is told before the run, and a port is known.

@@ -86,7 +86,7 @@ pub fn listen(
         Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
     intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
     let mut services = intake.services(None);
-    let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment)?;
+    let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
     services.push(service);
     let seconds = second_stage(&intake, &settings.equipment)?;
     let ending = u32::try_from(seconds.len()).unwrap_or(u32::MAX);
@@ -95,7 +95,7 @@ pub fn listen(
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     let place = address.map_or_else(
         || settings.equipment.parts.broker().map(in_words),
-        |address| Some(format!("listening on mqtt://{address}")),
+        |address| Some(format!("listening on {}", settings.equipment.parts.listen.url(address))),
     );
     ready(&place.unwrap_or_default());
     let mut watch = Watch::new(settings.tell_every, &intake);

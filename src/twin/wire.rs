@@ -27,7 +27,7 @@ use super::{tables, telling};
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
-    Confirm, Credentials, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
+    Confirm, Credentials, Door, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
 };
 use crate::studies::audit::{self, Journal, Ledger};
 use crate::studies::experiment::{Wire, WireError};
@@ -108,6 +108,9 @@ impl TwinWire {
         let topics = Arc::new(settings.topics.clone());
         let folders = Folders::of(&settings.folder);
         let (mut services, mut begun_before) = (Vec::new(), false);
+        // A listener that asks who comes is not asked by its own city: nobody else can come this way.
+        let listen = &settings.equipment.parts.listen;
+        let door = (settings.broker.is_none() && listen.is_guarded()).then(Door::default);
         let (intake, board, target, address) = if let Some(broker) = &settings.broker {
             if folders.stores.exists() {
                 let sentence = "holds a run that kept what it told; name another folder for one that tells a broker";
@@ -120,7 +123,8 @@ impl TwinWire {
             intake.batch_messages = settings.batch_messages.max(1);
             begun_before = intake.has_messages();
             services.extend(intake.services(settings.worker_dies_after));
-            let (service, address) = edge(&runtime, settings.listen, &intake, &topics, &settings.equipment)?;
+            let equipment = &settings.equipment;
+            let (service, address) = edge(&runtime, settings.listen, &intake, &topics, equipment, door.as_ref())?;
             services.push(service);
             let target = settings.equipment.parts.broker().map(|broker| broker.target.clone());
             let own = |address: SocketAddr| Target::plain(address.ip().to_string(), address.port());
@@ -139,6 +143,7 @@ impl TwinWire {
             options.credentials = broker.credentials(&settings.equipment.environment)?;
             options.tls = broker.tls()?;
         }
+        options.door = door;
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
         // An earlier run's would be held against what this one has stored if this one is cut short.

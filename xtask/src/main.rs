@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod ports;
 mod services;
 mod sirens;
 mod storm;
@@ -19,7 +20,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds] [--program PATH]
                               SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
-  storm [FAULT...] [--quick] [--seed N] [--times N] [--fresh]
+  storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:

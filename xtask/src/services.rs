@@ -9,11 +9,10 @@ mod programs;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::root;
+use crate::{ports, root};
 use programs::{
     as_postgres, children_of, command_line, connected, in_a_group_of_its_own, in_path, is_root, postgres_program,
     quietly, reap, wait_until, write,
@@ -242,12 +241,10 @@ impl Services {
 
     /// The port of before if nobody else took it, or a free one.
     fn claim_port(&self, server: Server) -> Result<u16, String> {
-        let free =
-            |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
-        let before = self.port(server).and_then(|port| free(port).ok());
-        let address = before.map_or_else(|| free(0), Ok).map_err(|error| format!("no port is free: {error}"))?;
-        write(&self.home(server).join("port"), &address.port().to_string())?;
-        Ok(address.port())
+        let before = self.port(server).filter(|port| ports::is_free(*port));
+        let port = before.map_or_else(ports::claim, Ok)?;
+        write(&self.home(server).join("port"), &port.to_string())?;
+        Ok(port)
     }
 
     /// Mosquitto with its own defaults, but for persistence: what an operator gets who switches that on.

@@ -3,22 +3,29 @@
 //! A sender writes its ledger before it sends; a keeper keeps; something goes wrong; both come to their end, and what was sent is
 //! held against what is kept. `--quick` does each fault once and is part of `cargo xtask ci`; without it each is done many times, on
 //! the embedded parts and on real ones, which takes hours. What has been done stands in `target/storm/record.csv` and is not done
-//! again: a storm that was stopped goes on.
+//! again: a storm that was stopped goes on. Scenes on embedded parts share nothing but the machine, and several run at a time; those
+//! with servers run one after another, because they break the same servers.
 
 mod cast;
 mod controls;
 mod embedded;
 mod forger;
 mod proxy;
+mod record;
+mod rumqttd;
 mod servers;
+mod wishes;
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::{cargo, root};
+use record::{FAILED, Record, STOOD};
+use wishes::Wishes;
 
 /// Times each fault is done on embedded and on real parts.
 const TIMES: (u64, u64) = (20, 5);
@@ -31,7 +38,7 @@ pub(crate) struct Fault {
     /// A name of its own.
     pub(crate) name: String,
     /// Does it; figures if the wire stood it, the reason if not.
-    pub(crate) run: Box<dyn Fn(&Scene) -> Outcome>,
+    pub(crate) run: Box<dyn Fn(&Scene) -> Outcome + Send + Sync>,
 }
 
 /// Where and with which seed a fault is done.
@@ -67,34 +74,20 @@ impl Scene {
     }
 }
 
-/// What is asked for.
-#[derive(Debug, Default)]
-struct Wishes {
-    quick: bool,
-    seed: u64,
-    only: Vec<String>,
-    times: Option<u64>,
-    fresh: bool,
-}
+/// A fault to be done with a seed.
+type Turn<'a> = (&'a Fault, u64);
 
-impl Wishes {
-    fn of(words: &[&str]) -> Result<Self, String> {
-        let mut wishes = Self { seed: 1, ..Self::default() };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut number =
-                || words.next().and_then(|word| word.parse().ok()).ok_or(format!("`{word}` wants a number"));
-            match *word {
-                "--quick" => wishes.quick = true,
-                "--fresh" => wishes.fresh = true,
-                "--seed" => wishes.seed = number()?,
-                "--times" => wishes.times = Some(number()?),
-                flag if flag.starts_with('-') => return Err(format!("unknown option `{flag}`")),
-                name => wishes.only.push(name.to_owned()),
-            }
-        }
-        Ok(wishes)
-    }
+/// Turns that nobody has taken yet.
+type Queue<'a> = Mutex<VecDeque<Turn<'a>>>;
+
+/// A fault done once.
+struct Done<'a> {
+    fault: &'a Fault,
+    seed: u64,
+    folder: PathBuf,
+    outcome: Outcome,
+    /// How long it took [s].
+    lasted: f64,
 }
 
 /// Does what the words ask for; whether the wire stood all of it.
@@ -110,92 +103,92 @@ fn weather(words: &[&str]) -> Result<bool, String> {
     if !cargo(&["build", "--quiet"], &[]) {
         return Err("the program does not build".to_owned());
     }
-    let home = root().join("target/storm");
+    // A quick storm, as CI does it, leaves the record of hours alone.
+    let home = root().join(if wishes.quick { "target/storm-quick" } else { "target/storm" });
     if wishes.quick || wishes.fresh {
         drop(fs::remove_dir_all(&home));
     }
     fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
-    let record = home.join("record.csv");
-    let done = done(&record);
-    let mut sound = true;
-    for (faults, times) in [(embedded::faults(), TIMES.0), (servers::faults(wishes.quick), TIMES.1)] {
-        let times = if wishes.quick { 1 } else { wishes.times.unwrap_or(times) };
-        for fault in &faults {
-            if !wishes.only.is_empty() && !wishes.only.iter().any(|only| fault.name.contains(only.as_str())) {
-                continue;
-            }
-            for seed in wishes.seed..wishes.seed + times {
-                if done.contains(&(fault.name.clone(), seed)) {
-                    continue;
-                }
-                sound &= once(&home, &record, fault, seed, wishes.quick)?;
-            }
-        }
-    }
+    cast::keep_program(&home)?;
+    let mut record = Record::open(&home.join("record.csv"));
+    let faults = [embedded::faults(), servers::faults(wishes.quick)];
+    let stood = record.stood();
+    let queues = [turns(&faults[0], &wishes, TIMES.0, &stood), turns(&faults[1], &wishes, TIMES.1, &stood)];
+    let sound = play(&home, &wishes, &queues, &mut record)?;
     if !wishes.quick {
-        print!("{}", table(&record));
+        print!("{}", record.table());
     }
     Ok(sound)
 }
 
-/// Does a fault once, says and records what came of it.
-fn once(home: &Path, record: &Path, fault: &Fault, seed: u64, quick: bool) -> Result<bool, String> {
+/// What is still to be done: each fault once before any is done again, so that a storm that is stopped has seen all of them.
+fn turns<'a>(faults: &'a [Fault], wishes: &Wishes, times: u64, stood: &BTreeSet<(String, u64)>) -> Queue<'a> {
+    let all = wishes.seeds(times).flat_map(|seed| faults.iter().map(move |fault| (fault, seed)));
+    let is_open = |(fault, seed): &Turn<'_>| !stood.contains(&(fault.name.clone(), *seed));
+    Mutex::new(all.filter(|(fault, _)| wishes.include(&fault.name)).filter(is_open).collect())
+}
+
+/// Does all turns, several at a time of the first queue, one at a time of the second; says and records what came of each.
+fn play(home: &Path, wishes: &Wishes, queues: &[Queue<'_>; 2], record: &mut Record) -> Result<bool, String> {
+    let (jobs, seconds) = (wishes.jobs(), wishes.seconds());
+    let (tell, told) = channel();
+    thread::scope(|scope| {
+        let work = |queue, tell: Sender<_>| move || work(home, seconds, queue, &tell);
+        for _ in 1..jobs {
+            scope.spawn(work(&queues[0], tell.clone()));
+        }
+        if jobs > 1 {
+            scope.spawn(work(&queues[1], tell.clone()));
+            scope.spawn(work(&queues[0], tell));
+        } else {
+            scope.spawn(move || queues.iter().for_each(|queue| self::work(home, seconds, queue, &tell)));
+        }
+        let mut sound = true;
+        for done in told {
+            let written = say(&done, record);
+            if written.is_err() {
+                // What cannot be recorded need not be done: everybody ends with what they are at.
+                queues.iter().for_each(|queue| queue.lock().unwrap_or_else(PoisonError::into_inner).clear());
+            }
+            sound &= written?;
+        }
+        Ok(sound)
+    })
+}
+
+/// Takes turns until there are none, or nobody listens any more.
+fn work<'a>(home: &Path, seconds: u64, queue: &Queue<'a>, tell: &Sender<Done<'a>>) {
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    while let Some((fault, seed)) = next() {
+        if tell.send(once(home, seconds, fault, seed)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Does a fault once.
+fn once<'a>(home: &Path, seconds: u64, fault: &'a Fault, seed: u64) -> Done<'a> {
     let folder = home.join(fault.name.replace(['/', ' '], "-")).join(seed.to_string());
     drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let begun = cast::now();
-    let scene = Scene { folder: folder.clone(), seed, seconds: if quick { 4 } else { 8 } };
-    let outcome = (fault.run)(&scene);
-    let stood = outcome.is_ok();
-    let (word, told) = match outcome {
-        Ok(figures) => ("stood", figures),
-        Err(reason) => ("FAILED", reason),
+    let made = fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()));
+    let scene = Scene { folder: folder.clone(), seed, seconds };
+    let outcome = made.and_then(|()| (fault.run)(&scene));
+    Done { fault, seed, folder, outcome, lasted: begun.elapsed().as_secs_f64() }
+}
+
+/// Says and records what came of a fault; whether it was stood.
+fn say(done: &Done<'_>, record: &mut Record) -> Result<bool, String> {
+    let (name, seed, stood) = (&done.fault.name, done.seed, done.outcome.is_ok());
+    let (word, told) = match &done.outcome {
+        Ok(figures) => (STOOD, figures),
+        Err(reason) => (FAILED, reason),
     };
-    println!("{:<44} seed {seed:<3} {word:<7} {:>5.1} s  {told}", fault.name, begun.elapsed().as_secs_f64());
-    let line = format!("{},{seed},{word},\"{}\"\n", fault.name, told.replace('"', "'").replace('\n', " "));
-    let written =
-        fs::File::options().create(true).append(true).open(record).and_then(|mut file| file.write_all(line.as_bytes()));
-    written.map_err(|error| format!("{}: {error}", record.display()))?;
+    println!("{name:<44} seed {seed:<3} {word:<7} {:>5.1} s  {told}", done.lasted);
+    record.add(name, seed, stood, told)?;
     if stood {
         // What a fault left behind is looked at only where it was not stood.
-        drop(fs::remove_dir_all(&folder));
+        drop(fs::remove_dir_all(&done.folder));
     }
     Ok(stood)
-}
-
-/// What has been stood already.
-fn done(record: &Path) -> BTreeSet<(String, u64)> {
-    let text = fs::read_to_string(record).unwrap_or_default();
-    let parse = |line: &str| {
-        let mut fields = line.split(',');
-        let (name, seed, word) = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?);
-        (word == "stood").then(|| (name.to_owned(), seed))
-    };
-    text.lines().filter_map(parse).collect()
-}
-
-/// The record as a table: each fault, how often it was done, how often stood.
-fn table(record: &Path) -> String {
-    let text = fs::read_to_string(record).unwrap_or_default();
-    let mut rows: Vec<(String, u64, u64, String)> = Vec::new();
-    for line in text.lines() {
-        let mut fields = line.splitn(4, ',');
-        let (Some(name), Some(_), Some(word), Some(told)) =
-            (fields.next(), fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let at = rows.iter().position(|row| row.0 == name).unwrap_or_else(|| {
-            rows.push((name.to_owned(), 0, 0, String::new()));
-            rows.len() - 1
-        });
-        rows[at].1 += 1;
-        rows[at].2 += u64::from(word == "stood");
-        told.trim_matches('"').clone_into(&mut rows[at].3);
-    }
-    let mut out = String::from("\n| fault | done | stood | the last |\n|---|---|---|---|\n");
-    for (name, done, stood, told) in rows {
-        let _ = writeln!(out, "| {name} | {done} | {stood} | {told} |");
-    }
-    out
 }

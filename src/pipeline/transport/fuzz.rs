@@ -1,4 +1,6 @@
-//! Every decoder that bytes of strangers come to, as a function of bytes: for fuzzers, and for the smoke test below.
+//! Every decoder of the wire that bytes of strangers come to, as a function of bytes: for fuzzers, and for the smoke test below.
+//!
+//! What stands behind the wire (payloads, files, states on disk) is smoked by `tests/hostile.rs`, with the same mutants.
 //!
 //! Each returns something that grows with what it made of the bytes, so that nothing of it is optimised away. None may panic, and
 //! none may need more memory than a small multiple of its input. Not for use by anybody else.
@@ -59,6 +61,39 @@ pub fn certificate(bytes: &[u8]) -> usize {
     tls::subject(bytes).map_or(0, |name| name.len())
 }
 
+/// Changes, cuts, doubles and mixes bytes of sound input; the same for the same number. For smoke tests of any decoder.
+pub fn mutant(seed: &[u8], number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    // Marsaglia 2003, "Xorshift RNGs".
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % (below.max(1) as u64)).unwrap_or(0)
+    };
+    let mut bytes = seed.to_vec();
+    for _ in 0..=next(6) {
+        let at = next(bytes.len());
+        match next(7) {
+            0 if !bytes.is_empty() => bytes[at] = u8::try_from(next(256)).unwrap_or(0),
+            1 if !bytes.is_empty() => bytes[at] ^= 1 << next(8),
+            2 => bytes.truncate(at),
+            3 => {
+                let (from, length) = (next(seed.len()), next(40));
+                let piece = seed[from..(from + length).min(seed.len())].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            4 => bytes.splice(at..at, std::iter::repeat_n(0xff, next(9))).for_each(drop),
+            // In what is written as text, numbers that are larger than anybody thought of.
+            5 if bytes.get(at).is_some_and(u8::is_ascii_digit) => {
+                bytes.splice(at..at, std::iter::repeat_n(b'9', next(20))).for_each(drop);
+            }
+            _ => bytes.extend((0..next(30)).map(|_| 0x80_u8)),
+        }
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Message, packet, users};
@@ -97,35 +132,6 @@ mod tests {
             ("users", users_file, vec![users.into_bytes()]),
             ("certificate", certificate, vec![certified]),
         ]
-    }
-
-    /// Changes, cuts, doubles and mixes bytes; the same for the same number.
-    fn mutant(seed: &[u8], number: u64) -> Vec<u8> {
-        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        // Marsaglia 2003, "Xorshift RNGs".
-        let mut next = |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % (below.max(1) as u64)).unwrap()
-        };
-        let mut bytes = seed.to_vec();
-        for _ in 0..=next(6) {
-            let at = next(bytes.len());
-            match next(6) {
-                0 if !bytes.is_empty() => bytes[at] = u8::try_from(next(256)).unwrap(),
-                1 if !bytes.is_empty() => bytes[at] ^= 1 << next(8),
-                2 => bytes.truncate(at),
-                3 => {
-                    let (from, length) = (next(seed.len()), next(40));
-                    let piece = seed[from..(from + length).min(seed.len())].to_vec();
-                    bytes.splice(at..at, piece);
-                }
-                4 => bytes.splice(at..at, std::iter::repeat_n(0xff, next(9))).for_each(drop),
-                _ => bytes.extend((0..next(30)).map(|_| 0x80_u8)),
-            }
-        }
-        bytes
     }
 
     /// Whoever sends nonsense is turned away; nobody falls over it.

@@ -29,9 +29,11 @@ pub use self::guard::ListenerSecurity;
 
 use self::connection::TheConnection;
 use self::counters::{Counters, Refusal, add};
-use self::guard::{Guard, Place};
+use self::guard::{Guard, Origin};
 use self::hub::Hub;
 use super::bus::{Bus, BusError};
+use super::door::Door;
+use super::greeting::ASSIGNED;
 use super::message::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
 use super::stream::Stream;
 use super::tls::TlsServer;
@@ -134,7 +136,7 @@ struct Shared {
 impl Shared {
     /// An identifier for a client that brings none.
     fn next_client_id(&self) -> String {
-        format!("citytwin-assigned-{}", self.assigned.fetch_add(1, Ordering::Relaxed))
+        format!("{ASSIGNED}{}", self.assigned.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -252,12 +254,7 @@ async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Rec
             accepted = socket.accept() => match accepted {
                 Ok(_) if tasks.len() >= shared.limits.connections => shared.counters.refuse(Refusal::TooManyConnections),
                 Ok((stream, from)) => match receive(&shared, stream, from) {
-                    Ok((stream, place)) => {
-                        add(&shared.counters.accepted, 1);
-                        add(&shared.counters.open, 1);
-                        let from = from.ip();
-                        tasks.spawn(TheConnection::new(Arc::clone(&shared), stream, (from, place), closing.clone()).run());
-                    }
+                    Ok((stream, origin)) => welcome(&shared, stream, origin, &mut tasks, &closing),
                     Err(refusal) => shared.counters.refuse(refusal),
                 },
                 // Out of file handles, as a rule: wait for a connection to end, or a moment.
@@ -269,6 +266,10 @@ async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Rec
                     }
                 }
             },
+            // Those of this process are few, and always find room.
+            stream = through(shared.guard.security.door.as_ref()) => {
+                welcome(&shared, Stream::new(stream, None), Origin::Inside, &mut tasks, &closing);
+            }
             Some(ended) = tasks.join_next() => count_end(&shared, &ended),
             _ = ticks.tick() => tick(&shared),
             _ = closing.changed() => break,
@@ -284,10 +285,31 @@ async fn serve(socket: TcpListener, shared: Arc<Shared>, mut closing: watch::Rec
 }
 
 /// Makes a connection of a socket, if its address may have another.
-fn receive(shared: &Shared, socket: TcpStream, from: SocketAddr) -> Result<(Stream, Place), Refusal> {
+fn receive(shared: &Shared, socket: TcpStream, from: SocketAddr) -> Result<(Stream, Origin), Refusal> {
     let place = shared.guard.enter(from.ip())?;
     let tls = shared.guard.security.tls.as_ref().map(TlsServer::connection).transpose();
-    Ok((Stream::new(socket, tls.map_err(|_| Refusal::Encryption)?), place))
+    Ok((Stream::new(socket, tls.map_err(|_| Refusal::Encryption)?), Origin::Network(from.ip(), place)))
+}
+
+/// The next connection through the door; never if there is none.
+async fn through(door: Option<&Door>) -> TcpStream {
+    match door {
+        Some(door) => door.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Begins to serve a connection.
+fn welcome(
+    shared: &Arc<Shared>,
+    stream: Stream,
+    origin: Origin,
+    tasks: &mut JoinSet<()>,
+    closing: &watch::Receiver<bool>,
+) {
+    add(&shared.counters.accepted, 1);
+    add(&shared.counters.open, 1);
+    tasks.spawn(TheConnection::new(Arc::clone(shared), stream, origin, closing.clone()).run());
 }
 
 /// Lets time go by for everybody.

@@ -20,8 +20,10 @@ mod confirm;
 mod conformance;
 #[cfg(test)]
 mod conformance_edge;
+mod door;
 #[doc(hidden)]
 pub mod fuzz;
+mod greeting;
 mod listener;
 mod log;
 mod memory;
@@ -38,6 +40,8 @@ mod users;
 pub use bridge::{Away, Bridge, BridgeError, BridgeOptions, BridgeStats};
 pub use bus::{Bus, BusError, Done};
 pub use confirm::CONFIRMATION_PREFIX;
+pub use door::Door;
+pub use greeting::is_ours;
 pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use self::lane::Lane;
+use super::door::Door;
 use super::message::{Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
 use super::target::{Credentials, Target};
 use super::tls::TlsClient;
@@ -75,6 +76,8 @@ pub struct PublisherOptions {
     pub confirm: Confirm,
     /// How to encrypt to a broker named `mqtts://`; none believes Mozilla's list of authorities.
     pub tls: Option<TlsClient>,
+    /// The way to a listener of this process, in place of a connection over the network; the target is its name then.
+    pub door: Option<Door>,
 }
 
 impl PublisherOptions {
@@ -92,6 +95,7 @@ impl PublisherOptions {
             credentials: None,
             confirm: Confirm::Broker,
             tls: None,
+            door: None,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Everything is read once, at the beginning, so that a bad file is told before anything runs, with its name and what is wrong.
 //! Without a file of its own a client believes the authorities of Mozilla's list. Knows no socket and no MQTT.
 
+mod pinned;
 mod subject;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use self::pinned::Pinned;
 pub(super) use self::subject::subject;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;

@@ -107,7 +107,12 @@ impl PartsFile {
             .as_ref()
             .map(|(certificate, key)| TlsServer::load(certificate, key, listen.clients.as_deref()).map_err(sentence));
         let users = listen.users.as_ref().map(|path| Users::load(path).map(Arc::new).map_err(sentence));
-        Ok(ListenerSecurity { tls: tls.transpose()?, users: users.transpose()?, allow_anonymous: listen.anonymous })
+        Ok(ListenerSecurity {
+            tls: tls.transpose()?,
+            users: users.transpose()?,
+            allow_anonymous: listen.anonymous,
+            door: None,
+        })
     }
 
     /// Rules, areas and actions; none of them without a file.

@@ -1,5 +1,6 @@
 //! The doctor: which parts of a configuration answer, which do not, and what still works without them.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use super::{PartsFile, Secrets};
 use crate::pipeline::alerting;
 use crate::pipeline::stores::live::LiveStore as _;
 use crate::pipeline::stores::tables::{PostgresTables, Tables as _};
-use crate::pipeline::transport::{Confirm, Message, Protocol, Publisher, PublisherOptions};
+use crate::pipeline::transport::{Confirm, Message, Protocol, Publisher, PublisherOptions, is_ours};
 use crate::twin::{clock, wire};
 
 /// How long a broker is waited for.
@@ -92,7 +93,9 @@ fn bus(parts: &PartsFile, secrets: Secrets<'_>) -> Examined {
         });
     }
     let address = parts.listen.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1883)));
-    examine("bus", format!("embedded, listening on {address}"), "nothing starts without it", || {
+    let mut at_work = false;
+    let what = format!("embedded, listening on {address}");
+    let mut bus = examine("bus", what, "nothing starts without it", || {
         parts.security().map_err(text)?;
         let security = &parts.listen;
         let guarded = security.users.is_some() || security.clients.is_some() || security.anonymous;
@@ -101,8 +104,15 @@ fn bus(parts: &PartsFile, secrets: Secrets<'_>) -> Examined {
                 "it is open beyond this machine and asks nobody who it is: write `users` or `clients`".to_owned()
             );
         }
-        TcpListener::bind(address).map(drop).map_err(|error| format!("cannot listen there: {error}"))
-    })
+        let Err(error) = TcpListener::bind(address) else { return Ok(()) };
+        let certificate = security.certificate.as_ref().map(|(certificate, _)| certificate.as_path());
+        at_work = error.kind() == ErrorKind::AddrInUse && is_ours(address, certificate);
+        if at_work { Ok(()) } else { Err(format!("cannot listen there: {error}")) }
+    });
+    if at_work {
+        bus.what += ", where a listener of ours is at work already; another needs another address";
+    }
+    bus
 }
 
 /// Whether something can be written in a folder, or in the nearest that is there.

@@ -93,6 +93,18 @@ pub struct ListenPart {
     pub anonymous: bool,
 }
 
+impl ListenPart {
+    /// Whether whoever comes in is asked who it is, or has to encrypt.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.users.is_some() || self.clients.is_some() || self.certificate.is_some()
+    }
+
+    /// How it is reached at an address.
+    pub fn url(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", if self.certificate.is_some() { "mqtts" } else { "mqtt" })
+    }
+}
+
 /// Parts and the environment their secrets are in.
 #[derive(Debug, Clone)]
 pub struct Equipment {

@@ -1,22 +1,34 @@
 //! Who plays in a storm: a keeper that listens, a sender, and what is read of them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::root;
+use crate::{ports, root};
 
-/// How long anything may take before it is said to hang.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long anything may take before it is said to hang: several scenes share a machine that may have other work.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// The copy of the program that a storm has made.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// The program under test: a debug build, which can be made to die where it is asked to.
 pub(crate) fn program() -> PathBuf {
-    root().join("target/debug/citytwin")
+    PROGRAM.get().cloned().unwrap_or_else(|| root().join("target/debug/citytwin"))
+}
+
+/// Copies the program into a storm's folder, so that whoever builds another in the hours a storm takes does not change what is tested.
+pub(crate) fn keep_program(home: &Path) -> Result<(), String> {
+    let (built, copy) = (program(), home.join("citytwin"));
+    fs::copy(&built, &copy)
+        .map_err(|error| format!("cannot copy {} to {}: {error}", built.display(), copy.display()))?;
+    let _ = PROGRAM.set(copy);
+    Ok(())
 }
 
 /// A process and what it says.
@@ -75,6 +87,13 @@ impl Player {
     pub(crate) fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+
+    /// Stops it in its tracks, or lets it go on: its connections stay open and nobody answers.
+    pub(crate) fn freeze(&self, frozen: bool) -> Result<(), String> {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        told.map_err(|error| format!("kill: {error}"))?.success().then_some(()).ok_or_else(|| "it has gone".to_owned())
     }
 
     /// Asks it to end, and waits.
@@ -139,16 +158,18 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts a listener in a folder, and waits until it listens. With `parts` it keeps by that file.
+    /// Starts a listener in a folder, at a free port unless an address is named, and waits until it listens. With `parts` it keeps
+    /// by that file.
     pub(crate) fn start(
         folder: &Path,
         address: Option<SocketAddr>,
         parts: Option<&Path>,
         dies_at: Option<&str>,
     ) -> Result<Self, String> {
-        let (out, address) = (folder.display().to_string(), address.map(|address| address.to_string()));
-        let mut words = vec!["listen", "--out", &out];
-        words.extend(["--listen", address.as_deref().unwrap_or("127.0.0.1:0"), "--keep-every", "0.3"]);
+        let address =
+            address.map_or_else(|| ports::claim().map(|port| SocketAddr::from(([127, 0, 0, 1], port))), Ok)?;
+        let (out, address) = (folder.display().to_string(), address.to_string());
+        let mut words = vec!["listen", "--out", &out, "--listen", &address, "--keep-every", "0.3"];
         let parts = parts.map(|file| file.display().to_string());
         if let Some(file) = &parts {
             words.extend(["--parts", file]);

@@ -5,27 +5,40 @@
 //! its back, and devices trust a broker that dies. A cell stands if and only if the audit fails with the number that is known from
 //! elsewhere.
 
-use std::rc::Rc;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::cast::{Keeper, Verdict, audit};
+use super::cast::{Keeper, Verdict, audit, pass, until};
 use super::embedded::load;
 use super::forger::{Crime, Forger};
+use super::rumqttd::Rumqttd;
 use super::servers::{Cast, Servers, Work};
 use super::{Fault, Outcome, Scene};
 use crate::services::Server;
 
+/// Nothing has arrived for so long: nothing more will.
+const QUIET: Duration = Duration::from_secs(5);
+/// Longest name, life and number of a record in the log [bytes].
+const NAME_BYTES_MAX: usize = 300;
+
 /// All of them.
-pub(super) fn faults(servers: &Rc<Servers>) -> Vec<Fault> {
+pub(super) fn faults(servers: &Arc<Servers>, quick: bool) -> Vec<Fault> {
     let make = |name: &str, run: Work| {
-        let servers = Rc::clone(servers);
+        let servers = Arc::clone(servers);
         Fault { name: format!("control/{name}"), run: Box::new(move |scene| run(&servers, scene)) }
     };
-    vec![
+    let mut faults = vec![
         make("one message lost on its way", Box::new(|_, scene| forged(scene, Crime::Drop))),
         make("one digit changed on its way", Box::new(|_, scene| forged(scene, Crime::Flip))),
         make("rows of the database taken or copied or changed", Box::new(doctored)),
         make("a broker that dies is trusted", Box::new(trusted)),
-    ]
+    ];
+    if !quick {
+        // It has to be installed, which takes minutes.
+        faults.push(make("a broker that forgets is trusted", Box::new(|_, scene| forgotten(scene))));
+    }
+    faults
 }
 
 /// What an audit says of a place: unexplained, doubled, forged, damaged.
@@ -142,6 +155,89 @@ fn trusted(servers: &Servers, scene: &Scene) -> Outcome {
     caught(&verdict, &[("stores", gone), ("log", gone), ("database", gone)])
 }
 
+/// Devices are content with the acknowledgement of a broker that keeps little, and the keeper stands still meanwhile. What is lost
+/// is counted here, in the bytes of the log.
+fn forgotten(scene: &Scene) -> Outcome {
+    let broker = Rumqttd::start(&scene.folder)?;
+    let parts = scene.folder.join("parts.yaml");
+    let url = format!("mqtt://{}", broker.address());
+    let text = format!("bus: {{ mosquitto: {{ url: '{url}', group: storm, name: storm-keeper }} }}\n");
+    std::fs::write(&parts, text).map_err(|error| format!("{}: {error}", parts.display()))?;
+    let mut keeper = Keeper::start(&scene.keeper(), None, Some(&parts), None)?;
+    // Only what comes after the subscription can be forgotten: somebody else speaks until the keeper hears it.
+    let before = Scene { folder: scene.folder.join("before"), seed: scene.seed, seconds: 1 };
+    std::fs::create_dir_all(&before.folder).map_err(|error| error.to_string())?;
+    until("the keeper to hear anything", || {
+        let spoken = load(&before, &url, "--name before", None).and_then(|mut sender| sender.wait());
+        spoken.is_err() || arrived(scene).is_ok_and(|arrived| !arrived.is_empty())
+    })?;
+    let known = settled(scene)?;
+    keeper.player.freeze(true)?;
+    let mut sender = load(scene, &url, "--confirm broker --give-up 60", None)?;
+    let ended = sender.wait();
+    keeper.player.freeze(false)?;
+    if !ended?.success() {
+        return Err(format!("the sender failed: {:?}", sender.said()));
+    }
+    let log = settled(scene)?;
+    if !keeper.player.interrupt()?.success() {
+        return Err(format!("the keeper failed: {:?}", keeper.player.said()));
+    }
+    let (sent, kept) = (acknowledged(scene)?, log.difference(&known).count());
+    let lost = sent - i64::try_from(kept).unwrap_or(i64::MAX);
+    if sent == 0 || lost <= 0 {
+        return Err(format!("nothing was lost: {sent} messages acknowledged, {kept} in the log"));
+    }
+    let verdict = audit(&scene.sender(), &scene.keeper(), Some(&parts))?;
+    let gone = [lost, 0, 0, 0];
+    let figures = caught(&verdict, &[("stores", gone), ("log", gone)])?;
+    Ok(format!("{figures}; {sent} acknowledged by rumqttd, {kept} of them in the log's bytes"))
+}
+
+/// Waits until nothing more arrives; everything that has.
+fn settled(scene: &Scene) -> Result<BTreeSet<Vec<u8>>, String> {
+    let mut before = arrived(scene)?;
+    loop {
+        pass(QUIET);
+        let now = arrived(scene)?;
+        if now.len() == before.len() {
+            return Ok(now);
+        }
+        before = now;
+    }
+}
+
+/// Every record in the bytes of the keeper's log, by what stands between its device and its time; each once.
+fn arrived(scene: &Scene) -> Result<BTreeSet<Vec<u8>>, String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![scene.keeper().join("log")];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                found.extend(names(&bytes));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Who said what for the which time, of every record among these bytes: from `"device":` up to `,"timestamp":`.
+fn names(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let (first, last) = (b"\"device\":".as_slice(), b",\"timestamp\":".as_slice());
+    let at = |bytes: &[u8], words: &[u8]| bytes.windows(words.len()).position(|window| window == words);
+    let (mut rest, mut names) = (bytes, Vec::new());
+    while let Some(begin) = at(rest, first) {
+        rest = &rest[begin + first.len()..];
+        let name = &rest[..rest.len().min(NAME_BYTES_MAX)];
+        names.extend(at(name, last).map(|end| name[..end].to_vec()));
+    }
+    names
+}
+
 /// A few messages by other devices, each of them confirmed by the keeper.
 fn proven(cast: &Cast<'_>, name: &str) -> Result<(), String> {
     let scene = Scene { folder: cast.scene.folder.join(name), seed: cast.scene.seed, seconds: 1 };
@@ -160,4 +256,18 @@ fn acknowledged(scene: &Scene) -> Result<i64, String> {
     let path = scene.folder.join("load.json");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     super::cast::number(&text, "sent").ok_or_else(|| format!("{}: no `sent`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn records_are_found_among_other_bytes() {
+        let log = b"\x00\x01gps{\"type\":\"health\",\"device\":\"a-1\",\"epoch\":0,\"seq\":7,\"timestamp\":\"x\"}\xff\"device\":\"cut\",\"epo\
+            {\"device\":\"b\",\"epoch\":1,\"seq\":0,\"timestamp\":\"y\"}";
+        let found: Vec<String> = names(log).iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        assert_eq!(found.first().map(String::as_str), Some("\"a-1\",\"epoch\":0,\"seq\":7"));
+        assert_eq!(found.last().map(String::as_str), Some("\"b\",\"epoch\":1,\"seq\":0"));
+    }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::cast::{Keeper, Player, Verdict, audit, pass, until};
-use super::proxy::{Mood, Proxy};
+use super::proxy::{FAILURES, Mood, Proxy};
 use super::{Fault, Outcome, Scene};
 
 /// The keeper's edges: where it is made to die, and after how many times there at most.
@@ -74,18 +74,12 @@ pub(super) fn faults() -> Vec<Fault> {
         })
     }));
     faults.extend(
-        [
-            ("cut", None),
-            ("stalled", Some(Mood::Stall)),
-            ("slow", Some(Mood::Slow)),
-            ("truncated", Some(Mood::Truncate)),
-        ]
-        .map(|(word, mood)| fault(&format!("network {word}"), move |scene| through_proxy(scene, mood))),
+        FAILURES.map(|(word, mood)| fault(&format!("network {word}"), move |scene| through_proxy(scene, mood))),
     );
     faults
 }
 
-fn fault(name: &str, run: impl Fn(&Scene) -> Outcome + 'static) -> Fault {
+fn fault(name: &str, run: impl Fn(&Scene) -> Outcome + Send + Sync + 'static) -> Fault {
     Fault { name: format!("embedded/{name}"), run: Box::new(run) }
 }
 
@@ -188,21 +182,7 @@ fn through_proxy(scene: &Scene, mood: Option<Mood>) -> Outcome {
     let proxy = Proxy::before(keeper.address.ok_or("it does not say where it listens")?)?;
     let sender = load(scene, &format!("mqtt://{}", proxy.address()), "", None)?;
     pass(Duration::from_millis(300 + scene.dice("when", 1000)));
-    match mood {
-        None => (0..5).for_each(|n| {
-            proxy.cut();
-            pass(Duration::from_millis(100 + scene.dice(&format!("cut {n}"), 400)));
-        }),
-        Some(mood) => {
-            proxy.be(mood);
-            pass(Duration::from_millis(1500));
-            // Whoever was cut off in the middle of a stall comes back through a healthy network.
-            proxy.be(Mood::Pass);
-            if mood == Mood::Stall {
-                proxy.cut();
-            }
-        }
-    }
+    proxy.fail(mood, scene);
     let figures = judge(scene, sender, &mut keeper)?;
     Ok(format!("{figures}; {} connections cut", proxy.cuts()))
 }

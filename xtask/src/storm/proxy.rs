@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::Scene;
+use super::cast::pass;
+
 /// What the proxy does with what passes through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -45,6 +48,13 @@ impl Shared {
         }
     }
 }
+
+/// How a network fails for a while: cut again and again, or in a mood.
+pub(super) const FAILURES: [(&str, Option<Mood>); 4] =
+    [("cut", None), ("stalled", Some(Mood::Stall)), ("slow", Some(Mood::Slow)), ("truncated", Some(Mood::Truncate))];
+/// How often it is cut, and how long it is in a mood.
+const CUTS: u32 = 5;
+const MOOD_LASTS: Duration = Duration::from_millis(1500);
 
 /// A proxy at work; ends when dropped.
 #[derive(Debug)]
@@ -94,6 +104,24 @@ impl Proxy {
         for stream in open {
             self.shared.cut.fetch_add(1, Ordering::SeqCst);
             drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    /// Fails in one of the ways of [`FAILURES`] for a while, at moments of the scene's own, and is as good as before afterwards.
+    pub(super) fn fail(&self, mood: Option<Mood>, scene: &Scene) {
+        let Some(mood) = mood else {
+            for n in 0..CUTS {
+                self.cut();
+                pass(Duration::from_millis(100 + scene.dice(&format!("cut {n}"), 400)));
+            }
+            return;
+        };
+        self.be(mood);
+        pass(MOOD_LASTS);
+        self.be(Mood::Pass);
+        if mood == Mood::Stall {
+            // Whoever was cut off in the middle of a stall comes back through a healthy network.
+            self.cut();
         }
     }
 

@@ -7,12 +7,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cast::{Keeper, Player, Verdict, audit, pass, until};
 use super::embedded::load;
-use super::proxy::{Mood, Proxy};
+use super::proxy::{FAILURES, Mood, Proxy};
 use super::{Fault, Outcome, Scene};
 use crate::services::{Server, Services};
 
@@ -39,7 +39,7 @@ const SILENT: (u64, u64) = (5, 60);
 const PATIENT: &str = "--confirm end-to-end --give-up 300";
 
 /// What is done in a scene with servers.
-pub(super) type Work = Box<dyn Fn(&Servers, &Scene) -> Outcome>;
+pub(super) type Work = Box<dyn Fn(&Servers, &Scene) -> Outcome + Send + Sync>;
 
 /// The storm's own servers, started when first asked for and stopped at the end.
 #[derive(Debug)]
@@ -48,8 +48,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    fn new() -> Rc<Self> {
-        Rc::new(Self { services: Services::new().below("storm") })
+    /// Those of a quick storm and of a slow one are not the same: one may run beside the other.
+    fn new(quick: bool) -> Arc<Self> {
+        Arc::new(Self { services: Services::new().below(if quick { "storm-quick" } else { "storm" }) })
     }
 
     /// Servers that run and hold nothing.
@@ -165,9 +166,9 @@ fn judged(verdict: &Verdict) -> Outcome {
 
 /// All of them, or one for each server.
 pub(super) fn faults(quick: bool) -> Vec<Fault> {
-    let servers = Servers::new();
+    let servers = Servers::new(quick);
     let make = |name: &str, run: Work| {
-        let servers = Rc::clone(&servers);
+        let servers = Arc::clone(&servers);
         Fault { name: format!("servers/{name}"), run: Box::new(move |scene| run(&servers, scene)) }
     };
     let mut faults = vec![
@@ -177,12 +178,12 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
         make("Redis loses everything after the last word", Box::new(forgets)),
         make("PostgreSQL killed", killed(Server::Postgres, true)),
     ];
-    faults.extend(super::controls::faults(&servers));
+    faults.extend(super::controls::faults(&servers, quick));
     if quick {
         return faults;
     }
     faults.extend([
-        make("Mosquitto killed, its data gone", killed(Server::Mosquitto, false)),
+        make("Mosquitto killed with its data gone", killed(Server::Mosquitto, false)),
         make("Redis killed", killed(Server::Redis, true)),
         make("keeper killed", Box::new(keeper_killed)),
         make("everybody killed", Box::new(everybody_killed)),
@@ -196,9 +197,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
             Box::new(move |servers, scene| dies_at(servers, scene, edge, 1 + scene.dice("n", most))),
         )
     }));
-    for (word, mood) in
-        [("cut", None), ("stalled", Some(Mood::Stall)), ("slow", Some(Mood::Slow)), ("truncated", Some(Mood::Truncate))]
-    {
+    for (word, mood) in FAILURES {
         faults.push(make(
             &format!("network before Mosquitto {word}"),
             Box::new(move |servers, scene| through_proxy(servers, scene, mood)),
@@ -328,20 +327,7 @@ fn through_proxy(servers: &Servers, scene: &Scene, mood: Option<Mood>) -> Outcom
     let mut cast = Cast { servers, scene, parts, keeper };
     let sender = load(scene, &format!("mqtt://{}", proxy.address()), PATIENT, None)?;
     moment(scene);
-    match mood {
-        None => (0..5).for_each(|n| {
-            proxy.cut();
-            pass(Duration::from_millis(100 + scene.dice(&format!("cut {n}"), 400)));
-        }),
-        Some(mood) => {
-            proxy.be(mood);
-            pass(Duration::from_millis(1500));
-            proxy.be(Mood::Pass);
-            if mood == Mood::Stall {
-                proxy.cut();
-            }
-        }
-    }
+    proxy.fail(mood, scene);
     let figures = cast.judge(sender)?;
     Ok(format!("{figures}; {} connections cut", proxy.cuts()))
 }

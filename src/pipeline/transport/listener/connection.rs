@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use super::super::stream::Stream;
 use super::super::tls::subject;
 use super::Shared;
 use super::counters::{Refusal, add};
-use super::guard::{Admitted, Login, Place, Shown};
+use super::guard::{Admitted, Login, Origin, Shown};
 use super::hub::{Seat, Subscribed};
 use super::rate::Allowance;
 use super::session::{Answer, Asked, Grant, Heard, Session};
@@ -58,8 +57,7 @@ struct Round {
 pub(super) struct TheConnection {
     shared: Arc<Shared>,
     stream: Stream,
-    /// Where it comes from, and its place among those from there.
-    from: (IpAddr, Place),
+    origin: Origin,
     /// Who it is, once that is known, and what it may do.
     admitted: Option<Admitted>,
     allowance: Allowance,
@@ -87,12 +85,7 @@ pub(super) struct TheConnection {
 }
 
 impl TheConnection {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        stream: Stream,
-        from: (IpAddr, Place),
-        closing: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, stream: Stream, origin: Origin, closing: watch::Receiver<bool>) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let session = Session::new(&shared.limits);
         let ticks = ticks(shared.limits.connect_timeout);
@@ -102,7 +95,7 @@ impl TheConnection {
         Self {
             shared,
             stream,
-            from,
+            origin,
             admitted: None,
             allowance,
             clock,
@@ -445,9 +438,15 @@ impl TheConnection {
         if (client_id.is_empty() && !may_assign) || client_id.len() > self.shared.limits.client_id_bytes {
             return self.turn_away(Refusal::ClientId);
         }
-        let certificate = self.stream.peer_certificate();
-        let shown = certificate.map_or(Shown::Nothing, |certificate| Shown::Certificate(subject(certificate)));
-        match self.shared.guard.admit(self.from.0, shown, login).await {
+        let admitted = match &self.origin {
+            Origin::Inside => Ok(Admitted { rights: Arc::default(), place: None }),
+            Origin::Network(address, _) => {
+                let certificate = self.stream.peer_certificate();
+                let shown = certificate.map_or(Shown::Nothing, |certificate| Shown::Certificate(subject(certificate)));
+                self.shared.guard.admit(*address, shown, login).await
+            }
+        };
+        match admitted {
             Ok(admitted) => self.admitted = Some(admitted),
             Err(refusal) => return self.turn_away(refusal),
         }

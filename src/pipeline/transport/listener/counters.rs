@@ -58,6 +58,11 @@ impl Refusal {
         (Self::Attempts, "too many wrong passwords of one address"),
         (Self::Forbidden, "publishing not allowed to the user"),
     ];
+
+    /// The reason in words.
+    pub(super) fn in_words(self) -> &'static str {
+        Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, words)| words)
+    }
 }
 
 /// Counters of a listener; only ever grow, but for the open connections.

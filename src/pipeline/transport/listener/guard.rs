@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 
+use super::super::door::Door;
 use super::super::tls::TlsServer;
 use super::super::users::{Rights, Users};
 use super::ListenerLimits;
@@ -30,6 +31,8 @@ pub struct ListenerSecurity {
     pub users: Option<Arc<Users>>,
     /// Whether to listen beyond this machine although anybody may come in.
     pub allow_anonymous: bool,
+    /// Where connections of this process come in, which may do everything.
+    pub door: Option<Door>,
 }
 
 impl ListenerSecurity {
@@ -41,6 +44,15 @@ impl ListenerSecurity {
 
 /// User and password of a CONNECT.
 pub(super) type Login = (String, Vec<u8>);
+
+/// Where a connection comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// From an address, with its place among those from there.
+    Network(IpAddr, #[expect(dead_code, reason = "counts the connection as long as it is held")] Place),
+    /// From this process, through the door.
+    Inside,
+}
 
 /// What a client has shown before it said anything.
 #[derive(Debug)]

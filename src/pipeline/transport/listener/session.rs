@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{ConnectionOptions, Event};
 use mqtt_protocol_core::mqtt::packet::{
-    AssignedClientIdentifier, MaximumQos, Packet, Properties, Property, Qos, ReceiveMaximum, RetainHandling,
-    SessionExpiryInterval, SharedSubscriptionAvailable, SubEntry, SubscriptionIdentifierAvailable, v3_1_1, v5_0,
+    AssignedClientIdentifier, MaximumQos, Packet, Properties, Property, Qos, ReasonString, ReceiveMaximum,
+    RetainHandling, SessionExpiryInterval, SharedSubscriptionAvailable, SubEntry, SubscriptionIdentifierAvailable,
+    v3_1_1, v5_0,
 };
 use mqtt_protocol_core::mqtt::prelude::GenericPacketTrait;
 use mqtt_protocol_core::mqtt::result_code::{
@@ -20,6 +21,7 @@ use mqtt_protocol_core::mqtt::result_code::{
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
 use super::super::confirm::is_response_topic;
+use super::super::greeting;
 use super::super::message::{Message, PAYLOAD_BYTES_MAX};
 use super::ListenerLimits;
 use super::counters::Refusal;
@@ -364,7 +366,10 @@ impl Session {
         };
         let packet: Option<Packet> = match self.version {
             Version::V5_0 => {
-                v5_0::Connack::builder().session_present(false).reason_code(new).build().ok().map(Into::into)
+                // Why in words, too, and whose words they are.
+                let why = ReasonString::new(format!("{}{}", greeting::REFUSED, refusal.in_words())).ok();
+                let connack = v5_0::Connack::builder().session_present(false).reason_code(new);
+                connack.props(why.map(Property::from).into_iter().collect::<Properties>()).build().ok().map(Into::into)
             }
             _ => v3_1_1::Connack::builder().session_present(false).return_code(old).build().ok().map(Into::into),
         };

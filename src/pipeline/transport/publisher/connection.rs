@@ -159,7 +159,10 @@ impl TheConnection<'_> {
     }
 
     async fn try_once(&mut self) -> Result<(Stream, usize), Broken> {
-        let mut stream = dial(self.target, self.options.tls.as_ref()).await?;
+        let mut stream = match &self.options.door {
+            Some(door) => Stream::new(door.dial().await?, None),
+            None => dial(self.target, self.options.tls.as_ref()).await?,
+        };
         self.out.clear();
         self.input.clear();
         let keep_alive = u16::try_from(self.options.keep_alive.as_secs()).unwrap_or(u16::MAX);

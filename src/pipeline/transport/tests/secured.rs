@@ -226,7 +226,7 @@ fn a_certificate_says_who_comes() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = authority.sign("localhost", &["localhost"]);
     let tls = Some(TlsServer::load(&certificate, &key, Some(&authority.path("ca.pem"))).unwrap());
-    let security = ListenerSecurity { tls, users: Some(users(folder.path())), allow_anonymous: false };
+    let security = ListenerSecurity { tls, users: Some(users(folder.path())), ..ListenerSecurity::default() };
     let served = guarded(security, limits());
     for (signed_by, name, expected) in [
         (&authority, "by-cert", None),
