@@ -73,6 +73,8 @@ pub enum Purpose {
     LoadReading = 50,
     /// What goes wrong with a message of a load.
     LoadFault = 51,
+    /// Which runs of a comparison are drawn anew.
+    Bootstrap = 60,
 }
 
 /// The scenario's seed: the root of every draw.

@@ -1,6 +1,7 @@
 //! What we learn from the city: one run with its manifest, the report a planner looks at, and whether the books balance.
 
 pub mod audit;
+pub mod comparison;
 pub mod experiment;
 pub mod load;
 pub mod report;

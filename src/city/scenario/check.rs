@@ -68,6 +68,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     };
     let sensors = checker.sensors(file.sensors.as_ref().map(|sensors| &sensors.value), step);
     let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
+    let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &["base"]);
     Scenario {
         name,
         question: file.question.map(|question| question.value.trim().to_owned()),
@@ -85,6 +86,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         outputs,
         sensors,
         weather,
+        comparison,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
     }

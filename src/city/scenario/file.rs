@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::comparison::{CompareKey, ExpectKey};
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -42,6 +43,10 @@ pub(super) struct ScenarioFile {
     pub sensors: Option<At<SensorsKey>>,
     /// The weather of the day. Dry unless given.
     pub weather: Option<At<WeatherKey>>,
+    /// How the variants are compared.
+    pub compare: Option<At<CompareKey>>,
+    /// What is expected of the variants; `citytwin compare` says of each whether it holds, and ends with 3 where one does not.
+    pub expect: Option<At<Vec<At<ExpectKey>>>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
     pub seed: Option<At<u64>>,
     /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.

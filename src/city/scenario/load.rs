@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::comparison::Comparison;
 use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
 use super::sensors::{SensorSettings, Weather};
@@ -67,6 +68,8 @@ pub struct LoadedScenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How its variants are compared, and what is expected of them.
+    pub comparison: Comparison,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -144,6 +147,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         telemetry: scenario.telemetry,
         sensors: scenario.sensors,
         weather: scenario.weather,
+        comparison: scenario.comparison,
         outputs: scenario.outputs,
         files: hashed(read)?,
         left_out: left_out.left_out().clone(),
@@ -220,6 +224,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         // It says nothing of devices; asked to tell something, its city has the standard set.
         sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
+        comparison: Comparison::default(),
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

@@ -4,11 +4,13 @@
 //! problems before it gives up. Runs nothing and writes nothing.
 
 mod check;
+mod comparison;
 mod driving;
 mod emergencies;
 mod file;
 mod fleet;
 mod grammar;
+pub mod indicators;
 mod join;
 mod load;
 mod model;
@@ -28,6 +30,7 @@ use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{tree, units};
 
+pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use model::{

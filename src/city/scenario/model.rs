@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::comparison::Comparison;
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::primitives::random::Seed;
@@ -45,6 +46,8 @@ pub struct Scenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How its variants are compared, and what is expected of them.
+    pub comparison: Comparison,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].

@@ -12,7 +12,7 @@ use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimDuration;
 
 /// A scenario with every default filled in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Resolved {
     /// Its name.
     pub name: String,

@@ -1,0 +1,3 @@
+//! Variants of a city held against each other: many runs, and what their differences say.
+
+pub mod statistics;
