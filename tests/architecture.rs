@@ -33,8 +33,13 @@ const ROOMS: &[Room] = &[
     room("city/demand", &["primitives", "city/network", "city/routing"], "behaviour, the simulation"),
     room("city/emergency", &["primitives", "city/network", "city/demand"], "anything in motion"),
     room(
+        "city/intervention",
+        &["primitives", "city/network", "city/demand", "city/routing"],
+        "files and their grammar; anything in motion",
+    ),
+    room(
         "city/scenario",
-        &["primitives", "city/network", "city/demand", "city/routing", "city/emergency"],
+        &["primitives", "city/network", "city/demand", "city/routing", "city/emergency", "city/intervention"],
         "running anything",
     ),
     room("telemetry", &["primitives"], "IO, tokio, who listens; any simulation"),
@@ -64,6 +69,7 @@ const ROOMS: &[Room] = &[
             CITY[3],
             CITY[4],
             "city/emergency",
+            "city/intervention",
             "telemetry",
             "simulation/outcome",
             "simulation/kernel",

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::measures_file::{InterventionsKey, VariantsKey};
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -42,6 +43,10 @@ pub(super) struct ScenarioFile {
     pub sensors: Option<At<SensorsKey>>,
     /// The weather of the day. Dry unless given.
     pub weather: Option<At<WeatherKey>>,
+    /// Bundles of measures by name; a variant says which of them it has.
+    pub interventions: Option<At<InterventionsKey>>,
+    /// Which interventions are tried together, by the name of the variant: `base: []`. Each on its own unless given.
+    pub variants: Option<At<VariantsKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
     pub seed: Option<At<u64>>,
     /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.

@@ -4,6 +4,7 @@
 //! problems before it gives up. Runs nothing and writes nothing.
 
 mod check;
+mod drawing;
 mod driving;
 mod emergencies;
 mod file;
@@ -11,6 +12,8 @@ mod fleet;
 mod grammar;
 mod join;
 mod load;
+mod measures;
+mod measures_file;
 mod model;
 mod quantity;
 mod resolved;
@@ -19,6 +22,7 @@ mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
+mod variant;
 
 use std::path::Path;
 
@@ -30,6 +34,7 @@ use crate::primitives::{tree, units};
 
 pub use driving::Driving;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
+pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };

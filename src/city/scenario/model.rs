@@ -4,8 +4,10 @@
 
 use std::path::PathBuf;
 
+use super::measures::Variant;
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
+use crate::city::intervention::Intervention;
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -45,6 +47,10 @@ pub struct Scenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// Bundles of measures.
+    pub interventions: Vec<Intervention>,
+    /// Which of them are tried together, in the order of the file.
+    pub variants: Vec<Variant>,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].
