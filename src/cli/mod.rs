@@ -1,11 +1,12 @@
 //! The front door: one file per verb, and how complaints are told and memory is asked for; no logic of any kind.
 //!
 //! Standard output carries data, standard error speaks to people. Exit codes: 0 all went well, 1 something failed while
-//! running, 2 the input is invalid and nothing was written, 130 interrupted.
+//! running, 2 the input is invalid and nothing was written, 3 an expectation does not hold, 130 interrupted.
 
 mod alerts;
 mod audit;
 mod check;
+mod compare;
 mod complaint;
 mod doctor;
 mod listen;
@@ -15,6 +16,7 @@ mod password;
 mod publishing;
 mod reconcile;
 mod replay;
+mod rerun;
 mod run;
 mod schema;
 mod send;
@@ -56,6 +58,10 @@ struct Cli {
 enum Verb {
     /// Run a scenario and write what it leaves
     Run(Box<run::Arguments>),
+    /// Hold the variants of a scenario against each other over many runs, and write the report
+    Compare(compare::Arguments),
+    /// Make a comparison or a run again, and say whether the bytes are the same
+    Rerun(rerun::Arguments),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
     /// Listen for devices over MQTT and keep what they tell
@@ -95,6 +101,11 @@ pub fn main() -> ExitCode {
             ask_for_large_pages();
             run::run(&arguments)
         }
+        Verb::Compare(arguments) => {
+            ask_for_large_pages();
+            compare::compare(&arguments)
+        }
+        Verb::Rerun(arguments) => rerun::rerun(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),

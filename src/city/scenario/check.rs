@@ -68,7 +68,9 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     };
     let sensors = checker.sensors(file.sensors.as_ref().map(|sensors| &sensors.value), step);
     let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
-    let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &["base"]);
+    let interventions = checker.interventions(&file);
+    let variants = checker.variants(&file, &interventions);
+    let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &variants);
     Scenario {
         name,
         question: file.question.map(|question| question.value.trim().to_owned()),
@@ -87,6 +89,8 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         sensors,
         weather,
         comparison,
+        interventions,
+        variants,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
     }
@@ -176,7 +180,7 @@ impl Checker<'_> {
         }
     }
 
-    fn named(&mut self, path: &At<String>) -> NamedFile {
+    pub(super) fn named(&mut self, path: &At<String>) -> NamedFile {
         let file = NamedFile { path: self.folder.join(path.value.trim()), place: path.spot.of_file(self.place) };
         if path.value.trim().is_empty() {
             self.wrong(path.spot, "the file's name is empty", "paths are relative to the scenario file");

@@ -8,7 +8,11 @@ use serde::Deserialize;
 
 use super::check::Checker;
 use super::indicators::{Measure, Unit};
+use super::load::LoadedScenario;
+use super::measures::Variant;
+use super::model::{Outputs, Telemetry};
 use super::quantity::{At, WrittenDuration, WrittenShare};
+use super::resolved::Resolved;
 use super::tree::Spot;
 use super::units::{DURATION, SPEED, Units};
 use crate::primitives::SimDuration;
@@ -27,7 +31,7 @@ const HEADLINES: [&str; 4] = ["travel-time.car", "travel-time.bus", "time-loss",
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct CompareKey {
-    /// The variant the others are held against. `base` unless given, or the first one where none is called so.
+    /// The variant the others are held against. `base` unless given, or where none is called so the city as it is.
     pub against: Option<At<String>>,
     /// Exactly these seeds, every variant with each. As many as it takes, from `seed` on, unless given.
     pub seeds: Option<At<Vec<At<u64>>>>,
@@ -148,19 +152,44 @@ impl Default for Comparison {
     }
 }
 
+impl LoadedScenario {
+    /// The same without what a run does not depend on: names and words, what is only told or written, other variants, threads.
+    /// Two that are equal then make equal runs.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        let mut bare = self.clone();
+        for word in [&mut bare.name, &mut bare.variant] {
+            word.clear();
+        }
+        bare.question = None;
+        bare.resolved = Resolved::default();
+        bare.files.clear();
+        bare.left_out.clear();
+        bare.variants.clear();
+        bare.base = None;
+        bare.telemetry = Telemetry::default();
+        bare.sensors = None;
+        bare.comparison = Comparison::default();
+        bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
+        std::sync::Arc::make_mut(&mut bare.plan).resolved.clear();
+        bare.settings.threads = 1;
+        bare
+    }
+}
+
 impl Checker<'_> {
-    /// The comparison of a file whose variants have these names.
+    /// The comparison of a file with these variants.
     pub(super) fn comparison(
         &mut self,
         compare: Option<&At<CompareKey>>,
         expect: Option<&At<Vec<At<ExpectKey>>>>,
-        variants: &[&str],
+        variants: &[Variant],
     ) -> Comparison {
         let mut comparison = Comparison::default();
-        if !variants.contains(&"base")
-            && let Some(first) = variants.first()
-        {
-            comparison.against = (*first).to_owned();
+        let as_it_is = variants.iter().find(|variant| variant.interventions.is_empty()).or(variants.first());
+        let variants: &[&str] = &variants.iter().map(|variant| variant.name.as_str()).collect::<Vec<_>>();
+        if let Some(as_it_is) = as_it_is.filter(|_| !variants.contains(&"base")) {
+            comparison.against.clone_from(&as_it_is.name);
         }
         if let Some(key) = compare {
             self.compare(&key.value, variants, &mut comparison);
@@ -212,7 +241,7 @@ impl Checker<'_> {
                 let message = format!("{} measures cannot be the headline", list.value.len());
                 self.wrong(list.spot, message, format!("from 1 to {HEADLINES_MAX}"));
             }
-            comparison.headlines = list.value.iter().filter_map(|name| self.measure(name)).collect();
+            comparison.headlines = list.value.iter().filter_map(|name| self.indicator(name)).collect();
         }
         if let Some(key) = &key.noticeable
             && let Some(span) = self.read(key.spot, key.value.read())
@@ -260,14 +289,14 @@ impl Checker<'_> {
         false
     }
 
-    fn measure(&mut self, name: &At<String>) -> Option<Measure> {
+    fn indicator(&mut self, name: &At<String>) -> Option<Measure> {
         Measure::parse(&name.value).map_err(|(message, help)| self.wrong(name.spot, message, help)).ok()
     }
 
     fn expectation(&mut self, key: &At<ExpectKey>, variants: &[&str], against: &str) -> Option<Expectation> {
         let (spot, key) = (key.spot, &key.value);
         let known = self.variant(&key.variant, variants);
-        let measure = self.measure(&key.measure);
+        let measure = self.indicator(&key.measure);
         let (text, is_change) = match (&key.change, &key.value) {
             (Some(change), None) => (change, true),
             (None, Some(value)) => (value, false),

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::comparison::{CompareKey, ExpectKey};
+use super::measures_file::{InterventionsKey, VariantsKey};
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -47,6 +48,10 @@ pub(super) struct ScenarioFile {
     pub compare: Option<At<CompareKey>>,
     /// What is expected of the variants; `citytwin compare` says of each whether it holds, and ends with 3 where one does not.
     pub expect: Option<At<Vec<At<ExpectKey>>>>,
+    /// Bundles of measures by name; a variant says which of them it has.
+    pub interventions: Option<At<InterventionsKey>>,
+    /// Which interventions are tried together, by the name of the variant: `base: []`. Each on its own unless given.
+    pub variants: Option<At<VariantsKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
     pub seed: Option<At<u64>>,
     /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.

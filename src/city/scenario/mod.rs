@@ -5,6 +5,7 @@
 
 mod check;
 mod comparison;
+mod drawing;
 mod driving;
 mod emergencies;
 mod file;
@@ -13,6 +14,8 @@ mod grammar;
 pub mod indicators;
 mod join;
 mod load;
+mod measures;
+mod measures_file;
 mod model;
 mod quantity;
 mod resolved;
@@ -21,6 +24,7 @@ mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
+mod variant;
 
 use std::path::Path;
 
@@ -33,6 +37,7 @@ use crate::primitives::{tree, units};
 pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
+pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };

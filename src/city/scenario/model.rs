@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 
 use super::comparison::Comparison;
+use super::measures::Variant;
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
+use crate::city::intervention::Intervention;
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -48,6 +50,10 @@ pub struct Scenario {
     pub weather: Weather,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
+    /// Bundles of measures.
+    pub interventions: Vec<Intervention>,
+    /// Which of them are tried together, in the order of the file.
+    pub variants: Vec<Variant>,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].

@@ -267,9 +267,10 @@ impl Sums {
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 runs")]
     fn finish(self, lines: Vec<Line>, runs: usize, confidence: f64) -> VariantResult {
         let runs = runs.max(1) as f64;
-        let roads = self.roads.into_iter().map(|(name, sum)| {
-            (name, RoadMean { vehicles: sum.vehicles / runs, lost: sum.lost / runs })
-        });
+        let roads = self
+            .roads
+            .into_iter()
+            .map(|(name, sum)| (name, RoadMean { vehicles: sum.vehicles / runs, lost: sum.lost / runs }));
         let hours = self.hours.into_iter().map(|(begin, [spent, driven, lost])| HourMean {
             begin_s: begin as f64 / 1000.0,
             vehicles: if self.interval_s > 0.0 { spent / runs / self.interval_s } else { 0.0 },

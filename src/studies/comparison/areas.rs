@@ -39,7 +39,8 @@ impl<'a> Areas<'a> {
         if let Some((name, _)) = self.quarters.iter().find(|(_, outline)| contains(outline, at)) {
             return (*name).to_owned();
         }
-        let part = PARTS[third(at.y, self.bounds.0.y, self.bounds.1.y) * 3 + third(at.x, self.bounds.0.x, self.bounds.1.x)];
+        let part =
+            PARTS[third(at.y, self.bounds.0.y, self.bounds.1.y) * 3 + third(at.x, self.bounds.0.x, self.bounds.1.x)];
         if self.quarters.is_empty() { part.to_owned() } else { format!("outskirts, {part}") }
     }
 }
@@ -72,7 +73,9 @@ mod tests {
     #[test]
     fn a_point_is_in_the_notch_or_not() {
         let outline = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0)].map(|(x, y)| Point::new(x, y));
-        for (x, y, inside) in [(1.0, 1.0, true), (2.0, 0.5, true), (2.0, 2.0, false), (5.0, 1.0, false), (3.5, 2.5, true)] {
+        for (x, y, inside) in
+            [(1.0, 1.0, true), (2.0, 0.5, true), (2.0, 2.0, false), (5.0, 1.0, false), (3.5, 2.5, true)]
+        {
             assert_eq!(contains(&outline, Point::new(x, y)), inside, "{x} {y}");
         }
     }

@@ -58,9 +58,8 @@ impl Design {
     ) -> Self {
         let rules = loaded.comparison.clone();
         variants.sort_by_key(|variant| variant.name != rules.against);
-        let seeds = seeds
-            .or_else(|| rules.seeds.clone())
-            .map_or(Seeds::AsNeeded(loaded.settings.seed.0), Seeds::Exactly);
+        let seeds =
+            seeds.or_else(|| rules.seeds.clone()).map_or(Seeds::AsNeeded(loaded.settings.seed.0), Seeds::Exactly);
         Self {
             scenario,
             title: loaded.name.clone(),
@@ -126,13 +125,8 @@ impl Design {
     fn of_difference(&self, base: &[Record], runs: &[Record], variant: &str, measure: Measure) -> Option<Watched> {
         let pairs = pairs(base, runs, measure);
         let paired = Paired::of(&pairs, self.rules.confidence)?;
-        let needed = runs_needed(
-            pairs.len(),
-            paired.deviation,
-            paired.base.value,
-            self.rules.precision,
-            self.rules.confidence,
-        );
+        let needed =
+            runs_needed(pairs.len(), paired.deviation, paired.base.value, self.rules.precision, self.rules.confidence);
         Some(Watched { variant: variant.to_owned(), measure, runs: pairs.len(), needed })
     }
 

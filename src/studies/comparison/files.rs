@@ -22,7 +22,7 @@ pub const FILES: [&str; 4] = ["comparison.json", "comparison.csv", "runs.csv", "
 
 /// Everything a comparison came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Whole<'a> {
+pub(super) struct Whole<'a> {
     /// What was compared.
     pub design: &'a Design,
     /// Its runs by variant, then by seed.
@@ -369,7 +369,7 @@ fn runs(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(whole: &Whole<'_>, page: &str, folder: &Path) -> Result<(), WriteError> {
+pub(super) fn write(whole: &Whole<'_>, page: &str, folder: &Path) -> Result<(), WriteError> {
     write_file(&folder.join("comparison.csv"), |out| table(whole, out))?;
     write_file(&folder.join("runs.csv"), |out| runs(whole, out))?;
     write_file(&folder.join("report.html"), |out| out.write_all(page.as_bytes()))?;

@@ -43,7 +43,7 @@ pub struct Gate {
 }
 
 /// Every expectation with its verdict.
-pub fn judge(design: &Design, records: &[Vec<Record>], analysis: &Analysis) -> Vec<Gate> {
+pub(super) fn judge(design: &Design, records: &[Vec<Record>], analysis: &Analysis) -> Vec<Gate> {
     let gate = |expectation: &Expectation| {
         let found = found(expectation, design, records, analysis);
         let verdict = found.map_or(Verdict::Unsaid, |found| verdict(expectation.relation, found, expectation.bound));
@@ -52,12 +52,7 @@ pub fn judge(design: &Design, records: &[Vec<Record>], analysis: &Analysis) -> V
     design.rules.expectations.iter().map(gate).collect()
 }
 
-fn found(
-    expectation: &Expectation,
-    design: &Design,
-    records: &[Vec<Record>],
-    analysis: &Analysis,
-) -> Option<Interval> {
+fn found(expectation: &Expectation, design: &Design, records: &[Vec<Record>], analysis: &Analysis) -> Option<Interval> {
     let place = design.variants.iter().position(|variant| variant.name == expectation.variant)?;
     if expectation.subject == Subject::Value {
         let values = values(&records[place], expectation.measure);

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::city::scenario::{InputFile, LoadedScenario, Outputs, Resolved, Telemetry};
+use crate::city::scenario::{InputFile, LoadedScenario};
 
 /// Version of what is kept of a run; another one makes the runs anew.
 pub(super) const FORMAT: u32 = 1;
@@ -22,21 +22,10 @@ pub(super) fn of_request(program: &str, files: &[InputFile], variant: &str, seed
 }
 
 /// The digest of a city: everything in a loaded scenario that a run can depend on, by its debug form, which names every field
-/// and writes numbers so that they read back the same. What is only told or written is blanked out first.
+/// and writes numbers so that they read back the same.
 pub(super) fn of_city(program: &str, loaded: &LoadedScenario) -> String {
-    let mut bare = loaded.clone();
-    bare.name.clear();
-    bare.question = None;
-    bare.resolved = Resolved::default();
-    bare.files.clear();
-    bare.left_out.clear();
-    bare.telemetry = Telemetry::default();
-    bare.sensors = None;
-    bare.comparison = crate::city::scenario::Comparison::default();
-    bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
-    bare.settings.threads = 1;
     let mut digest = Digest::default();
-    let _ = write!(digest, "{FORMAT}\n{program:?}\n{bare:?}");
+    let _ = write!(digest, "{FORMAT}\n{program:?}\n{:?}", loaded.without_words());
     digest.hexadecimal()
 }
 

@@ -16,7 +16,7 @@ use crate::studies::report::statistics::Sample;
 pub const LEVEL_LIMITS: [f64; 5] = [10.0, 20.0, 35.0, 55.0, 80.0];
 
 /// The level of service of a control delay: 0 is A, 5 is F.
-pub fn level(delay: f64) -> usize {
+pub(super) fn level(delay: f64) -> usize {
     LEVEL_LIMITS.iter().filter(|limit| delay > **limit).count()
 }
 

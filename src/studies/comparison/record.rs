@@ -72,20 +72,20 @@ pub struct Record {
 
 /// A road over the measured time: its id, vehicles that used it, time spent [s], distance driven [m], time lost [s].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RoadTotal(pub String, pub f64, pub f64, pub f64, pub f64);
+pub(super) struct RoadTotal(pub String, pub f64, pub f64, pub f64, pub f64);
 
 /// A finished trip: the vehicle's id, the place of its group in [`Group::ALL`] and of its area in the list, its time on the road [s].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TripTotal(pub String, pub usize, pub usize, pub f64);
+pub(super) struct TripTotal(pub String, pub usize, pub usize, pub f64);
 
 /// An interval of the road table: time spent [veh s], distance driven [m], time lost [veh s], trips ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IntervalTotal(pub f64, pub f64, pub f64, pub u32);
+pub(super) struct IntervalTotal(pub f64, pub f64, pub f64, pub u32);
 
 /// What only the report needs of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Details {
+pub(super) struct Details {
     /// When the first interval begins, seconds after midnight.
     pub begin_s: f64,
     /// How long an interval is [s].
@@ -110,15 +110,8 @@ fn tenth(value: f64) -> f64 {
 /// A run as it is kept.
 pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, request: String, city: String) -> Record {
     let laws = outcome.laws;
-    let laws = [
-        laws.conservation,
-        laws.overlap,
-        laws.jump,
-        laws.conflicting_greens,
-        laws.departures,
-        laws.calls,
-        laws.chain,
-    ];
+    let laws =
+        [laws.conservation, laws.overlap, laws.jump, laws.conflicting_greens, laws.departures, laws.calls, laws.chain];
     let seen = |figure: fn(&crate::simulation::outcome::CityInstant) -> f64| {
         let series: Vec<f64> = outcome.city.iter().map(figure).collect();
         let first = outcome.city.first()?.time;

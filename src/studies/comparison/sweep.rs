@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::design::Design;
-use super::record::{self, Record};
 use super::key;
+use super::record::{self, Record};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Findings;
 use crate::studies::experiment::{self, Destination, Program, Progress, RunError, WriteError};
@@ -81,8 +81,6 @@ pub struct Sweep<'a> {
     pub folder: &'a Path,
     /// Runs made side by side.
     pub jobs: usize,
-    /// The program's call.
-    pub program: &'a Program,
     /// What the program is, as far as results may depend on it.
     pub identity: &'a str,
     /// Makes a city.
@@ -136,9 +134,7 @@ fn locked(taken: Result<(), TryLockError>, folder: &Path) -> Result<(), SweepErr
     match taken {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(SweepError::Busy(folder.to_owned())),
-        Err(TryLockError::Error(source)) => {
-            Err(SweepError::Write(WriteError { path: folder.join("lock"), source }))
-        }
+        Err(TryLockError::Error(source)) => Err(SweepError::Write(WriteError { path: folder.join("lock"), source })),
     }
 }
 
@@ -251,8 +247,8 @@ impl Sweep<'_> {
             (self.tell)(Told::Advanced(reached.saturating_sub(told)));
             told = told.max(reached);
         };
-        let made =
-            experiment::run(&loaded, &Destination::default(), self.program, None, self.interrupted, &mut show)?;
+        let (nothing, program) = (Destination::default(), Program::default());
+        let made = experiment::run(&loaded, &nothing, &program, None, self.interrupted, &mut show)?;
         if made.outcome.interrupted {
             return Err(SweepError::Interrupted);
         }

@@ -109,9 +109,10 @@ fn by_variant(whole: &Whole<'_>, figure: fn(&Record) -> u32) -> String {
     if means.iter().all(|mean| *mean == 0.0) {
         return "0".to_owned();
     }
-    let due: f64 = whole.records.first().map_or(0.0, |runs| {
-        runs.iter().map(|run| f64::from(run.validity.due)).sum::<f64>() / runs.len().max(1) as f64
-    });
+    let due: f64 = whole
+        .records
+        .first()
+        .map_or(0.0, |runs| runs.iter().map(|run| f64::from(run.validity.due)).sum::<f64>() / runs.len().max(1) as f64);
     let told = means.iter().zip(&whole.design.variants).map(|(mean, variant)| {
         format!(
             "<span class=\"of\">{} {} <span class=\"code\">({})</span></span>",
@@ -183,7 +184,12 @@ fn gridlock(whole: &Whole<'_>) -> Flag {
     } else {
         format!("Roads on which nobody moved any more at the end: {}.", told.join("; "))
     };
-    Flag { title: "Runs that stood still", value: format!("{} of {runs}", all.len()), attention: !all.is_empty(), meaning }
+    Flag {
+        title: "Runs that stood still",
+        value: format!("{} of {runs}", all.len()),
+        attention: !all.is_empty(),
+        meaning,
+    }
 }
 
 fn warm_up(whole: &Whole<'_>) -> Flag {

@@ -99,7 +99,8 @@ pub(super) fn levels(whole: &Whole<'_>) -> String {
          is time lost on the last road before the signal, and is not the manual’s calculated control delay.</p>\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Level of service\"><table><thead><tr><th scope=\"col\">Variant</th>",
     );
-    for (letter, limit) in ["A", "B", "C", "D", "E", "F"].iter().zip(["≤ 10", "≤ 20", "≤ 35", "≤ 55", "≤ 80", "> 80"]) {
+    for (letter, limit) in ["A", "B", "C", "D", "E", "F"].iter().zip(["≤ 10", "≤ 20", "≤ 35", "≤ 55", "≤ 80", "> 80"])
+    {
         let _ = write!(html, "<th scope=\"col\">{letter}<br>{} s</th>", escape(limit));
     }
     html.push_str("</tr></thead><tbody>");

@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("script.js");
 ///
 /// # Errors
 /// When a figure cannot be drawn.
-pub fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String> {
+pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String> {
     let design = whole.design;
     let mut page = String::with_capacity(1 << 20);
     // The policy forbids the page to load or send anything, whatever a name in it might try.
@@ -70,7 +70,8 @@ fn verdicts(page: &mut String, whole: &Whole<'_>) {
     let mut any = false;
     for (variant, result) in others {
         any = true;
-        let _ = write!(page, "<p class=\"verdict\">{}</p>", escape(&wording::verdict(whole.design, &variant.name, result)));
+        let _ =
+            write!(page, "<p class=\"verdict\">{}</p>", escape(&wording::verdict(whole.design, &variant.name, result)));
     }
     if !any {
         page.push_str("<p class=\"verdict\">There is one variant only, and nothing to hold it against.</p>");
@@ -137,7 +138,9 @@ pub(super) fn value(interval: super::statistics::paired::Interval, unit: Unit) -
 }
 
 fn changes(page: &mut String, whole: &Whole<'_>) {
-    page.push_str("<section aria-labelledby=\"changed\"><h2 id=\"changed\">What is different</h2><dl class=\"manifest\">");
+    page.push_str(
+        "<section aria-labelledby=\"changed\"><h2 id=\"changed\">What is different</h2><dl class=\"manifest\">",
+    );
     for variant in &whole.design.variants {
         let changes = if variant.changes.is_empty() {
             "nothing is changed".to_owned()

@@ -11,8 +11,7 @@ const BATCH: usize = 5;
 /// How many observations are to be cut off in front; none where the series is too short or does not settle in its first half.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 observations")]
 pub fn mser5(series: &[f64]) -> Option<usize> {
-    let batches: Vec<f64> =
-        series.chunks_exact(BATCH).map(|batch| batch.iter().sum::<f64>() / BATCH as f64).collect();
+    let batches: Vec<f64> = series.chunks_exact(BATCH).map(|batch| batch.iter().sum::<f64>() / BATCH as f64).collect();
     let n = batches.len();
     if n < 4 || batches.iter().any(|batch| !batch.is_finite()) {
         return None;

@@ -1,0 +1,215 @@
+//! From measures to a timetable of rules: what holds on which lane from when on.
+//!
+//! Measures that hold at the same time add up: a lane is open to whom none of them closes it. Two limits for one lane at one time
+//! contradict each other. Every change is worked out from the network as it was built, so that whatever has ended leaves no trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{Deed, Intervention, Measure, Window};
+use super::roads;
+use crate::city::network::Network;
+use crate::city::network::rules::LaneRule;
+use crate::primitives::ids::{EdgeId, LaneId};
+use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::{ClassSet, SimDuration, SimTime, Speed};
+
+/// A day.
+const DAY: SimDuration = SimDuration::milliseconds(24 * 3_600_000);
+
+/// What a variant changes in a network, and when.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// Changes in the order of time, no two at the same.
+    pub changes: Vec<Change>,
+    /// What each measure means on this map, one sentence each: "Station Road: 4 roads, 1.2 km".
+    pub resolved: Vec<String>,
+}
+
+/// What holds from an instant on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// From when on [s].
+    pub at: SimTime,
+    /// The lanes whose rules are others than before, with all that holds on them now.
+    pub lanes: Vec<LaneRule>,
+}
+
+impl Plan {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The rules at an instant that differ from those the network was built with.
+    pub fn rules_at(&self, network: &Network, now: SimTime) -> Vec<LaneRule> {
+        let mut rules: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
+        for change in self.changes.iter().take_while(|change| change.at <= now) {
+            rules.extend(change.lanes.iter().map(|rule| (rule.lane, *rule)));
+        }
+        rules.into_values().filter(|rule| *rule != LaneRule::of(network, rule.lane)).collect()
+    }
+}
+
+/// What one measure does to one lane.
+#[derive(Debug, Clone, Copy)]
+struct Effect {
+    /// Who is kept out.
+    barred: ClassSet,
+    speed: Option<Speed>,
+    window: Option<Window>,
+    /// The measure, by its place in the list.
+    measure: usize,
+}
+
+/// Lays measures out on a network for a run over `span`.
+///
+/// # Errors
+/// Everything that does not fit the map or contradicts itself, at once.
+pub fn plan(network: &Network, interventions: &[&Intervention], span: (SimTime, SimTime)) -> Result<Plan, Findings> {
+    let mut findings = Findings::default();
+    let mut resolved = Vec::new();
+    let mut effects: BTreeMap<LaneId, Vec<Effect>> = BTreeMap::new();
+    let measures: Vec<(&Intervention, &Measure)> =
+        interventions.iter().flat_map(|one| one.measures.iter().map(|measure| (*one, measure))).collect();
+    for (number, (intervention, measure)) in measures.iter().enumerate() {
+        let mut layer = Layer { network, measure, number, effects: &mut effects, findings: &mut findings };
+        if let Some(said) = layer.lay() {
+            resolved.push(format!("{}: {said}", intervention.name));
+        }
+    }
+    let places: Vec<&Place> = measures.iter().map(|(_, measure)| &measure.place).collect();
+    let changes = changes(network, &effects, span, &places, &mut findings);
+    if findings.is_ok() { Ok(Plan { changes, resolved }) } else { Err(findings) }
+}
+
+/// Lays one measure out.
+struct Layer<'a> {
+    network: &'a Network,
+    measure: &'a Measure,
+    number: usize,
+    effects: &'a mut BTreeMap<LaneId, Vec<Effect>>,
+    findings: &'a mut Findings,
+}
+
+impl Layer<'_> {
+    fn wrong(&mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.problem(Problem::new(self.measure.place.clone(), message).help(help));
+    }
+
+    fn add(&mut self, lane: LaneId, barred: ClassSet, speed: Option<Speed>) {
+        let effect = Effect { barred, speed, window: self.measure.window, measure: self.number };
+        self.effects.entry(lane).or_default().push(effect);
+    }
+
+    /// What was done, in words.
+    fn lay(&mut self) -> Option<String> {
+        let network = self.network;
+        match &self.measure.deed {
+            Deed::Close { roads, lanes, except } => {
+                let edges = roads::resolve(network, roads, self.findings)?;
+                for &edge in &edges {
+                    self.close(edge, lanes, except.complement());
+                }
+                Some(format!("close {}", roads::describe(network, roads, &edges)))
+            }
+            Deed::Speed { roads, limit } => {
+                let edges = roads::resolve(network, roads, self.findings)?;
+                for lane in edges.iter().flat_map(|&edge| network.edge(edge).lane_ids()) {
+                    self.add(lane, ClassSet::EMPTY, Some(*limit));
+                }
+                let limit = limit.as_kilometres_per_hour();
+                Some(format!("{limit:.0} km/h on {}", roads::describe(network, roads, &edges)))
+            }
+        }
+    }
+
+    /// Keeps classes off a road or some of its lanes.
+    fn close(&mut self, edge: EdgeId, lanes: &[u32], barred: ClassSet) {
+        let road = self.network.edge(edge);
+        if let Some(missing) = lanes.iter().find(|&&index| index as usize >= road.lane_count()) {
+            let message = format!("`{}` has no lane {missing}", road.name);
+            self.wrong(message, format!("its lanes are 0 to {}, counted from the kerb", road.lane_count() - 1));
+            return;
+        }
+        for (index, lane) in (0_u32..).zip(road.lane_ids()) {
+            if lanes.is_empty() || lanes.contains(&index) {
+                self.add(lane, barred, None);
+            }
+        }
+    }
+}
+
+/// The instants at which anything changes, from the beginning of the run to its end.
+fn instants<'a>(effects: impl Iterator<Item = &'a Effect>, span: (SimTime, SimTime)) -> BTreeSet<SimTime> {
+    let mut instants = BTreeSet::from([span.0]);
+    for window in effects.filter_map(|effect| effect.window) {
+        let mut midnight = SimTime::ZERO;
+        while midnight < span.1 {
+            for time in [window.from, window.to] {
+                let at = midnight + (time - SimTime::ZERO);
+                if span.0 < at && at < span.1 {
+                    instants.insert(at);
+                }
+            }
+            midnight = midnight + DAY;
+        }
+    }
+    instants
+}
+
+impl Window {
+    /// Whether an instant is inside.
+    pub fn contains(&self, at: SimTime) -> bool {
+        let day = DAY.as_milliseconds();
+        let clock = (at - SimTime::ZERO).as_milliseconds().rem_euclid(day);
+        let of = |time: SimTime| (time - SimTime::ZERO).as_milliseconds();
+        let (from, to) = (of(self.from), of(self.to));
+        if from < to { (from..to).contains(&clock) } else { clock >= from || clock < to }
+    }
+}
+
+/// The timetable of all effects together.
+fn changes(
+    network: &Network,
+    effects: &BTreeMap<LaneId, Vec<Effect>>,
+    span: (SimTime, SimTime),
+    places: &[&Place],
+    findings: &mut Findings,
+) -> Vec<Change> {
+    let mut quarrels: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut before: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for at in instants(effects.values().flatten(), span) {
+        let mut lanes = Vec::new();
+        for (&lane, effects) in effects {
+            let built = LaneRule::of(network, lane);
+            let mut rule = built;
+            let mut limited: Option<&Effect> = None;
+            for effect in effects.iter().filter(|effect| effect.window.is_none_or(|window| window.contains(at))) {
+                rule.allowed = rule.allowed.intersection(effect.barred.complement());
+                let Some(speed) = effect.speed else { continue };
+                if let Some(other) = limited.filter(|other| other.speed != Some(speed)) {
+                    quarrels.insert((other.measure, effect.measure));
+                }
+                rule.speed = speed;
+                limited = Some(effect);
+            }
+            if *before.get(&lane).unwrap_or(&built) != rule {
+                before.insert(lane, rule);
+                lanes.push(rule);
+            }
+        }
+        if !lanes.is_empty() {
+            changes.push(Change { at, lanes });
+        }
+    }
+    for (one, other) in quarrels {
+        let line = places[one].line;
+        let message = format!("this limit and that of line {line} contradict each other on some road");
+        findings.problem(
+            Problem::new(places[other].clone(), message)
+                .help("let one of them end before the other begins, or leave one out"),
+        );
+    }
+    changes
+}
