@@ -16,6 +16,7 @@ use super::kernel::ActorId;
 use super::laws::{Census, Laws};
 use super::ledger::Ledger;
 use super::movement::Movement;
+use super::rules;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
 use super::traffic::crossing::{Arrived, Parked, exchange};
@@ -112,6 +113,7 @@ pub(crate) fn schedule() -> Schedule {
         (
             actors::deliver_mail,
             actors::wake,
+            rules::change.run_if(rules::with_changes),
             (actors::signal::perceive, actors::signal::think).chain(),
             (actors::rail::guard_crossings, actors::rail::set_blocks).chain().run_if(with_rail),
             actors::vehicle::read_mail,
@@ -312,6 +314,7 @@ fn count_roads(percept: Res<'_, Percept>, mut books: ResMut<'_, Books>) {
 /// Vehicles whose departure is due join the queue of their edge; those who choose their way do so now.
 fn choose_ways(
     wayfinding: Option<ResMut<'_, Wayfinding>>,
+    changes: Option<Res<'_, rules::Changes>>,
     mut percept: ResMut<'_, Percept>,
     mut gate: ResMut<'_, Gate>,
 ) {
@@ -324,7 +327,7 @@ fn choose_ways(
     while gate.next < gate.scheduled && gate.departures[gate.next].time <= now {
         let vehicle = index(gate.next);
         if let Some(ways) = &wayfinding {
-            choose_way(ways, road, gate, vehicle);
+            choose_way(changes.as_deref(), ways, road, gate, vehicle);
         }
         road.guides.open(&road.facts, vehicle);
         let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
@@ -336,7 +339,10 @@ fn choose_ways(
 
 /// Puts a vehicle on the fastest way by the present travel times, if it is free to choose; round closed roads also if it
 /// had chosen before.
-fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+fn choose_way(changes: Option<&rules::Changes>, ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+    if changes.is_some_and(|changes| rules::set_out(changes, ways, road, gate, vehicle)) {
+        return;
+    }
     let row = &gate.demand.vehicles[vehicle as usize];
     if row.stops.is_empty()
         && let Some(way) = emergency::detour(ways, road, vehicle, row.kind.raw())
@@ -369,7 +375,8 @@ fn fastest_way(ways: &Wayfinding, gate: &Gate, vehicle: u32) -> Option<Vec<u32>>
 /// Puts a vehicle that has just entered on the fastest way as it is by now, unless it is already bound for the next road.
 fn choose_anew(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
     let (Some(at), Some(way)) = (road.find(vehicle), fastest_way(ways, gate, vehicle)) else { return };
-    let open = road.blocks.is_empty() && way != road.guides.edges(road.guides.of_vehicle(vehicle));
+    let open =
+        road.blocks.is_empty() && !road.facts.amended && way != road.guides.edges(road.guides.of_vehicle(vehicle));
     if open && way.starts_with(&road.committed(vehicle, &at)) {
         road.divert(vehicle, way);
     }

@@ -7,8 +7,9 @@ mod model;
 mod places;
 mod plan;
 mod roads;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Area, Deed, Intervention, Measure, RoadChoice, Window, Written};
+pub use model::{Area, Deed, Intervention, LaneWish, Measure, RoadChoice, Window, Written};
 pub use plan::{Change, Plan, plan};

@@ -49,6 +49,33 @@ pub enum Deed {
         /// Who may go on using them.
         except: ClassSet,
     },
+    /// A lane is for some classes only.
+    Reserve {
+        /// On which roads.
+        roads: RoadChoice,
+        /// Which lane.
+        lane: LaneWish,
+        /// For whom.
+        allow: ClassSet,
+    },
+    /// Nobody but some classes may turn from one road into another.
+    BanTurn {
+        /// From which roads.
+        out_of: RoadChoice,
+        /// Into which.
+        into: RoadChoice,
+        /// Who may go on turning.
+        except: ClassSet,
+    },
+    /// Only those who have business on some roads may drive there; and nobody past filters but some classes.
+    Calm {
+        /// The roads that only those may use who begin or end their trip on one of them; none where filters alone do it.
+        roads: Option<RoadChoice>,
+        /// Roads that are closed by filters.
+        filters: Option<RoadChoice>,
+        /// Who may use them as ever.
+        except: ClassSet,
+    },
     /// Another speed limit.
     Speed {
         /// On which roads.
@@ -56,6 +83,17 @@ pub enum Deed {
         /// The limit [m/s].
         limit: Speed,
     },
+}
+
+/// Which lane of a road is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneWish {
+    /// The one at the kerb that motor vehicles use.
+    Kerb,
+    /// The one farthest from the kerb.
+    Middle,
+    /// This one, 0 at the kerb.
+    Index(u32),
 }
 
 /// A text of the scenario and where it stands.

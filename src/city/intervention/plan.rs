@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Deed, Intervention, Measure, Window};
-use super::roads;
+use super::model::{Intervention, Measure, Window};
+use super::rules::Layer;
 use crate::city::network::Network;
 use crate::city::network::rules::LaneRule;
-use crate::primitives::ids::{EdgeId, LaneId};
+use crate::primitives::ids::LaneId;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{ClassSet, SimDuration, SimTime, Speed};
 
@@ -52,13 +52,17 @@ impl Plan {
 
 /// What one measure does to one lane.
 #[derive(Debug, Clone, Copy)]
-struct Effect {
+pub(super) struct Effect {
     /// Who is kept out.
-    barred: ClassSet,
-    speed: Option<Speed>,
-    window: Option<Window>,
+    pub barred: ClassSet,
+    /// Whether those may come in all the same who have business there.
+    pub access: bool,
+    /// The limit.
+    pub speed: Option<Speed>,
+    /// When it holds.
+    pub window: Option<Window>,
     /// The measure, by its place in the list.
-    measure: usize,
+    pub measure: usize,
 }
 
 /// Lays measures out on a network for a run over `span`.
@@ -80,63 +84,6 @@ pub fn plan(network: &Network, interventions: &[&Intervention], span: (SimTime, 
     let places: Vec<&Place> = measures.iter().map(|(_, measure)| &measure.place).collect();
     let changes = changes(network, &effects, span, &places, &mut findings);
     if findings.is_ok() { Ok(Plan { changes, resolved }) } else { Err(findings) }
-}
-
-/// Lays one measure out.
-struct Layer<'a> {
-    network: &'a Network,
-    measure: &'a Measure,
-    number: usize,
-    effects: &'a mut BTreeMap<LaneId, Vec<Effect>>,
-    findings: &'a mut Findings,
-}
-
-impl Layer<'_> {
-    fn wrong(&mut self, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.problem(Problem::new(self.measure.place.clone(), message).help(help));
-    }
-
-    fn add(&mut self, lane: LaneId, barred: ClassSet, speed: Option<Speed>) {
-        let effect = Effect { barred, speed, window: self.measure.window, measure: self.number };
-        self.effects.entry(lane).or_default().push(effect);
-    }
-
-    /// What was done, in words.
-    fn lay(&mut self) -> Option<String> {
-        let network = self.network;
-        match &self.measure.deed {
-            Deed::Close { roads, lanes, except } => {
-                let edges = roads::resolve(network, roads, self.findings)?;
-                for &edge in &edges {
-                    self.close(edge, lanes, except.complement());
-                }
-                Some(format!("close {}", roads::describe(network, roads, &edges)))
-            }
-            Deed::Speed { roads, limit } => {
-                let edges = roads::resolve(network, roads, self.findings)?;
-                for lane in edges.iter().flat_map(|&edge| network.edge(edge).lane_ids()) {
-                    self.add(lane, ClassSet::EMPTY, Some(*limit));
-                }
-                let limit = limit.as_kilometres_per_hour();
-                Some(format!("{limit:.0} km/h on {}", roads::describe(network, roads, &edges)))
-            }
-        }
-    }
-
-    /// Keeps classes off a road or some of its lanes.
-    fn close(&mut self, edge: EdgeId, lanes: &[u32], barred: ClassSet) {
-        let road = self.network.edge(edge);
-        if let Some(missing) = lanes.iter().find(|&&index| index as usize >= road.lane_count()) {
-            let message = format!("`{}` has no lane {missing}", road.name);
-            self.wrong(message, format!("its lanes are 0 to {}, counted from the kerb", road.lane_count() - 1));
-            return;
-        }
-        for (index, lane) in (0_u32..).zip(road.lane_ids()) {
-            if lanes.is_empty() || lanes.contains(&index) {
-                self.add(lane, barred, None);
-            }
-        }
-    }
 }
 
 /// The instants at which anything changes, from the beginning of the run to its end.
@@ -184,9 +131,12 @@ fn changes(
         for (&lane, effects) in effects {
             let built = LaneRule::of(network, lane);
             let mut rule = built;
-            let mut limited: Option<&Effect> = None;
+            let (mut limited, mut open): (Option<&Effect>, _) = (None, built.allowed);
             for effect in effects.iter().filter(|effect| effect.window.is_none_or(|window| window.contains(at))) {
                 rule.allowed = rule.allowed.intersection(effect.barred.complement());
+                if !effect.access {
+                    open = open.intersection(effect.barred.complement());
+                }
                 let Some(speed) = effect.speed else { continue };
                 if let Some(other) = limited.filter(|other| other.speed != Some(speed)) {
                     quarrels.insert((other.measure, effect.measure));
@@ -194,6 +144,7 @@ fn changes(
                 rule.speed = speed;
                 limited = Some(effect);
             }
+            rule.access = open.intersection(rule.allowed.complement());
             if *before.get(&lane).unwrap_or(&built) != rule {
                 before.insert(lane, rule);
                 lanes.push(rule);

@@ -16,25 +16,37 @@ pub struct LaneRule {
     pub speed: Speed,
     /// Who may use it.
     pub allowed: ClassSet,
+    /// Who else may use it to get to a place on roads like it, or away from one.
+    pub access: ClassSet,
 }
 
 impl LaneRule {
     /// What holds on a lane of a network.
     pub fn of(network: &Network, lane: LaneId) -> Self {
         let built = network.lane(lane);
-        Self { lane, speed: built.speed, allowed: built.allowed }
+        Self { lane, speed: built.speed, allowed: built.allowed, access: ClassSet::EMPTY }
     }
 }
 
 impl Network {
-    /// The same network with other rules on some of its lanes.
+    /// The same network with other rules on some of its lanes, as those see it who have no business there.
     #[must_use]
     pub fn with_rules(&self, rules: &[LaneRule]) -> Self {
+        self.with(rules, |rule| rule.allowed)
+    }
+
+    /// The same as those see it who have business wherever that opens a lane.
+    #[must_use]
+    pub fn with_access(&self, rules: &[LaneRule]) -> Self {
+        self.with(rules, |rule| rule.allowed.union(rule.access))
+    }
+
+    fn with(&self, rules: &[LaneRule], allowed: impl Fn(&LaneRule) -> ClassSet) -> Self {
         let mut network = self.clone();
         for rule in rules {
             let lane = &mut network.lanes[rule.lane.index()];
             lane.speed = rule.speed;
-            lane.allowed = rule.allowed;
+            lane.allowed = allowed(rule);
         }
         network
     }

@@ -4,9 +4,9 @@
 
 use super::check::Checker;
 use super::file::ScenarioFile;
-use super::measures_file::{AreaKey, LineKey, MeasureKey, RoadKeys, TimeKeys};
+use super::measures_file::{AreaKey, BanTurnKey, LineKey, LowTrafficKey, MeasureKey, RoadKeys, TimeKeys};
 use super::quantity::{At, WrittenClock};
-use crate::city::intervention::{Area, Deed, Intervention, Measure, RoadChoice, Window, Written};
+use crate::city::intervention::{Area, Deed, Intervention, LaneWish, Measure, RoadChoice, Window, Written};
 use crate::primitives::text::closest;
 use crate::primitives::{ClassSet, SimTime, VehicleClass};
 
@@ -128,9 +128,74 @@ impl Checker<'_> {
                 let fits = self.within(key.limit.spot, "`limit`", limit.as_kilometres_per_hour(), 5.0, 200.0, "km/h");
                 (Deed::Speed { roads: roads?, limit: fits.then_some(limit)? }, key.times())
             }
+            MeasureKey::ReserveLane(key) => {
+                let roads = self.roads(measure, key.choice());
+                let lane = self.lane_wish(key.lane.as_ref());
+                let allow = self.classes(Some(&key.allow))?;
+                if allow.is_empty() {
+                    self.wrong(key.allow.spot, "the lane is for nobody", "name who may use it, or use `close-road`");
+                    return None;
+                }
+                (Deed::Reserve { roads: roads?, lane: lane?, allow }, key.times())
+            }
+            MeasureKey::BanTurn(key) => {
+                let except = self.classes(key.except.as_ref());
+                let (out_of, into) = self.turn(key)?;
+                (
+                    Deed::BanTurn { out_of, into, except: except? },
+                    TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
+                )
+            }
+            MeasureKey::LowTrafficNeighbourhood(key) => (self.low_traffic(measure, key)?, key.times()),
         };
         let window = self.window(times)?;
         Some(Measure { place: measure.spot.of_file(self.place), deed, window })
+    }
+
+    /// Which lane is to be reserved.
+    fn lane_wish(&mut self, key: Option<&At<String>>) -> Option<LaneWish> {
+        let Some(key) = key else { return Some(LaneWish::Kerb) };
+        match key.value.trim() {
+            "kerb" => Some(LaneWish::Kerb),
+            "middle" => Some(LaneWish::Middle),
+            number => {
+                let index = number.parse().ok().map(LaneWish::Index);
+                if index.is_none() {
+                    self.wrong(
+                        key.spot,
+                        format!("`{number}` is no lane"),
+                        "`kerb`, `middle` or a number, 0 at the kerb",
+                    );
+                }
+                index
+            }
+        }
+    }
+
+    /// One road by its name.
+    pub(super) fn one_road(&mut self, name: &At<String>) -> Option<RoadChoice> {
+        let keys = RoadKeys { road: Some(name), roads: None, near: None, within: None, along: None };
+        self.roads(name, keys)
+    }
+
+    fn turn(&mut self, key: &BanTurnKey) -> Option<(RoadChoice, RoadChoice)> {
+        let (out_of, into) = (self.one_road(&key.out_of), self.one_road(&key.into));
+        Some((out_of?, into?))
+    }
+
+    fn low_traffic(&mut self, measure: &At<MeasureKey>, key: &LowTrafficKey) -> Option<Deed> {
+        let keys = key.choice();
+        let none = keys.road.is_none() && keys.roads.is_none() && keys.within.is_none() && keys.along.is_none();
+        let filters = match &key.filters {
+            Some(list) => {
+                let keys = RoadKeys { road: None, roads: Some(list), near: None, within: None, along: None };
+                Some(self.roads(measure, keys)?)
+            }
+            None => None,
+        };
+        let roads = if none && filters.is_some() { None } else { Some(self.roads(measure, keys)?) };
+        let except = self.classes(key.except.as_ref())?;
+        Some(Deed::Calm { roads, filters, except })
     }
 
     /// Which roads are chosen.

@@ -161,6 +161,42 @@ on_roads! {
     }
 }
 
+on_roads! {
+    /// A lane for some classes only.
+    ReserveLaneKey {
+        /// Which lane: `kerb`, `middle` or its number, 0 at the kerb. `kerb` unless given.
+        lane: Option<At<String>>,
+        /// For whom, such as `[bus, cycle, emergency]`.
+        allow: At<Vec<At<String>>>,
+    }
+}
+
+on_roads! {
+    /// A neighbourhood without through traffic. The roads chosen are for those whose trip begins or ends there.
+    LowTrafficKey {
+        /// Streets that are closed by modal filters: nobody drives past, whoever lives there either.
+        filters: Option<At<Vec<At<String>>>>,
+        /// Who may use all of it as ever, such as `bus` or `emergency`; cycles always may.
+        except: Option<At<Vec<At<String>>>>,
+    }
+}
+
+/// A turn at a junction.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct BanTurnKey {
+    /// The road one comes from: a street's name, the id of an edge, or `osm:` with the id of a way.
+    pub out_of: At<String>,
+    /// The road one turns into.
+    pub into: At<String>,
+    /// Who may go on turning. Nobody unless given.
+    pub except: Option<At<Vec<At<String>>>>,
+    /// Time of day from which it holds. Always unless given.
+    pub from: Option<At<WrittenClock>>,
+    /// Time of day at which it ends; given with `from`.
+    pub to: Option<At<WrittenClock>>,
+}
+
 /// One thing that is done to the city.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -169,4 +205,10 @@ pub(super) enum MeasureKey {
     CloseRoad(CloseRoadKey),
     /// Sets another speed limit.
     ChangeSpeed(ChangeSpeedKey),
+    /// Reserves a lane for some classes: a bus lane, a cycle lane, a lane for ambulances.
+    ReserveLane(ReserveLaneKey),
+    /// Bans a turn at a junction.
+    BanTurn(BanTurnKey),
+    /// Keeps through traffic out of a neighbourhood: drawn or listed roads for residents, or modal filters.
+    LowTrafficNeighbourhood(LowTrafficKey),
 }

@@ -141,10 +141,15 @@ impl Road {
         }
     }
 
-    /// Takes over what assembly makes the same way every time from a road of the same city.
-    pub(crate) fn share(&mut self, like: &Self) {
+    /// Takes over what assembly makes the same way every time from a road of the same city; `rules` lays over it what holds now, where
+    /// that is not what holds there.
+    pub(crate) fn share(&mut self, like: &Self, rules: Option<impl FnOnce(&mut Self)>) {
         self.facts = Arc::clone(&like.facts);
-        self.guides.share(&self.facts, &like.guides);
+        let alike = rules.is_none();
+        if let Some(lay_over) = rules {
+            lay_over(self);
+        }
+        self.guides.share(&self.facts, &like.guides, alike);
     }
 
     /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
