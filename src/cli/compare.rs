@@ -146,9 +146,7 @@ impl Asked<'_> {
         let mut findings = Findings::default();
         for variant in &loaded.variants {
             match loaded.variant(&variant.name) {
-                Ok(made) => {
-                    variants.push(Variant { name: variant.name.clone(), changes: made.resolved.interventions.clone() })
-                }
+                Ok(made) => variants.push(Variant::of(&made)),
                 Err(wrong) => findings.absorb(wrong),
             }
         }

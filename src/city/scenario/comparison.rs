@@ -378,3 +378,111 @@ const fn units_of(unit: Unit) -> Units {
     };
     Units { what, table, examples, sums: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::text::Findings;
+    use std::path::Path;
+
+    /// The comparison of a file with these keys from its sixth line on, or what is wrong with them.
+    fn read(keys: &str) -> Result<Comparison, Vec<String>> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/a.yaml");
+        let text = format!(
+            "citytwin: 1\nname: A\nmap: {{ city: ../maps/halvermere }}\ntime: {{ start: 07:00, run: 1 h }}\n\
+             demand: [{{ synthetic: {{ flow: 100 veh/h }} }}]\n{keys}interventions: {{ calm: [{{ change-speed: {{ road: High Street, \
+             limit: 30 km/h }} }}] }}\nvariants: {{ as-is: [], calm: [calm] }}\n"
+        );
+        let mut findings = Findings::default();
+        let scenario = super::super::parse(&text, &Place::file(file), &mut findings);
+        let told = |problem: &crate::primitives::text::Problem| {
+            let (place, help) = (&problem.place, problem.help.as_deref().unwrap_or_default());
+            format!("{}:{} {} ({help})", place.line, place.column, problem.message)
+        };
+        match scenario {
+            Some(scenario) if findings.is_ok() => Ok(scenario.comparison),
+            _ => Err(findings.problems().iter().map(told).collect()),
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_usual() {
+        let usual = read("").expect("nothing to complain of");
+        assert_eq!(usual, Comparison { against: "as-is".to_owned(), ..Comparison::default() });
+    }
+
+    #[test]
+    fn conditions_are_read_in_the_measures_own_unit() {
+        let keys = "compare: { seeds: [4, 9], confidence: 90 %, noticeable: 1 min, measures: [travel-time.bus] }\nexpect:\n\
+            - { variant: calm, measure: travel-time.bus, change: \"< -5 %\" }\n\
+            - { variant: calm, measure: travel-time, change: \"<= 1 min\" }\n\
+            - { variant: as-is, measure: ambulance-response.p90, value: \"<= 8 min\" }\n\
+            - { variant: calm, measure: network-speed, value: \"> 18 km/h\" }\n\
+            - { variant: calm, measure: los-ef, change: \"<= 2 pp\" }\n\
+            - { variant: calm, measure: planning-time-index, value: \">= 1.5\" }\n\
+            - { variant: calm, measure: vehicle-time, value: \"< 1200 h\" }\n";
+        let comparison = read(keys).expect("nothing to complain of");
+        assert_eq!((comparison.seeds, comparison.noticeable), (Some(vec![4, 9]), SimDuration::seconds(60.0)));
+        let found: Vec<(Relation, Subject, f64)> = comparison
+            .expectations
+            .iter()
+            .map(|one| (one.relation, one.subject, (one.bound * 1000.0).round() / 1000.0))
+            .collect();
+        let expected = [
+            (Relation::Less, Subject::RelativeChange, -5.0),
+            (Relation::AtMost, Subject::Change, 60.0),
+            (Relation::AtMost, Subject::Value, 480.0),
+            (Relation::More, Subject::Value, 18.0),
+            (Relation::AtMost, Subject::Change, 2.0),
+            (Relation::AtLeast, Subject::Value, 1.5),
+            (Relation::Less, Subject::Value, 1200.0),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_mistake_has_its_place_and_what_to_do() {
+        let cases = [
+            ("compare: { against: calmm }\n", "6:21 there is no variant `calmm` (did you mean `calm`?)"),
+            (
+                "compare: { measures: [travel-tme] }\n",
+                "6:23 there is no measure `travel-tme` (did you mean `travel-time`?)",
+            ),
+            ("compare: { min-runs: 1 }\n", "6:22 `min-runs` cannot be 1"),
+            ("compare: { min-runs: 9, max-runs: 5 }\n", "6:35 at most 5 runs are fewer than at least 9"),
+            ("compare: { seeds: [1, 1] }\n", "6:23 the seed 1 is given twice"),
+            ("compare: { precision: 5 }\n", "6:23 "),
+            ("compare: { confidence: 100 % }\n", "6:24 `confidence` cannot be 100.0 %"),
+            ("compare: { sedes: [1, 2] }\n", "6:12 unknown key `sedes`"),
+            (
+                "expect: [{ variant: clam, measure: stops, change: \"< 0 %\" }]\n",
+                "6:21 there is no variant `clam` (did you mean `calm`?)",
+            ),
+            (
+                "expect: [{ variant: as-is, measure: stops, change: \"< 0 %\" }]\n",
+                "6:21 `as-is` does not change against itself",
+            ),
+            (
+                "expect: [{ variant: calm, measure: throughput.bus, change: \"< 0 %\" }]\n",
+                "6:36 `throughput` has no `bus`",
+            ),
+            ("expect: [{ variant: calm, measure: stops }]\n", "6:10 nothing is expected"),
+            (
+                "expect: [{ variant: calm, measure: stops, change: \"-5 %\" }]\n",
+                "6:51 `-5 %` is not a condition (begin it with `<`",
+            ),
+            (
+                "expect: [{ variant: calm, measure: travel-time, value: \"< 8\" }]\n",
+                "6:56 `8` has no unit, so it is not a duration",
+            ),
+            (
+                "expect: [{ variant: calm, measure: travel-time, value: \"< 8 min\", change: \"< 1 s\" }]\n",
+                "6:56 `change` and `value` are both given",
+            ),
+        ];
+        for (keys, expected) in cases {
+            let problems = read(keys).expect_err(keys);
+            assert!(problems.len() == 1 && problems[0].starts_with(expected), "{keys}: {problems:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use super::key;
 use super::record::Record;
 use super::statistics::paired::{Paired, moments, runs_needed};
 use crate::city::scenario::indicators::Measure;
@@ -18,6 +19,15 @@ pub struct Variant {
     pub name: String,
     /// What is different in it, in words; nothing for the base.
     pub changes: Vec<String>,
+    /// Digest of the city it makes with the scenario's own seed: what files it was drawn from does not matter.
+    pub city: String,
+}
+
+impl Variant {
+    /// A variant as it was made.
+    pub fn of(made: &LoadedScenario) -> Self {
+        Self { name: made.variant.clone(), changes: made.resolved.interventions.clone(), city: key::of_city("", made) }
+    }
 }
 
 /// Which seeds every variant is run with.

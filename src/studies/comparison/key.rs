@@ -10,8 +10,8 @@ use crate::city::scenario::{InputFile, LoadedScenario};
 /// Version of what is kept of a run; another one makes the runs anew.
 pub(super) const FORMAT: u32 = 1;
 
-/// The digest of a request: program, files, variant and seed.
-pub(super) fn of_request(program: &str, files: &[InputFile], variant: &str, seed: u64) -> String {
+/// The digest of a request: program, files, variant (its name and its city with the scenario's own seed) and seed.
+pub(super) fn of_request(program: &str, files: &[InputFile], variant: (&str, &str), seed: u64) -> String {
     let mut digest = Digest::default();
     // A digest takes everything.
     let _ = write!(digest, "{FORMAT}\n{program:?}\n{variant:?}\n{seed}\n");

@@ -189,7 +189,8 @@ impl Sweep<'_> {
     }
 
     fn request(&self, task: Task) -> String {
-        key::of_request(self.identity, &self.design.files, self.name(task), task.1)
+        let variant = &self.design.variants[task.0];
+        key::of_request(self.identity, &self.design.files, (&variant.name, &variant.city), task.1)
     }
 
     /// Makes the runs that are not kept.

@@ -61,8 +61,9 @@ fn dressed(file: &Path, variant: &str, seed: u64) -> Result<LoadedScenario, Find
 
 fn design(file: &Path, variants: &[&str], seeds: Option<Vec<u64>>) -> (Design, LoadedScenario) {
     let loaded = scenario::load(file, &Overrides::default()).unwrap_or_else(|wrong| panic!("{:?}", wrong.problems()));
-    let variants =
-        variants.iter().map(|name| Variant { name: (*name).to_owned(), changes: vec![format!("is {name}")] }).collect();
+    let variant =
+        |name: &&str| Variant { name: (*name).to_owned(), changes: vec![format!("is {name}")], city: String::new() };
+    let variants = variants.iter().map(variant).collect();
     (Design::new(PathBuf::from("street.yaml"), &loaded, variants, seeds), loaded)
 }
 
