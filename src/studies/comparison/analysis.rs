@@ -122,6 +122,13 @@ pub struct VariantResult {
     pub levels: [f64; 6],
 }
 
+impl VariantResult {
+    /// Whether it was the same as the base in every run and every measure.
+    pub fn is_same(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(|line| line.finding == Finding::Same)
+    }
+}
+
 /// What the runs say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {

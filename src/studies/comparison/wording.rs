@@ -46,7 +46,7 @@ pub(super) fn verdict(design: &Design, name: &str, result: &VariantResult) -> St
         .iter()
         .filter_map(|measure| result.lines.iter().find(|line| line.measure == *measure))
         .collect();
-    if result.lines.iter().all(|line| line.finding == Finding::Same) {
+    if result.is_same() {
         return format!("{name}: exactly the same in every run and every measure.");
     }
     if lines.is_empty() {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::analysis::Gains;
+use super::super::analysis::{Gains, VariantResult};
 use super::super::files::Whole;
 use super::super::statistics::paired::Interval;
 use super::super::wording;
@@ -15,7 +15,7 @@ const AREAS_MAX: usize = 40;
 
 /// The section of who gains and loses.
 pub(super) fn section(whole: &Whole<'_>) -> String {
-    if whole.design.variants.len() < 2 {
+    if whole.analysis.variants.iter().skip(1).all(VariantResult::is_same) {
         return String::new();
     }
     let mut html = format!(
@@ -23,7 +23,8 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
          they begin: the share that became faster or slower by more than {} s, with its interval.</p>",
         number(whole.design.rules.noticeable.as_seconds(), 0)
     );
-    for (variant, result) in whole.design.variants.iter().zip(&whole.analysis.variants).skip(1) {
+    let others = whole.design.variants.iter().zip(&whole.analysis.variants).skip(1);
+    for (variant, result) in others.filter(|(_, result)| !result.is_same()) {
         let name = escape(&variant.name);
         let _ = write!(
             html,

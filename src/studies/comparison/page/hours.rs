@@ -33,12 +33,17 @@ pub(super) fn section(whole: &Whole<'_>) -> io::Result<String> {
     if base.len() < 2 {
         return Ok(String::new());
     }
+    let name = escape(&whole.design.base().name);
+    let others = whole.design.variants.iter().zip(&whole.analysis.variants).skip(1);
+    let others: Vec<_> = others.filter(|(_, result)| !result.is_same()).collect();
+    if others.is_empty() {
+        return Ok(String::new());
+    }
+    let left_out = others.len().saturating_sub(VARIANTS_MAX);
     let mut html = String::from(
         "<section aria-labelledby=\"over-time\"><h2 id=\"over-time\">Over the day</h2><p>Means over all runs; the base is dashed.</p>",
     );
-    let name = escape(&whole.design.base().name);
-    let others = whole.design.variants.iter().zip(&whole.analysis.variants).skip(1);
-    for (variant, result) in others.take(VARIANTS_MAX) {
+    for (variant, result) in others.into_iter().take(VARIANTS_MAX) {
         let _ = write!(html, "<div class=\"figures three\" role=\"group\" aria-label=\"{}\">", escape(&variant.name));
         for (title, note, figure) in DRAWN {
             let title = format!("{}: {title}", escape(&variant.name));
@@ -54,7 +59,7 @@ pub(super) fn section(whole: &Whole<'_>) -> io::Result<String> {
         }
         html.push_str("</div>");
     }
-    if whole.design.variants.len() > VARIANTS_MAX + 1 {
+    if left_out > 0 {
         let _ = write!(html, "<p>Only the first {VARIANTS_MAX} variants are drawn.</p>");
     }
     html.push_str("</section>");

@@ -70,8 +70,9 @@ fn verdicts(page: &mut String, whole: &Whole<'_>) {
     let mut any = false;
     for (variant, result) in others {
         any = true;
-        let _ =
-            write!(page, "<p class=\"verdict\">{}</p>", escape(&wording::verdict(whole.design, &variant.name, result)));
+        let verdict = wording::verdict(whole.design, &variant.name, result);
+        let rest = verdict.strip_prefix(&variant.name).unwrap_or(&verdict);
+        let _ = write!(page, "<p class=\"verdict\"><strong>{}</strong>{}</p>", escape(&variant.name), escape(rest));
     }
     if !any {
         page.push_str("<p class=\"verdict\">There is one variant only, and nothing to hold it against.</p>");

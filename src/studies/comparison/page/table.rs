@@ -19,6 +19,11 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
     let level = 1.0 - whole.design.rules.confidence;
     for (variant, result) in whole.design.variants.iter().zip(&whole.analysis.variants).skip(1) {
         let name = escape(&variant.name);
+        if result.is_same() {
+            let _ =
+                write!(html, "<p><strong>{name}</strong> is the same as the base in every run and every measure.</p>");
+            continue;
+        }
         let is_headline = |line: &&Line| whole.design.rules.headlines.contains(&line.measure);
         let is_main = |line: &&Line| {
             let measure = line.measure;
@@ -63,7 +68,7 @@ fn row(html: &mut String, line: &Line, level: f64) {
     let bootstrap = line.bootstrap.map_or(String::new(), |(low, high)| {
         format!(" title=\"bootstrap [{}, {}]\"", wording::signed(low, decimals), wording::signed(high, decimals))
     });
-    let p = line.p_worse.map_or(NO_FIGURE.to_owned(), probability);
+    let p = line.p_worse.filter(|_| line.finding != Finding::Same).map_or(NO_FIGURE.to_owned(), probability);
     let _ = write!(
         html,
         "<tr><th scope=\"row\"><span title=\"{}\">{}</span>{symbol}</th><td>{}</td><td>{}</td><td{bootstrap}>{}</td><td>{}</td><td>{}</td>\
