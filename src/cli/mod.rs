@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod complaint;
 mod doctor;
+mod explain;
 mod listen;
 mod load;
 mod pages;
@@ -77,6 +78,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Print a scenario after its parents and defaults, with where every value comes from
+    Explain(explain::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }
 }
