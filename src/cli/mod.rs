@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod complaint;
 mod doctor;
+mod explain;
 mod listen;
 mod load;
 mod pages;
@@ -83,6 +84,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Print a scenario after its parents and defaults, with where every value comes from
+    Explain(explain::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }
 }

@@ -5,21 +5,23 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
 use super::actors::vehicle::way_round;
 use super::actors::{Percept, Wayfinding};
-use super::step::Gate;
+use super::step::{Clockwork, Gate};
 use super::traffic::road::Road;
 use super::traffic::travel_time::TravelTimes;
-use crate::city::intervention::Plan;
+use crate::city::intervention::{Advice, Plan};
 use crate::city::network::Network;
 use crate::city::network::rules::LaneRule;
 use crate::city::routing::Router;
 use crate::primitives::ids::EdgeId;
-use crate::primitives::{SimDuration, SimTime, Speed};
+use crate::primitives::random::Purpose;
+use crate::primitives::{ClassSet, SimDuration, SimTime, Speed, VehicleClass};
 
 /// A plan and how far it has been carried out.
 #[derive(Resource, Debug, Clone)]
@@ -31,6 +33,9 @@ pub(crate) struct Changes {
     next: usize,
     /// Ways for those who have business on roads that are closed to others; none while there are no such roads.
     residents: Option<Arc<Router>>,
+    /// Who pays what in time on which path over a junction [s].
+    tolls: BTreeMap<usize, (ClassSet, f64)>,
+    advice: Option<Advice>,
 }
 
 impl Changes {
@@ -41,6 +46,7 @@ impl Changes {
         let mut changes = Self { next, ..self.clone() };
         if others {
             changes.find_residents();
+            changes.ask_drivers();
         }
         (changes, others)
     }
@@ -89,6 +95,30 @@ impl Changes {
         Some([&committed[..committed.len() - 1], way.as_slice()].concat())
     }
 
+    /// How many times longer than at free speed a path over a junction seems to a class for what is paid there, on top of 1.
+    pub(crate) fn toll(&self, road: &Road, edge: usize, class: VehicleClass, speed_max: f64) -> f64 {
+        let Some(&(classes, seconds)) = self.tolls.get(&edge) else { return 0.0 };
+        if !classes.contains(class) {
+            return 0.0;
+        }
+        let lane = road.facts.lane(road.facts.edges[edge].0);
+        seconds * lane.speed.min(speed_max) / lane.length.max(0.1)
+    }
+
+    /// What drivers pay and are told since the last change.
+    fn ask_drivers(&mut self) {
+        let last = self.next.checked_sub(1).map(|last| &self.plan.changes[last]);
+        let tolls = last.into_iter().flat_map(|change| &change.tolls);
+        let mut paid: BTreeMap<usize, (ClassSet, f64)> = BTreeMap::new();
+        for toll in tolls {
+            // Two charges on one path add up for whoever pays both; they are rarely for different classes.
+            let cell = paid.entry(toll.path.index()).or_insert((toll.classes, 0.0));
+            *cell = (cell.0.union(toll.classes), cell.1 + toll.seconds);
+        }
+        self.advice = last.and_then(|change| change.advice);
+        self.tolls = paid;
+    }
+
     /// A router that knows the rules that hold.
     pub(crate) fn router(&self) -> Router {
         Router::new(&self.network.with_rules(&self.rules()))
@@ -104,7 +134,14 @@ pub(crate) fn bring(world: &mut World, network: &Arc<Network>, plan: &Arc<Plan>)
         let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
         world.insert_resource(Wayfinding { router: Arc::new(Router::new(network)), times });
     }
-    world.insert_resource(Changes { plan: Arc::clone(plan), network: Arc::clone(network), next: 0, residents: None });
+    world.insert_resource(Changes {
+        plan: Arc::clone(plan),
+        network: Arc::clone(network),
+        next: 0,
+        residents: None,
+        tolls: BTreeMap::new(),
+        advice: None,
+    });
 }
 
 /// Whether there is a plan.
@@ -132,6 +169,7 @@ pub(crate) fn change(
     }
     changes.next += due;
     changes.find_residents();
+    changes.ask_drivers();
     ways.router = Arc::new(changes.router());
     ways.times.set_limits(&road.facts);
     tell_drivers(&changes, &ways, road);
@@ -140,6 +178,50 @@ pub(crate) fn change(
         let ahead = &road.guides.edges(body.itinerary)[body.leg as usize..];
         if !road.facts.is_passable(road.kind(body).class, ahead) {
             road.exempt(body.id);
+        }
+    }
+}
+
+/// Drivers who follow advice look for the fastest way whenever it is their turn, and take it where it is another one.
+pub(crate) fn advise(
+    changes: Option<Res<'_, Changes>>,
+    ways: Option<Res<'_, Wayfinding>>,
+    clockwork: Res<'_, Clockwork>,
+    gate: Res<'_, Gate>,
+    mut percept: ResMut<'_, Percept>,
+) {
+    let (Some(changes), Some(ways)) = (changes, ways) else { return };
+    let Some(advice) = changes.advice else { return };
+    let turns = (advice.every.as_milliseconds() / clockwork.step.as_milliseconds().max(1)).max(1).unsigned_abs();
+    let road = &mut percept.road;
+    let turn = |body: &u32| u64::from(*body) % turns == clockwork.number % turns;
+    let follows = |body: &u32| clockwork.seed.stream(Purpose::Advice, u64::from(*body), 0).unit() < advice.share;
+    let on_lanes = road.active.iter().flat_map(|&lane| &road.lanes[lane as usize]);
+    let mut asked: Vec<u32> = on_lanes
+        .filter(|body| !road.is_block(body) && !road.is_on_call(body.id))
+        .map(|body| body.id)
+        .filter(turn)
+        .filter(follows)
+        .collect();
+    asked.sort_unstable();
+    for vehicle in asked {
+        let Some(at) = road.find(vehicle).filter(|_| road.guides.stops(vehicle).is_empty()) else { continue };
+        let committed = road.committed(vehicle, &at);
+        let ahead = &road.guides.edges(road.guides.of_vehicle(vehicle))[at.leg as usize..];
+        let kind = &road.kinds[at.kind as usize];
+        let (Some(&from), Some(&to)) = (committed.last(), ahead.last()) else { continue };
+        let (class, speed_max, eager) = (kind.class, kind.speed_max, gate.speed_factor(vehicle));
+        let factor = |edge: EdgeId| {
+            ways.times.factor(edge.index(), speed_max, eager) + changes.toll(road, edge.index(), class, speed_max)
+        };
+        let (from, to) = (EdgeId::new(from as usize), EdgeId::new(to as usize));
+        let found = ways.router.shortest_in_traffic(from, to, class, Speed::metres_per_second(speed_max), factor);
+        let Some(found) = found else { continue };
+        let found: Vec<u32> = found.iter().map(|edge| edge.raw()).collect();
+        let way = [&committed[..committed.len() - 1], found.as_slice()].concat();
+        let open = !way.iter().any(|&edge| road.is_closed(class, edge));
+        if way != ahead && open {
+            road.divert(vehicle, way);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! network and no file's grammar.
 
 use crate::primitives::text::Place;
-use crate::primitives::{ClassSet, SimTime, Speed};
+use crate::primitives::{ClassSet, Distance, SimDuration, SimTime, Speed};
 
 /// A bundle of measures under one name.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,130 @@ pub enum Deed {
         /// Who may use them as ever.
         except: ClassSet,
     },
+    /// A turn that the map bans is made possible.
+    AllowTurn {
+        /// From which roads.
+        out_of: RoadChoice,
+        /// Into which.
+        into: RoadChoice,
+    },
+    /// One more lane.
+    AddLane {
+        /// On which roads.
+        roads: RoadChoice,
+        /// Whether it lies at the kerb, else in the middle of the street.
+        kerb: bool,
+        /// For whom; for those of the lane beside it where nobody is named.
+        allow: ClassSet,
+    },
+    /// One lane fewer.
+    RemoveLane {
+        /// On which roads.
+        roads: RoadChoice,
+        /// Which.
+        lane: LaneWish,
+    },
+    /// A signal runs another plan.
+    Retime {
+        /// Which signal.
+        signal: Written,
+        /// How long its cycle is [s]; as long as the greens make it where none is given.
+        cycle: Option<SimDuration>,
+        /// Green of each stage in order [s]; in the proportions there are where none is given.
+        greens: Vec<SimDuration>,
+        /// Shift of its cycle against midnight [s].
+        offset: Option<SimDuration>,
+    },
+    /// Signals along a way show green when whoever drives at a speed comes.
+    Coordinate {
+        /// The signals in driving order.
+        signals: Vec<Written>,
+        /// The speed [m/s].
+        speed: Speed,
+        /// The cycle of all [s]; the longest of theirs where none is given.
+        cycle: Option<SimDuration>,
+    },
+    /// Signals end their greens early or late with the traffic.
+    Adaptive {
+        /// Which signals.
+        signals: Vec<Written>,
+        /// The longest gap that still extends a green [s].
+        gap_max: SimDuration,
+    },
+    /// A junction gets a signal.
+    AddSignal {
+        /// Which junction.
+        junction: Written,
+        /// Whether it goes with the traffic.
+        adaptive: bool,
+    },
+    /// A junction becomes a roundabout.
+    Roundabout {
+        /// Which junction.
+        junction: Written,
+        /// Radius of its lane [m].
+        radius: Distance,
+    },
+    /// More or fewer trips.
+    Scale {
+        /// Factor on the number of trips.
+        factor: f64,
+        /// Only trips that begin or end on these roads; all where none are named.
+        roads: Option<RoadChoice>,
+        /// Only by these classes; by all where none is named. Buses by timetable are never meant.
+        classes: ClassSet,
+    },
+    /// Trips to and from something new.
+    Develop {
+        /// On which roads they begin and end.
+        roads: RoadChoice,
+        /// How many within the time it holds.
+        trips: u32,
+        /// Share of them that leave, 0 to 1.
+        leaving: f64,
+    },
+    /// A new bus line.
+    AddLine {
+        /// Its name.
+        line: String,
+        /// Where it halts, in order: bus stops by name, or roads.
+        stops: Vec<Written>,
+        /// Time between buses [s].
+        headway: SimDuration,
+        /// How long a bus halts at least [s].
+        dwell: SimDuration,
+    },
+    /// Another timetable of a bus line.
+    ChangeLine {
+        /// Its name.
+        line: Written,
+        /// Time between buses [s].
+        headway: Option<SimDuration>,
+        /// How long a bus halts at least [s].
+        dwell: Option<SimDuration>,
+    },
+    /// Whoever drives in pays.
+    Charge {
+        /// The zone's roads.
+        roads: RoadChoice,
+        /// What it costs, in any money.
+        price: f64,
+        /// What an hour is worth to a driver, in the same money.
+        hour: f64,
+        /// How the number of trips into the zone answers to their cost: the exponent of the cost, zero or below.
+        elasticity: f64,
+        /// Who does not pay.
+        except: ClassSet,
+    },
+    /// Drivers are told the fastest way by the travel times now.
+    Advice {
+        /// Share of drivers who follow, 0 to 1.
+        share: f64,
+        /// How often each looks [s].
+        every: SimDuration,
+    },
+    /// Something that the scenario does beside the roads' rules: other weather, incidents.
+    Beside(String),
     /// Another speed limit.
     Speed {
         /// On which roads.

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Intervention, Measure, Window};
+use super::charge;
+use super::model::{Deed, Intervention, Measure, Window};
 use super::rules::Layer;
 use crate::city::network::Network;
 use crate::city::network::rules::LaneRule;
-use crate::primitives::ids::LaneId;
+use crate::primitives::ids::{EdgeId, LaneId};
 use crate::primitives::text::{Findings, Place, Problem};
-use crate::primitives::{ClassSet, SimDuration, SimTime, Speed};
+use crate::primitives::{ClassSet, SimDuration, SimTime, Speed, VehicleClass};
 
 /// A day.
 const DAY: SimDuration = SimDuration::milliseconds(24 * 3_600_000);
@@ -32,6 +33,30 @@ pub struct Change {
     pub at: SimTime,
     /// The lanes whose rules are others than before, with all that holds on them now.
     pub lanes: Vec<LaneRule>,
+    /// Everything that is paid from now on.
+    pub tolls: Vec<Toll>,
+    /// What drivers are told from now on.
+    pub advice: Option<Advice>,
+}
+
+/// What a path over a junction costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Toll {
+    /// The path: an internal edge.
+    pub path: EdgeId,
+    /// Who pays.
+    pub classes: ClassSet,
+    /// What it is worth in time [s].
+    pub seconds: f64,
+}
+
+/// Advice on the way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Advice {
+    /// Share of drivers who follow, 0 to 1.
+    pub share: f64,
+    /// How often each looks [s].
+    pub every: SimDuration,
 }
 
 impl Plan {
@@ -82,14 +107,72 @@ pub fn plan(network: &Network, interventions: &[&Intervention], span: (SimTime, 
         }
     }
     let places: Vec<&Place> = measures.iter().map(|(_, measure)| &measure.place).collect();
-    let changes = changes(network, &effects, span, &places, &mut findings);
+    let wishes = Wishes {
+        tolls: measures.iter().flat_map(|(_, measure)| charge::tolls(network, measure, &mut findings)).collect(),
+        advice: measures.iter().filter_map(|(_, measure)| advice(measure)).collect(),
+    };
+    let changes = changes(network, &effects, &wishes, span, &places, &mut findings);
+    if let (Some(first), true) = (interventions.first(), findings.is_ok()) {
+        refuse_cut_off(network, &changes, &first.place, &mut findings);
+    }
     if findings.is_ok() { Ok(Plan { changes, resolved }) } else { Err(findings) }
 }
 
+/// How many of the roads that are cut off are named.
+const NAMED_MAX: usize = 3;
+
+/// Refuses rules that leave open roads to which nobody gets, or from which nobody gets away.
+fn refuse_cut_off(network: &Network, changes: &[Change], place: &Place, findings: &mut Findings) {
+    let mut rules: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
+    for change in changes.iter().filter(|change| !change.lanes.is_empty()) {
+        rules.extend(change.lanes.iter().map(|rule| (rule.lane, *rule)));
+        let closes = |rule: &LaneRule| rule.allowed.union(rule.access) != network.lane(rule.lane).allowed;
+        if !rules.values().any(closes) {
+            continue;
+        }
+        let laid: Vec<LaneRule> = rules.values().copied().collect();
+        let amended = network.with_access(&laid);
+        for (class, who) in [(VehicleClass::Passenger, "car"), (VehicleClass::Emergency, "ambulance")] {
+            let cut = network.cut_off_in(&amended, class);
+            if cut.is_empty() {
+                continue;
+            }
+            let name = |edge: &EdgeId| {
+                let edge = network.edge(*edge);
+                edge.street
+                    .as_ref()
+                    .map_or_else(|| format!("`{}`", edge.name), |street| format!("`{}` ({street})", edge.name))
+            };
+            let named: Vec<String> = cut.iter().take(NAMED_MAX).map(name).collect();
+            let more = if cut.len() > NAMED_MAX { " and others" } else { "" };
+            let message = format!(
+                "from {} on {} open road(s) are cut off: no {who} gets to or away from {}{more}",
+                change.at,
+                cut.len(),
+                named.join(", ")
+            );
+            let help = "leave one way in and out open, close those roads too, or name who may pass under `except`";
+            findings.problem(Problem::new(place.clone(), message).help(help));
+            return;
+        }
+    }
+}
+
+/// What is asked of drivers rather than of lanes, each with its window.
+struct Wishes {
+    tolls: Vec<(Toll, Option<Window>)>,
+    advice: Vec<(Advice, Option<Window>)>,
+}
+
+fn advice(measure: &Measure) -> Option<(Advice, Option<Window>)> {
+    let Deed::Advice { share, every } = measure.deed else { return None };
+    Some((Advice { share, every }, measure.window))
+}
+
 /// The instants at which anything changes, from the beginning of the run to its end.
-fn instants<'a>(effects: impl Iterator<Item = &'a Effect>, span: (SimTime, SimTime)) -> BTreeSet<SimTime> {
+fn instants(windows: impl Iterator<Item = Window>, span: (SimTime, SimTime)) -> BTreeSet<SimTime> {
     let mut instants = BTreeSet::from([span.0]);
-    for window in effects.filter_map(|effect| effect.window) {
+    for window in windows {
         let mut midnight = SimTime::ZERO;
         while midnight < span.1 {
             for time in [window.from, window.to] {
@@ -119,6 +202,7 @@ impl Window {
 fn changes(
     network: &Network,
     effects: &BTreeMap<LaneId, Vec<Effect>>,
+    wishes: &Wishes,
     span: (SimTime, SimTime),
     places: &[&Place],
     findings: &mut Findings,
@@ -126,7 +210,16 @@ fn changes(
     let mut quarrels: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut before: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
     let mut changes = Vec::new();
-    for at in instants(effects.values().flatten(), span) {
+    let windows = effects.values().flatten().map(|effect| effect.window);
+    let windows = windows.chain(wishes.tolls.iter().map(|(_, window)| *window));
+    let windows = windows.chain(wishes.advice.iter().map(|(_, window)| *window)).flatten();
+    let (mut paid, mut told): (Vec<Toll>, Option<Advice>) = (Vec::new(), None);
+    for at in instants(windows, span) {
+        let holds = |window: &Option<Window>| window.is_none_or(|window| window.contains(at));
+        let tolls: Vec<Toll> = wishes.tolls.iter().filter(|(_, window)| holds(window)).map(|(toll, _)| *toll).collect();
+        // Of several at one time the one that most follow is given.
+        let advices = wishes.advice.iter().filter(|(_, window)| holds(window)).map(|(advice, _)| *advice);
+        let advice = advices.max_by(|a, b| a.share.total_cmp(&b.share));
         let mut lanes = Vec::new();
         for (&lane, effects) in effects {
             let built = LaneRule::of(network, lane);
@@ -150,8 +243,9 @@ fn changes(
                 lanes.push(rule);
             }
         }
-        if !lanes.is_empty() {
-            changes.push(Change { at, lanes });
+        if !lanes.is_empty() || tolls != paid || advice != told {
+            (paid, told) = (tolls.clone(), advice);
+            changes.push(Change { at, lanes, tolls, advice });
         }
     }
     for (one, other) in quarrels {

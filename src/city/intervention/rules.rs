@@ -65,6 +65,7 @@ impl Layer<'_> {
             }
             Deed::BanTurn { out_of, into, except } => self.ban(out_of, into, *except),
             Deed::Calm { roads, filters, except } => self.calm(roads.as_ref(), filters.as_ref(), *except),
+            _ => None,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod model;
 mod names;
 pub mod places;
 pub mod projection;
+mod reach;
 pub mod rules;
 pub mod sumo;
 pub mod webster;

@@ -18,6 +18,9 @@ use super::sensors_file::{SensorsKey, WeatherKey};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(title = "citytwin scenario")]
 pub(super) struct ScenarioFile {
+    /// A scenario this one is made from: what is not said here is as it is there, relative to this file. Keys under keys are merged, lists
+    /// and `map` are replaced.
+    pub extends: Option<At<String>>,
     /// Version of this file's grammar: 1.
     pub citytwin: At<u32>,
     /// Name of the scenario; its results are kept under it.

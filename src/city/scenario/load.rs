@@ -140,7 +140,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         depart_delay_max: None,
     };
     let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
-    let read = std::iter::once(path.to_owned()).chain(roads.files).chain(travellers.files).chain(topics);
+    let parents = scenario.parents.iter().cloned();
+    let read = std::iter::once(path.to_owned()).chain(parents).chain(roads.files).chain(travellers.files).chain(topics);
     let files = hashed(read)?;
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
@@ -150,6 +151,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         settings,
         network: Arc::new(roads.network),
         places: roads.places,
+        map: roads.map,
         demand: Arc::new(travellers.demand),
         files,
         left_out: left_out.left_out().clone(),

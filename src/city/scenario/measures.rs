@@ -3,9 +3,12 @@
 //! Whether a road exists is found when a variant is laid out on the map.
 
 use super::check::Checker;
+use super::emergencies::with_ambulances;
 use super::file::ScenarioFile;
 use super::measures_file::{AreaKey, BanTurnKey, LineKey, LowTrafficKey, MeasureKey, RoadKeys, TimeKeys};
 use super::quantity::{At, WrittenClock};
+use super::sensors::Weather;
+use crate::city::emergency::IncidentSpec;
 use crate::city::intervention::{Area, Deed, Intervention, LaneWish, Measure, RoadChoice, Window, Written};
 use crate::primitives::text::closest;
 use crate::primitives::{ClassSet, SimTime, VehicleClass};
@@ -26,6 +29,26 @@ pub struct Variant {
     pub interventions: Vec<String>,
 }
 
+/// What an intervention does beside the roads.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Beside {
+    /// Its weather, if it has one.
+    pub weather: Option<Weather>,
+    /// Its incidents.
+    pub incidents: Vec<IncidentSpec>,
+    /// What is simulated.
+    pub(super) span: (SimTime, SimTime),
+    /// Whether somebody comes for casualties.
+    pub(super) ambulances: bool,
+}
+
+impl Beside {
+    /// Notes what incidents of interventions are held against.
+    pub(super) fn rules_of_incidents(&mut self, span: (SimTime, SimTime), file: &ScenarioFile) {
+        (self.span, self.ambulances) = (span, with_ambulances(file));
+    }
+}
+
 /// Words for classes that people use beside the names of SUMO.
 const WORDS: [(&str, &[VehicleClass]); 8] = [
     ("car", &[VehicleClass::Passenger, VehicleClass::Private, VehicleClass::Hov, VehicleClass::Evehicle]),
@@ -40,12 +63,12 @@ const WORDS: [(&str, &[VehicleClass]); 8] = [
 
 impl Checker<'_> {
     /// The interventions of a scenario.
-    pub(super) fn interventions(&mut self, file: &ScenarioFile) -> Vec<Intervention> {
-        let Some(key) = &file.interventions else { return Vec::new() };
-        let mut interventions = Vec::new();
+    pub(super) fn interventions(&mut self, file: &ScenarioFile) -> (Vec<Intervention>, Vec<Beside>) {
+        let Some(key) = &file.interventions else { return (Vec::new(), Vec::new()) };
+        let (mut interventions, mut beside) = (Vec::new(), Vec::new());
         if key.value.0.len() > MANY {
             self.wrong(key.spot, "there are too many interventions", format!("at most {MANY}"));
-            return interventions;
+            return (interventions, beside);
         }
         for (name, list) in &key.value.0 {
             if list.value.is_empty() {
@@ -57,9 +80,11 @@ impl Checker<'_> {
             }
             let measures = list.value.iter().filter_map(|measure| self.measure(measure)).collect();
             let place = name.spot.of_file(self.place);
+            let bare = Beside { weather: None, incidents: Vec::new(), ..self.beside.clone() };
+            beside.push(std::mem::replace(&mut self.beside, bare));
             interventions.push(Intervention { name: name.value.trim().to_owned(), place, measures });
         }
-        interventions
+        (interventions, beside)
     }
 
     /// The variants of a scenario; `base`, the city as it is, is always the first where none is named so.
@@ -147,13 +172,14 @@ impl Checker<'_> {
                 )
             }
             MeasureKey::LowTrafficNeighbourhood(key) => (self.low_traffic(measure, key)?, key.times()),
+            other => (self.building(measure, other)?, other.times()),
         };
         let window = self.window(times)?;
         Some(Measure { place: measure.spot.of_file(self.place), deed, window })
     }
 
     /// Which lane is to be reserved.
-    fn lane_wish(&mut self, key: Option<&At<String>>) -> Option<LaneWish> {
+    pub(super) fn lane_wish(&mut self, key: Option<&At<String>>) -> Option<LaneWish> {
         let Some(key) = key else { return Some(LaneWish::Kerb) };
         match key.value.trim() {
             "kerb" => Some(LaneWish::Kerb),

@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::quantity::{At, WrittenClock, WrittenSpeed};
+use super::file::IncidentKey;
+use super::quantity::{At, WrittenClock, WrittenDistance, WrittenDuration, WrittenShare, WrittenSpeed};
+use super::sensors_file::WeatherKey;
 use super::tree::Spot;
 
 /// Values by name, in the order of the file.
@@ -197,6 +199,184 @@ pub(super) struct BanTurnKey {
     pub to: Option<At<WrittenClock>>,
 }
 
+on_roads! {
+    /// One more lane. Always there: `from` and `to` are refused.
+    AddLaneKey {
+        /// `kerb` or `middle`. `middle` unless given.
+        lane: Option<At<String>>,
+        /// For whom. For those of the lane beside it unless given.
+        allow: Option<At<Vec<At<String>>>>,
+    }
+}
+
+on_roads! {
+    /// One lane fewer. Always so: `from` and `to` are refused; `close-road` with `lanes` can be timed.
+    RemoveLaneKey {
+        /// Which lane: `kerb`, `middle` or its number, 0 at the kerb. `middle` unless given.
+        lane: Option<At<String>>,
+    }
+}
+
+/// A turn that the map bans.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AllowTurnKey {
+    /// The road one comes from: a street's name, the id of an edge, or `osm:` with the id of a way.
+    pub out_of: At<String>,
+    /// The road one turns into.
+    pub into: At<String>,
+}
+
+/// Another plan of a signal.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RetimeKey {
+    /// The signal: its id, its junction's, or two streets that meet there: `High Street / Back Lane`.
+    pub signal: At<String>,
+    /// Length of the cycle. What the greens make it unless given.
+    pub cycle: Option<At<WrittenDuration>>,
+    /// Green of each stage, in order. In the proportions there are unless given.
+    pub greens: Option<At<Vec<At<WrittenDuration>>>>,
+    /// Shift of the cycle against midnight. As it is unless given.
+    pub offset: Option<At<WrittenDuration>>,
+}
+
+/// A green wave.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct CoordinateKey {
+    /// The signals in driving order, each by its id, its junction's, or two streets that meet there.
+    pub signals: At<Vec<At<String>>>,
+    /// The speed at which one meets green.
+    pub speed: At<WrittenSpeed>,
+    /// Cycle of all. The longest of theirs unless given.
+    pub cycle: Option<At<WrittenDuration>>,
+}
+
+/// Signals that go with the traffic.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AdaptiveKey {
+    /// The signals, each by its id, its junction's, or two streets that meet there.
+    pub signals: At<Vec<At<String>>>,
+    /// The longest gap between vehicles that still extends a green. 3 s unless given.
+    pub gap: Option<At<WrittenDuration>>,
+}
+
+/// A signal where there was none.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AddSignalKey {
+    /// The junction: its id, or two streets that meet there: `High Street / Back Lane`.
+    pub junction: At<String>,
+    /// Whether it goes with the traffic. It runs by the clock unless it says `true`.
+    pub adaptive: Option<At<bool>>,
+}
+
+/// A roundabout in the place of a junction.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RoundaboutKey {
+    /// The junction: its id, or two streets that meet there: `High Street / Back Lane`.
+    pub junction: At<String>,
+    /// Radius of the middle of its lane. 15 m unless given.
+    pub radius: Option<At<WrittenDistance>>,
+}
+
+on_roads! {
+    /// More or fewer trips.
+    ScaleDemandKey {
+        /// Factor on the number of trips, 0 to 10.
+        factor: At<f64>,
+        /// Only by these classes. By all unless given; buses by timetable are never meant.
+        classes: Option<At<Vec<At<String>>>>,
+    }
+}
+
+on_roads! {
+    /// Something new to which and from which people travel: homes, a shop, a stadium. The other ends of its trips are drawn from
+    /// those of everybody else.
+    NewDevelopmentKey {
+        /// Trips by car between `from` and `to`, or within the whole run.
+        trips: At<u32>,
+        /// Share of them that leave. 50 % unless given.
+        leaving: Option<At<WrittenShare>>,
+    }
+}
+
+/// A new bus line.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AddLineKey {
+    /// Its name.
+    pub line: At<String>,
+    /// Where it halts, in order: bus stops by their id, or roads, in the middle of which it then halts at the kerb.
+    pub stops: At<Vec<At<String>>>,
+    /// Time between two buses.
+    pub headway: At<WrittenDuration>,
+    /// How long a bus halts at every stop. 20 s unless given.
+    pub dwell: Option<At<WrittenDuration>>,
+    /// Time of day at which the first bus sets out. The beginning of the run unless given.
+    pub from: Option<At<WrittenClock>>,
+    /// Time of day from which none sets out any more; given with `from`.
+    pub to: Option<At<WrittenClock>>,
+}
+
+/// Another timetable of a bus line.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ChangeLineKey {
+    /// Its name.
+    pub line: At<String>,
+    /// Time between two buses. As it is unless given.
+    pub headway: Option<At<WrittenDuration>>,
+    /// How long a bus halts at every stop. As it is unless given.
+    pub dwell: Option<At<WrittenDuration>>,
+    /// Time of day from which buses set out by the new timetable. Always unless given.
+    pub from: Option<At<WrittenClock>>,
+    /// Time of day from which they do so by the old one again; given with `from`.
+    pub to: Option<At<WrittenClock>>,
+}
+
+on_roads! {
+    /// Whoever drives into a zone pays. Buses, cycles and ambulances never do.
+    CongestionChargeKey {
+        /// What driving in costs, in any money.
+        price: At<f64>,
+        /// What an hour is worth to a driver, in the same money.
+        value_of_time: At<f64>,
+        /// How the number of trips into the zone answers to their cost: the exponent of the cost, from -10 to 0. With 0 nobody stays
+        /// at home.
+        elasticity: At<f64>,
+        /// Who else does not pay.
+        except: Option<At<Vec<At<String>>>>,
+    }
+}
+
+/// Advice to drivers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AdviceKey {
+    /// Share of drivers who follow.
+    pub share: At<WrittenShare>,
+    /// How often each looks for a faster way. 5 min unless given.
+    pub every: Option<At<WrittenDuration>>,
+    /// Time of day from which it is given. Always unless given.
+    pub from: Option<At<WrittenClock>>,
+    /// Time of day at which it ends; given with `from`.
+    pub to: Option<At<WrittenClock>>,
+}
+
+/// Parking, which the model does not choose by; refused with a word on what to use.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ParkingKey {
+    /// Price of an hour.
+    pub price: Option<At<f64>>,
+    /// Number of places.
+    pub places: Option<At<u32>>,
+}
+
 /// One thing that is done to the city.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -211,4 +391,53 @@ pub(super) enum MeasureKey {
     BanTurn(BanTurnKey),
     /// Keeps through traffic out of a neighbourhood: drawn or listed roads for residents, or modal filters.
     LowTrafficNeighbourhood(LowTrafficKey),
+    /// Makes a turn possible that the map bans; needs a `city` map.
+    AllowTurn(AllowTurnKey),
+    /// Adds a lane; needs a `city` map, whose junctions are then built anew.
+    AddLane(AddLaneKey),
+    /// Takes a lane away; needs a `city` map, whose junctions are then built anew.
+    RemoveLane(RemoveLaneKey),
+    /// Gives a signal another plan.
+    RetimeSignal(RetimeKey),
+    /// Makes a green wave of several signals.
+    CoordinateSignals(CoordinateKey),
+    /// Lets signals end their greens early or late with the traffic on their detectors.
+    MakeAdaptive(AdaptiveKey),
+    /// Puts up a signal with a plan by Webster; needs a `city` map.
+    AddSignal(AddSignalKey),
+    /// Builds a roundabout; needs a `city` map.
+    Roundabout(RoundaboutKey),
+    /// Makes more or fewer trips.
+    ScaleDemand(ScaleDemandKey),
+    /// Adds trips to and from something new.
+    NewDevelopment(NewDevelopmentKey),
+    /// Adds a bus line.
+    AddBusLine(AddLineKey),
+    /// Changes the timetable of a bus line.
+    ChangeBusLine(ChangeLineKey),
+    /// Makes whoever drives into a zone pay.
+    CongestionCharge(CongestionChargeKey),
+    /// Tells drivers the fastest way by the travel times now.
+    ReroutingAdvice(AdviceKey),
+    /// Another weather than the scenario's, for the whole run.
+    Weather(WeatherKey),
+    /// Something that blocks a road: a crash, roadworks, an event.
+    Incident(IncidentKey),
+    /// Refused: nobody in the model chooses by the price or the number of parking places.
+    Parking(ParkingKey),
+}
+
+impl MeasureKey {
+    /// When a measure on the demand holds; never timed for those that are built, and for those that have no such keys.
+    pub(super) const fn times(&self) -> TimeKeys<'_> {
+        match self {
+            Self::ScaleDemand(key) => key.times(),
+            Self::NewDevelopment(key) => key.times(),
+            Self::CongestionCharge(key) => key.times(),
+            Self::AddBusLine(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
+            Self::ChangeBusLine(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
+            Self::ReroutingAdvice(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
+            _ => TimeKeys { from: None, to: None },
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::comparison::Comparison;
-use super::measures::Variant;
+use super::measures::{Beside, Variant};
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
@@ -50,8 +50,12 @@ pub struct Scenario {
     pub weather: Weather,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
+    /// Files of the scenarios it extends, the nearest first.
+    pub parents: Vec<PathBuf>,
     /// Bundles of measures.
     pub interventions: Vec<Intervention>,
+    /// What each of them does beside the roads, in the same order.
+    pub beside: Vec<Beside>,
     /// Which of them are tried together, in the order of the file.
     pub variants: Vec<Variant>,
     /// Root of every draw.

@@ -214,8 +214,8 @@ impl<'a> Moves<'a> {
         self.percept.road.fits(&percept.road)
             && self.times.as_ref().is_none_or(|times| times.fits(percept.road.facts.edges.len()))
             && self.gate.departures.len() == gate.departures.len()
-            && self.gate.next <= gate.departures.len()
-            && self.gate.scheduled <= gate.departures.len()
+            && self.gate.next <= gate.order.len()
+            && self.gate.scheduled == gate.scheduled
             && self.signals.fits(SIGNALS)
             && self.blocks.fits(SIGNALS)
             && self.crossings.fits(SIGNALS)

@@ -89,8 +89,10 @@ pub(crate) struct Road {
     pub first_block: u32,
     /// The types of the blocks, by id from the first.
     pub block_kinds: Vec<u32>,
-    /// The first row of those who set out when they are called; above every other's.
+    /// The first row of those who set out when they are called.
     pub first_on_call: u32,
+    /// The row behind their last.
+    pub end_on_call: u32,
 }
 
 /// Where a vehicle is.
@@ -138,6 +140,7 @@ impl Road {
             first_block: u32::MAX,
             block_kinds: Vec::new(),
             first_on_call: u32::MAX,
+            end_on_call: u32::MAX,
         }
     }
 
@@ -189,7 +192,7 @@ impl Road {
 
     /// Whether a vehicle is one of those who set out when they are called.
     pub(crate) fn is_on_call(&self, vehicle: u32) -> bool {
-        vehicle >= self.first_on_call && vehicle < self.first_block
+        vehicle >= self.first_on_call && vehicle < self.end_on_call
     }
 
     /// Where a vehicle is; none off the road. Looks at everybody: for the few who ask about themselves.
