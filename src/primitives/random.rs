@@ -80,7 +80,7 @@ pub enum Purpose {
     /// What goes wrong with a message of a load.
     LoadFault = 51,
     /// Which runs of a comparison are drawn anew.
-    Bootstrap = 60,
+    Bootstrap = 90,
 }
 
 /// The scenario's seed: the root of every draw.

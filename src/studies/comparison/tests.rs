@@ -135,7 +135,7 @@ fn a_variant_that_changes_nothing_differs_by_exactly_nothing() {
     assert!(base.1 > base.0);
 }
 
-const EXPECTED: &str = "compare: { measures: [travel-time, travel-time.bus.p95] }\nexpect:\n  \
+const EXPECTED: &str = "compare: { measures: [travel-time, travel-time.bus.p95], noticeable: 5 s }\nexpect:\n  \
     - { variant: base, measure: travel-time, value: \"< 10 min\" }\n  \
     - { variant: base, measure: travel-time.bus, value: \"> 1 h\" }\n  \
     - { variant: base, measure: ambulance-response, value: \"<= 8 min\" }\n";

@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(Paired::of(&[(0.0, 1.0), (0.0, 2.0)], 0.95).expect("pairs").relative, None);
     }
 
-    /// The example of FHWA's toolbox: s 2.3, mean 20, 5 % at 95 % from five runs wants (2.776 · 2.3 / 1)² = 40.8.
+    /// By hand: s 2.3, mean 20, 5 % at 95 % from five runs wants (2.776 · 2.3 / 1)² = 40.8.
     #[test]
     fn runs_follow_the_formula() {
         assert_eq!(runs_needed(5, 2.3, 20.0, 0.05, 0.95), 41);
