@@ -64,7 +64,8 @@ struct Found(BTreeMap<String, f64>);
 impl Found {
     fn put(&mut self, name: &str, group: Group, statistic: Statistic, value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite()) else { return };
-        let name = format!("{name}.{}.{}", group.name(), statistic.name());
+        let group = if group == Group::All { String::new() } else { format!(".{}", group.name()) };
+        let name = format!("{name}{group}.{}", statistic.name());
         if let Ok(measure) = Measure::parse(&name) {
             self.0.insert(measure.to_string(), value);
         }
@@ -166,6 +167,44 @@ fn of_calls(outcome: &Outcome, found: &mut Found) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::SimTime;
+    use crate::simulation::outcome::Call;
+
+    /// A call that rang at 7:00 and, where it was reached, an ambulance that stood there so many seconds later.
+    fn call(reached_after: Option<f64>) -> Call {
+        let mut chain = [None; Stage::ALL.len()];
+        chain[Stage::Call as usize] = Some(SimTime::seconds(25_200.0));
+        chain[Stage::Arrive as usize] = reached_after.map(|seconds| SimTime::seconds(25_200.0 + seconds));
+        Call {
+            number: 0,
+            category: crate::primitives::Category::C2,
+            edge: EdgeId::new(0),
+            lane: crate::primitives::ids::LaneId::new(0),
+            position: crate::primitives::Distance::metres(0.0),
+            incident: None,
+            unit: None,
+            hospital: None,
+            chain,
+        }
+    }
+
+    #[test]
+    fn calls_are_measured_from_ringing_to_standing_there() {
+        let calls = vec![call(Some(300.0)), call(None), call(Some(500.0)), call(Some(400.0))];
+        let mut found = Found::default();
+        of_calls(&Outcome { calls, ..Outcome::default() }, &mut found);
+        let told: Vec<(&str, f64)> = found.0.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let expected = [
+            ("ambulance-response", 400.0),
+            ("ambulance-response.median", 400.0),
+            ("ambulance-response.p90", 480.0),
+            ("calls-reached", 75.0),
+        ];
+        assert_eq!(told, expected);
+        let mut nothing = Found::default();
+        of_calls(&Outcome::default(), &mut nothing);
+        assert!(nothing.0.is_empty(), "where nobody calls nothing is measured");
+    }
 
     #[test]
     fn levels_of_service_are_those_of_the_manual() {

@@ -5,7 +5,7 @@
 use super::analysis::{Finding, Line, VariantResult};
 use super::design::Design;
 use super::statistics::paired::Interval;
-use crate::city::scenario::indicators::Unit;
+use crate::city::scenario::indicators::{Measure, Unit};
 use crate::studies::report::markup::number;
 
 /// A figure with a sign in front, as differences are written.
@@ -56,12 +56,16 @@ pub(super) fn verdict(design: &Design, name: &str, result: &VariantResult) -> St
     format!("{name}: {}.", told.join("; "))
 }
 
+/// What people call a measure, in the middle of a sentence.
+pub(super) fn in_a_sentence(measure: Measure) -> String {
+    let label = measure.label();
+    let mut letters = label.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// "travel time of buses −31.2 s [−39.0, −23.4], better".
 fn clause(line: &Line) -> String {
-    let label = line.measure.label();
-    let mut letters = label.chars();
-    let lower = letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>());
-    let label = lower.unwrap_or_default();
+    let label = in_a_sentence(line.measure);
     match line.finding {
         Finding::Same => format!("{label} the same"),
         finding => {

@@ -15,7 +15,7 @@ use crate::studies::report::map::drawing::{Sheet, road_line, scale_bar, twins};
 use crate::studies::report::markup::{count_of, escape, json_text, number};
 
 /// Limits between the classes of a difference of delay [s/veh].
-const LIMITS: [f64; 6] = [-20.0, -8.0, -3.0, 3.0, 8.0, 20.0];
+const LIMITS: [f64; 6] = [-10.0, -3.0, -1.0, 1.0, 3.0, 10.0];
 /// Limits between the classes of a delay [s/veh], those of a run's report.
 const DELAYS: [f64; 6] = [5.0, 10.0, 20.0, 35.0, 55.0, 80.0];
 /// Most roads drawn; beyond it those with the least traffic are left out, and counted.
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn differences_have_a_middle_and_two_sides() {
-        assert_eq!([-99.0, -20.0, -5.0, 0.0, 3.0, 3.1, 20.0, 21.0].map(class), [0, 0, 2, 3, 3, 4, 5, 6]);
+        assert_eq!([-99.0, -10.0, -2.0, 0.0, 1.0, 1.1, 10.0, 11.0].map(class), [0, 0, 2, 3, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn expectations(page: &mut String, gates: &[Gate]) {
     page.push_str(
         "<section aria-labelledby=\"expected\"><h2 id=\"expected\">What was expected</h2><div class=\"scroll\" tabindex=\"0\" \
          role=\"region\" aria-label=\"Expectations\"><table class=\"left\"><thead><tr><th scope=\"col\">Variant</th>\
-         <th scope=\"col\">Expected</th><th scope=\"col\">Found</th><th scope=\"col\">Verdict</th></tr></thead><tbody>",
+         <th scope=\"col\">Verdict</th><th scope=\"col\">Expected</th><th scope=\"col\">Found</th></tr></thead><tbody>",
     );
     for gate in gates {
         let expectation = &gate.expectation;
@@ -118,12 +118,12 @@ fn expectations(page: &mut String, gates: &[Gate]) {
         };
         let _ = write!(
             page,
-            "<tr><th scope=\"row\">{}</th><td>{subject}{} {}</td><td>{found}</td><td><span class=\"finding {class}\">\
-             <span aria-hidden=\"true\">{mark}</span> {}</span></td></tr>",
+            "<tr><th scope=\"row\">{}</th><td><span class=\"finding {class}\"><span aria-hidden=\"true\">{mark}</span> {}</span></td>\
+             <td>{subject}{} {}</td><td>{found}</td></tr>",
             escape(&expectation.variant),
-            escape(&expectation.measure.label()),
+            gate.verdict.name(),
+            escape(&wording::in_a_sentence(expectation.measure)),
             escape(&expectation.text),
-            gate.verdict.name()
         );
     }
     page.push_str("</tbody></table></div></section>");

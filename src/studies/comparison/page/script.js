@@ -10,6 +10,21 @@ const column = (text) => text.split(',').map((t) => (t === '' ? NaN : Number(t) 
 const base = column(data.base), variants = data.variants.map(column), paths = Array.from($('roads').children);
 let variant = 0, show = 'change', peeking = false;
 
+// Only the roads are shown, and nothing of the sheet around them; lines and words keep their size on the screen.
+const svg = $('map-svg'), frame = $('roads').getBBox(), lane = parseFloat(svg.style.getPropertyValue('--lane'));
+function fit() {
+  const pad = Math.max(frame.width, frame.height) * 0.03, foot = pad * 1.5;
+  const view = [frame.x - pad, frame.y - pad, frame.width + 2 * pad, frame.height + pad + foot];
+  svg.setAttribute('viewBox', view.join(' '));
+  const px = Math.max(view[2] / Math.max($('map').clientWidth, 1), view[3] / Math.max($('map').clientHeight, 1));
+  svg.style.setProperty('--px', px);
+  svg.style.setProperty('--lane', Math.max(lane, 0.6 * px));
+  const bar = $('scale').getBBox();
+  $('scale').setAttribute('transform', 'translate(' + (view[0] + 8 * px - bar.x) + ' ' + (view[1] + view[3] - 8 * px - bar.y - bar.height) + ')');
+}
+new ResizeObserver(fit).observe($('map'));
+fit();
+
 function classOf(road) {
   const was = base[road], is = variants[variant][road];
   if (peeking || show === 'delay') {
@@ -55,7 +70,7 @@ box.addEventListener('pointermove', (event) => {
   const strong = Object.assign(document.createElement('strong'), { textContent: street || id });
   const lines = [[data.baseName, base[road]], [data.names[variant], variants[variant][road]]];
   tip.replaceChildren(strong, ...lines.map(([name, v]) => Object.assign(document.createElement('div'), { textContent: name + ': ' + figure(v) })));
-  const frame = box.getBoundingClientRect(), x = event.clientX - frame.left, y = event.clientY - frame.top;
+  const at = box.getBoundingClientRect(), x = event.clientX - at.left, y = event.clientY - at.top;
   tip.style.left = Math.max(4, Math.min(x + 14, box.clientWidth - tip.offsetWidth - 6)) + 'px';
   tip.style.top = Math.max(4, y + 16 + tip.offsetHeight < box.clientHeight ? y + 16 : y - tip.offsetHeight - 12) + 'px';
 });

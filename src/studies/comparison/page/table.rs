@@ -47,9 +47,9 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
 fn table(caption: &str, base: &str, variant: &str, lines: &[&Line], level: f64) -> String {
     let mut html = format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"measures\"><caption><span>{caption}</span>\
-         </caption><thead><tr><th scope=\"col\">Measure</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
-         <th scope=\"col\">Difference [interval]</th><th scope=\"col\">Change</th><th scope=\"col\">Effect</th>\
-         <th scope=\"col\">P(worse)</th><th scope=\"col\">Finding</th></tr></thead><tbody>",
+         </caption><thead><tr><th scope=\"col\">Measure</th><th scope=\"col\">Finding</th>\
+         <th scope=\"col\">Difference [interval]</th><th scope=\"col\">Change</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
+         <th scope=\"col\">P(worse)</th><th scope=\"col\">Effect</th></tr></thead><tbody>",
         escape(base),
         escape(variant)
     );
@@ -71,16 +71,16 @@ fn row(html: &mut String, line: &Line, level: f64) {
     let p = line.p_worse.filter(|_| line.finding != Finding::Same).map_or(NO_FIGURE.to_owned(), probability);
     let _ = write!(
         html,
-        "<tr><th scope=\"row\"><span title=\"{}\">{}</span>{symbol}</th><td>{}</td><td>{}</td><td{bootstrap}>{}</td><td>{}</td><td>{}</td>\
+        "<tr><th scope=\"row\"><span title=\"{}\">{}</span>{symbol}</th><td>{}</td><td{bootstrap}>{}</td><td>{}</td><td>{}</td><td>{}</td>\
          <td>{p}</td><td>{}</td></tr>",
         escape(line.measure.quantity().about),
         escape(&line.measure.label()),
-        number(paired.base.value, decimals),
-        number(paired.variant.value, decimals),
+        finding(line, level),
         interval(line, decimals),
         wording::relative(paired.relative),
+        number(paired.base.value, decimals),
+        number(paired.variant.value, decimals),
         paired.hedges_g.map_or(NO_FIGURE.to_owned(), |g| wording::signed(g.clamp(-99.9, 99.9), 1)),
-        finding(line, level),
     );
 }
 

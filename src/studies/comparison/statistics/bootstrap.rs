@@ -1,7 +1,7 @@
 //! The paired bootstrap: an interval that does not suppose that differences are normally distributed.
 //!
 //! Pairs are drawn with replacement, and the interval lies between the percentiles of the resampled means (Efron and
-//! Tibshirani 1993, An Introduction to the Bootstrap, 13.3). With few pairs it is too narrow by about `√((n - 1) / n)`, so it
+//! Tibshirani 1993, An Introduction to the Bootstrap, chapter 13). With few pairs it is too narrow by about `√((n - 1) / n)`, so it
 //! checks the t interval and does not replace it. The dice are keyed, so equal input gives equal ends.
 
 use crate::primitives::random::{Purpose, Seed};

@@ -6,10 +6,10 @@
 //!
 //! * interval of the mean difference: `mean(d) ± t s_d / √n`
 //! * effect size: Cohen's `d_z = mean(d) / s_d` (Cohen 1988, 2.3.5), and times `J = 1 - 3 / (4 (n - 1) - 1)` against its bias
-//!   for few pairs (Hedges 1981, eq. 4)
-//! * relative change: the ratio of the means less one, its interval by Fieller (1954, J. R. Stat. Soc. B 16, 175-185, eq. 5)
+//!   for few pairs (Hedges 1981)
+//! * relative change: the ratio of the means less one, its interval by Fieller (1954, J. R. Stat. Soc. B 16, 175-185)
 //! * probability that the variant is worse: that the mean difference lies on the bad side, by the posterior without prior
-//!   knowledge, which is the t distribution about `mean(d)` (Box and Tiao 1973, 2.4)
+//!   knowledge, which is the t distribution about `mean(d)` (Box and Tiao 1973, chapter 2)
 //!
 //! Knows numbers only.
 
@@ -131,7 +131,7 @@ fn relative(base: &[f64], variant: &[f64], confidence: f64) -> Option<Interval> 
 }
 
 /// How many runs it takes until half an interval is `precision` of `mean`: `N >= (t s / (e x))²` (FHWA 2019, Traffic Analysis
-/// Toolbox III, appendix B), from `runs` of which the standard deviation is known.
+/// Toolbox III), from `runs` of which the standard deviation is known.
 ///
 /// One more than there are at most where the mean is zero: then nothing says how many are enough.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 runs")]

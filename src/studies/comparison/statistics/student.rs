@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Published: table E of Box, Hunter and Hunter (1978), and 26.10 of Abramowitz and Stegun (1964).
+    /// Published: table 26.10 of Abramowitz and Stegun (1964), to three decimals.
     #[test]
     fn quantiles_are_those_of_the_tables() {
         let table = [
