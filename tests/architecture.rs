@@ -33,8 +33,13 @@ const ROOMS: &[Room] = &[
     room("city/demand", &["primitives", "city/network", "city/routing"], "behaviour, the simulation"),
     room("city/emergency", &["primitives", "city/network", "city/demand"], "anything in motion"),
     room(
+        "city/intervention",
+        &["primitives", "city/network", "city/demand", "city/routing"],
+        "files and their grammar; anything in motion",
+    ),
+    room(
         "city/scenario",
-        &["primitives", "city/network", "city/demand", "city/routing", "city/emergency"],
+        &["primitives", "city/network", "city/demand", "city/routing", "city/emergency", "city/intervention"],
         "running anything",
     ),
     room("telemetry", &["primitives"], "IO, tokio, who listens; any simulation"),
@@ -64,6 +69,7 @@ const ROOMS: &[Room] = &[
             CITY[3],
             CITY[4],
             "city/emergency",
+            "city/intervention",
             "telemetry",
             "simulation/outcome",
             "simulation/kernel",
@@ -113,6 +119,11 @@ const ROOMS: &[Room] = &[
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
     room(
+        "studies/comparison",
+        &["primitives", "city/network", "city/scenario", "simulation/outcome", "studies/experiment", "studies/report"],
+        "what time it is, how a city is loaded, the inside of the simulation",
+    ),
+    room(
         "twin",
         &[
             CITY[0],
@@ -146,6 +157,7 @@ const ROOMS: &[Room] = &[
             "telemetry",
             "simulation",
             "simulation/outcome",
+            "studies/comparison",
             "studies/experiment",
             "studies/load",
             "studies/report",
@@ -183,6 +195,7 @@ const SERDE: &[&str] = &[
     "city/scenario",
     "studies/experiment",
     "studies/report",
+    "studies/comparison",
     "cli",
 ];
 
@@ -236,7 +249,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("strsim", &["primitives"]),
     ("serde", SERDE_OR_SAVED),
     ("serde_json", SERDE),
-    ("csv", &["pipeline/stores", "studies/audit", "studies/experiment", "studies/report"]),
+    ("csv", &["pipeline/stores", "studies/audit", "studies/experiment", "studies/report", "studies/comparison"]),
     ("plotters", &["studies/report"]),
     ("clap", &["cli"]),
     ("ctrlc", &["cli"]),
@@ -259,6 +272,7 @@ const FENCES: &[(&str, &[&str])] = &[
             "pipeline/alerting",
             "studies/audit",
             "studies/experiment",
+            "studies/comparison",
             "twin",
             "cli",
         ],

@@ -4,6 +4,18 @@
 #[allow(dead_code, reason = "the bench has a main of its own")]
 mod engine;
 
+#[path = "../benches/coverage.rs"]
+#[allow(dead_code, reason = "the bench has a main of its own")]
+mod coverage;
+
+/// Two experiments say nothing of coverage; they say that the bench still measures what it names.
+#[test]
+fn the_coverage_bench_runs() {
+    let covered = coverage::coverage(2);
+    assert_eq!(covered.len(), 5);
+    assert!(covered.iter().all(|(_, count)| *count <= 2) && covered.iter().any(|(_, count)| *count > 0), "{covered:?}");
+}
+
 #[test]
 fn the_town_bench_runs_and_repeats() {
     let (once, again) = (engine::town(2), engine::town(2));

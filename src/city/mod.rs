@@ -2,6 +2,7 @@
 
 pub mod demand;
 pub mod emergency;
+pub mod intervention;
 pub mod network;
 pub mod routing;
 pub mod scenario;

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::complaint;
-use crate::city::scenario::{self, Overrides};
+use crate::city::scenario::{self, LoadedScenario, Overrides};
 use crate::primitives::text::Findings;
 
 /// What `check` is told.
@@ -39,8 +39,10 @@ struct Finding {
 /// Checks a scenario; 2 when something is wrong with it.
 pub(super) fn check(arguments: &Arguments) -> ExitCode {
     let loaded = scenario::load(&arguments.file, &Overrides::default());
-    let (findings, code) = match loaded.and_then(|loaded| super::topics_of(&loaded).map(|_| loaded)) {
-        Ok(loaded) => {
+    let laid_out = loaded.and_then(|loaded| super::topics_of(&loaded).map(|_| loaded)).and_then(lay_out);
+    let (findings, code) = match laid_out {
+        Ok((loaded, said)) => {
+            said.iter().for_each(|sentence| super::tell(sentence));
             let (vehicles, roads) = (loaded.demand.vehicles.len(), loaded.network.roads().count());
             super::tell(&format!(
                 "{}: {vehicles} vehicles on {roads} roads; nothing is wrong",
@@ -58,6 +60,31 @@ pub(super) fn check(arguments: &Arguments) -> ExitCode {
         }
     };
     if arguments.json { super::print(&super::json(&findings), code) } else { code }
+}
+
+/// Lays every variant out on the map; what its measures mean there, in words.
+fn lay_out(loaded: LoadedScenario) -> Result<(LoadedScenario, Vec<String>), Findings> {
+    let (mut findings, mut said) = (Findings::default(), Vec::new());
+    for variant in &loaded.variants {
+        match loaded.variant(&variant.name) {
+            Ok(variant) => {
+                let measures = &variant.resolved.interventions;
+                said.extend(measures.iter().map(|measure| format!("variant `{}`: {measure}", variant.variant)));
+            }
+            Err(wrong) => {
+                for problem in wrong
+                    .problems()
+                    .iter()
+                    .filter(|&problem| !findings.problems().contains(problem))
+                    .cloned()
+                    .collect::<Vec<_>>()
+                {
+                    findings.problem(problem);
+                }
+            }
+        }
+    }
+    if findings.is_ok() { Ok((loaded, said)) } else { Err(findings) }
 }
 
 fn listed(findings: &Findings) -> Vec<Finding> {

@@ -1,13 +1,15 @@
 //! The front door: one file per verb, and how complaints are told and memory is asked for; no logic of any kind.
 //!
 //! Standard output carries data, standard error speaks to people. Exit codes: 0 all went well, 1 something failed while
-//! running, 2 the input is invalid and nothing was written, 130 interrupted.
+//! running, 2 the input is invalid and nothing was written, 3 an expectation does not hold, 130 interrupted.
 
 mod alerts;
 mod audit;
 mod check;
+mod compare;
 mod complaint;
 mod doctor;
+mod explain;
 mod listen;
 mod load;
 mod pages;
@@ -15,6 +17,7 @@ mod password;
 mod publishing;
 mod reconcile;
 mod replay;
+mod rerun;
 mod run;
 mod schema;
 mod send;
@@ -56,6 +59,10 @@ struct Cli {
 enum Verb {
     /// Run a scenario and write what it leaves
     Run(Box<run::Arguments>),
+    /// Hold the variants of a scenario against each other over many runs, and write the report
+    Compare(compare::Arguments),
+    /// Make a comparison or a run again, and say whether the bytes are the same
+    Rerun(rerun::Arguments),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
     /// Listen for devices over MQTT and keep what they tell
@@ -77,6 +84,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Print a scenario after its parents and defaults, with where every value comes from
+    Explain(explain::Arguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
 }
@@ -95,6 +104,11 @@ pub fn main() -> ExitCode {
             ask_for_large_pages();
             run::run(&arguments)
         }
+        Verb::Compare(arguments) => {
+            ask_for_large_pages();
+            compare::compare(&arguments)
+        }
+        Verb::Rerun(arguments) => rerun::rerun(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
@@ -105,6 +119,7 @@ pub fn main() -> ExitCode {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }
 }

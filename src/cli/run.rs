@@ -28,6 +28,9 @@ use crate::twin::{Credentials, Equipment, Folders, Protocol, Target, TwinWire, W
 pub(super) struct Arguments {
     /// Scenario (.yaml) or SUMO configuration (.sumocfg)
     file: PathBuf,
+    /// Variant of the scenario to run, instead of the city as it is
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
     /// Root of every draw, instead of the file's
     #[arg(long)]
     seed: Option<u64>,
@@ -132,7 +135,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let began = SystemTime::now();
     let cache = if arguments.no_cache { None } else { super::network_cache() };
-    let loaded = match scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref()) {
+    let loaded = scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref());
+    let loaded = loaded.and_then(|loaded| match &arguments.variant {
+        Some(name) => loaded.variant(name),
+        None => Ok(loaded),
+    });
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(findings) => {
             complaint::tell(&findings);

@@ -69,10 +69,18 @@ pub enum Purpose {
     RadioLoss = 41,
     /// Which messages the radio damages.
     RadioDamage = 42,
+    /// Who travels, and when, in a variant with other demand.
+    DemandChange = 60,
+    /// Who follows advice.
+    Advice = 61,
+    /// Who stays at home for a charge.
+    Charge = 62,
     /// What a device of a load says.
     LoadReading = 50,
     /// What goes wrong with a message of a load.
     LoadFault = 51,
+    /// Which runs of a comparison are drawn anew.
+    Bootstrap = 90,
 }
 
 /// The scenario's seed: the root of every draw.

@@ -13,18 +13,43 @@ pub struct Place {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
+    /// For a text put together of several files, where its lines come from.
+    sources: Option<Arc<[Source]>>,
+}
+
+/// Where a line of a text comes from that was put together of several files: it has at most one key and one value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Columns from this one on belong to the value, those before to the key.
+    pub value_from: u32,
+    /// Where the key stands.
+    pub key: Place,
+    /// Where the value stands.
+    pub value: Place,
 }
 
 impl Place {
     /// The file as a whole.
     pub fn file(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into().into(), line: 0, column: 0 }
+        Self { file: file.into().into(), line: 0, column: 0, sources: None }
     }
 
-    /// A line and column of the same file.
+    /// The same file, of which the text is put together of others: where each of its lines comes from.
+    #[must_use]
+    pub fn put_together(mut self, sources: Vec<Source>) -> Self {
+        self.sources = Some(sources.into());
+        self
+    }
+
+    /// A line and column of the same file; or where that comes from.
     #[must_use]
     pub fn at(&self, line: u32, column: u32) -> Self {
-        Self { file: Arc::clone(&self.file), line, column }
+        let source = self.sources.as_ref().and_then(|sources| sources.get((line as usize).checked_sub(1)?));
+        match source {
+            Some(source) if column >= source.value_from => source.value.clone(),
+            Some(source) => source.key.clone(),
+            None => Self { file: Arc::clone(&self.file), line, column, sources: None },
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::city::demand::{Demand, RouteChoice, SpeedFactor};
 use crate::city::network::Network;
 use crate::city::routing::Router;
 use crate::city::scenario::settings::RunSettings;
+use crate::primitives::SimTime;
 use crate::primitives::random::{Purpose, Seed};
 
 /// How often a factor outside its bounds is drawn again before it is simply cut off.
@@ -63,7 +64,11 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         let times = TravelTimes::new(&world.resource::<Percept>().road.facts);
         world.insert_resource(Wayfinding { router: Arc::new(Router::new(network)), times });
     }
-    let first = demand.vehicles.partition_point(|v| v.departure.time < settings.begin);
+    // Whoever is called, or stays at home in this variant, departs at no time.
+    let mut order: Vec<u32> =
+        (0..).zip(&demand.vehicles).filter(|(_, v)| v.departure.time < SimTime::MAX).map(|(i, _)| i).collect();
+    order.sort_by_key(|&row| demand.vehicles[row as usize].departure.time);
+    let first = order.partition_point(|&row| demand.vehicles[row as usize].departure.time < settings.begin);
     world.insert_resource(Gate {
         departures: Arc::new(demand.vehicles.iter().map(|v| v.departure).collect()),
         next: first,
@@ -73,7 +78,8 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         given_up: 0,
         waiting_max: 0,
         due: 0,
-        scheduled: vehicles,
+        scheduled: order.len(),
+        order: order.into(),
         sirens: std::collections::BTreeSet::new(),
         demand,
     });

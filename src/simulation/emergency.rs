@@ -45,8 +45,9 @@ pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan,
     }
     let first = plan.units.first().map(|unit| unit.vehicle.raw());
     if let Some(first) = first {
-        world.resource_mut::<Gate>().scheduled = first as usize;
-        world.resource_mut::<Percept>().road.first_on_call = first;
+        let road = &mut world.resource_mut::<Percept>().road;
+        road.first_on_call = first;
+        road.end_on_call = first + u32::try_from(plan.units.len()).unwrap_or(u32::MAX - first);
     }
     world.insert_resource(Rules {
         seed,

@@ -12,6 +12,7 @@ mod laws;
 mod ledger;
 mod movement;
 pub mod outcome;
+mod rules;
 mod sensing;
 mod snapshot;
 mod step;
@@ -27,9 +28,10 @@ use bevy_ecs::prelude::*;
 
 use crate::city::demand::Demand;
 use crate::city::emergency::EmergencyPlan;
+use crate::city::intervention::Plan;
 use crate::city::network::Network;
 use crate::city::scenario::settings::RunSettings;
-use crate::city::scenario::{SensorSettings, Weather};
+use crate::city::scenario::{LoadedScenario, SensorSettings, Weather};
 use crate::primitives::SimTime;
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::telemetry::Emission;
@@ -67,6 +69,24 @@ impl City {
         let world = assemble::world(network, Arc::clone(demand), &settings);
         let origin = Origin::new(Arc::clone(network), Arc::clone(demand));
         Self { world, schedule: step::schedule(), watch: None, control_room: None, settings, origin }
+    }
+
+    /// Brings a loaded scenario, or a variant of one, to life: roads, travellers, emergencies, and what changes while it runs. Devices
+    /// and the control room are to be asked for.
+    pub fn of_scenario(loaded: &LoadedScenario) -> Self {
+        let mut city = Self::assemble(&loaded.network, &loaded.demand, loaded.settings);
+        if let Some(plan) = &loaded.emergencies {
+            city.bring_emergencies(&loaded.network, plan);
+        }
+        city.follow(&loaded.plan);
+        city
+    }
+
+    /// Lets a city that has not taken a step yet follow a plan that was made on its network: rules of the road change at their hour, and
+    /// drivers take another way where theirs is closed.
+    pub fn follow(&mut self, plan: &Arc<Plan>) {
+        self.origin.follow(plan);
+        rules::bring(&mut self.world, &self.origin.network, plan);
     }
 
     /// Brings incidents, ambulances, hospitals and whoever calls them into a city that has not taken a step yet; `plan` was made

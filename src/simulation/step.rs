@@ -16,6 +16,7 @@ use super::kernel::ActorId;
 use super::laws::{Census, Laws};
 use super::ledger::Ledger;
 use super::movement::Movement;
+use super::rules;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
 use super::traffic::crossing::{Arrived, Parked, exchange};
@@ -55,7 +56,10 @@ pub(crate) struct Gate {
     pub demand: std::sync::Arc<Demand>,
     /// When and how each row departs; copied only by the branch in which somebody is called.
     pub departures: std::sync::Arc<Vec<Departure>>,
-    /// The next vehicle whose departure is not due yet.
+    /// The rows that depart by themselves, in the order of departure. Shared with every fork, and not in a saved state.
+    #[serde(skip)]
+    pub order: std::sync::Arc<[u32]>,
+    /// The next place in that order whose departure is not due yet.
     pub next: usize,
     pub queues: Queues,
     /// Drawn at assembly; shared with every fork, and not in a saved state.
@@ -65,7 +69,7 @@ pub(crate) struct Gate {
     pub given_up: u32,
     pub waiting_max: u32,
     pub due: u64,
-    /// How many rows depart by themselves; those behind are called.
+    /// How many rows depart by themselves; others are called, or stay at home.
     pub scheduled: usize,
     /// Who of those drives with siren.
     pub sirens: std::collections::BTreeSet<u32>,
@@ -76,6 +80,7 @@ impl Gate {
     pub(crate) fn share(&mut self, like: &Self) {
         self.demand = std::sync::Arc::clone(&like.demand);
         self.speed_factors = std::sync::Arc::clone(&like.speed_factors);
+        self.order = std::sync::Arc::clone(&like.order);
         let apart = !std::sync::Arc::ptr_eq(&self.departures, &like.departures);
         if apart && self.departures == like.departures {
             self.departures = std::sync::Arc::clone(&like.departures);
@@ -112,6 +117,7 @@ pub(crate) fn schedule() -> Schedule {
         (
             actors::deliver_mail,
             actors::wake,
+            (rules::change, rules::advise).chain().run_if(rules::with_changes),
             (actors::signal::perceive, actors::signal::think).chain(),
             (actors::rail::guard_crossings, actors::rail::set_blocks).chain().run_if(with_rail),
             actors::vehicle::read_mail,
@@ -312,6 +318,7 @@ fn count_roads(percept: Res<'_, Percept>, mut books: ResMut<'_, Books>) {
 /// Vehicles whose departure is due join the queue of their edge; those who choose their way do so now.
 fn choose_ways(
     wayfinding: Option<ResMut<'_, Wayfinding>>,
+    changes: Option<Res<'_, rules::Changes>>,
     mut percept: ResMut<'_, Percept>,
     mut gate: ResMut<'_, Gate>,
 ) {
@@ -321,10 +328,10 @@ fn choose_ways(
     if let Some(ways) = &mut wayfinding {
         ways.times.sample(road);
     }
-    while gate.next < gate.scheduled && gate.departures[gate.next].time <= now {
-        let vehicle = index(gate.next);
+    while gate.next < gate.scheduled && gate.departures[gate.order[gate.next] as usize].time <= now {
+        let vehicle = gate.order[gate.next];
         if let Some(ways) = &wayfinding {
-            choose_way(ways, road, gate, vehicle);
+            choose_way(changes.as_deref(), ways, road, gate, vehicle);
         }
         road.guides.open(&road.facts, vehicle);
         let edge = road.guides.edges(road.guides.of_vehicle(vehicle))[0];
@@ -336,7 +343,10 @@ fn choose_ways(
 
 /// Puts a vehicle on the fastest way by the present travel times, if it is free to choose; round closed roads also if it
 /// had chosen before.
-fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+fn choose_way(changes: Option<&rules::Changes>, ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+    if changes.is_some_and(|changes| rules::set_out(changes, ways, road, gate, vehicle)) {
+        return;
+    }
     let row = &gate.demand.vehicles[vehicle as usize];
     if row.stops.is_empty()
         && let Some(way) = emergency::detour(ways, road, vehicle, row.kind.raw())
@@ -344,13 +354,19 @@ fn choose_way(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
         road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
         return;
     }
-    if let Some(way) = fastest_way(ways, gate, vehicle) {
+    if let Some(way) = fastest_way(changes, ways, road, gate, vehicle) {
         road.guides.reroute(&road.facts, vehicle, way, gate.demand.kind(row.kind).class);
     }
 }
 
 /// The fastest way by the present travel times for a vehicle that is free to choose; none where it is not.
-fn fastest_way(ways: &Wayfinding, gate: &Gate, vehicle: u32) -> Option<Vec<u32>> {
+fn fastest_way(
+    changes: Option<&rules::Changes>,
+    ways: &Wayfinding,
+    road: &Road,
+    gate: &Gate,
+    vehicle: u32,
+) -> Option<Vec<u32>> {
     let row = &gate.demand.vehicles[vehicle as usize];
     let RouteChoice::FastestAtDeparture { via } = &row.choice else { return None };
     if !row.stops.is_empty() {
@@ -361,15 +377,18 @@ fn fastest_way(ways: &Wayfinding, gate: &Gate, vehicle: u32) -> Option<Vec<u32>>
     let (from, to) = (edges[0], edges[edges.len() - 1]);
     let speed = kind.speed_max;
     let eagerness = gate.speed_factor(vehicle);
-    let factor = |edge: EdgeId| ways.times.factor(edge.index(), speed.as_metres_per_second(), eagerness);
+    let free = speed.as_metres_per_second();
+    let toll = |edge: EdgeId| changes.map_or(0.0, |changes| changes.toll(road, edge.index(), kind.class, free));
+    let factor = |edge: EdgeId| ways.times.factor(edge.index(), free, eagerness) + toll(edge);
     let way = ways.router.shortest_via_by(from, via, to, kind.class, speed, factor)?;
     Some(way.iter().map(|e| e.raw()).collect())
 }
 
 /// Puts a vehicle that has just entered on the fastest way as it is by now, unless it is already bound for the next road.
-fn choose_anew(ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
-    let (Some(at), Some(way)) = (road.find(vehicle), fastest_way(ways, gate, vehicle)) else { return };
-    let open = road.blocks.is_empty() && way != road.guides.edges(road.guides.of_vehicle(vehicle));
+fn choose_anew(changes: Option<&rules::Changes>, ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
+    let (Some(at), Some(way)) = (road.find(vehicle), fastest_way(changes, ways, road, gate, vehicle)) else { return };
+    let open =
+        road.blocks.is_empty() && !road.facts.amended && way != road.guides.edges(road.guides.of_vehicle(vehicle));
     if open && way.starts_with(&road.committed(vehicle, &at)) {
         road.divert(vehicle, way);
     }
@@ -383,14 +402,14 @@ fn let_in(
     mut books: ResMut<'_, Books>,
     mut directory: ResMut<'_, Directory>,
     wayfinding: Option<Res<'_, Wayfinding>>,
+    changes: Option<Res<'_, rules::Changes>>,
     mut commands: Commands<'_, '_>,
 ) {
     let now = percept.now;
     let (gate, books, road) = (&mut *gate, &mut *books, &mut percept.road);
     if let Some(longest) = clockwork.depart_delay_max {
         let departures = &gate.departures;
-        let scheduled = gate.scheduled;
-        let gone = gate.queues.give_up(|v| (v as usize) < scheduled && now - departures[v as usize].time > longest);
+        let gone = gate.queues.give_up(|v| !road.is_on_call(v) && now - departures[v as usize].time > longest);
         gate.given_up += index(gone.len());
         for vehicle in gone {
             road.guides.leave(vehicle);
@@ -430,7 +449,7 @@ fn let_in(
         if delay > WAY_OUTDATED
             && let Some(ways) = &wayfinding
         {
-            choose_anew(ways, road, gate, one.vehicle);
+            choose_anew(changes.as_deref(), ways, road, gate, one.vehicle);
         }
         let actor = ActorId::new(actors::VEHICLES, one.vehicle);
         let stops = demand.vehicles[one.vehicle as usize].stops.clone();

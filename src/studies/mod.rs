@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod effects;
+pub mod comparison;
 pub mod experiment;
 pub mod load;
 pub mod report;

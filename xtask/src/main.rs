@@ -25,6 +25,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
+  coverage                    how often the intervals of comparisons hold the truth, by 400 experiments
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs and the figures of docs/validation.md down anew";
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),
         ["wire"] => wire::wire(),
+        ["coverage"] => cargo(&["bench", "--quiet", "--bench", "coverage"], &[("CITYTWIN_EXPERIMENTS", "400")]),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
         ["golden", "--write"] => {
             cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")])

@@ -14,6 +14,8 @@ pub mod model;
 mod names;
 pub mod places;
 pub mod projection;
+mod reach;
+pub mod rules;
 pub mod sumo;
 pub mod webster;
 pub(crate) mod xml;

@@ -71,7 +71,7 @@ pub fn all_red(path: Distance, speed: Speed) -> SimDuration {
 /// Stages are the phases without yellow in which somebody gets green who had none before. A link that is green in several stages loads the first in which
 /// it has priority, or else the first.
 pub fn retime(program: &mut SignalProgram, streams: &[Stream]) {
-    let stages: Vec<usize> = (0..program.phases.len()).filter(|&phase| is_stage(&program.phases, phase)).collect();
+    let stages = stages(program);
     // Trains do not wait for the road.
     let of_rails = matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. });
     if stages.is_empty() || of_rails {
@@ -94,6 +94,11 @@ pub fn retime(program: &mut SignalProgram, streams: &[Stream]) {
             ),
         };
     }
+}
+
+/// The stages of a program by the numbers of their phases: those without yellow in which somebody gets green who had none before.
+pub fn stages(program: &SignalProgram) -> Vec<usize> {
+    (0..program.phases.len()).filter(|&phase| is_stage(&program.phases, phase)).collect()
 }
 
 /// The streams of a signal of a network, with the flow of each link given: counts, or the flows of an assignment.

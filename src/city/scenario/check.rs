@@ -10,6 +10,7 @@ use super::file::{
     FilesKey, FleetKey, FollowingKey, MapKey, MqttKey, OutputsKey, ProfileKey, ScenarioFile, SeriesKey, SourceKey,
     SyntheticKey, TelemetryKey, TimeKey,
 };
+use super::measures::Beside;
 use super::model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
@@ -42,11 +43,17 @@ const RESERVED: [&str; 12] = [
 
 /// The checked scenario; only as good as `findings` says.
 pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) -> Scenario {
-    let folder = place.file.parent().unwrap_or(Path::new("")).to_owned();
-    let mut checker = Checker { place, folder, findings };
+    let mut checker = Checker { place, findings, beside: Beside::default() };
     if file.citytwin.value != 1 {
         let message = format!("this program reads version 1 of the grammar, not {}", file.citytwin.value);
         checker.wrong(file.citytwin.spot, message, "write `citytwin: 1`");
+    }
+    if let Some(extends) = &file.extends {
+        checker.wrong(
+            extends.spot,
+            "`extends` is no key of a scenario here",
+            "write it as text at the beginning of a line, in a scenario's own file",
+        );
     }
     let name = checker.name(&file.name);
     let (date, start, warmup, run, step) = checker.time(&file.time.value);
@@ -68,6 +75,10 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     };
     let sensors = checker.sensors(file.sensors.as_ref().map(|sensors| &sensors.value), step);
     let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
+    checker.beside.rules_of_incidents((start - warmup, start + run), &file);
+    let (interventions, beside) = checker.interventions(&file);
+    let variants = checker.variants(&file, &interventions);
+    let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &variants);
     Scenario {
         name,
         question: file.question.map(|question| question.value.trim().to_owned()),
@@ -85,6 +96,11 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         outputs,
         sensors,
         weather,
+        comparison,
+        parents: Vec::new(),
+        interventions,
+        beside,
+        variants,
         seed: Seed(file.seed.map_or(42, |seed| seed.value)),
         last_resort_after,
     }
@@ -92,8 +108,9 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
 
 pub(super) struct Checker<'a> {
     pub(super) place: &'a Place,
-    folder: PathBuf,
     findings: &'a mut Findings,
+    /// What the measures of the intervention that is being read do beside the roads.
+    pub(super) beside: Beside,
 }
 
 impl Checker<'_> {
@@ -174,8 +191,11 @@ impl Checker<'_> {
         }
     }
 
-    fn named(&mut self, path: &At<String>) -> NamedFile {
-        let file = NamedFile { path: self.folder.join(path.value.trim()), place: path.spot.of_file(self.place) };
+    pub(super) fn named(&mut self, path: &At<String>) -> NamedFile {
+        let place = path.spot.of_file(self.place);
+        // What a parent names lies beside the parent.
+        let folder = place.file.parent().unwrap_or(Path::new(""));
+        let file = NamedFile { path: folder.join(path.value.trim()), place: place.clone() };
         if path.value.trim().is_empty() {
             self.wrong(path.spot, "the file's name is empty", "paths are relative to the scenario file");
         } else if !file.path.exists() {

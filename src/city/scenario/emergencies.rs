@@ -22,14 +22,16 @@ impl Checker<'_> {
             self.wrong(list.spot, message, format!("at most {INCIDENTS_MAX}"));
             return Vec::new();
         }
-        let ambulances = file
-            .emergencies
-            .as_ref()
-            .is_some_and(|key| key.value.ambulances.as_ref().is_none_or(|ambulances| ambulances.value > 0));
+        let ambulances = with_ambulances(file);
         list.value.iter().filter_map(|key| self.incident(key, span, ambulances)).collect()
     }
 
-    fn incident(&mut self, key: &At<IncidentKey>, span: (SimTime, SimTime), ambulances: bool) -> Option<IncidentSpec> {
+    pub(super) fn incident(
+        &mut self,
+        key: &At<IncidentKey>,
+        span: (SimTime, SimTime),
+        ambulances: bool,
+    ) -> Option<IncidentSpec> {
         let place = key.spot.of_file(self.place);
         let key = &key.value;
         let clock = self.read(key.at.spot, key.at.value.read());
@@ -89,6 +91,12 @@ impl Checker<'_> {
         })
     }
 
+    /// An incident of an intervention.
+    pub(super) fn incident_of(&mut self, key: &At<IncidentKey>) -> Option<IncidentSpec> {
+        let (span, ambulances) = (self.beside.span, self.beside.ambulances);
+        self.incident(key, span, ambulances)
+    }
+
     /// The ambulance service.
     pub(super) fn emergencies(&mut self, key: &At<EmergenciesKey>) -> EmergencySpec {
         let place = key.spot.of_file(self.place);
@@ -133,6 +141,12 @@ impl Checker<'_> {
         let duration = self.read(key.spot, key.value.read())?;
         self.within(key.spot, what, duration.as_seconds(), low, high, "s").then_some(duration)
     }
+}
+
+/// Whether somebody comes for casualties.
+pub(super) fn with_ambulances(file: &ScenarioFile) -> bool {
+    let some = |key: &At<EmergenciesKey>| key.value.ambulances.as_ref().is_none_or(|ambulances| ambulances.value > 0);
+    file.emergencies.as_ref().is_some_and(some)
 }
 
 /// How much road an incident takes up where the scenario does not say [m]: the vehicles and the room kept clear around them.

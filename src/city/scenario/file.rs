@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::comparison::{CompareKey, ExpectKey};
+use super::measures_file::{InterventionsKey, VariantsKey};
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -16,6 +18,9 @@ use super::sensors_file::{SensorsKey, WeatherKey};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(title = "citytwin scenario")]
 pub(super) struct ScenarioFile {
+    /// A scenario this one is made from: what is not said here is as it is there, relative to this file. Keys under keys are merged, lists
+    /// and `map` are replaced.
+    pub extends: Option<At<String>>,
     /// Version of this file's grammar: 1.
     pub citytwin: At<u32>,
     /// Name of the scenario; its results are kept under it.
@@ -42,6 +47,14 @@ pub(super) struct ScenarioFile {
     pub sensors: Option<At<SensorsKey>>,
     /// The weather of the day. Dry unless given.
     pub weather: Option<At<WeatherKey>>,
+    /// How the variants are compared.
+    pub compare: Option<At<CompareKey>>,
+    /// What is expected of the variants; `citytwin compare` says of each whether it holds, and ends with 3 where one does not.
+    pub expect: Option<At<Vec<At<ExpectKey>>>>,
+    /// Bundles of measures by name; a variant says which of them it has.
+    pub interventions: Option<At<InterventionsKey>>,
+    /// Which interventions are tried together, by the name of the variant: `base: []`. Each on its own unless given.
+    pub variants: Option<At<VariantsKey>>,
     /// Root of every draw; the same seed gives the same run. 42 unless given.
     pub seed: Option<At<u64>>,
     /// How long a vehicle may be stuck before it is moved as a last resort. 300 s unless given.

@@ -152,7 +152,9 @@ impl<'a> Grammar<'a> {
     }
 
     fn object(&mut self, node: &Node, rule: &'a Json, path: &str) {
-        let Some(keys) = rule.get("properties").and_then(Json::as_object) else { return };
+        let Some(keys) = rule.get("properties").and_then(Json::as_object) else {
+            return self.by_name(node, rule, path);
+        };
         let names = || keys.keys().map(String::as_str);
         let Value::Map(entries) = &node.value else {
             return self.expected(node, path, &format!("keys and values ({})", listed(names())), None);
@@ -170,6 +172,17 @@ impl<'a> Grammar<'a> {
                 let help = about.and_then(Json::as_str).map(|about| format!("`{name}`: {}", one_line(about)));
                 self.wrong(node.spot, format!("`{name}` is missing in {path}"), help);
             }
+        }
+    }
+
+    /// Values by names of the file's own.
+    fn by_name(&mut self, node: &Node, rule: &'a Json, path: &str) {
+        let Some(values) = rule.get("additionalProperties").filter(|values| values.is_object()) else { return };
+        let Value::Map(entries) = &node.value else {
+            return self.expected(node, path, "names with their values", None);
+        };
+        for (key, value) in entries {
+            self.node(value, values, &format!("`{}`", key.name));
         }
     }
 

@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::comparison::Comparison;
+use super::measures::Variant;
 use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
 use super::sensors::{SensorSettings, Weather};
+use super::variant::{self, Base};
 use super::{sources, sumocfg};
 use crate::city::demand::Demand;
-use crate::city::emergency::{EmergencyPlan, resolve};
+use crate::city::emergency::EmergencyPlan;
+use crate::city::intervention::Plan;
 use crate::city::network::Network;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::places::Places;
@@ -57,6 +61,12 @@ pub struct LoadedScenario {
     pub demand: Arc<Demand>,
     /// Incidents, ambulances and hospitals, if the scenario has any.
     pub emergencies: Option<Arc<EmergencyPlan>>,
+    /// What changes in the roads' rules, and when; nothing in the city as it is.
+    pub plan: Arc<Plan>,
+    /// Which variant of the scenario it is.
+    pub variant: String,
+    /// Every variant there is, in the order of the file, the city as it is among them.
+    pub variants: Vec<Variant>,
     /// How the run is to be made.
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
@@ -67,6 +77,8 @@ pub struct LoadedScenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How its variants are compared, and what is expected of them.
+    pub comparison: Comparison,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -75,6 +87,8 @@ pub struct LoadedScenario {
     pub files: Vec<InputFile>,
     /// What the files contain and this program leaves out, by name with how many.
     pub left_out: BTreeMap<String, u64>,
+    /// What other variants are made from; none for a SUMO configuration, which has none.
+    pub(super) base: Option<Arc<Base>>,
 }
 
 /// Loads a scenario: a `.yaml` file of this program or a `.sumocfg` of SUMO.
@@ -113,8 +127,6 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let mut roads = sources::roads(&scenario.map, cache)?;
     let mut travellers = sources::travellers(&scenario, &mut roads)?;
     super::fleet::apply(&scenario.fleet, &mut travellers.demand);
-    let emergencies = emergencies(&scenario, &roads, &mut travellers.demand)?;
-    scenario.weather.driving().apply(&mut travellers.demand);
     let standard = RunSettings::default();
     let settings = RunSettings {
         midnight: scenario.date.as_deref().and_then(Timestamp::midnight).unwrap_or(standard.midnight),
@@ -128,41 +140,23 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         depart_delay_max: None,
     };
     let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
-    let read = std::iter::once(path.to_owned()).chain(roads.files).chain(travellers.files).chain(topics);
+    let parents = scenario.parents.iter().cloned();
+    let read = std::iter::once(path.to_owned()).chain(parents).chain(roads.files).chain(travellers.files).chain(topics);
+    let files = hashed(read)?;
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
-    Ok(LoadedScenario {
-        resolved: Resolved::of(&scenario),
-        name: scenario.name,
-        question: scenario.question,
+    let name = variant::base_name(&scenario);
+    let base = Base {
+        scenario,
+        settings,
         network: Arc::new(roads.network),
         places: roads.places,
+        map: roads.map,
         demand: Arc::new(travellers.demand),
-        emergencies,
-        settings,
-        measured_from: scenario.start,
-        telemetry: scenario.telemetry,
-        sensors: scenario.sensors,
-        weather: scenario.weather,
-        outputs: scenario.outputs,
-        files: hashed(read)?,
+        files,
         left_out: left_out.left_out().clone(),
-    })
-}
-
-/// The plan of the scenario's emergencies, if it has any.
-fn emergencies(
-    scenario: &Scenario,
-    roads: &sources::Roads,
-    demand: &mut Demand,
-) -> Result<Option<Arc<EmergencyPlan>>, Findings> {
-    if scenario.emergencies.is_none() && scenario.incidents.is_empty() {
-        return Ok(None);
-    }
-    let span = (scenario.begin(), scenario.end());
-    let (spec, incidents) = (scenario.emergencies.as_ref(), scenario.incidents.as_slice());
-    let plan = resolve(&roads.network, roads.places.as_ref(), spec, incidents, span, scenario.seed, demand)?;
-    Ok(Some(Arc::new(plan)))
+    };
+    variant::dress(&Arc::new(base), &name, &[])
 }
 
 /// Lays the command line's begin and end over the scenario's.
@@ -214,14 +208,19 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         places: None,
         demand: Arc::new(sumo.demand),
         emergencies: None,
+        plan: Arc::default(),
+        variant: "base".to_owned(),
+        variants: vec![Variant { name: "base".to_owned(), interventions: Vec::new() }],
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },
         // It says nothing of devices; asked to tell something, its city has the standard set.
         sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
+        comparison: Comparison::default(),
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),
+        base: None,
     })
 }

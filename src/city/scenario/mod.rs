@@ -4,13 +4,22 @@
 //! problems before it gives up. Runs nothing and writes nothing.
 
 mod check;
+mod comparison;
+mod drawing;
 mod driving;
 mod emergencies;
+mod explain;
+mod extends;
 mod file;
 mod fleet;
 mod grammar;
+pub mod indicators;
 mod join;
 mod load;
+mod measures;
+mod measures_built;
+mod measures_demand;
+mod measures_file;
 mod model;
 mod quantity;
 mod resolved;
@@ -19,6 +28,7 @@ mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
+mod variant;
 
 use std::path::Path;
 
@@ -28,8 +38,11 @@ use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{tree, units};
 
+pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
+pub use explain::explain;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
+pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
@@ -51,7 +64,8 @@ pub fn folder_name(name: &str) -> String {
 pub fn read(path: &Path) -> Result<Scenario, Findings> {
     let mut findings = Findings::default();
     let place = Place::file(path);
-    let scenario = text_of(path, &place, &mut findings).and_then(|text| parse(&text, &place, &mut findings));
+    let text = text_of(path).map_err(|why| findings.problem(Problem::new(place.clone(), why))).ok();
+    let scenario = text.and_then(|text| parse_with_parents(path, &text, &place, &mut findings));
     match scenario {
         Some(scenario) if findings.is_ok() => Ok(scenario),
         _ => Err(in_reading_order(findings)),
@@ -94,19 +108,31 @@ pub fn read_time(text: &str) -> Result<SimTime, String> {
     Ok(SimTime::seconds(seconds))
 }
 
-fn text_of(path: &Path, place: &Place, findings: &mut Findings) -> Option<String> {
-    let mut refuse = |message: String| findings.problem(Problem::new(place.clone(), message));
+/// The text of a scenario file, or why there is none.
+fn text_of(path: &Path) -> Result<String, String> {
     match std::fs::metadata(path) {
-        Err(error) => refuse(format!("cannot be read: {}", plain(&error))),
-        Ok(about) if !about.is_file() => refuse("is not a file".to_owned()),
-        Ok(about) if about.len() > FILE_MAX => refuse("is larger than 1 MiB, which no scenario is".to_owned()),
+        Err(error) => Err(format!("cannot be read: {}", plain(&error))),
+        Ok(about) if !about.is_file() => Err("is not a file".to_owned()),
+        Ok(about) if about.len() > FILE_MAX => Err("is larger than 1 MiB, which no scenario is".to_owned()),
         Ok(_) => match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => return Some(text),
-            Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
-            Err(error) => refuse(format!("cannot be read: {}", plain(&error))),
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(_)) => Err("is not UTF-8 text".to_owned()),
+            Err(error) => Err(format!("cannot be read: {}", plain(&error))),
         },
     }
-    None
+}
+
+/// The same where a file extends others; one that does not is read as it is written.
+fn parse_with_parents(path: &Path, text: &str, place: &Place, findings: &mut Findings) -> Option<Scenario> {
+    let child = |line: &str| line.starts_with("extends") || line.trim_start().starts_with("\"extends\"");
+    if !text.lines().any(child) {
+        return parse(text, place, findings);
+    }
+    let family = extends::family(path, text, findings)?;
+    let (text, sources) = extends::written(&family.tree);
+    let mut scenario = parse(&text, &place.clone().put_together(sources), findings)?;
+    scenario.parents = family.parents;
+    Some(scenario)
 }
 
 /// An I/O error in lower case and without its number.

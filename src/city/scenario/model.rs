@@ -4,8 +4,11 @@
 
 use std::path::PathBuf;
 
+use super::comparison::Comparison;
+use super::measures::{Beside, Variant};
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
+use crate::city::intervention::Intervention;
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -45,6 +48,16 @@ pub struct Scenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How its variants are compared, and what is expected of them.
+    pub comparison: Comparison,
+    /// Files of the scenarios it extends, the nearest first.
+    pub parents: Vec<PathBuf>,
+    /// Bundles of measures.
+    pub interventions: Vec<Intervention>,
+    /// What each of them does beside the roads, in the same order.
+    pub beside: Vec<Beside>,
+    /// Which of them are tried together, in the order of the file.
+    pub variants: Vec<Variant>,
     /// Root of every draw.
     pub seed: Seed,
     /// How long a vehicle may be stuck before it is moved [s].

@@ -12,7 +12,7 @@ use crate::city::scenario::settings::RunSettings;
 use crate::primitives::SimDuration;
 
 /// A scenario with every default filled in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Resolved {
     /// Its name.
     pub name: String,
@@ -50,6 +50,12 @@ pub struct Resolved {
     /// The weather of the day, in words, where devices could tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weather: Option<String>,
+    /// The variant, where it is not the city as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Its measures, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<String>,
     /// Length of an interval of the road table [s].
     pub road_interval_s: f64,
     /// Root of every draw.
@@ -98,6 +104,8 @@ impl Resolved {
             incidents: scenario.incidents.iter().map(incident).collect(),
             sensors: scenario.sensors.map(|sensors| sensors.describe()).unwrap_or_default(),
             weather: scenario.sensors.map(|_| scenario.weather.describe()),
+            variant: None,
+            interventions: Vec::new(),
             road_interval_s: scenario.outputs.road_interval.as_seconds(),
             seed: scenario.seed.0,
             last_resort_after_s: Some(scenario.last_resort_after.as_seconds()),
@@ -122,6 +130,8 @@ impl Resolved {
             incidents: Vec::new(),
             sensors: Vec::new(),
             weather: None,
+            variant: None,
+            interventions: Vec::new(),
             road_interval_s: settings.road_interval.as_seconds(),
             seed: settings.seed.0,
             last_resort_after_s: settings.last_resort_after.map(SimDuration::as_seconds),

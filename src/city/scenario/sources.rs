@@ -12,6 +12,7 @@ use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
 use crate::city::network::Network;
+use crate::city::network::bare::BareMap;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::mapfile::{self, MapFile};
 use crate::city::network::places::Places;
@@ -26,6 +27,8 @@ pub(super) struct Roads {
     pub network: Network,
     /// Places of a map of this program.
     pub places: Option<Places>,
+    /// What they were built from, for a map of this program.
+    pub map: Option<BareMap>,
     /// Files read.
     pub files: Vec<PathBuf>,
     /// What was left out; no problems.
@@ -48,7 +51,7 @@ pub(super) fn roads(map: &MapSource, cache: Option<&NetworkCache>) -> Result<Roa
     match map {
         MapSource::SumoNet(file) => {
             let (network, left_out) = cache.map_or_else(|| read_network(&file.path), |cache| cache.read(&file.path))?;
-            Ok(Roads { network, places: None, files: vec![file.path.clone()], left_out })
+            Ok(Roads { network, places: None, map: None, files: vec![file.path.clone()], left_out })
         }
         MapSource::City(file) => city(file),
     }
@@ -63,7 +66,13 @@ fn city(file: &NamedFile) -> Result<Roads, Findings> {
     })?;
     let MapFile { map, places, .. } = mapfile::parse(&file.path, &text)?;
     let network = map.build()?;
-    Ok(Roads { network, places: Some(places), files: vec![file.path.clone()], left_out: Findings::default() })
+    Ok(Roads {
+        network,
+        places: Some(places),
+        map: Some(map),
+        files: vec![file.path.clone()],
+        left_out: Findings::default(),
+    })
 }
 
 /// Reads and makes up the travellers; signal programs of additional files go into the roads.

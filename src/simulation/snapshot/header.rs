@@ -14,7 +14,7 @@ use crate::simulation::step::Clockwork;
 /// The first bytes of every saved state.
 pub(crate) const MAGIC: &[u8; 8] = b"citytwin";
 /// The number of the form behind them; to be raised by whoever changes the fields of anything that is saved.
-pub(crate) const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 3;
 
 /// What a saved state says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub(crate) struct Header {
     map: Mark,
     demand: Mark,
     emergencies: Option<Mark>,
+    plan: Option<Mark>,
     devices: Option<Mark>,
     control_room: bool,
     rules: Rules,
@@ -87,6 +88,7 @@ impl Header {
             map,
             demand,
             emergencies: city.origin.emergencies,
+            plan: city.origin.plan,
             devices: city.origin.devices,
             control_room: city.control_room.is_some(),
             rules: Rules::of(&city.settings),
@@ -129,6 +131,9 @@ impl Header {
         }
         if self.emergencies != city.origin.emergencies {
             return foreign("with other emergencies than this one");
+        }
+        if self.plan != city.origin.plan {
+            return foreign("with other interventions than this one");
         }
         // Devices change nothing in the city: it may go on without them, but they cannot begin in the middle.
         match (self.devices, city.origin.devices) {

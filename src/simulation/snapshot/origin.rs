@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::city::demand::Demand;
 use crate::city::emergency::EmergencyPlan;
+use crate::city::intervention::Plan;
 use crate::city::network::Network;
 use crate::city::scenario::{SensorSettings, Weather};
 
@@ -23,13 +24,15 @@ pub(crate) struct Origin {
     map_and_demand: Arc<OnceLock<(Mark, Mark)>>,
     /// The plan of its emergencies, where they were brought.
     pub emergencies: Option<Mark>,
+    /// The plan it follows, where that changes anything.
+    pub plan: Option<Mark>,
     /// What devices it was to have, where they were installed.
     pub devices: Option<Mark>,
 }
 
 impl Origin {
     pub(crate) fn new(network: Arc<Network>, demand: Arc<Demand>) -> Self {
-        Self { network, demand, map_and_demand: Arc::default(), emergencies: None, devices: None }
+        Self { network, demand, map_and_demand: Arc::default(), emergencies: None, plan: None, devices: None }
     }
 
     /// Digests of the map and of the demand.
@@ -40,6 +43,11 @@ impl Origin {
     /// Notes the plan that was brought.
     pub(crate) fn bring(&mut self, plan: &EmergencyPlan) {
         self.emergencies = Some(mark(plan));
+    }
+
+    /// Notes the plan it follows.
+    pub(crate) fn follow(&mut self, plan: &Plan) {
+        self.plan = (!plan.is_empty()).then(|| mark(plan));
     }
 
     /// Notes the devices that were installed.

@@ -43,8 +43,10 @@ use crate::simulation::actors::{
 };
 use crate::simulation::kernel::ActorId;
 use crate::simulation::ledger::Ledger;
+use crate::simulation::rules::Changes;
 use crate::simulation::sensing;
 use crate::simulation::step::{self, Books, Clockwork, Gate, Workbench};
+use crate::simulation::traffic::road::Road;
 use crate::simulation::traffic::travel_time::TravelTimes;
 use crate::telemetry::DeviceId;
 
@@ -212,8 +214,8 @@ impl<'a> Moves<'a> {
         self.percept.road.fits(&percept.road)
             && self.times.as_ref().is_none_or(|times| times.fits(percept.road.facts.edges.len()))
             && self.gate.departures.len() == gate.departures.len()
-            && self.gate.next <= gate.departures.len()
-            && self.gate.scheduled <= gate.departures.len()
+            && self.gate.next <= gate.order.len()
+            && self.gate.scheduled == gate.scheduled
             && self.signals.fits(SIGNALS)
             && self.blocks.fits(SIGNALS)
             && self.crossings.fits(SIGNALS)
@@ -239,9 +241,14 @@ impl<'a> Moves<'a> {
         let old = &like.world;
         let (old_road, old_gate) = (&old.resource::<Percept>().road, old.resource::<Gate>());
         let many = vehicles.len() > MANY;
+        let changes = old.get_resource::<Changes>().map(|changes| changes.as_of(percept.now, like.settings.step));
         let bodies = || {
             let (mut percept, mut gate) = (percept.into_owned(), gate.into_owned());
-            percept.road.share(old_road);
+            let lay_over = changes
+                .as_ref()
+                .filter(|(_, others)| *others)
+                .map(|(changes, _)| move |road: &mut Road| changes.lay_over(road));
+            percept.road.share(old_road, lay_over);
             gate.share(old_gate);
             (percept, gate, books.into_owned())
         };
@@ -264,7 +271,11 @@ impl<'a> Moves<'a> {
         };
         if let Some(times) = times {
             let known = old.get_resource::<Wayfinding>().map(|ways| Arc::clone(&ways.router));
-            let router = known.unwrap_or_else(|| Arc::new(Router::new(&like.origin.network)));
+            let router = match (&changes, known) {
+                (Some((changes, true)), _) => Arc::new(changes.router()),
+                (_, Some(known)) => known,
+                (_, None) => Arc::new(Router::new(&like.origin.network)),
+            };
             world.insert_resource(Wayfinding { router, times: times.into_owned() });
         }
         world.insert_resource(Clockwork { number, ..old.resource::<Clockwork>().clone() });
@@ -274,6 +285,9 @@ impl<'a> Moves<'a> {
         world.insert_resource(post.into_owned());
         world.insert_resource(wakes.into_owned());
         world.insert_resource(actions.into_owned());
+        if let Some((changes, _)) = changes {
+            world.insert_resource(changes);
+        }
         // Made anew in every step.
         world.insert_resource(Woken::default());
         world.insert_resource(Workbench::default());

@@ -69,8 +69,13 @@ impl Road {
         self.blocks.iter().filter(|b| b.stands).count()
     }
 
-    /// Whether every lane of a road that a class may use is blocked.
+    /// Whether a road is closed to a class, by rule or because every lane that it may use is blocked.
     pub(crate) fn is_closed(&self, class: VehicleClass, edge: u32) -> bool {
+        self.is_barred(class, edge) || self.is_blocked(class, edge)
+    }
+
+    /// Whether every lane of a road that a class may use is blocked.
+    fn is_blocked(&self, class: VehicleClass, edge: u32) -> bool {
         let (first, lanes) = self.facts.edges[edge as usize];
         let blocked = |lane: u32| self.blocks.iter().any(|b| b.lane == lane);
         !self.blocks.is_empty()
@@ -80,7 +85,7 @@ impl Road {
 
     /// The same for the class of a body.
     pub(crate) fn is_closed_to(&self, body: &Body, edge: u32) -> bool {
-        !self.blocks.is_empty() && self.is_closed(self.kind(body).class, edge)
+        (!self.blocks.is_empty() || self.facts.amended) && self.is_closed(self.kind(body).class, edge)
     }
 }
 

@@ -108,6 +108,10 @@ pub(crate) struct RoadFacts {
     has_foes: Vec<bool>,
     /// Whether each edge belongs to the ring of a roundabout.
     pub ring: Vec<bool>,
+    /// Who else may use a lane, of those that have such a rule, to get to a place there or away from one.
+    pub access: std::collections::BTreeMap<u32, ClassSet>,
+    /// Whether rules have been laid over those of the network.
+    pub amended: bool,
     /// For an edge that is the same track as another in the other direction, that one; else [`NONE`].
     pub opposite: Vec<u32>,
 }
@@ -124,6 +128,8 @@ impl RoadFacts {
             feeders: Vec::new(),
             edges: network.edges.iter().map(|e| (e.lanes.start, e.lanes.end - e.lanes.start)).collect(),
             has_foes: vec![false; network.junctions.len()],
+            amended: false,
+            access: std::collections::BTreeMap::new(),
             ring: (0..network.edges.len()).map(|i| network.roundabouts.contains(&EdgeId::new(i))).collect(),
             opposite: (0..network.edges.len())
                 .map(|i| network.single_tracks.get(&EdgeId::new(i)).map_or(NONE, |edge| edge.raw()))

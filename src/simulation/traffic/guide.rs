@@ -109,6 +109,8 @@ pub(crate) struct Guides {
     followers: Vec<u32>,
     /// Guides whose rows are needed now.
     open: BTreeSet<u32>,
+    /// Guides to which a road that is closed by rule is open, see [`super::rules`].
+    exempt: BTreeSet<u32>,
     /// Vehicles that have left since the last look.
     left: Vec<u32>,
     /// Rows by guide, of those that are open; worked out again for a saved state.
@@ -226,6 +228,7 @@ impl Guides {
             moved: BTreeMap::new(),
             followers,
             open: BTreeSet::new(),
+            exempt: BTreeSet::new(),
             left: Vec::new(),
             known: BTreeMap::new(),
         }
@@ -244,8 +247,23 @@ impl Guides {
             Some(route) => (route.class, self.assembled.stops(route.sample)),
             None => (self.added[self.place(id)].class, [].as_slice()),
         };
-        let (legs, rows) = worth::build(facts, self.edges(id), class, stops);
+        let (legs, rows) = worth::build(facts, self.edges(id), class, stops, self.exempt.contains(&id));
         Table { legs: legs.into(), rows: rows.into() }
+    }
+
+    /// Works out the rows of all open guides again: the rules of the road have changed.
+    pub(crate) fn work_out_again(&mut self, facts: &RoadFacts) {
+        for id in self.open.iter().copied().collect::<Vec<_>>() {
+            *self.tables.get_mut(id as usize) = Some(self.worked_out(facts, id));
+        }
+    }
+
+    /// Lets the guide of a vehicle lead through roads that are closed by rule, for all who follow it.
+    pub(crate) fn exempt(&mut self, facts: &RoadFacts, vehicle: u32) {
+        let id = self.of_vehicle(vehicle);
+        if self.exempt.insert(id) && self.open.contains(&id) {
+            *self.tables.get_mut(id as usize) = Some(self.worked_out(facts, id));
+        }
     }
 
     /// Where an added guide is.
@@ -274,6 +292,7 @@ impl Guides {
             return;
         }
         self.open.remove(&id);
+        self.exempt.remove(&id);
         *self.tables.get_mut(id as usize) = None;
         if id as usize >= self.assembled.routes.len() {
             let place = self.place(id);
@@ -327,8 +346,8 @@ impl Guides {
     }
 
     /// Takes over what assembly makes the same way every time from the guides of the same city, and works out again what a
-    /// saved state does without.
-    pub(crate) fn share(&mut self, facts: &RoadFacts, like: &Self) {
+    /// saved state does without; `alike` says that the same rules hold in both.
+    pub(crate) fn share(&mut self, facts: &RoadFacts, like: &Self, alike: bool) {
         self.assembled = Arc::clone(&like.assembled);
         let assembled = self.assembled.routes.len();
         // A fork has them all; what comes from a saved state has none.
@@ -337,7 +356,8 @@ impl Guides {
         for &id in self.open.iter().filter(|_| saved) {
             let place = id as usize;
             // Only those of assembly have the same number everywhere.
-            let ready = like.tables.get(place).filter(|_| place < assembled).and_then(Clone::clone);
+            let same = alike && place < assembled && self.exempt.contains(&id) == like.exempt.contains(&id);
+            let ready = like.tables.get(place).filter(|_| same).and_then(Clone::clone);
             let table = ready.unwrap_or_else(|| self.worked_out(facts, id));
             *self.tables.get_mut(place) = Some(table);
         }
@@ -350,7 +370,7 @@ impl Guides {
         let routes = like.assembled.routes.len();
         let known = |id: &u32| (*id as usize) < self.followers.len();
         self.followers.len() == routes + self.added.len()
-            && self.open.iter().chain(self.moved.values()).chain(&self.free).all(known)
+            && self.open.iter().chain(&self.exempt).chain(self.moved.values()).chain(&self.free).all(known)
             && self.free.iter().all(|&id| id as usize >= routes)
     }
 

@@ -36,6 +36,7 @@ pub(crate) mod plan;
 pub(crate) mod rail;
 pub(crate) mod rescue;
 pub(crate) mod road;
+pub(crate) mod rules;
 pub(crate) mod siren;
 pub(crate) mod travel_time;
 pub(crate) mod zipper;

@@ -89,8 +89,10 @@ pub(crate) struct Road {
     pub first_block: u32,
     /// The types of the blocks, by id from the first.
     pub block_kinds: Vec<u32>,
-    /// The first row of those who set out when they are called; above every other's.
+    /// The first row of those who set out when they are called.
     pub first_on_call: u32,
+    /// The row behind their last.
+    pub end_on_call: u32,
 }
 
 /// Where a vehicle is.
@@ -138,13 +140,19 @@ impl Road {
             first_block: u32::MAX,
             block_kinds: Vec::new(),
             first_on_call: u32::MAX,
+            end_on_call: u32::MAX,
         }
     }
 
-    /// Takes over what assembly makes the same way every time from a road of the same city.
-    pub(crate) fn share(&mut self, like: &Self) {
+    /// Takes over what assembly makes the same way every time from a road of the same city; `rules` lays over it what holds now, where
+    /// that is not what holds there.
+    pub(crate) fn share(&mut self, like: &Self, rules: Option<impl FnOnce(&mut Self)>) {
         self.facts = Arc::clone(&like.facts);
-        self.guides.share(&self.facts, &like.guides);
+        let alike = rules.is_none();
+        if let Some(lay_over) = rules {
+            lay_over(self);
+        }
+        self.guides.share(&self.facts, &like.guides, alike);
     }
 
     /// Whether its columns are as long as those of a road of the same city, and every body is of a type and has a guide.
@@ -184,7 +192,7 @@ impl Road {
 
     /// Whether a vehicle is one of those who set out when they are called.
     pub(crate) fn is_on_call(&self, vehicle: u32) -> bool {
-        vehicle >= self.first_on_call && vehicle < self.first_block
+        vehicle >= self.first_on_call && vehicle < self.end_on_call
     }
 
     /// Where a vehicle is; none off the road. Looks at everybody: for the few who ask about themselves.

@@ -56,6 +56,25 @@ impl TravelTimes {
         }
     }
 
+    /// Takes over the limits of roads that have changed. Where nobody has been for long the road is as fast as its limit at once;
+    /// elsewhere the average follows those who drive there.
+    pub(crate) fn set_limits(&mut self, facts: &RoadFacts) {
+        for (edge, &(first, lanes)) in facts.edges.iter().enumerate() {
+            let speeds = || (first..first + lanes).map(|lane| facts.lane(lane).speed);
+            let empty = (lanes, speeds().sum());
+            if self.empty[edge] == empty {
+                continue;
+            }
+            self.limit[edge] = speeds().fold(0.0, f64::max);
+            self.empty[edge] = empty;
+            self.present[edge] = empty;
+            if self.warmth[edge] == 0 {
+                self.mean[edge] = mean_speed(empty.0, empty.1);
+                self.samples[edge] = Vec::new();
+            }
+        }
+    }
+
     /// Takes the speeds of one step. An empty lane counts as one vehicle at its speed limit: a road with a lane free is not as slow as
     /// the queue beside it. (SUMO's rule, footways included.)
     pub(crate) fn sample(&mut self, road: &Road) {

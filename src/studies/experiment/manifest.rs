@@ -25,6 +25,13 @@ pub struct Program {
     pub from: Option<std::path::PathBuf>,
 }
 
+impl Default for Program {
+    /// A call without words at the beginning of time, for runs that leave no manifest.
+    fn default() -> Self {
+        Self { command: Vec::new(), began: UNIX_EPOCH, loading_cpu_s: None, from: None }
+    }
+}
+
 /// Everything needed to make a run again and to judge it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Manifest<'a> {

@@ -182,10 +182,7 @@ fn simulate(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Made, RunError> {
     let settings = loaded.settings;
-    let mut city = City::assemble(&loaded.network, &loaded.demand, settings);
-    if let Some(plan) = &loaded.emergencies {
-        city.bring_emergencies(&loaded.network, plan);
-    }
+    let mut city = City::of_scenario(loaded);
     let mut no_place = BTreeMap::new();
     if wire.is_some() {
         if let Some(sensors) = &loaded.sensors {

@@ -71,45 +71,45 @@ const PHASE_HEIGHTS: [f64; 5] = [0.3, 0.85, 0.55, 0.85, 0.3];
 
 /// What a figure shows, before it has a size.
 #[derive(Debug)]
-pub(super) struct Plot {
-    pub(super) x: Range<f64>,
-    pub(super) x_ticks: fn(&Range<f64>, usize) -> Vec<f64>,
-    pub(super) x_label: fn(&f64) -> String,
+pub(crate) struct Plot {
+    pub(crate) x: Range<f64>,
+    pub(crate) x_ticks: fn(&Range<f64>, usize) -> Vec<f64>,
+    pub(crate) x_label: fn(&f64) -> String,
     /// The vertical axis begins at zero and ends here.
-    pub(super) y_max: f64,
-    pub(super) whole_numbers: bool,
+    pub(crate) y_max: f64,
+    pub(crate) whole_numbers: bool,
     /// Left edge, right edge and height.
-    pub(super) bars: Vec<(f64, f64, f64)>,
-    pub(super) lines: Vec<Vec<(f64, f64)>>,
-    pub(super) points: Vec<(f64, f64)>,
+    pub(crate) bars: Vec<(f64, f64, f64)>,
+    pub(crate) lines: Vec<Vec<(f64, f64)>>,
+    pub(crate) points: Vec<(f64, f64)>,
     /// Where a vertical rule stands, and its label.
-    pub(super) rules: Vec<(f64, String)>,
+    pub(crate) rules: Vec<(f64, String)>,
     /// How high a horizontal rule lies, and its label.
-    pub(super) levels: Vec<(f64, String)>,
+    pub(crate) levels: Vec<(f64, String)>,
     /// Whether a rule marks where both axes show the same value.
-    pub(super) diagonal: bool,
+    pub(crate) diagonal: bool,
     /// Names of the lanes of a timetable, from the top; none in other figures.
-    pub(super) lanes: Vec<String>,
+    pub(crate) lanes: Vec<String>,
     /// What fills the lanes.
-    pub(super) stretches: Vec<Stretch>,
+    pub(crate) stretches: Vec<Stretch>,
     /// Instants marked in a lane: which one, and when.
-    pub(super) ticks: Vec<(usize, f64)>,
+    pub(crate) ticks: Vec<(usize, f64)>,
 }
 
 /// A stretch of time in a lane of a timetable.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stretch {
+pub(crate) struct Stretch {
     /// Which lane, from the top.
-    pub(super) lane: usize,
-    pub(super) from: f64,
-    pub(super) to: f64,
+    pub(crate) lane: usize,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
     /// Which of the five phases.
-    pub(super) phase: usize,
+    pub(crate) phase: usize,
 }
 
 impl Plot {
     /// An empty figure over numbers.
-    pub(super) fn new(x: Range<f64>, y_max: f64) -> Self {
+    pub(crate) fn new(x: Range<f64>, y_max: f64) -> Self {
         Self {
             x,
             x_ticks: number_ticks,
@@ -129,7 +129,7 @@ impl Plot {
     }
 
     /// An empty figure over clock times [s].
-    pub(super) fn over_time(x: Range<f64>, y_max: f64) -> Self {
+    pub(crate) fn over_time(x: Range<f64>, y_max: f64) -> Self {
         Self { x_ticks: time_ticks, x_label: |seconds| clock(*seconds), ..Self::new(x, y_max) }
     }
 
@@ -193,14 +193,14 @@ impl Ranged for Scale {
 
 /// A figure with everything said about it.
 #[derive(Debug)]
-pub(super) struct Figure<'a> {
-    pub(super) title: &'a str,
+pub(crate) struct Figure<'a> {
+    pub(crate) title: &'a str,
     /// What is drawn, with units; may hold tags, no names.
-    pub(super) note: &'a str,
+    pub(crate) note: &'a str,
     /// The names of the lines or phases, or none; an empty one is left out.
-    pub(super) legend: &'a [&'a str],
+    pub(crate) legend: &'a [&'a str],
     /// What a listener is told.
-    pub(super) spoken: &'a str,
+    pub(crate) spoken: &'a str,
 }
 
 impl Figure<'_> {
@@ -208,7 +208,7 @@ impl Figure<'_> {
     ///
     /// # Errors
     /// When plotters cannot draw, which a string as its canvas gives no occasion for.
-    pub(super) fn draw(&self, plot: &Plot) -> io::Result<String> {
+    pub(crate) fn draw(&self, plot: &Plot) -> io::Result<String> {
         let mut html = self.caption("figure", "series");
         for (name, width, height, ticks) in plot.sizes() {
             let body = drawn(plot, (width, height), ticks)?;
@@ -226,7 +226,7 @@ impl Figure<'_> {
     ///
     /// # Errors
     /// When plotters cannot draw, which a string as its canvas gives no occasion for.
-    pub(super) fn draw_described(&self, key: &str, plot: &Plot) -> io::Result<String> {
+    pub(crate) fn draw_described(&self, key: &str, plot: &Plot) -> io::Result<String> {
         let (class, kind) = if plot.lanes.is_empty() { ("figure", "series") } else { ("figure full", "phase") };
         let mut html = self.caption(class, kind);
         for (name, width, height, ticks) in plot.sizes() {
@@ -264,7 +264,7 @@ impl Figure<'_> {
 }
 
 /// A figure that cannot be drawn, and why.
-pub(super) fn nothing(title: &str, why: &str) -> String {
+pub(crate) fn nothing(title: &str, why: &str) -> String {
     format!("<figure class=\"figure\"><figcaption><h3>{title}</h3></figcaption><p class=\"none\">{why}</p></figure>")
 }
 
@@ -375,7 +375,7 @@ fn rules(plot: &Plot, chart: &mut Chart<'_, '_>) -> Result<(), Fault> {
 }
 
 /// A number without decimals it does not need.
-pub(super) fn decimals(value: f64) -> String {
+pub(crate) fn decimals(value: f64) -> String {
     let needed = [0, 1, 2].into_iter().find(|&n| {
         let scale = [1.0, 10.0, 100.0][n];
         (value * scale - (value * scale).round()).abs() < 1e-6

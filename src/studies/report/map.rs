@@ -4,7 +4,7 @@
 //! classes of the style sheet, so that light, dark and print each have their own scale.
 
 mod data;
-mod drawing;
+pub(crate) mod drawing;
 
 use std::fmt::Write as _;
 

@@ -5,12 +5,12 @@
 use std::fmt::Write as _;
 
 /// What stands where there is no figure.
-pub(super) const NO_FIGURE: &str = "–";
+pub(crate) const NO_FIGURE: &str = "–";
 
 /// A name that is safe in HTML text and in quoted attributes.
 ///
 /// Control characters and the marks that turn the direction of text become U+FFFD, so that a name cannot disguise itself.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -26,7 +26,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A string literal of JSON that is safe inside a script element.
-pub(super) fn json_text(text: &str) -> String {
+pub(crate) fn json_text(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 2);
     safe.push('"');
     for character in text.chars().map(harmless) {
@@ -54,7 +54,7 @@ fn harmless(character: char) -> char {
 }
 
 /// A whole number with its thousands apart, `12,345`.
-pub(super) fn count(number: impl Into<u64>) -> String {
+pub(crate) fn count(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -67,12 +67,12 @@ pub(super) fn count(number: impl Into<u64>) -> String {
 }
 
 /// The same for a length of a column.
-pub(super) fn count_of(length: usize) -> String {
+pub(crate) fn count_of(length: usize) -> String {
     count(u64::try_from(length).unwrap_or(u64::MAX))
 }
 
 /// A number with so many decimals and its thousands apart; a dash where there is none.
-pub(super) fn number(value: f64, decimals: usize) -> String {
+pub(crate) fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return NO_FIGURE.to_owned();
     }
@@ -84,7 +84,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 }
 
 /// A share as per cent, with a decimal where it is near nothing or near everything; "100 %" only where nothing is missing.
-pub(super) fn per_cent(part: f64, whole: f64) -> String {
+pub(crate) fn per_cent(part: f64, whole: f64) -> String {
     if whole <= 0.0 {
         return NO_FIGURE.to_owned();
     }
@@ -100,7 +100,7 @@ pub(super) fn per_cent(part: f64, whole: f64) -> String {
 
 /// A span of time in words, `6 min 12 s`, `1 h 04 min`; given in seconds.
 #[expect(clippy::cast_possible_truncation, reason = "float casts saturate")]
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     if !seconds.is_finite() {
         return NO_FIGURE.to_owned();
     }
@@ -116,7 +116,7 @@ pub(super) fn span(seconds: f64) -> String {
 
 /// A span for a column of a table, `6:12` (minutes and seconds) or `1:04:09`; given in seconds.
 #[expect(clippy::cast_possible_truncation, reason = "float casts saturate")]
-pub(super) fn clock_span(seconds: Option<f64>) -> String {
+pub(crate) fn clock_span(seconds: Option<f64>) -> String {
     let Some(seconds) = seconds.filter(|s| s.is_finite()) else {
         return NO_FIGURE.to_owned();
     };
@@ -130,7 +130,7 @@ pub(super) fn clock_span(seconds: Option<f64>) -> String {
 
 /// A clock time of day in hours and minutes, `07:30`; given in seconds since midnight.
 #[expect(clippy::cast_possible_truncation, reason = "float casts saturate")]
-pub(super) fn clock(seconds: f64) -> String {
+pub(crate) fn clock(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as i64;
     let sign = if minutes < 0 { "−" } else { "" };
     format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
@@ -138,7 +138,7 @@ pub(super) fn clock(seconds: f64) -> String {
 
 /// A name of at most `most` characters for a drawing, which escapes by itself; names of a kind begin alike, so what does not fit
 /// is cut off in front.
-pub(super) fn short_name(text: &str, most: usize) -> String {
+pub(crate) fn short_name(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {
         return text.chars().map(harmless).collect();
@@ -147,7 +147,7 @@ pub(super) fn short_name(text: &str, most: usize) -> String {
 }
 
 /// A list of key figures, label and value; neither may hold anything that is not safe.
-pub(super) fn key_figures(figures: &[(&str, String)]) -> String {
+pub(crate) fn key_figures(figures: &[(&str, String)]) -> String {
     let mut html = String::from("<dl class=\"key-figures\">");
     for (label, value) in figures {
         let _ = write!(html, "<div><dt>{label}</dt><dd>{value}</dd></div>");
@@ -157,7 +157,7 @@ pub(super) fn key_figures(figures: &[(&str, String)]) -> String {
 }
 
 /// The word for one and for many.
-pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 

@@ -12,18 +12,18 @@ use crate::simulation::outcome::Outcome;
 
 use telling::Telling;
 
-mod page;
+pub(crate) mod page;
 
-mod chart;
+pub(crate) mod chart;
 mod figures;
 mod flags;
-mod map;
+pub(crate) mod map;
 mod roads;
 mod trips;
 
 pub mod telling;
 
-mod markup;
+pub(crate) mod markup;
 pub mod statistics;
 
 #[cfg(test)]

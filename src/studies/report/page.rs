@@ -13,7 +13,7 @@ use super::statistics::PERCENTILE_DEFINITION;
 use super::trips::TripGroups;
 use super::{ReportInput, figures, flags, markup, roads, telling};
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 const DEFINITIONS: &str = include_str!("definitions.html");
 

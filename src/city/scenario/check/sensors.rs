@@ -75,7 +75,7 @@ impl Checker<'_> {
     }
 
     /// The weather of the day.
-    pub(super) fn weather(&mut self, key: Option<&WeatherKey>) -> Weather {
+    pub(in crate::city::scenario) fn weather(&mut self, key: Option<&WeatherKey>) -> Weather {
         let Some(key) = key else { return Weather::default() };
         let mut weather = Weather::under(match key.sky.value {
             SkyKey::Dry => WeatherSky::Dry,

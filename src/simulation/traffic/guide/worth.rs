@@ -27,6 +27,7 @@ pub(super) fn build(
     edges: &[u32],
     class: VehicleClass,
     stops: &[StopFacts],
+    exempt: bool,
 ) -> (Vec<Leg>, Vec<GuideRow>) {
     let mut first = 0;
     let mut legs: Vec<Leg> = Vec::with_capacity(edges.len());
@@ -41,7 +42,7 @@ pub(super) fn build(
     for leg in (0..edges.len()).rev() {
         let stop = stops.iter().find(|s| s.leg as usize > leg);
         let horizon = horizon(facts, edges, leg, stop.map(|s| s.leg as usize));
-        let way = Way { facts, class, edges, end: horizon, stop };
+        let way = Way { facts, class, edges, end: horizon, stop, exempt };
         if horizon != end {
             // Another horizon: everything up to it is worth something else.
             end = horizon;
@@ -126,9 +127,17 @@ struct Way<'a> {
     end: usize,
     /// The stop that ends it, if it is on that leg.
     stop: Option<&'a StopFacts>,
+    /// Whether roads closed by rule are open to it.
+    exempt: bool,
 }
 
 impl Way<'_> {
+    /// Whether its class may use a lane of a road.
+    fn may_use(&self, lane: u32) -> bool {
+        let facts = self.facts.lane(lane);
+        facts.allowed.contains(self.class) || self.exempt && self.facts.is_barred(self.class, facts.edge)
+    }
+
     /// What the lanes of a leg are worth, given what those of the next are.
     fn worth(&self, leg: usize, next: &[Worth], worth: &mut Vec<Worth>) {
         let (first, lanes) = self.facts.edges[self.edges[leg] as usize];
@@ -143,7 +152,7 @@ impl Way<'_> {
     /// What a lane is worth by itself.
     fn own(&self, leg: usize, lane: u32) -> Worth {
         let facts = self.facts.lane(lane);
-        let allowed = facts.allowed.contains(self.class);
+        let allowed = self.may_use(lane);
         let mut own = if allowed { facts.length } else { 0.0 };
         if let Some(stop) = self.stop.filter(|s| leg == self.end && s.leg as usize == leg && s.lane != lane) {
             // Only the stop's own lane serves it: others are worth the way to the stop.
@@ -171,8 +180,8 @@ impl Way<'_> {
             let mut found: Option<u32> = None;
             for id in links(lane) {
                 let link = facts.link(id);
-                let via_allowed = link.via == NONE || facts.lane(link.via).allowed.contains(self.class);
-                if !own.allowed || !via_allowed || !facts.lane(link.to).allowed.contains(self.class) {
+                let via_allowed = link.via == NONE || self.exempt || facts.lane(link.via).allowed.contains(self.class);
+                if !own.allowed || !via_allowed || !self.may_use(link.to) {
                     continue;
                 }
                 let (new, old) = (reached(id), found.map(reached));
@@ -218,7 +227,7 @@ impl Way<'_> {
                 lane.length = lane.own;
             }
             let facts = self.facts.lane(first + i as u32);
-            let open = |other: u32| other != NONE && self.facts.lane(other).allowed.contains(self.class);
+            let open = |other: u32| other != NONE && self.may_use(other);
             if lane.offset < 0 && (right_barred || !facts.change_right.contains(self.class) || !open(facts.right)) {
                 right_barred = true;
                 if lane.length <= lane.own {

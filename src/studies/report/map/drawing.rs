@@ -17,7 +17,7 @@ const PAGE_WIDTH: f64 = 1100.0;
 
 /// The paper the map is drawn on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     /// Western and northern edge [m].
     west: f64,
     north: f64,
@@ -33,7 +33,7 @@ pub(super) struct Sheet {
 
 impl Sheet {
     /// A sheet around all roads, with a margin; never narrower than one and a half times its height.
-    pub(super) fn around(network: &Network) -> Self {
+    pub(crate) fn around(network: &Network) -> Self {
         let mut low = (f64::INFINITY, f64::INFINITY);
         let mut high = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         let points = network.lanes.iter().flat_map(|lane| lane.shape.points()).filter(|p| is_finite(**p));
@@ -62,42 +62,42 @@ impl Sheet {
     }
 
     /// Width [units].
-    pub(super) fn width(&self) -> i64 {
+    pub(crate) fn width(&self) -> i64 {
         whole(self.size.0 / self.unit)
     }
 
     /// Height [units].
-    pub(super) fn height(&self) -> i64 {
+    pub(crate) fn height(&self) -> i64 {
         whole(self.size.1 / self.unit)
     }
 
     /// Width and height of the part with roads, in the middle of the sheet [units].
-    pub(super) fn roads_size(&self) -> (i64, i64) {
+    pub(crate) fn roads_size(&self) -> (i64, i64) {
         (whole(self.roads.0 / self.unit), whole(self.roads.1 / self.unit))
     }
 
     /// Metres in a unit.
-    pub(super) fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         self.unit
     }
 
     /// Units in a pixel of a desktop page.
-    pub(super) fn pixel(&self) -> f64 {
+    pub(crate) fn pixel(&self) -> f64 {
         self.size.0 / self.unit / PAGE_WIDTH
     }
 
     /// How wide a lane is drawn [units]: to scale, or as wide as it must be to be seen.
-    pub(super) fn lane_width(&self) -> f64 {
+    pub(crate) fn lane_width(&self) -> f64 {
         (3.2 / self.unit).max(self.lane * self.pixel())
     }
 
     /// Where a point lies on the sheet; none for a point that is nowhere.
-    pub(super) fn place(&self, point: Point) -> Option<(i64, i64)> {
+    pub(crate) fn place(&self, point: Point) -> Option<(i64, i64)> {
         is_finite(point).then(|| (whole((point.x - self.west) / self.unit), whole((self.north - point.y) / self.unit)))
     }
 
     /// A path through points: an absolute start and relative steps.
-    pub(super) fn path(&self, points: &[Point]) -> String {
+    pub(crate) fn path(&self, points: &[Point]) -> String {
         let mut path = String::new();
         let mut last: Option<(i64, i64)> = None;
         for (x, y) in simplified(points, self.unit * 2.0).into_iter().filter_map(|point| self.place(point)) {
@@ -112,7 +112,7 @@ impl Sheet {
     }
 
     /// Where the name of an area stands: in the middle of its part on the sheet; none where that is nowhere.
-    pub(super) fn label_place(&self, outline: &[Point]) -> Option<(i64, i64)> {
+    pub(crate) fn label_place(&self, outline: &[Point]) -> Option<(i64, i64)> {
         let inside: Vec<(i64, i64)> = outline
             .iter()
             .filter_map(|point| self.place(*point))
@@ -134,13 +134,13 @@ fn whole(value: f64) -> i64 {
 }
 
 /// The pairs of junctions joined by a road in this direction.
-pub(super) fn twins(network: &Network) -> BTreeSet<(JunctionId, JunctionId)> {
+pub(crate) fn twins(network: &Network) -> BTreeSet<(JunctionId, JunctionId)> {
     network.roads().map(|(_, edge)| (edge.from, edge.to)).collect()
 }
 
 /// The line of a road: the middle of its lanes, moved to the side of travel so that the drawn widths of both directions
 /// lie side by side.
-pub(super) fn road_line(
+pub(crate) fn road_line(
     network: &Network,
     id: EdgeId,
     sheet: &Sheet,
@@ -190,7 +190,7 @@ fn simplified(points: &[Point], tolerance: f64) -> Vec<Point> {
 }
 
 /// A bar of a round length near the south-western corner, with its label; the script redraws it on zooming.
-pub(super) fn scale_bar(sheet: &Sheet) -> String {
+pub(crate) fn scale_bar(sheet: &Sheet) -> String {
     let metres = round_step(sheet.size.0 / 10.0);
     let (length, pixel) = (metres / sheet.unit, sheet.pixel());
     let (x, y) = (14.0 * pixel, sheet.size.1 / sheet.unit - 14.0 * pixel);

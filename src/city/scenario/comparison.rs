@@ -1,0 +1,488 @@
+//! The keys `compare:` and `expect:`: which variants are compared how, and what is expected of them.
+//!
+//! An expectation is written as keys, `{ variant: bus-lane, measure: travel-time.bus, change: "< -5 %" }`, so that each part of
+//! it has its place in the file. Knows the names of variants and measures, not a single result.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::check::Checker;
+use super::indicators::{Measure, Unit};
+use super::load::LoadedScenario;
+use super::measures::Variant;
+use super::model::{Outputs, Telemetry};
+use super::quantity::{At, WrittenDuration, WrittenShare};
+use super::resolved::Resolved;
+use super::tree::Spot;
+use super::units::{DURATION, SPEED, Units};
+use crate::primitives::SimDuration;
+use crate::primitives::text::{Place, closest};
+
+/// The most runs of one variant.
+pub const RUNS_MAX: u32 = 1000;
+/// The most expectations of one file.
+const EXPECTATIONS_MAX: usize = 200;
+/// The most headline measures.
+const HEADLINES_MAX: usize = 20;
+/// What the headline says where the file does not; of those, what there is.
+const HEADLINES: [&str; 4] = ["travel-time.car", "travel-time.bus", "time-loss", "ambulance-response.p90"];
+
+/// How variants are compared.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct CompareKey {
+    /// The variant the others are held against. `base` unless given, or where none is called so the city as it is.
+    pub against: Option<At<String>>,
+    /// Exactly these seeds, every variant with each. As many as it takes, from `seed` on, unless given.
+    pub seeds: Option<At<Vec<At<u64>>>>,
+    /// Fewest runs of every variant. 10 unless given.
+    pub min_runs: Option<At<u32>>,
+    /// Most runs of every variant. 30 unless given.
+    pub max_runs: Option<At<u32>>,
+    /// How wide half an interval may be, as a share of the base's mean, before more runs are made. 5 % unless given.
+    pub precision: Option<At<WrittenShare>>,
+    /// How sure the intervals are to hold the truth. 95 % unless given.
+    pub confidence: Option<At<WrittenShare>>,
+    /// The measures of the first sentence, which decide how many runs are made, too. Travel times of cars and buses, time lost
+    /// and ambulances unless given.
+    pub measures: Option<At<Vec<At<String>>>>,
+    /// From which change of its travel time on a trip counts as gaining or losing. 30 s unless given.
+    pub noticeable: Option<At<WrittenDuration>>,
+}
+
+/// What is expected of a variant.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ExpectKey {
+    /// The variant.
+    pub variant: At<String>,
+    /// The measure, `quantity.group.statistic`; group and statistic can be left out.
+    pub measure: At<String>,
+    /// The condition on its change against the base: `"< -5 %"` or `"<= 10 s"`. Give this or `value`.
+    pub change: Option<At<String>>,
+    /// The condition on its value: `"<= 8 min"`. Give this or `change`.
+    pub value: Option<At<String>>,
+}
+
+/// How a value is held against a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Below it.
+    Less,
+    /// Not above it.
+    AtMost,
+    /// Above it.
+    More,
+    /// Not below it.
+    AtLeast,
+}
+
+impl Relation {
+    const ALL: [(&'static str, Self); 4] =
+        [("<=", Self::AtMost), (">=", Self::AtLeast), ("<", Self::Less), (">", Self::More)];
+}
+
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The change against the base, in the measure's unit.
+    Change,
+    /// The change against the base, in per cent of it.
+    RelativeChange,
+    /// The value itself.
+    Value,
+}
+
+/// Something that is expected of a variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Where the file says so.
+    pub place: Place,
+    /// The variant.
+    pub variant: String,
+    /// The measure.
+    pub measure: Measure,
+    /// What of it.
+    pub subject: Subject,
+    /// How it is held against the bound.
+    pub relation: Relation,
+    /// The bound, in the measure's unit or in per cent.
+    pub bound: f64,
+    /// The condition as it is written.
+    pub text: String,
+}
+
+/// How variants are compared, and what is expected of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The variant the others are held against.
+    pub against: String,
+    /// Exactly these seeds, if any are given.
+    pub seeds: Option<Vec<u64>>,
+    /// Fewest runs of every variant.
+    pub runs_min: u32,
+    /// Most runs of every variant.
+    pub runs_max: u32,
+    /// How wide half an interval may be, as a share of the base's mean.
+    pub precision: f64,
+    /// How sure the intervals are to hold the truth, 0.5 to 0.999.
+    pub confidence: f64,
+    /// The measures of the first sentence.
+    pub headlines: Vec<Measure>,
+    /// From which change of its travel time on a trip gains or loses [s].
+    pub noticeable: SimDuration,
+    /// What is expected.
+    pub expectations: Vec<Expectation>,
+}
+
+impl Default for Comparison {
+    /// What a file that says nothing of it asks for.
+    fn default() -> Self {
+        Self {
+            against: "base".to_owned(),
+            seeds: None,
+            runs_min: 10,
+            runs_max: 30,
+            precision: 0.05,
+            confidence: 0.95,
+            headlines: HEADLINES.iter().filter_map(|name| Measure::parse(name).ok()).collect(),
+            noticeable: SimDuration::seconds(30.0),
+            expectations: Vec::new(),
+        }
+    }
+}
+
+impl LoadedScenario {
+    /// The same without what a run does not depend on: names and words, what is only told or written, other variants, threads.
+    /// Two that are equal then make equal runs.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        let mut bare = self.clone();
+        for word in [&mut bare.name, &mut bare.variant] {
+            word.clear();
+        }
+        bare.question = None;
+        bare.resolved = Resolved::default();
+        bare.files.clear();
+        bare.left_out.clear();
+        bare.variants.clear();
+        bare.base = None;
+        bare.telemetry = Telemetry::default();
+        bare.sensors = None;
+        bare.comparison = Comparison::default();
+        bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
+        std::sync::Arc::make_mut(&mut bare.plan).resolved.clear();
+        bare.settings.threads = 1;
+        bare
+    }
+}
+
+impl Checker<'_> {
+    /// The comparison of a file with these variants.
+    pub(super) fn comparison(
+        &mut self,
+        compare: Option<&At<CompareKey>>,
+        expect: Option<&At<Vec<At<ExpectKey>>>>,
+        variants: &[Variant],
+    ) -> Comparison {
+        let mut comparison = Comparison::default();
+        let as_it_is = variants.iter().find(|variant| variant.interventions.is_empty()).or(variants.first());
+        let variants: &[&str] = &variants.iter().map(|variant| variant.name.as_str()).collect::<Vec<_>>();
+        if let Some(as_it_is) = as_it_is.filter(|_| !variants.contains(&"base")) {
+            comparison.against.clone_from(&as_it_is.name);
+        }
+        if let Some(key) = compare {
+            self.compare(&key.value, variants, &mut comparison);
+        }
+        if let Some(list) = expect {
+            if list.value.len() > EXPECTATIONS_MAX {
+                let message = format!("{} expectations are too many", list.value.len());
+                self.wrong(list.spot, message, format!("at most {EXPECTATIONS_MAX}"));
+            }
+            for key in list.value.iter().take(EXPECTATIONS_MAX) {
+                let expectation = self.expectation(key, variants, &comparison.against);
+                comparison.expectations.extend(expectation);
+            }
+        }
+        comparison
+    }
+
+    fn compare(&mut self, key: &CompareKey, variants: &[&str], comparison: &mut Comparison) {
+        if let Some(against) = &key.against
+            && self.variant(against, variants)
+        {
+            against.value.trim().clone_into(&mut comparison.against);
+        }
+        comparison.seeds = key.seeds.as_ref().map(|seeds| self.seeds(seeds));
+        let mut runs = |runs: &Option<At<u32>>, what: &str, usual: u32| {
+            let Some(runs) = runs else { return usual };
+            if !(2..=RUNS_MAX).contains(&runs.value) {
+                let message = format!("{what} cannot be {}", runs.value);
+                self.wrong(runs.spot, message, format!("from 2, without which there is no interval, to {RUNS_MAX}"));
+                return usual;
+            }
+            runs.value
+        };
+        comparison.runs_min = runs(&key.min_runs, "`min-runs`", comparison.runs_min);
+        comparison.runs_max = runs(&key.max_runs, "`max-runs`", comparison.runs_max.max(comparison.runs_min));
+        if let (true, Some(max)) = (comparison.runs_max < comparison.runs_min, &key.max_runs) {
+            let message =
+                format!("at most {} runs are fewer than at least {}", comparison.runs_max, comparison.runs_min);
+            self.wrong(max.spot, message, "change it or `min-runs`");
+        }
+        if let Some(share) = self.bounded(key.precision.as_ref(), "`precision`", 0.001, 1.0) {
+            comparison.precision = share;
+        }
+        if let Some(share) = self.bounded(key.confidence.as_ref(), "`confidence`", 0.5, 0.999) {
+            comparison.confidence = share;
+        }
+        if let Some(list) = &key.measures {
+            if list.value.is_empty() || list.value.len() > HEADLINES_MAX {
+                let message = format!("{} measures cannot be the headline", list.value.len());
+                self.wrong(list.spot, message, format!("from 1 to {HEADLINES_MAX}"));
+            }
+            comparison.headlines = list.value.iter().filter_map(|name| self.indicator(name)).collect();
+        }
+        if let Some(key) = &key.noticeable
+            && let Some(span) = self.read(key.spot, key.value.read())
+            && self.within(key.spot, "`noticeable`", span.as_seconds(), 0.0, 3600.0, "s")
+        {
+            comparison.noticeable = span;
+        }
+    }
+
+    fn seeds(&mut self, seeds: &At<Vec<At<u64>>>) -> Vec<u64> {
+        let mut list: Vec<u64> = Vec::new();
+        for seed in &seeds.value {
+            if list.contains(&seed.value) {
+                let message = format!("the seed {} is given twice", seed.value);
+                self.wrong(seed.spot, message, "each seed counts once; the same run twice says nothing new");
+            }
+            list.push(seed.value);
+        }
+        if !(2..=RUNS_MAX as usize).contains(&list.len()) {
+            let message = format!("{} seeds cannot be compared", list.len());
+            self.wrong(seeds.spot, message, format!("from 2, without which there is no interval, to {RUNS_MAX}"));
+        }
+        list
+    }
+
+    fn bounded(&mut self, key: Option<&At<WrittenShare>>, what: &str, low: f64, high: f64) -> Option<f64> {
+        let share = self.share(key, what)?;
+        let spot = key?.spot;
+        self.within(spot, what, share * 100.0, low * 100.0, high * 100.0, "%").then_some(share)
+    }
+
+    fn variant(&mut self, name: &At<String>, variants: &[&str]) -> bool {
+        let wanted = name.value.trim();
+        if variants.contains(&wanted) {
+            return true;
+        }
+        let help = closest(wanted, variants.iter().copied()).map_or_else(
+            || match variants {
+                [] => "name them under `variants`".to_owned(),
+                some => format!("there are {}", some.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ")),
+            },
+            |like| format!("did you mean `{like}`?"),
+        );
+        self.wrong(name.spot, format!("there is no variant `{}`", wanted.escape_debug()), help);
+        false
+    }
+
+    fn indicator(&mut self, name: &At<String>) -> Option<Measure> {
+        Measure::parse(&name.value).map_err(|(message, help)| self.wrong(name.spot, message, help)).ok()
+    }
+
+    fn expectation(&mut self, key: &At<ExpectKey>, variants: &[&str], against: &str) -> Option<Expectation> {
+        let (spot, key) = (key.spot, &key.value);
+        let known = self.variant(&key.variant, variants);
+        let measure = self.indicator(&key.measure);
+        let (text, is_change) = match (&key.change, &key.value) {
+            (Some(change), None) => (change, true),
+            (None, Some(value)) => (value, false),
+            (Some(_), Some(value)) => {
+                self.wrong(value.spot, "`change` and `value` are both given", "keep one of the two, or make two lines");
+                return None;
+            }
+            (None, None) => {
+                self.wrong(spot, "nothing is expected", "add `change: \"< -5 %\"` or `value: \"<= 8 min\"`");
+                return None;
+            }
+        };
+        if known && is_change && key.variant.value.trim() == against {
+            let message = format!("`{against}` does not change against itself");
+            self.wrong(key.variant.spot, message, "expect it of another variant, or a `value` of this one");
+            return None;
+        }
+        let measure = measure?;
+        let (relation, subject, bound) = self.condition(text, measure.quantity().unit, is_change)?;
+        known.then(|| Expectation {
+            place: spot.of_file(self.place),
+            variant: key.variant.value.trim().to_owned(),
+            measure,
+            subject,
+            relation,
+            bound,
+            text: text.value.trim().to_owned(),
+        })
+    }
+
+    /// "< -5 %", "<= 8 min".
+    fn condition(&mut self, text: &At<String>, unit: Unit, is_change: bool) -> Option<(Relation, Subject, f64)> {
+        let written = text.value.trim();
+        let Some((sign, relation)) = Relation::ALL.into_iter().find(|(sign, _)| written.starts_with(sign)) else {
+            let message = format!("`{}` is not a condition", written.escape_debug());
+            self.wrong(text.spot, message, "begin it with `<`, `<=`, `>` or `>=`: `\"< -5 %\"`");
+            return None;
+        };
+        let number = written[sign.len()..].trim().replace('\u{2212}', "-");
+        if is_change && number.ends_with('%') {
+            let bound = self.amount(text.spot, &number, PER_CENT)?;
+            return Some((relation, Subject::RelativeChange, bound));
+        }
+        let subject = if is_change { Subject::Change } else { Subject::Value };
+        let bound = match unit {
+            Unit::Ratio | Unit::PerTrip => {
+                let plain = number.trim_end_matches("per trip").trim_end();
+                let read = plain.parse::<f64>().ok().filter(|bound| bound.is_finite());
+                if read.is_none() {
+                    let message = format!("`{}` is not a number", number.escape_debug());
+                    self.wrong(text.spot, message, "this measure has no unit: write it like `1.2`");
+                }
+                read?
+            }
+            Unit::KilometresPerHour => self.amount(text.spot, &number, SPEED)? * 3.6,
+            unit => self.amount(text.spot, &number, units_of(unit))?,
+        };
+        Some((relation, subject, bound))
+    }
+
+    fn amount(&mut self, spot: Spot, text: &str, units: Units) -> Option<f64> {
+        self.read(spot, units.read(text))
+    }
+}
+
+/// Shares in per cent.
+const PER_CENT: Units = Units { what: "a change", table: &[("%", 1.0)], examples: &["-5 %"], sums: false };
+
+/// How a bound on a measure of this unit is written.
+const fn units_of(unit: Unit) -> Units {
+    let (what, table, examples): (_, &'static [(&'static str, f64)], &'static [&'static str]) = match unit {
+        Unit::SecondsPerKilometre => ("a time per distance", &[("s/km", 1.0), ("min/km", 60.0)], &["30 s/km"]),
+        Unit::VehicleKilometres => ("a distance of all vehicles", &[("km", 1.0)], &["1200 km"]),
+        Unit::VehicleHours => ("a time of all vehicles", &[("h", 1.0)], &["120 h"]),
+        Unit::Vehicles => ("a number of vehicles", &[("veh", 1.0)], &["20 veh"]),
+        Unit::VehiclesPerHour => ("a flow", &[("veh/h", 1.0)], &["1200 veh/h"]),
+        Unit::PerCent => ("a number of hundredths", &[("pp", 1.0), ("%", 1.0)], &["5 pp", "5 %"]),
+        Unit::Seconds | Unit::KilometresPerHour | Unit::PerTrip | Unit::Ratio => return DURATION,
+    };
+    Units { what, table, examples, sums: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::text::Findings;
+    use std::path::Path;
+
+    /// The comparison of a file with these keys from its sixth line on, or what is wrong with them.
+    fn read(keys: &str) -> Result<Comparison, Vec<String>> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/a.yaml");
+        let text = format!(
+            "citytwin: 1\nname: A\nmap: {{ city: ../maps/halvermere }}\ntime: {{ start: 07:00, run: 1 h }}\n\
+             demand: [{{ synthetic: {{ flow: 100 veh/h }} }}]\n{keys}interventions: {{ calm: [{{ change-speed: {{ road: High Street, \
+             limit: 30 km/h }} }}] }}\nvariants: {{ as-is: [], calm: [calm] }}\n"
+        );
+        let mut findings = Findings::default();
+        let scenario = super::super::parse(&text, &Place::file(file), &mut findings);
+        let told = |problem: &crate::primitives::text::Problem| {
+            let (place, help) = (&problem.place, problem.help.as_deref().unwrap_or_default());
+            format!("{}:{} {} ({help})", place.line, place.column, problem.message)
+        };
+        match scenario {
+            Some(scenario) if findings.is_ok() => Ok(scenario.comparison),
+            _ => Err(findings.problems().iter().map(told).collect()),
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_usual() {
+        let usual = read("").expect("nothing to complain of");
+        assert_eq!(usual, Comparison { against: "as-is".to_owned(), ..Comparison::default() });
+    }
+
+    #[test]
+    fn conditions_are_read_in_the_measures_own_unit() {
+        let keys = "compare: { seeds: [4, 9], confidence: 90 %, noticeable: 1 min, measures: [travel-time.bus] }\nexpect:\n\
+            - { variant: calm, measure: travel-time.bus, change: \"< -5 %\" }\n\
+            - { variant: calm, measure: travel-time, change: \"<= 1 min\" }\n\
+            - { variant: as-is, measure: ambulance-response.p90, value: \"<= 8 min\" }\n\
+            - { variant: calm, measure: network-speed, value: \"> 18 km/h\" }\n\
+            - { variant: calm, measure: los-ef, change: \"<= 2 pp\" }\n\
+            - { variant: calm, measure: planning-time-index, value: \">= 1.5\" }\n\
+            - { variant: calm, measure: vehicle-time, value: \"< 1200 h\" }\n";
+        let comparison = read(keys).expect("nothing to complain of");
+        assert_eq!((comparison.seeds, comparison.noticeable), (Some(vec![4, 9]), SimDuration::seconds(60.0)));
+        let found: Vec<(Relation, Subject, f64)> = comparison
+            .expectations
+            .iter()
+            .map(|one| (one.relation, one.subject, (one.bound * 1000.0).round() / 1000.0))
+            .collect();
+        let expected = [
+            (Relation::Less, Subject::RelativeChange, -5.0),
+            (Relation::AtMost, Subject::Change, 60.0),
+            (Relation::AtMost, Subject::Value, 480.0),
+            (Relation::More, Subject::Value, 18.0),
+            (Relation::AtMost, Subject::Change, 2.0),
+            (Relation::AtLeast, Subject::Value, 1.5),
+            (Relation::Less, Subject::Value, 1200.0),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_mistake_has_its_place_and_what_to_do() {
+        let cases = [
+            ("compare: { against: calmm }\n", "6:21 there is no variant `calmm` (did you mean `calm`?)"),
+            (
+                "compare: { measures: [travel-tme] }\n",
+                "6:23 there is no measure `travel-tme` (did you mean `travel-time`?)",
+            ),
+            ("compare: { min-runs: 1 }\n", "6:22 `min-runs` cannot be 1"),
+            ("compare: { min-runs: 9, max-runs: 5 }\n", "6:35 at most 5 runs are fewer than at least 9"),
+            ("compare: { seeds: [1, 1] }\n", "6:23 the seed 1 is given twice"),
+            ("compare: { precision: 5 }\n", "6:23 "),
+            ("compare: { confidence: 100 % }\n", "6:24 `confidence` cannot be 100.0 %"),
+            ("compare: { sedes: [1, 2] }\n", "6:12 unknown key `sedes`"),
+            (
+                "expect: [{ variant: clam, measure: stops, change: \"< 0 %\" }]\n",
+                "6:21 there is no variant `clam` (did you mean `calm`?)",
+            ),
+            (
+                "expect: [{ variant: as-is, measure: stops, change: \"< 0 %\" }]\n",
+                "6:21 `as-is` does not change against itself",
+            ),
+            (
+                "expect: [{ variant: calm, measure: throughput.bus, change: \"< 0 %\" }]\n",
+                "6:36 `throughput` has no `bus`",
+            ),
+            ("expect: [{ variant: calm, measure: stops }]\n", "6:10 nothing is expected"),
+            (
+                "expect: [{ variant: calm, measure: stops, change: \"-5 %\" }]\n",
+                "6:51 `-5 %` is not a condition (begin it with `<`",
+            ),
+            (
+                "expect: [{ variant: calm, measure: travel-time, value: \"< 8\" }]\n",
+                "6:56 `8` has no unit, so it is not a duration",
+            ),
+            (
+                "expect: [{ variant: calm, measure: travel-time, value: \"< 8 min\", change: \"< 1 s\" }]\n",
+                "6:56 `change` and `value` are both given",
+            ),
+        ];
+        for (keys, expected) in cases {
+            let problems = read(keys).expect_err(keys);
+            assert!(problems.len() == 1 && problems[0].starts_with(expected), "{keys}: {problems:?}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The files a comparison leaves besides its page: everything as JSON, a tidy table of measures, and a table of runs.
+//!
+//! The same runs give the same bytes: nothing here knows when, where, on how many cores or in which folder they were made.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::analysis::{Analysis, Gains, Line};
+use super::design::{Design, Seeds};
+use super::gates::Gate;
+use super::gridlock::Gridlock;
+use super::record::Record;
+use super::statistics::paired::Interval;
+use super::wording;
+use crate::city::scenario::indicators::Measure;
+use crate::studies::experiment::{WriteError, write_file};
+
+/// Names of the files that are the same whenever the comparison is made again.
+pub const FILES: [&str; 4] = ["comparison.json", "comparison.csv", "runs.csv", "report.html"];
+
+/// Everything a comparison came to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole<'a> {
+    /// What was compared.
+    pub design: &'a Design,
+    /// Its runs by variant, then by seed.
+    pub records: &'a [Vec<Record>],
+    /// What they say.
+    pub analysis: &'a Analysis,
+    /// What was expected.
+    pub gates: &'a [Gate],
+}
+
+/// What it takes to make a comparison again, as `comparison.json` says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The scenario file, as it was named.
+    pub scenario: String,
+    /// The seeds that the command line named, if any.
+    pub seeds: Option<Vec<u64>>,
+    /// The program and its version.
+    pub program: String,
+    /// The command.
+    pub command: String,
+    /// Every file that was read, with its BLAKE3.
+    pub files: Vec<(String, String)>,
+}
+
+impl Again {
+    /// What it takes to make a design again.
+    pub fn of(design: &Design) -> Self {
+        let scenario = design.scenario.display().to_string();
+        let seeds = match &design.seeds {
+            Seeds::Exactly(seeds) if design.rules.seeds.as_ref() != Some(seeds) => Some(seeds.clone()),
+            _ => None,
+        };
+        let words = seeds.as_ref().map_or(String::new(), |seeds| {
+            let list: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            format!(" --seeds {}", list.join(","))
+        });
+        Self {
+            command: format!("citytwin compare {scenario}{words}"),
+            scenario,
+            seeds,
+            program: format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+            files: design.files.iter().map(|file| (file.path.display().to_string(), file.blake3.clone())).collect(),
+        }
+    }
+}
+
+/// How many runs were made, and why.
+pub(super) fn rule(whole: &Whole<'_>) -> String {
+    let runs = whole.analysis.seeds.len();
+    let rules = &whole.design.rules;
+    match whole.design.seeds {
+        Seeds::Exactly(_) => format!("{runs} runs of every variant, with the seeds that were asked for"),
+        Seeds::AsNeeded(_) => {
+            let short = whole.design.watched(whole.records).iter().filter(|one| one.needed > one.runs).count();
+            let reached = if short == 0 {
+                "reached".to_owned()
+            } else {
+                format!("not reached for {short} of the watched measures within {} runs", rules.runs_max)
+            };
+            format!(
+                "{runs} runs of every variant: at least {}, and more until half of every watched interval is at most {} % of the \
+                 base's mean ({reached})",
+                rules.runs_min,
+                rules.precision * 100.0
+            )
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    again: Again,
+    title: &'a str,
+    question: Option<&'a str>,
+    against: &'a str,
+    seeds: &'a [u64],
+    runs: String,
+    confidence: f64,
+    noticeable_s: f64,
+    variants: Vec<VariantPart<'a>>,
+    expectations: Vec<GatePart<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantPart<'a> {
+    name: &'a str,
+    changes: &'a [String],
+    verdict: Option<String>,
+    validity: Vec<ValidityPart<'a>>,
+    measures: Vec<LinePart>,
+    means: Vec<(String, f64)>,
+    gains: Vec<GainsPart<'a>>,
+    levels_of_service: [f64; 6],
+}
+
+#[derive(Serialize)]
+struct ValidityPart<'a> {
+    seed: u64,
+    #[serde(flatten)]
+    validity: super::record::Validity,
+    gridlock: Option<&'a Gridlock>,
+    warm_up_s: [Option<f64>; 2],
+    city: &'a str,
+    state: &'a str,
+}
+
+#[derive(Serialize)]
+struct Ends {
+    value: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl From<Interval> for Ends {
+    fn from(interval: Interval) -> Self {
+        Self { value: interval.value, low: interval.ends.map(|e| e.0), high: interval.ends.map(|e| e.1) }
+    }
+}
+
+#[derive(Serialize)]
+struct LinePart {
+    measure: String,
+    unit: &'static str,
+    better: &'static str,
+    runs: usize,
+    base: Ends,
+    variant: Ends,
+    difference: Ends,
+    relative: Option<Ends>,
+    bootstrap: Option<(f64, f64)>,
+    cohen_dz: Option<f64>,
+    hedges_g: Option<f64>,
+    p: Option<f64>,
+    p_adjusted: Option<f64>,
+    p_worse: Option<f64>,
+    finding: &'static str,
+}
+
+impl From<&Line> for LinePart {
+    fn from(line: &Line) -> Self {
+        let (quantity, paired) = (line.measure.quantity(), &line.paired);
+        Self {
+            measure: line.measure.to_string(),
+            unit: quantity.unit.symbol(),
+            better: quantity.better.name(),
+            runs: paired.runs,
+            base: paired.base.into(),
+            variant: paired.variant.into(),
+            difference: paired.difference.into(),
+            relative: paired.relative.map(Ends::from),
+            bootstrap: line.bootstrap,
+            cohen_dz: paired.cohen_dz,
+            hedges_g: paired.hedges_g,
+            p: paired.p,
+            p_adjusted: line.p_adjusted,
+            p_worse: line.p_worse,
+            finding: line.finding.name(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GainsPart<'a> {
+    area: &'a str,
+    trips: f64,
+    faster: Ends,
+    slower: Ends,
+    change_s: Ends,
+}
+
+impl<'a> From<&'a Gains> for GainsPart<'a> {
+    fn from(gains: &'a Gains) -> Self {
+        Self {
+            area: if gains.area.is_empty() { "everywhere" } else { &gains.area },
+            trips: gains.trips,
+            faster: gains.faster.into(),
+            slower: gains.slower.into(),
+            change_s: gains.change.into(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GatePart<'a> {
+    variant: &'a str,
+    measure: String,
+    condition: &'a str,
+    found: Option<Ends>,
+    verdict: &'static str,
+}
+
+/// Writes everything as JSON.
+fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let design = whole.design;
+    let variants = design.variants.iter().enumerate().map(|(place, variant)| {
+        let (records, result) = (&whole.records[place], &whole.analysis.variants[place]);
+        let mean = |measure: Measure| {
+            let values = super::design::values(records, measure);
+            (!values.is_empty()).then(|| (measure.to_string(), super::statistics::paired::moments(&values).0))
+        };
+        VariantPart {
+            name: &variant.name,
+            changes: &variant.changes,
+            verdict: (place > 0).then(|| wording::verdict(design, &variant.name, result)),
+            validity: records
+                .iter()
+                .map(|run| ValidityPart {
+                    seed: run.seed,
+                    validity: run.validity,
+                    gridlock: run.gridlock.as_ref(),
+                    warm_up_s: run.warm_up_s,
+                    city: &run.city,
+                    state: &run.state,
+                })
+                .collect(),
+            measures: result.lines.iter().map(LinePart::from).collect(),
+            means: Measure::all().filter_map(mean).collect(),
+            gains: result.gains.iter().map(GainsPart::from).collect(),
+            levels_of_service: result.levels,
+        }
+    });
+    let expectations = whole.gates.iter().map(|gate| GatePart {
+        variant: &gate.expectation.variant,
+        measure: gate.expectation.measure.to_string(),
+        condition: &gate.expectation.text,
+        found: gate.found.map(Ends::from),
+        verdict: gate.verdict.name(),
+    });
+    let document = Document {
+        again: Again::of(design),
+        title: &design.title,
+        question: design.question.as_deref(),
+        against: &design.rules.against,
+        seeds: &whole.analysis.seeds,
+        runs: rule(whole),
+        confidence: design.rules.confidence,
+        noticeable_s: design.rules.noticeable.as_seconds(),
+        variants: variants.collect(),
+        expectations: expectations.collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+/// A number of a table; empty where there is none.
+fn cell(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// Writes the tidy table: a row for each variant and measure.
+fn table(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record([
+        "variant",
+        "measure",
+        "unit",
+        "better",
+        "runs",
+        "base_mean",
+        "variant_mean",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "relative",
+        "relative_low",
+        "relative_high",
+        "bootstrap_low",
+        "bootstrap_high",
+        "cohen_dz",
+        "hedges_g",
+        "p",
+        "p_holm",
+        "p_worse",
+        "finding",
+    ])?;
+    for (variant, result) in whole.design.variants.iter().zip(&whole.analysis.variants) {
+        for line in &result.lines {
+            let (quantity, paired) = (line.measure.quantity(), &line.paired);
+            let (low, high) = paired.difference.ends.unzip();
+            let relative_ends = paired.relative.and_then(|relative| relative.ends);
+            let numbers = [
+                Some(paired.base.value),
+                Some(paired.variant.value),
+                Some(paired.difference.value),
+                low,
+                high,
+                paired.relative.map(|relative| relative.value),
+                relative_ends.map(|ends| ends.0),
+                relative_ends.map(|ends| ends.1),
+                line.bootstrap.map(|ends| ends.0),
+                line.bootstrap.map(|ends| ends.1),
+                paired.cohen_dz,
+                paired.hedges_g,
+                paired.p,
+                line.p_adjusted,
+                line.p_worse,
+            ];
+            let mut row = vec![
+                variant.name.clone(),
+                line.measure.to_string(),
+                quantity.unit.symbol().to_owned(),
+                quantity.better.name().to_owned(),
+                paired.runs.to_string(),
+            ];
+            row.extend(numbers.map(cell));
+            row.push(line.finding.name().to_owned());
+            csv.write_record(&row)?;
+        }
+    }
+    csv.flush()
+}
+
+/// Writes the table of runs: a row for each, with every measure that any run has.
+fn runs(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let all = || whole.records.iter().flatten();
+    let measures: Vec<String> = Measure::all()
+        .map(|measure| measure.to_string())
+        .filter(|name| all().any(|run| run.measures.contains_key(name)))
+        .collect();
+    let mut csv = csv::Writer::from_writer(out);
+    let head = ["variant", "seed", "city", "state", "due", "backlog_max", "gave_up", "laws_broken", "stuck_since_s"];
+    csv.write_record(head.into_iter().chain(measures.iter().map(String::as_str)))?;
+    for run in all() {
+        let validity = run.validity;
+        let mut row = vec![
+            run.variant.clone(),
+            run.seed.to_string(),
+            run.city.clone(),
+            run.state.clone(),
+            validity.due.to_string(),
+            validity.backlog_max.to_string(),
+            validity.gave_up.to_string(),
+            validity.laws_broken.to_string(),
+            cell(run.gridlock.as_ref().map(|gridlock| gridlock.since_s)),
+        ];
+        row.extend(measures.iter().map(|name| cell(run.measures.get(name).copied())));
+        csv.write_record(&row)?;
+    }
+    csv.flush()
+}
+
+/// Writes the files into a comparison's folder; `page` is that of its report.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(super) fn write(whole: &Whole<'_>, page: &str, folder: &Path) -> Result<(), WriteError> {
+    write_file(&folder.join("comparison.csv"), |out| table(whole, out))?;
+    write_file(&folder.join("runs.csv"), |out| runs(whole, out))?;
+    write_file(&folder.join("report.html"), |out| out.write_all(page.as_bytes()))?;
+    // Last of all, so that a folder with it is a whole comparison.
+    write_file(&folder.join("comparison.json"), |out| json(whole, out))
+}

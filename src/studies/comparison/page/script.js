@@ -1,0 +1,79 @@
+// Lets the map show each variant, its delays, and while a button is held the base. The page is whole without it.
+(function () {
+'use strict';
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($('map-data').textContent);
+if (!data) return;
+document.documentElement.classList.add('js');
+for (const part of document.querySelectorAll('.js-only')) part.hidden = false;
+const column = (text) => text.split(',').map((t) => (t === '' ? NaN : Number(t) / 10));
+const base = column(data.base), variants = data.variants.map(column), paths = Array.from($('roads').children);
+let variant = 0, show = 'change', peeking = false;
+
+// Only the roads are shown, and nothing of the sheet around them; lines and words keep their size on the screen.
+const svg = $('map-svg'), frame = $('roads').getBBox(), lane = parseFloat(svg.style.getPropertyValue('--lane'));
+function fit() {
+  const pad = Math.max(frame.width, frame.height) * 0.03, foot = pad * 1.5;
+  const view = [frame.x - pad, frame.y - pad, frame.width + 2 * pad, frame.height + pad + foot];
+  svg.setAttribute('viewBox', view.join(' '));
+  const px = Math.max(view[2] / Math.max($('map').clientWidth, 1), view[3] / Math.max($('map').clientHeight, 1));
+  svg.style.setProperty('--px', px);
+  svg.style.setProperty('--lane', Math.max(lane, 0.6 * px));
+  const bar = $('scale').getBBox();
+  $('scale').setAttribute('transform', 'translate(' + (view[0] + 8 * px - bar.x) + ' ' + (view[1] + view[3] - 8 * px - bar.y - bar.height) + ')');
+}
+new ResizeObserver(fit).observe($('map'));
+fit();
+
+function classOf(road) {
+  const was = base[road], is = variants[variant][road];
+  if (peeking || show === 'delay') {
+    const v = peeking ? was : is;
+    return Number.isNaN(v) ? 'unused' : 'c' + data.delays.filter((l) => v >= l).length;
+  }
+  if (Number.isNaN(is) && !Number.isNaN(was)) return 'gone';
+  if (Number.isNaN(is) || Number.isNaN(was)) return 'unused';
+  return 'd' + data.limits.filter((l) => is - was > l).length;
+}
+function colour() {
+  paths.forEach((path, road) => path.setAttribute('class', path.classList[0] + ' ' + classOf(road)));
+  const change = show === 'change' && !peeking;
+  $('legend-change').hidden = !change;
+  $('legend-delay').hidden = change;
+  const [title, text] = change ? ['Change of delay [s/veh]', 'blue is less, orange is more time lost than in ' + data.baseName]
+    : ['Delay [s/veh]', 'in ' + (peeking ? data.baseName : data.names[variant])];
+  $('legend-title').replaceChildren(Object.assign(document.createElement('strong'), { textContent: title }), ' ' + text);
+}
+function choose(buttons, chosen) {
+  for (const button of buttons) button.setAttribute('aria-pressed', String(button === chosen));
+  colour();
+}
+const of = Array.from(document.querySelectorAll('[data-variant]')), how = Array.from(document.querySelectorAll('[data-show]'));
+for (const button of of) button.addEventListener('click', () => { variant = Number(button.dataset.variant); choose(of, button); });
+for (const button of how) button.addEventListener('click', () => { show = button.dataset.show; choose(how, button); });
+const peek = (on) => () => { if (peeking !== on) { peeking = on; colour(); } };
+const button = $('peek');
+button.addEventListener('pointerdown', peek(true));
+for (const end of ['pointerup', 'pointerleave', 'pointercancel', 'blur']) button.addEventListener(end, peek(false));
+button.addEventListener('keydown', (event) => { if (event.key === ' ' || event.key === 'Enter') { event.preventDefault(); peek(true)(); } });
+button.addEventListener('keyup', peek(false));
+button.addEventListener('contextmenu', (event) => event.preventDefault());
+
+// The figures of the road under the pointer.
+const tip = $('tip'), box = $('map');
+const figure = (v) => (Number.isNaN(v) ? 'not used' : v.toFixed(1) + ' s/veh');
+box.addEventListener('pointermove', (event) => {
+  const road = paths.indexOf(event.target);
+  tip.hidden = road < 0;
+  if (road < 0) return;
+  const [street, id] = data.roads[road];
+  const strong = Object.assign(document.createElement('strong'), { textContent: street || id });
+  const lines = [[data.baseName, base[road]], [data.names[variant], variants[variant][road]]];
+  tip.replaceChildren(strong, ...lines.map(([name, v]) => Object.assign(document.createElement('div'), { textContent: name + ': ' + figure(v) })));
+  const at = box.getBoundingClientRect(), x = event.clientX - at.left, y = event.clientY - at.top;
+  tip.style.left = Math.max(4, Math.min(x + 14, box.clientWidth - tip.offsetWidth - 6)) + 'px';
+  tip.style.top = Math.max(4, y + 16 + tip.offsetHeight < box.clientHeight ? y + 16 : y - tip.offsetHeight - 12) + 'px';
+});
+box.addEventListener('pointerleave', () => { tip.hidden = true; });
+colour();
+}());
