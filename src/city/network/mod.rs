@@ -12,6 +12,7 @@ mod junction_builder;
 pub mod mapfile;
 pub mod model;
 mod names;
+pub mod osm;
 pub mod places;
 pub mod projection;
 pub mod sumo;

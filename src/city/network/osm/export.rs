@@ -1,0 +1,3 @@
+//! Export placeholder.
+/// placeholder
+pub fn write() {}
