@@ -13,6 +13,7 @@ pub mod mapfile;
 pub mod model;
 mod names;
 pub mod osm;
+pub mod picture;
 pub mod places;
 pub mod projection;
 pub mod sumo;
