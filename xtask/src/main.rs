@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod osm;
 mod services;
 mod sirens;
 mod storm;
@@ -24,6 +25,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
+  osm                         every extract of OpenStreetMap beside the project, imported and driven on
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs and the figures of docs/validation.md down anew";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let passed = match words[..] {
         ["ci"] => ci::ci(),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
+        ["osm"] => osm::osm(),
         ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),

@@ -26,6 +26,8 @@ const REMAINDER_SHARE: f64 = 0.4;
 const CHORD: f64 = 15.0;
 /// A line that ends farther from its node than this belongs to a junction of several meeting points [m].
 const APART_MIN: f64 = 0.5;
+/// A leg that has turned by more than this has bent away from its corner [cosine of 100°].
+const BENT_COSINE: f64 = -0.17;
 /// Borders are extended behind the node by this much to find where they cross [m].
 const BEHIND: f64 = 40.0;
 
@@ -179,6 +181,13 @@ fn corner(a: &Leg, b: &Leg, angle: f64) -> (f64, f64) {
     let border_a = extended_back(&near(a), BEHIND).offset_right(a.right);
     let border_b = extended_back(&near(b), BEHIND).offset_right(b.left);
     let Some((along_a, along_b)) = border_a.crossing(&border_b) else { return (0.0, 0.0) };
+    // Beyond half a turn of a bent leg, as on the far side of a small ring, the borders do not meet at this corner.
+    let bent = |leg: &Leg, along: f64| {
+        along > BEHIND && leg.line.direction_at(along - BEHIND).dot(&leg.direction) < BENT_COSINE
+    };
+    if bent(a, along_a) || bent(b, along_b) {
+        return (0.0, 0.0);
+    }
     let half = libm::tan(angle / 2.0);
     let rounding = (KERB_RADIUS / half).min(1.5 * KERB_RADIUS);
     // Two legs that almost continue each other: only a taper between their widths.

@@ -24,6 +24,8 @@ const CROSSINGS_FOR_SIGNAL: usize = 2;
 pub(super) struct Control {
     /// Nodes with a signal.
     pub signals: BTreeSet<i64>,
+    /// Nodes that seem to have one; too little to join junctions by.
+    pub guessed: BTreeSet<i64>,
     /// Nodes at which all stop.
     pub all_stop: BTreeSet<i64>,
     /// Small painted roundabouts.
@@ -79,7 +81,8 @@ pub(super) fn read(graph: &Graph, extract: &Extract, report: &mut ImportReport) 
         }
     }
     for (node, arms) in crossings {
-        if arms.len() >= CROSSINGS_FOR_SIGNAL && control.signals.insert(node) {
+        if arms.len() >= CROSSINGS_FOR_SIGNAL && !control.signals.contains(&node) {
+            control.guessed.insert(node);
             report.guess("signals where the crossings of several arms have one", OsmObject::Node(node));
         }
     }

@@ -48,12 +48,15 @@ fn kerbs(written: &Written) -> Vec<usize> {
         let facts = &written.facts[*road];
         !facts.class.is_link() && !facts.ring && facts.class.rank < 12
     };
-    let kinds: [Vec<usize>; 3] = [
+    // Trips within the map are only possible where one gets around without leaving it.
+    let inner = |road: &usize| written.inner[*road];
+    let kinds: [Vec<usize>; 4] = [
+        all().filter(cars).filter(long).filter(slow).filter(inner).collect(),
         all().filter(cars).filter(long).filter(slow).collect(),
         all().filter(cars).filter(long).collect(),
         all().filter(cars).collect(),
     ];
-    kinds.into_iter().find(|roads| !roads.is_empty()).unwrap_or_default()
+    kinds.into_iter().find(|roads| roads.len() > 1).unwrap_or_else(|| all().filter(cars).collect())
 }
 
 fn zones(written: &Written, report: &mut ImportReport) -> Vec<Zone> {

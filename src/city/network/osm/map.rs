@@ -56,6 +56,8 @@ pub(super) struct Written {
     pub facts: Vec<RoadFacts>,
     /// Nodes, by position, at which roads lead beyond the map.
     pub edges: BTreeSet<usize>,
+    /// By position in the map's roads: whether one gets from it to the most others without leaving the map, and back.
+    pub inner: Vec<bool>,
 }
 
 /// A road being written.
@@ -74,8 +76,13 @@ impl Writer<'_> {
         let drafts = self.drafts();
         let bans = self.bans(&drafts, &turns);
         let edges = self.edges(&drafts, &at);
-        let kept = self.connected(&drafts, &bans, &edges, report);
-        self.written(&drafts, &bans, &edges, &kept, report)
+        let reach = self.reach(&drafts, &bans, &edges);
+        let kept = self.connected(&drafts, largest(&reach, |road| self.metres(&drafts, road)), report);
+        let mut inside = reach;
+        // Without the way beyond the map, the last of the nodes.
+        inside.remove_node(NodeIndex::new(drafts.len()));
+        let inner = largest(&inside, |road| self.metres(&drafts, road));
+        self.written(&drafts, &bans, &edges, &kept, &inner, report)
     }
 
     fn street(&self, (street, _): Directed) -> &Street {
@@ -196,26 +203,25 @@ impl Writer<'_> {
         edges
     }
 
-    /// Roads from which every other can be reached and which can be reached from every other, beyond the edge if need be.
-    fn connected(
-        &self,
-        drafts: &[Draft],
-        bans: &BTreeSet<(usize, usize)>,
-        edges: &BTreeSet<usize>,
-        report: &mut ImportReport,
-    ) -> Vec<bool> {
-        let cars = |road: usize| {
-            self.side(drafts[road].directed)
-                .is_some_and(|side| side.lanes.iter().any(|(lane, _)| lane.allowed.contains(VehicleClass::Passenger)))
-        };
+    fn cars(&self, draft: &Draft) -> bool {
+        let lets_in = |side: &Side| side.lanes.iter().any(|(lane, _)| lane.allowed.contains(VehicleClass::Passenger));
+        self.side(draft.directed).is_some_and(lets_in)
+    }
+
+    fn metres(&self, drafts: &[Draft], road: usize) -> f64 {
+        drafts.get(road).map_or(0.0, |draft| self.graph.length(self.street(draft.directed)))
+    }
+
+    /// Which road cars can go on to from which, as a graph with one node more for everything beyond the map.
+    fn reach(&self, drafts: &[Draft], bans: &BTreeSet<(usize, usize)>, edges: &BTreeSet<usize>) -> DiGraph<(), ()> {
         let mut leaving: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (road, draft) in drafts.iter().enumerate().filter(|(road, _)| cars(*road)) {
+        for (road, draft) in drafts.iter().enumerate().filter(|(_, draft)| self.cars(draft)) {
             leaving.entry(draft.from).or_default().push(road);
         }
-        let mut reach = DiGraph::<(), ()>::new();
+        let mut reach = DiGraph::new();
         let roads: Vec<NodeIndex> = drafts.iter().map(|_| reach.add_node(())).collect();
         let beyond = reach.add_node(());
-        for (road, draft) in drafts.iter().enumerate().filter(|(road, _)| cars(*road)) {
+        for (road, draft) in drafts.iter().enumerate().filter(|(_, draft)| self.cars(draft)) {
             if edges.contains(&draft.from) {
                 reach.add_edge(beyond, roads[road], ());
             }
@@ -230,20 +236,18 @@ impl Writer<'_> {
                 reach.add_edge(roads[road], roads[to], ());
             }
         }
-        let length = |road: &NodeIndex| {
-            drafts.get(road.index()).map_or(0.0, |draft| self.graph.length(self.street(draft.directed)))
+        reach
+    }
+
+    /// The roads that stay: those cars get around on, and between them those for buses only.
+    fn connected(&self, drafts: &[Draft], mut kept: Vec<bool>, report: &mut ImportReport) -> Vec<bool> {
+        kept.truncate(drafts.len());
+        let ends = |end: fn(&Draft) -> usize| -> BTreeSet<usize> {
+            drafts.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(draft, _)| end(draft)).collect()
         };
-        let total = |set: &Vec<NodeIndex>| set.iter().map(length).sum::<f64>();
-        let largest = tarjan_scc(&reach).into_iter().max_by(|a, b| total(a).total_cmp(&total(b))).unwrap_or_default();
-        let mut kept = vec![false; drafts.len()];
-        for road in largest.iter().filter(|road| road.index() < drafts.len()) {
-            kept[road.index()] = true;
-        }
-        // Roads for buses only, where buses can come from and go to.
-        let arrives: BTreeSet<usize> = drafts.iter().zip(&kept).filter(|(_, k)| **k).map(|(d, _)| d.to).collect();
-        let leaves: BTreeSet<usize> = drafts.iter().zip(&kept).filter(|(_, k)| **k).map(|(d, _)| d.from).collect();
+        let (arrives, leaves) = (ends(|draft| draft.to), ends(|draft| draft.from));
         for (road, draft) in drafts.iter().enumerate() {
-            if !cars(road) && arrives.contains(&draft.from) && leaves.contains(&draft.to) {
+            if !self.cars(draft) && arrives.contains(&draft.from) && leaves.contains(&draft.to) {
                 kept[road] = true;
             }
             if !kept[road] {
@@ -260,6 +264,7 @@ impl Writer<'_> {
         bans: &BTreeSet<(usize, usize)>,
         edges: &BTreeSet<usize>,
         kept: &[bool],
+        inner: &[bool],
         report: &mut ImportReport,
     ) -> Written {
         let left_hand = report.left_hand;
@@ -305,7 +310,7 @@ impl Writer<'_> {
         for junction in nodes.in_order() {
             let members = &self.junctions.members[junction];
             map.nodes.push(BareNode {
-                name: members[0].to_string(),
+                name: self.node_name(members),
                 position: self.middle(members),
                 control: self.control_of(junction, members),
             });
@@ -320,7 +325,8 @@ impl Writer<'_> {
             |road: &BareRoad| road.line.length() * f64::from(u32::try_from(road.lanes.len()).unwrap_or(0));
         report.lane_km = (map.roads.iter().map(lane_metres).sum::<f64>() / 10.0).round() / 100.0;
         let edges = edges.iter().filter_map(|junction| nodes.get(*junction)).collect();
-        Written { map, facts, edges }
+        let inner = (0..drafts.len()).filter(|road| kept[*road]).map(|road| inner[road]).collect();
+        Written { map, facts, edges, inner }
     }
 
     /// Names of all directions: the first way, which of its streets, and a minus against the way.
@@ -337,6 +343,12 @@ impl Writer<'_> {
             *number += 1;
         }
         names
+    }
+
+    /// The number of a junction's first node; of one that is in no file, how it came about.
+    fn node_name(&self, members: &[i64]) -> String {
+        let in_file = members.iter().find(|node| **node > -(1 << 60));
+        in_file.map_or_else(|| format!("cut{}", members[0].wrapping_add(1 << 62)), ToString::to_string)
     }
 
     fn middle(&self, members: &[i64]) -> Point {
@@ -359,7 +371,7 @@ impl Writer<'_> {
 
     fn control_of(&self, junction: usize, members: &[i64]) -> BareControl {
         let any = |set: &BTreeSet<i64>| members.iter().any(|node| set.contains(node));
-        if any(&self.control.signals) {
+        if any(&self.control.signals) || any(&self.control.guessed) {
             return BareControl::Signal;
         }
         if self.on_ring(junction) {
@@ -404,6 +416,19 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// The longest set of roads within which each can be reached from each.
+fn largest(reach: &DiGraph<(), ()>, metres: impl Fn(usize) -> f64) -> Vec<bool> {
+    let total = |set: &Vec<NodeIndex>| set.iter().map(|road| metres(road.index())).sum::<f64>();
+    let sets = tarjan_scc(reach);
+    let mut among = vec![false; reach.node_count()];
+    let largest =
+        sets.iter().max_by(|a, b| total(a).total_cmp(&total(b)).then_with(|| b.iter().min().cmp(&a.iter().min())));
+    for road in largest.into_iter().flatten() {
+        among[road.index()] = true;
+    }
+    among
 }
 
 /// New numbers for old ones, in the order they are first asked for.

@@ -184,7 +184,8 @@ fn made(
     let mut report = ImportReport::default();
     let name = if country.code.is_empty() { "no country" } else { country.code };
     report.country = format!("{name}, {how}");
-    report.left_hand = settings.left_hand.unwrap_or(country.left_hand);
+    let side = extract.ways.iter().find_map(|way| way.tags.get("driving_side")).map(|side| side == "left");
+    report.left_hand = settings.left_hand.or(side).unwrap_or(country.left_hand);
     report.leave_out_many("objects that appear twice or lie nowhere", extract.odd);
     let projection = Projection::Equirectangular { origin: middle };
     let rules = ways::Rules { country, left_hand: report.left_hand, area: settings.area, projection: &projection };

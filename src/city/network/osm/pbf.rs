@@ -1,7 +1,7 @@
 //! Reading `.osm.pbf`: blocks of packed objects (the OpenStreetMap wiki's "PBF Format").
 //!
 //! The format needs a dozen fields of five messages, so they are taken from the bytes directly: see
-//! `docs/adr/0022-openstreetmap-read-by-hand.md`. Every length is checked against what is there before anything is reserved.
+//! `docs/adr/0024-openstreetmap-by-hand.md`. Every length is checked against what is there before anything is reserved.
 
 mod message;
 

@@ -4,7 +4,7 @@
 //! tag's meaning.
 
 use super::BoundingBox;
-use super::raw::{Extract, Member, MemberKind, Tags, WAY_NODES_MAX, just};
+use super::raw::{Extract, Member, MemberKind, Tags, WAY_NODES_MAX};
 use crate::city::network::xml::{Element, Item, Source, walk};
 use crate::primitives::text::{Findings, Problem};
 
