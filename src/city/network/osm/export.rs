@@ -4,7 +4,7 @@
 //! as tags and restrictions; a network without a place on earth is put at 0° north, 0° east. What carries no motor traffic is left
 //! out. Knows the built network only: shapes of junctions are built anew by whoever reads the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::highway::Class;
@@ -20,10 +20,13 @@ pub fn write(network: &Network) -> String {
         nodes: String::new(),
         ways: String::new(),
         way_of: BTreeMap::new(),
+        rings: network.roundabouts.clone(),
+        pairs: network.roads().map(|(_, edge)| (edge.from.index(), edge.to.index())).collect(),
         next_node: i64::try_from(network.junctions.len()).unwrap_or(i64::MAX / 2),
         next_way: 0,
     };
     writer.junctions();
+    writer.find_rings();
     writer.streets();
     let restrictions = writer.restrictions();
     format!(
@@ -39,9 +42,17 @@ struct Writer<'n> {
     nodes: String,
     ways: String,
     way_of: BTreeMap<EdgeId, i64>,
+    /// Roads that form the rings of roundabouts.
+    rings: BTreeSet<EdgeId>,
+    /// Junctions between which roads lead.
+    pairs: BTreeSet<(usize, usize)>,
     next_node: i64,
     next_way: i64,
 }
+
+/// A ring is no longer than this around [m], and has no more roads.
+const RING_LENGTH_MAX: f64 = 500.0;
+const RING_ROADS_MAX: usize = 32;
 
 /// Tags of one object.
 type Tags = Vec<(String, String)>;
@@ -78,6 +89,61 @@ impl Writer<'_> {
     /// Lanes of an edge for motor vehicles, from the kerb.
     fn lanes(&self, edge: &Edge) -> Vec<LaneId> {
         edge.lane_ids().filter(|lane| carries_motors(self.network.lane(*lane))).collect()
+    }
+
+    /// Finds rings that the network does not name: one-way roads around, to which everybody yields who comes in.
+    fn find_rings(&mut self) {
+        let roads: Vec<EdgeId> = self.network.roads().map(|(id, _)| id).collect();
+        let mut arriving: BTreeMap<usize, Vec<EdgeId>> = BTreeMap::new();
+        for id in &roads {
+            arriving.entry(self.network.edge(*id).to.index()).or_default().push(*id);
+        }
+        for first in roads {
+            if self.rings.contains(&first) {
+                continue;
+            }
+            let mut ring = vec![first];
+            let mut length = self.network.edge(first).length.as_metres();
+            while let Some(next) = ring.last().and_then(|last| self.goes_on(*last)).filter(|next| *next != first) {
+                ring.push(next);
+                length += self.network.edge(next).length.as_metres();
+                if ring.len() > RING_ROADS_MAX || length > RING_LENGTH_MAX {
+                    break;
+                }
+            }
+            let closed = ring.last().and_then(|last| self.goes_on(*last)) == Some(first);
+            let short = ring.len() > 1 && ring.len() <= RING_ROADS_MAX && length <= RING_LENGTH_MAX;
+            let yielded = |road: &EdgeId| {
+                let others =
+                    arriving[&self.network.edge(*road).to.index()].iter().filter(|other| !ring.contains(other));
+                others.clone().all(|other| self.sign(*other).is_some())
+            };
+            if closed && short && ring.iter().all(yielded) {
+                self.rings.extend(ring);
+            }
+        }
+    }
+
+    /// The one-way road of the same street that a one-way road leads on to, bending least.
+    fn goes_on(&self, road: EdgeId) -> Option<EdgeId> {
+        let edge = self.network.edge(road);
+        let one_way = |id: EdgeId| {
+            let edge = self.network.edge(id);
+            !self.pairs.contains(&(edge.to.index(), edge.from.index()))
+        };
+        let links = edge.lane_ids().flat_map(|lane| self.network.lane(lane).link_ids());
+        let mut onto: Vec<EdgeId> = links.map(|link| self.network.lane(self.network.link(link).to).edge).collect();
+        onto.sort_unstable();
+        onto.dedup();
+        let same = |id: &EdgeId| {
+            let next = self.network.edge(*id);
+            next.street == edge.street && next.road_type == edge.road_type && one_way(*id)
+        };
+        let bend = |id: &EdgeId| self.angle(road, *id).abs();
+        if !one_way(road) {
+            return None;
+        }
+        onto.into_iter().filter(same).min_by(|a, b| bend(a).total_cmp(&bend(b)))
     }
 
     fn streets(&mut self) {
@@ -164,6 +230,9 @@ impl Writer<'_> {
         let mut tags = vec![tag("highway", class_name(edge))];
         if let Some(street) = &edge.street {
             tags.push(tag("name", street.as_str()));
+        }
+        if self.rings.contains(&road) {
+            tags.push(tag("junction", "roundabout"));
         }
         if self.network.left_hand {
             tags.push(tag("driving_side", "left"));
@@ -276,13 +345,19 @@ impl Writer<'_> {
         text
     }
 
-    fn forbidden(&self, from: EdgeId, to: EdgeId) -> &'static str {
-        let shape =
-            |road: EdgeId| self.lanes(self.network.edge(road)).last().map(|lane| &self.network.lane(*lane).shape);
-        let (Some(before), Some(after)) = (shape(from), shape(to)) else { return "no_straight_on" };
+    /// By how much one turns from a road to another, positive to the left [rad].
+    fn angle(&self, from: EdgeId, to: EdgeId) -> f64 {
+        let shape = |road: EdgeId| {
+            let lane = self.network.edge(road).lane_ids().next_back();
+            lane.map(|lane| &self.network.lane(lane).shape)
+        };
+        let (Some(before), Some(after)) = (shape(from), shape(to)) else { return 0.0 };
         let (a, b) = (before.direction_at(f64::MAX), after.direction_at(0.0));
-        let angle = libm::atan2(a.perp(&b), a.dot(&b));
-        match angle {
+        libm::atan2(a.perp(&b), a.dot(&b))
+    }
+
+    fn forbidden(&self, from: EdgeId, to: EdgeId) -> &'static str {
+        match self.angle(from, to) {
             angle if angle.abs() > 2.6 => "no_u_turn",
             angle if angle > 0.6 => "no_left_turn",
             angle if angle < -0.6 => "no_right_turn",
