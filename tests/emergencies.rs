@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use citytwin::city::demand::Demand;
 use citytwin::city::emergency::{EmergencyPlan, EmergencySpec, IncidentSpec, resolve};
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::city::network::places::{Kerb, Places, Site, Zone};
 use citytwin::city::network::{Network, Projection};
 use citytwin::city::scenario::settings::RunSettings;
@@ -45,6 +45,7 @@ fn street(pieces: usize, lanes: usize) -> BareMap {
         nodes: (0..=pieces).map(node).collect(),
         roads,
         turn_bans: Vec::new(),
+        markings: Markings::default(),
         left_hand: false,
         projection: Projection::None,
     }

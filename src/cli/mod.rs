@@ -10,6 +10,7 @@ mod compare;
 mod complaint;
 mod doctor;
 mod explain;
+mod import;
 mod listen;
 mod load;
 mod pages;
@@ -65,6 +66,10 @@ enum Verb {
     Rerun(rerun::Arguments),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
+    /// Make a map out of a file of OpenStreetMap, and list what was guessed
+    Import(import::Arguments),
+    /// Write a map as OpenStreetMap's XML or as a picture
+    Export(import::ExportArguments),
     /// Listen for devices over MQTT and keep what they tell
     Listen(listen::Arguments),
     /// Let many devices tell a broker what they see, on a schedule, and write down what was sent
@@ -110,6 +115,8 @@ pub fn main() -> ExitCode {
         }
         Verb::Rerun(arguments) => rerun::rerun(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
+        Verb::Import(arguments) => import::run(&arguments),
+        Verb::Export(arguments) => import::export(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Send(arguments) => send::run(&arguments),

@@ -1,8 +1,8 @@
 //! What we learn from the city: one run with its manifest, the report a planner looks at, and whether the books balance.
 
 pub mod audit;
-pub mod effects;
 pub mod comparison;
+pub mod effects;
 pub mod experiment;
 pub mod load;
 pub mod report;

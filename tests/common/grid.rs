@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use citytwin::city::demand::{Demand, Route};
-use citytwin::city::network::bare::{BareControl, BareMap, BareNode};
+use citytwin::city::network::bare::{BareControl, BareMap, BareNode, Markings};
 use citytwin::city::network::{Network, Projection};
 use citytwin::primitives::ids::{EdgeId, KindId, RouteId};
 use citytwin::primitives::random::{Purpose, Seed};
@@ -43,7 +43,14 @@ impl Grid {
         for (from, to) in self.streets() {
             roads.push(road(&nodes, (from, to), 3, Speed::kilometres_per_hour(40.0), 3));
         }
-        let map = BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None };
+        let map = BareMap {
+            nodes,
+            roads,
+            turn_bans: Vec::new(),
+            markings: Markings::default(),
+            left_hand: false,
+            projection: Projection::None,
+        };
         Arc::new(map.build().unwrap_or_else(|findings| panic!("{self:?}: {:?}", findings.problems())))
     }
 

@@ -5,7 +5,7 @@
 //! they join neighbours of a bent lattice and at most one diagonal of a cell.
 
 use citytwin::city::network::Projection;
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::primitives::random::{Purpose, Seed};
 use citytwin::primitives::{ClassSet, Distance, Point, Polyline, SimDuration, Speed};
 
@@ -58,6 +58,7 @@ impl Sprawl {
             nodes: Vec::new(),
             roads: Vec::new(),
             turn_bans: Vec::new(),
+            markings: Markings::default(),
             left_hand: rng.below(4) == 0,
             projection: Projection::None,
         };

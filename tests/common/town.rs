@@ -8,7 +8,7 @@ use citytwin::city::demand::{
     ArrivalSpeed, CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route,
     RouteChoice, SpeedFactor, Stop, Vehicle, VehicleKind,
 };
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::city::network::{Network, Projection};
 use citytwin::city::routing::Router;
 use citytwin::city::scenario::settings::RunSettings;
@@ -83,7 +83,14 @@ impl Town {
                 }
             }
         }
-        BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None }
+        BareMap {
+            nodes,
+            roads,
+            turn_bans: Vec::new(),
+            markings: Markings::default(),
+            left_hand: false,
+            projection: Projection::None,
+        }
     }
 
     fn road(&self, nodes: &[BareNode], from: usize, to: usize, main: bool) -> BareRoad {

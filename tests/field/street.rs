@@ -10,7 +10,7 @@ use citytwin::city::demand::{
     ArrivalSpeed, CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, LaneChanging, Route,
     RouteChoice, SpeedFactor, Vehicle, VehicleKind,
 };
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::city::network::{Aspect, Network, Phase, Projection, SignalControl, SignalProgram};
 use citytwin::primitives::ids::{KindId, RouteId};
 use citytwin::primitives::random::{Purpose, Seed};
@@ -32,6 +32,7 @@ impl Drawing {
                 nodes: Vec::new(),
                 roads: Vec::new(),
                 turn_bans: Vec::new(),
+                markings: Markings::default(),
                 left_hand: false,
                 projection: Projection::None,
             },

@@ -16,7 +16,7 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     ("clippy", || ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))),
     ("test", || ended(cargo(&["test"], &[]))),
@@ -26,6 +26,7 @@ const STEPS: [Step; 9] = [
     ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
     ("wire", || ended(crate::wire::wire())),
     ("compare-sumo", compare_sumo),
+    ("osm", osm),
 ];
 
 fn ended(passed: bool) -> Ended {
@@ -59,6 +60,15 @@ fn compare_sumo() -> Ended {
         return Ended::LeftOut("the data is not beside this checkout");
     }
     ended(compare::compare(&["--quick"]))
+}
+
+/// The same.
+fn osm() -> Ended {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    if !in_ci && !crate::osm::data_is_there() {
+        return Ended::LeftOut("the data is not beside this checkout");
+    }
+    ended(crate::osm::osm())
 }
 
 /// Units that stand in brackets in the documentation, `[m]`, and are no links.

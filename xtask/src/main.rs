@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod osm;
 mod ports;
 mod services;
 mod sirens;
@@ -26,6 +27,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
   coverage                    how often the intervals of comparisons hold the truth, by 400 experiments
+  osm                         every extract of OpenStreetMap beside the project, imported and driven on
   sirens                      response times with and without siren, over ten seeds
   arch --write                copy the table of tests/architecture.rs into ARCHITECTURE.md
   golden --write              write the golden runs and the figures of docs/validation.md down anew";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let passed = match words[..] {
         ["ci"] => ci::ci(),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
+        ["osm"] => osm::osm(),
         ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),

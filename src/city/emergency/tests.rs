@@ -3,7 +3,7 @@
 use super::*;
 use crate::city::demand::Demand;
 use crate::city::network::Network;
-use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use crate::city::network::places::{Kerb, Places, Site, Zone};
 use crate::city::network::{Projection, bare};
 use crate::primitives::random::Seed;
@@ -31,8 +31,14 @@ fn square() -> Network {
         road_type: None,
     };
     let roads = (0..4).flat_map(|n| [road(n, (n + 1) % 4), road((n + 1) % 4, n)]).collect();
-    let map: bare::BareMap =
-        BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None };
+    let map: bare::BareMap = BareMap {
+        nodes,
+        roads,
+        turn_bans: Vec::new(),
+        markings: Markings::default(),
+        left_hand: false,
+        projection: Projection::None,
+    };
     map.build().expect("a sound square")
 }
 

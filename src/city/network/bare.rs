@@ -2,6 +2,8 @@
 //!
 //! The invented city is made in this form, and maps from the field arrive in it. Coordinates are metres east and north.
 
+use std::collections::BTreeMap;
+
 use crate::primitives::{ClassSet, Distance, Point, Polyline, Speed};
 
 use super::model::{Network, Projection};
@@ -51,6 +53,48 @@ pub struct BareLane {
     pub allowed: ClassSet,
 }
 
+/// Where the arrows painted on a lane point; none painted leaves it to the builder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneArrows {
+    /// To the left, sharp, half or full.
+    pub left: bool,
+    /// Straight on.
+    pub through: bool,
+    /// To the right, sharp, half or full.
+    pub right: bool,
+}
+
+impl LaneArrows {
+    /// Whether nothing is painted.
+    pub const fn is_empty(self) -> bool {
+        !self.left && !self.through && !self.right
+    }
+
+    /// The same as seen in a mirror.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        Self { left: self.right, through: self.through, right: self.left }
+    }
+}
+
+/// The sign at the end of a road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Yield.
+    GiveWay,
+    /// Stop, then yield.
+    Stop,
+}
+
+/// What is painted on roads and stands beside them, by position in [`BareMap::roads`]; what is not here is decided by the builder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Markings {
+    /// Arrows by road and lane.
+    pub arrows: BTreeMap<(usize, usize), LaneArrows>,
+    /// Signs at the ends of roads.
+    pub signs: BTreeMap<usize, Sign>,
+}
+
 /// A directed road; a two-way street is two of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BareRoad {
@@ -62,8 +106,8 @@ pub struct BareRoad {
     pub from: usize,
     /// Node it ends at.
     pub to: usize,
-    /// The street's centre line in the direction of travel, from node to node. Lanes lie to its right; for a one-way street
-    /// (`centred`) they lie around it.
+    /// The street's centre line in the direction of travel. Lanes lie to its right; for a one-way street (`centred`) they lie
+    /// around it. It leads from node to node, or ends near them where several meeting points are one junction.
     pub line: Polyline,
     /// Whether the lanes lie around the line instead of to its right.
     pub centred: bool,
@@ -86,6 +130,8 @@ pub struct BareMap {
     pub roads: Vec<BareRoad>,
     /// Forbidden turns: from road to road, by position in `roads`.
     pub turn_bans: Vec<(usize, usize)>,
+    /// Arrows and signs.
+    pub markings: Markings,
     /// Whether one drives on the left.
     pub left_hand: bool,
     /// Place on earth.

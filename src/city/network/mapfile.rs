@@ -43,7 +43,7 @@ pub fn write(file: &MapFile) -> String {
     field("left_hand", &map.left_hand.to_string());
     field("projection", &line(&dto::Projection::of(&map.projection)));
     field("nodes", &lines(map.nodes.iter().map(dto::Node::of)));
-    field("roads", &lines(map.roads.iter().map(|road| dto::Road::of(road, map))));
+    field("roads", &lines(map.roads.iter().enumerate().map(|(number, road)| dto::Road::of(number, road, map))));
     field("turn_bans", &lines(map.turn_bans.iter().map(|ban| dto::TurnBan::of(*ban, map))));
     field("water", &lines(places.water.iter().map(dto::Area::of)));
     field("parks", &lines(places.parks.iter().map(dto::Area::of)));
@@ -53,6 +53,9 @@ pub fn write(file: &MapFile) -> String {
     field("ambulance_stations", &lines(places.ambulance_stations.iter().map(dto::Site::of)));
     field("hospitals", &lines(places.hospitals.iter().map(dto::Site::of)));
     field("zones", &lines(places.zones.iter().map(dto::Zone::of)));
+    if !places.origins.is_empty() {
+        field("origins", &lines(places.origins.iter().map(dto::Origin::of)));
+    }
     let gateways = lines(places.gateways.iter().map(dto::Gateway::of));
     let _ = write!(text, "\"gateways\": {gateways}\n}}\n");
     text

@@ -12,6 +12,8 @@ mod junction_builder;
 pub mod mapfile;
 pub mod model;
 mod names;
+pub mod osm;
+pub mod picture;
 pub mod places;
 pub mod projection;
 mod reach;

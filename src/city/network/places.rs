@@ -88,6 +88,17 @@ pub struct Gateway {
     pub share: f64,
 }
 
+/// Where a road of an imported map came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoadOrigin {
+    /// The road, by its id.
+    pub road: String,
+    /// The ways of OpenStreetMap it was made from, in its direction.
+    pub ways: Vec<i64>,
+    /// Its number, as `A 56`.
+    pub reference: Option<String>,
+}
+
 /// Everything a map says beyond its roads.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Places {
@@ -109,4 +120,21 @@ pub struct Places {
     pub zones: Vec<Zone>,
     /// Where main roads leave the map.
     pub gateways: Vec<Gateway>,
+    /// Where roads came from, for a map that was imported.
+    pub origins: Vec<RoadOrigin>,
+}
+
+impl Places {
+    /// Ids of the roads made from a way of OpenStreetMap, both directions.
+    pub fn roads_of_way(&self, way: i64) -> impl Iterator<Item = &str> {
+        self.origins.iter().filter(move |origin| origin.ways.contains(&way)).map(|origin| origin.road.as_str())
+    }
+
+    /// Ids of the roads with a number such as `A 56`, both directions.
+    pub fn roads_of_reference(&self, reference: &str) -> impl Iterator<Item = &str> {
+        let same = move |origin: &&RoadOrigin| {
+            origin.reference.as_deref().is_some_and(|own| own.split(';').any(|one| one.trim() == reference))
+        };
+        self.origins.iter().filter(same).map(|origin| origin.road.as_str())
+    }
 }

@@ -1,4 +1,4 @@
-//! From map coordinates to longitude and latitude.
+//! From map coordinates to longitude and latitude, and back where a map is made.
 //!
 //! The inverse of the Universal Transverse Mercator projection by Krüger's series to the sixth order (Karney 2011, "Transverse
 //! Mercator with an accuracy of a few nanometers", J. Geodesy 85, eq. 11 and 36), far better than a millimetre within a zone.
@@ -34,6 +34,13 @@ impl Projection {
                 Some((longitude, latitude))
             }
         }
+    }
+
+    /// The point on the map of a longitude and latitude [°]; only for the projection that maps are made in, the equirectangular one.
+    pub fn from_lon_lat(&self, (longitude, latitude): (f64, f64)) -> Option<Point> {
+        let Self::Equirectangular { origin } = *self else { return None };
+        let east = (longitude - origin.0).to_radians() * RADIUS * libm::cos(origin.1.to_radians());
+        Some(Point::new(east, (latitude - origin.1).to_radians() * RADIUS))
     }
 }
 

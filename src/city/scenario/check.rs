@@ -208,6 +208,7 @@ impl Checker<'_> {
     fn map(&mut self, map: &MapKey) -> MapSource {
         match map {
             MapKey::SumoNet(path) => MapSource::SumoNet(self.named(path)),
+            MapKey::Osm(path) => MapSource::Osm(self.named(path)),
             MapKey::City(path) => {
                 let mut file = self.named(path);
                 if file.path.is_dir() {

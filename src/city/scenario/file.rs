@@ -69,6 +69,9 @@ pub(super) enum MapKey {
     City(At<String>),
     /// A SUMO network (`.net.xml`, also gzipped), relative to the scenario file.
     SumoNet(At<String>),
+    /// A file of OpenStreetMap (`.osm`, `.osm.gz`, `.osm.pbf`), relative to the scenario file; `citytwin import` lists what is
+    /// guessed of it.
+    Osm(At<String>),
 }
 
 /// When the run takes place.

@@ -92,6 +92,8 @@ pub enum MapSource {
     City(NamedFile),
     /// A SUMO network.
     SumoNet(NamedFile),
+    /// A file of OpenStreetMap.
+    Osm(NamedFile),
 }
 
 /// A source of travellers.

@@ -91,7 +91,9 @@ impl Resolved {
             name: scenario.name.clone(),
             question: scenario.question.clone(),
             map: match &scenario.map {
-                MapSource::City(file) | MapSource::SumoNet(file) => file.path.display().to_string(),
+                MapSource::City(file) | MapSource::SumoNet(file) | MapSource::Osm(file) => {
+                    file.path.display().to_string()
+                }
             },
             date: scenario.date.clone(),
             start: scenario.start.to_string(),

@@ -15,6 +15,7 @@ use crate::city::network::Network;
 use crate::city::network::bare::BareMap;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::mapfile::{self, MapFile};
+use crate::city::network::osm::{self, ImportSettings, Imported};
 use crate::city::network::places::Places;
 use crate::city::network::sumo::read_network;
 use crate::city::routing::Router;
@@ -54,7 +55,19 @@ pub(super) fn roads(map: &MapSource, cache: Option<&NetworkCache>) -> Result<Roa
             Ok(Roads { network, places: None, map: None, files: vec![file.path.clone()], left_out })
         }
         MapSource::City(file) => city(file),
+        MapSource::Osm(file) => of_osm(file),
     }
+}
+
+/// Makes a map of a file of OpenStreetMap, with everything the import guesses.
+fn of_osm(file: &NamedFile) -> Result<Roads, Findings> {
+    let Imported { file: map, report } = osm::import(&file.path, &ImportSettings::default())?;
+    let network = map.map.build()?;
+    let mut left_out = Findings::default();
+    for (what, tally) in report.left_out {
+        left_out.unsupported(what, tally.count);
+    }
+    Ok(Roads { network, places: Some(map.places), files: vec![file.path.clone()], left_out })
 }
 
 /// Reads a map of this program and builds its junctions.

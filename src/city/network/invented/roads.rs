@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::city::network::bare::{BareLane, BareMap, BareNode, BareRoad};
+use crate::city::network::bare::{BareLane, BareMap, BareNode, BareRoad, Markings};
 use crate::city::network::model::Projection;
 use crate::primitives::{ClassSet, Distance, Point, Polyline, Speed, VehicleClass};
 
@@ -79,7 +79,10 @@ pub(super) fn bare_map(layout: &Layout, plan: &Plan, names: &mut Names) -> (Bare
         links.push(i);
     }
     let projection = Projection::Equirectangular { origin: ORIGIN };
-    (BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection }, links)
+    (
+        BareMap { nodes, roads, turn_bans: Vec::new(), markings: Markings::default(), left_hand: false, projection },
+        links,
+    )
 }
 
 /// To the centimetre, as map files keep it.

@@ -8,7 +8,7 @@ use super::curves::part;
 use super::shape::RoadShape;
 use super::{JunctionPlan, Path};
 use crate::city::network::assembly::NetworkParts;
-use crate::city::network::bare::BareMap;
+use crate::city::network::bare::{BareMap, Sign};
 use crate::city::network::model::{Edge, EdgeKind, Junction, JunctionKind, Lane, Link, RightOfWay, Signal};
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId, SignalId};
 use crate::primitives::{ClassSet, Distance, Polyline, Speed};
@@ -118,7 +118,7 @@ impl Gathering {
                 to: target,
                 junction,
                 turn: connection.turn,
-                right_of_way: right_of_way(&plan, index),
+                right_of_way: right_of_way(map, &plan, index),
                 signal: signal.map(|signal| (signal, request)),
                 request: Some(request),
                 keep_clear: foes,
@@ -240,12 +240,13 @@ impl Gathering {
     }
 }
 
-fn right_of_way(plan: &JunctionPlan, index: usize) -> RightOfWay {
+fn right_of_way(map: &BareMap, plan: &JunctionPlan, index: usize) -> RightOfWay {
     let yields = plan.requests[index].response.contains(&true);
     match plan.kind {
         JunctionKind::TrafficLight => RightOfWay::Signal,
         JunctionKind::AllwayStop if yields => RightOfWay::AllwayStop,
         JunctionKind::RightBeforeLeft if yields => RightOfWay::Equal,
+        _ if yields && map.markings.signs.get(&plan.connections[index].from.0) == Some(&Sign::Stop) => RightOfWay::Stop,
         _ if yields => RightOfWay::Minor,
         _ => RightOfWay::Major,
     }

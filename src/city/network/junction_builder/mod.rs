@@ -3,6 +3,7 @@
 //! Each submodule answers one question about a node; this one asks them in order and writes the answers down as SUMO names
 //! them. Left-hand traffic is built in a mirror: the map is flipped, built for the right hand, and flipped back.
 
+mod arrows;
 mod curves;
 mod gather;
 mod input;
@@ -135,6 +136,9 @@ fn mirrored(map: &BareMap) -> BareMap {
     }
     for road in &mut map.roads {
         road.line = flipped_line(&road.line);
+    }
+    for arrows in map.markings.arrows.values_mut() {
+        *arrows = arrows.mirrored();
     }
     map
 }

@@ -51,11 +51,19 @@ pub(super) fn approaches(
     let priority = |approach: &Approach| map.roads[approach.road].priority;
     let mut equal = approaches.windows(2).all(|pair| priority(&pair[0]) == priority(&pair[1]));
     let control = map.nodes[node].control;
+    let sign = |approach: &Approach| map.markings.signs.get(&approach.road);
+    let signed = approaches.iter().any(|a| sign(a).is_some()) && approaches.iter().any(|a| sign(a).is_none());
     let ring: Vec<bool> = approaches.iter().map(|approach| is_ring(map, approach.road)).collect();
     if control == BareControl::Roundabout && ring.iter().any(|&on_ring| on_ring) {
         equal = false;
         for (approach, on_ring) in approaches.iter_mut().zip(ring) {
             approach.major = on_ring;
+        }
+    } else if signed && !matches!(control, BareControl::RightBeforeLeft | BareControl::AllwayStop) {
+        // Who has a sign yields to all who have none, whatever the roads are.
+        equal = false;
+        for approach in &mut approaches {
+            approach.major = sign(approach).is_none();
         }
     } else if !equal && !matches!(control, BareControl::RightBeforeLeft | BareControl::AllwayStop) {
         let chosen = priority_road(&approaches, &priority);

@@ -24,6 +24,10 @@ const REMAINDER: f64 = 5.0;
 const REMAINDER_SHARE: f64 = 0.4;
 /// A leg's direction is taken over this distance from the node [m].
 const CHORD: f64 = 15.0;
+/// A line that ends farther from its node than this belongs to a junction of several meeting points [m].
+const APART_MIN: f64 = 0.5;
+/// A leg that has turned by more than this has bent away from its corner [cosine of 100°].
+const BENT_COSINE: f64 = -0.17;
 /// Borders are extended behind the node by this much to find where they cross [m].
 const BEHIND: f64 = 40.0;
 
@@ -81,7 +85,7 @@ pub(super) fn lay_out(map: &BareMap) -> (Vec<Vec<Leg>>, Vec<RoadShape>) {
     let mut cuts = vec![(0.0, 0.0); map.roads.len()];
     let mut legs = Vec::with_capacity(map.nodes.len());
     for (incoming, outgoing) in &at_node {
-        let mut around = legs_of(map, &lines, incoming, outgoing);
+        let mut around = legs_of(map, map.nodes[legs.len()].position, &lines, (incoming, outgoing));
         cut_back(&mut around);
         for leg in &around {
             if let Some(road) = leg.incoming {
@@ -104,7 +108,7 @@ fn borders(road: &BareRoad) -> (f64, f64) {
     if road.centred { (-width / 2.0, width / 2.0) } else { (0.0, width) }
 }
 
-fn legs_of(map: &BareMap, lines: &[Polyline], incoming: &[usize], outgoing: &[usize]) -> Vec<Leg> {
+fn legs_of(map: &BareMap, middle: Point, lines: &[Polyline], (incoming, outgoing): (&[usize], &[usize])) -> Vec<Leg> {
     let leg = |road: usize, comes_in: bool| {
         let line = if comes_in { reversed(&lines[road]) } else { lines[road].clone() };
         let chord = line.point_at(CHORD) - line.points()[0];
@@ -138,7 +142,12 @@ fn legs_of(map: &BareMap, lines: &[Polyline], incoming: &[usize], outgoing: &[us
             None => legs.push(out),
         }
     }
-    let bearing = |leg: &Leg| libm::atan2(leg.direction.x, leg.direction.y).rem_euclid(2.0 * PI);
+    // Seen from the middle, so that of two parallel carriageways the one on the left comes first.
+    let bearing = |leg: &Leg| {
+        let apart = (leg.line.points()[0] - middle).norm() > APART_MIN;
+        let towards = if apart { leg.line.point_at(CHORD) - middle } else { leg.direction };
+        libm::atan2(towards.x, towards.y).rem_euclid(2.0 * PI)
+    };
     legs.sort_by(|a, b| bearing(a).total_cmp(&bearing(b)));
     legs
 }
@@ -172,6 +181,13 @@ fn corner(a: &Leg, b: &Leg, angle: f64) -> (f64, f64) {
     let border_a = extended_back(&near(a), BEHIND).offset_right(a.right);
     let border_b = extended_back(&near(b), BEHIND).offset_right(b.left);
     let Some((along_a, along_b)) = border_a.crossing(&border_b) else { return (0.0, 0.0) };
+    // Beyond half a turn of a bent leg, as on the far side of a small ring, the borders do not meet at this corner.
+    let bent = |leg: &Leg, along: f64| {
+        along > BEHIND && leg.line.direction_at(along - BEHIND).dot(&leg.direction) < BENT_COSINE
+    };
+    if bent(a, along_a) || bent(b, along_b) {
+        return (0.0, 0.0);
+    }
     let half = libm::tan(angle / 2.0);
     let rounding = (KERB_RADIUS / half).min(1.5 * KERB_RADIUS);
     // Two legs that almost continue each other: only a taper between their widths.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::input::faults;
 use crate::city::network::assembly::assemble;
-use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use crate::city::network::check::{check_network, check_requests};
 use crate::city::network::{Aspect, JunctionKind, Link, Network, Projection, RightOfWay, SignalControl, Turn};
 use crate::primitives::ids::JunctionId;
@@ -15,6 +15,7 @@ fn empty() -> BareMap {
         nodes: Vec::new(),
         roads: Vec::new(),
         turn_bans: Vec::new(),
+        markings: Markings::default(),
         left_hand: false,
         projection: Projection::None,
     }

@@ -6,9 +6,10 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
+use super::arrows;
 use super::curves::turning;
 use super::shape::{Leg, RoadShape};
-use crate::city::network::bare::{BareMap, BareRoad};
+use crate::city::network::bare::{BareMap, BareRoad, LaneArrows};
 use crate::city::network::model::Turn;
 use crate::primitives::ClassSet;
 
@@ -157,7 +158,10 @@ fn lanes_to_lanes(map: &BareMap, roads: &[RoadShape], source: usize, ways: &[Way
     let straight = continuation(map, source, ways).and_then(|way| onward.iter().position(|(w, _)| *w == way));
     let signalled = map.nodes[road.to].control.is_signal();
     let sizes: Vec<usize> = onward.iter().map(|(_, lanes)| lanes.len()).collect();
-    for (position, share) in share_out(own.len(), &sizes, straight, signalled).into_iter().enumerate() {
+    let angles: Vec<f64> = onward.iter().map(|&(way, _)| ways[way].angle).collect();
+    let shares = arrows::share(&painted(map, source, &own), &angles, straight)
+        .unwrap_or_else(|| share_out(own.len(), &sizes, straight, signalled));
+    for (position, share) in shares.into_iter().enumerate() {
         let (way, targets) = &onward[position];
         let sources = &own[share];
         let aside = |from: usize, to: usize| offset_between(roads, (source, from), (ways[*way].road, to));
@@ -177,6 +181,11 @@ fn lanes_to_lanes(map: &BareMap, roads: &[RoadShape], source: usize, ways: &[Way
     special_lanes(map, roads, source, ways, &own, &mut pairs);
     forgotten_lanes(map, source, ways, &mut pairs);
     pairs
+}
+
+/// The arrows on lanes of a road.
+fn painted(map: &BareMap, road: usize, lanes: &[usize]) -> Vec<LaneArrows> {
+    lanes.iter().map(|&lane| map.markings.arrows.get(&(road, lane)).copied().unwrap_or_default()).collect()
 }
 
 /// Which of `lanes` main lanes serve each way, ways from right to left with their lane counts.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::city::network::bare::{BareControl, BareMap, BareNode, BareRoad};
+use crate::city::network::bare::{self, BareControl, BareMap, BareNode, BareRoad, LaneArrows};
 use crate::city::network::model;
 use crate::city::network::places;
 use crate::primitives::{ClassSet, Point, VehicleClass};
@@ -93,6 +93,17 @@ pub(super) struct Lane {
     pub only: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_but: Option<Vec<String>>,
+    /// Where its arrows point, as `left;through`, where any are painted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrows: Option<String>,
+}
+
+/// A sign at the end of a road.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sign {
+    GiveWay,
+    Stop,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -112,18 +123,28 @@ pub(super) struct Road {
     pub centred: bool,
     /// From the kerb.
     pub lanes: Vec<Lane>,
+    /// The sign at its end, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Sign>,
+    /// Whether the line ends near its nodes, not at them; `bends` is the whole line then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
     /// Centre line between its nodes, which are not repeated here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bends: Vec<Place>,
 }
 
 impl Road {
-    pub(super) fn of(road: &BareRoad, map: &BareMap) -> Self {
+    pub(super) fn of(number: usize, road: &BareRoad, map: &BareMap) -> Self {
         let points = road.line.points();
-        let lanes = road.lanes.iter().map(|lane| {
+        let lanes = road.lanes.iter().enumerate().map(|(index, lane)| {
             let (only, all_but) = class_names(lane.allowed);
-            Lane { width_m: hundredths(lane.width.as_metres()), only, all_but }
+            let arrows = map.markings.arrows.get(&(number, index)).map(|arrows| arrow_words(*arrows));
+            Lane { width_m: hundredths(lane.width.as_metres()), only, all_but, arrows }
         });
+        let ends = [(points[0], road.from), (points[points.len() - 1], road.to)];
+        let apart = ends.iter().any(|(end, node)| place(*end) != place(map.nodes[*node].position));
+        let inner = if apart { points } else { points.get(1..points.len() - 1).unwrap_or_default() };
         Self {
             id: road.name.clone(),
             from: map.nodes[road.from].name.clone(),
@@ -134,9 +155,20 @@ impl Road {
             priority: road.priority,
             centred: road.centred,
             lanes: lanes.collect(),
-            bends: line(points.get(1..points.len() - 1).unwrap_or_default()),
+            sign: map.markings.signs.get(&number).map(|sign| match sign {
+                bare::Sign::GiveWay => Sign::GiveWay,
+                bare::Sign::Stop => Sign::Stop,
+            }),
+            apart,
+            bends: line(inner),
         }
     }
+}
+
+/// Arrows as words, from the left.
+fn arrow_words(arrows: LaneArrows) -> String {
+    let words = [(arrows.left, "left"), (arrows.through, "through"), (arrows.right, "right")];
+    words.iter().filter(|(painted, _)| *painted).map(|(_, word)| *word).collect::<Vec<_>>().join(";")
 }
 
 /// A set of classes as the shorter of two lists: those in it, or those not in it; neither for everybody.
@@ -279,5 +311,23 @@ impl Gateway {
             outbound: gateway.outbound.clone(),
             share: gateway.share,
         }
+    }
+}
+
+/// Where a road of another map came from.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Origin {
+    pub road: String,
+    /// The ways of OpenStreetMap it was made from, in its direction.
+    pub ways: Vec<i64>,
+    /// Its number, as `A 56`.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Origin {
+    pub(super) fn of(origin: &places::RoadOrigin) -> Self {
+        Self { road: origin.road.clone(), ways: origin.ways.clone(), reference: origin.reference.clone() }
     }
 }

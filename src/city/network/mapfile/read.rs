@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 
 use super::dto;
 use super::{MapFile, VERSION};
-use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, LaneArrows, Markings, Sign};
 use crate::city::network::model::Projection;
-use crate::city::network::places::{Area, BusLine, Gateway, Kerb, Places, Site, StopPlace, Zone};
+use crate::city::network::places::{Area, BusLine, Gateway, Kerb, Places, RoadOrigin, Site, StopPlace, Zone};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::{ClassSet, Distance, Point, Polyline, SimDuration, Speed, VehicleClass};
 
@@ -50,6 +50,8 @@ struct Whole<'a> {
     zones: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     gateways: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    origins: Vec<&'a RawValue>,
 }
 
 /// Reads the text of a map file; `path` is only named in complaints.
@@ -113,8 +115,10 @@ impl Reader<'_> {
         }
         let mut road_index = Index::new();
         let mut roads = Vec::new();
+        let mut markings = Markings::default();
         for (at, road) in self.items::<dto::Road>(&whole.roads) {
             self.register(&mut road_index, &at, "road", &road.id, roads.len());
+            self.marked(&at, &road, roads.len(), &mut markings);
             if let Some(road) = self.road(&at, road, &node_index, &nodes) {
                 roads.push(road);
             } else {
@@ -129,7 +133,7 @@ impl Reader<'_> {
             turn_bans.extend(from.zip(to));
         }
         let places = self.places(whole, &road_index);
-        let map = BareMap { nodes, roads, turn_bans, left_hand: whole.left_hand, projection };
+        let map = BareMap { nodes, roads, turn_bans, markings, left_hand: whole.left_hand, projection };
         MapFile { name: whole.name.clone(), map, places }
     }
 
@@ -183,6 +187,11 @@ impl Reader<'_> {
             let dto::Gateway { name, inbound, outbound, share } = gateway;
             places.gateways.push(Gateway { name, inbound, outbound, share });
         }
+        for (at, origin) in self.items::<dto::Origin>(&whole.origins) {
+            self.find(&at, "road", &origin.road, roads);
+            let dto::Origin { road, ways, reference } = origin;
+            places.origins.push(RoadOrigin { road, ways, reference });
+        }
         places
     }
 
@@ -219,6 +228,30 @@ impl Reader<'_> {
         sites
     }
 
+    /// Notes the arrows and the sign of a road.
+    fn marked(&mut self, at: &Place, road: &dto::Road, number: usize, markings: &mut Markings) {
+        for (index, lane) in road.lanes.iter().enumerate() {
+            let Some(words) = &lane.arrows else { continue };
+            let mut arrows = LaneArrows::default();
+            for word in words.split(';') {
+                match word {
+                    "left" => arrows.left = true,
+                    "through" => arrows.through = true,
+                    "right" => arrows.right = true,
+                    _ => self.unknown(at, "arrow", word, ["left", "through", "right"].into_iter()),
+                }
+            }
+            markings.arrows.insert((number, index), arrows);
+        }
+        if let Some(sign) = road.sign {
+            let sign = match sign {
+                dto::Sign::GiveWay => Sign::GiveWay,
+                dto::Sign::Stop => Sign::Stop,
+            };
+            markings.signs.insert(number, sign);
+        }
+    }
+
     fn road(&mut self, at: &Place, road: dto::Road, index: &Index, nodes: &[BareNode]) -> Option<BareRoad> {
         let from = self.find(at, "node", &road.from, index);
         let to = self.find(at, "node", &road.to, index);
@@ -232,9 +265,17 @@ impl Reader<'_> {
             lanes.push(BareLane { width: Distance::metres(lane.width_m), allowed: self.classes(at, &lane) });
         }
         let (from, to) = (from?, to?);
-        let mut line = vec![nodes[from].position];
-        line.extend(road.bends.into_iter().map(point));
-        line.push(nodes[to].position);
+        let bends = road.bends.into_iter().map(point);
+        let line: Vec<Point> = if road.apart {
+            bends.collect()
+        } else {
+            std::iter::once(nodes[from].position).chain(bends).chain([nodes[to].position]).collect()
+        };
+        if line.len() < 2 {
+            let problem = Problem::new(at.clone(), format!("the line of road {} has fewer than two points", road.id));
+            self.findings.problem(problem.help("without `apart` it leads from node to node"));
+            return None;
+        }
         Some(BareRoad {
             name: road.id,
             street: road.street,

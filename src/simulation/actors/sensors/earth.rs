@@ -98,7 +98,7 @@ impl Earth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+    use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
     use crate::primitives::{ClassSet, Distance, Speed};
 
     /// One road across the map, corner to corner.
@@ -122,6 +122,7 @@ mod tests {
             nodes: vec![node(0), node(1)],
             roads: vec![road("there", 0, 1), road("back", 1, 0)],
             turn_bans: Vec::new(),
+            markings: Markings::default(),
             left_hand: false,
             projection,
         };
