@@ -61,13 +61,13 @@ pub(super) fn roads(map: &MapSource, cache: Option<&NetworkCache>) -> Result<Roa
 
 /// Makes a map of a file of OpenStreetMap, with everything the import guesses.
 fn of_osm(file: &NamedFile) -> Result<Roads, Findings> {
-    let Imported { file: map, report } = osm::import(&file.path, &ImportSettings::default())?;
-    let network = map.map.build()?;
+    let Imported { file: MapFile { map, places, .. }, report } = osm::import(&file.path, &ImportSettings::default())?;
+    let network = map.build()?;
     let mut left_out = Findings::default();
     for (what, tally) in report.left_out {
         left_out.unsupported(what, tally.count);
     }
-    Ok(Roads { network, places: Some(map.places), files: vec![file.path.clone()], left_out })
+    Ok(Roads { network, places: Some(places), map: Some(map), files: vec![file.path.clone()], left_out })
 }
 
 /// Reads a map of this program and builds its junctions.
