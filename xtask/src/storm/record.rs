@@ -31,7 +31,9 @@ impl Record {
     pub(super) fn add(&mut self, fault: &str, seed: u64, stood: bool, told: &str) -> Result<(), String> {
         if fault.contains(',') {
             // It would never be known again.
-            return Err(format!("the name `{fault}` holds a comma, which separates the fields of the record; name it without"));
+            return Err(format!(
+                "the name `{fault}` holds a comma, which separates the fields of the record; name it without"
+            ));
         }
         let word = if stood { STOOD } else { FAILED };
         let line = format!("{fault},{seed},{word},\"{}\"\n", told.replace('"', "'").replace('\n', " "));
