@@ -148,7 +148,9 @@ fn play(home: &Path, wishes: &Wishes, queues: &[Queue<'_>; 2], record: &mut Reco
             let written = say(&done, record);
             if written.is_err() {
                 // What cannot be recorded need not be done: everybody ends with what they are at.
-                queues.iter().for_each(|queue| queue.lock().unwrap_or_else(PoisonError::into_inner).clear());
+                for queue in queues {
+                    queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                }
             }
             sound &= written?;
         }
