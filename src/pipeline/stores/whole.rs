@@ -86,20 +86,20 @@ pub struct Parts {
 
 /// All stores of a city.
 pub struct Stores {
-    history: Arc<dyn History>,
+    pub(super) history: Arc<dyn History>,
     records: Box<dyn Records>,
     live: Box<dyn LiveStore>,
     tables: Box<dyn Tables>,
     quarantine: Box<dyn QuarantineStore>,
-    checkpoints: Arc<dyn Checkpoints>,
+    pub(super) checkpoints: Arc<dyn Checkpoints>,
     /// One lock a partition: two workers of one partition, one of them long believed dead, take turns, and the second is refused.
     partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
     /// Held by those who read pieces, and by whoever takes pieces away.
-    pieces: Arc<RwLock<()>>,
+    pub(super) pieces: Arc<RwLock<()>>,
     /// Whose the servers are to be that were away when they were claimed.
     unclaimed: Mutex<Option<String>>,
     /// Held by whoever merges: two at once would merge the same pieces twice.
-    merging: Mutex<()>,
+    pub(super) merging: Mutex<()>,
     pub(super) refill: Refill,
     folder: Option<PathBuf>,
     /// Held as long as the stores are open.
@@ -385,7 +385,7 @@ impl Stores {
 
     /// Where tests stop, and where processes die when asked to.
     #[cfg_attr(not(test), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "errors come in tests only"))]
-    fn after(&self, step: Step) -> Result<(), StoreError> {
+    pub(super) fn after(&self, step: Step) -> Result<(), StoreError> {
         if let Some(point) = step.fail_point() {
             fail_point::reach(point);
         }
