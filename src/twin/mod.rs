@@ -117,7 +117,7 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
     let rules = equipment.parts.rules()?;
     let received = received.map(desk::received).transpose()?;
-    let stores = Stores::open_parts(&kept.stores, StoreSettings::default(), elsewhere)?;
+    let stores = Stores::open_to_read(&kept.stores, StoreSettings::default(), elsewhere)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, unsent_max)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);

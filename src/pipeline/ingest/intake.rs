@@ -225,10 +225,10 @@ impl Intake {
     /// be held against: then its first copy is gone by age, and so is the second as soon as it comes. For equal states of equal
     /// streams, this is to be called at equal places of the stream.
     pub fn forget_silent(&mut self, before: Timestamp) -> usize {
-        let (day, known) = (day_of(before), self.devices.len());
+        let (day, today, known) = (day_of(before), self.clock.now.map(day_of), self.devices.len());
         let (mut holes, mut missing) = (0, 0_u64);
         self.devices.retain(|_, device| {
-            let stays = !device.is_silent_since(day);
+            let stays = !device.is_silent_since(day, today);
             if !stays {
                 holes += device.holes();
                 missing = missing.saturating_add(device.missing());

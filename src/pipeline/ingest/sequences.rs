@@ -166,8 +166,9 @@ impl Device {
         self.heard = self.heard.max(day);
     }
 
-    /// Whether it was last heard of before a day.
-    pub(super) fn is_silent_since(&self, day: i64) -> bool {
+    /// Whether it was last heard of before a day; one that was heard of when nobody knew the time counts as heard of today.
+    pub(super) fn is_silent_since(&mut self, day: i64, today: Option<i64>) -> bool {
+        self.heard = self.heard.or(today);
         self.heard.is_some_and(|heard| heard < day)
     }
 

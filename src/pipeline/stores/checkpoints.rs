@@ -173,7 +173,7 @@ pub(super) struct BookCheckpoints(Arc<Book>);
 
 impl BookCheckpoints {
     pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(PARTITIONS)?;
             work.open_table(PIECES)?;
             work.open_table(GONE)?;
@@ -254,7 +254,12 @@ impl Checkpoints for BookCheckpoints {
     fn gone(&self) -> Result<Gone, StoreError> {
         self.0.read(|work| {
             let mut gone = Gone::default();
-            for entry in work.open_table(GONE)?.iter()? {
+            let table = match work.open_table(GONE) {
+                // Kept before anything went by age, and opened to be read.
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(gone),
+                table => table?,
+            };
+            for entry in table.iter()? {
                 let (name, value) = entry?;
                 match ReadingKind::from_word(name.value()) {
                     Some(kind) => {

@@ -174,7 +174,7 @@ pub(super) struct BookTables(Arc<Book>);
 
 impl BookTables {
     pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(ROWS)?;
             Ok(())
         })?;

@@ -144,6 +144,19 @@ impl Stores {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_parts(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
+        Self::open_as(folder, settings, parts, false)
+    }
+
+    /// Opens the stores of a folder to be read, and leaves everything in it as it is; what is asked of them may not be to write. Only
+    /// where a crash left them unfinished they are opened as by [`Self::open_parts`], because nothing can be read before that is mended.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_to_read(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
+        Self::open_as(folder, settings, parts, true)
+    }
+
+    fn open_as(folder: &Path, settings: StoreSettings, parts: Parts, to_read: bool) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
         let path = folder.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -152,10 +165,14 @@ impl Stores {
             TryLockError::WouldBlock => StoreError::InUse(folder.to_owned()),
             TryLockError::Error(error) => StoreError::file("lock", &path)(error),
         })?;
-        let book = Arc::new(Book::open(folder)?);
+        let whole = if to_read { Book::open_to_read(folder)? } else { None };
+        let is_whole = whole.is_some();
+        let book = Arc::new(whole.map_or_else(|| Book::open(folder), Ok)?);
         let checkpoints: Arc<dyn Checkpoints> = Arc::new(BookCheckpoints::open(Arc::clone(&book))?);
         let history: Arc<dyn History> = Arc::new(Folder::open(&folder.join("history"))?);
-        history.keep_only(&checkpoints.pieces()?)?;
+        if !is_whole {
+            history.keep_only(&checkpoints.pieces()?)?;
+        }
         let refill = Refill::new(parts.live.is_some(), settings.live);
         let live = match parts.live {
             Some(elsewhere) => elsewhere,

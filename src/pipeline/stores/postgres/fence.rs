@@ -3,8 +3,8 @@
 //! A number stands in `meta`. Whoever writes rows over others does so under the number he took, and holds its row (shared) until his
 //! commit; whoever gave a task up takes the next number first. Taking it waits for those that write under the old one, and whoever
 //! arrives with the old one later finds it gone. A process that begins takes a number too, so that nothing of the one before it,
-//! which may have been killed with a task under way, lands on its rows. The idea is Lamport's proposal numbers, known from locks as
-//! fencing tokens (Gray, Cheriton 1989, "Leases", section 2, on delayed writes).
+//! which may have been killed with a task under way, lands on its rows. Locks know it as
+//! sequencers (Burrows 2006, "The Chubby lock service for loosely-coupled distributed systems", section 2.4).
 
 use std::sync::{Arc, PoisonError};
 

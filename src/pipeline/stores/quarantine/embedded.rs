@@ -31,7 +31,7 @@ pub(in crate::pipeline::stores) struct BookQuarantine {
 
 impl BookQuarantine {
     pub(in crate::pipeline::stores) fn open(book: Arc<Book>, settings: QuarantineSettings) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(MESSAGES)?;
             work.open_table(COUNTED)?;
             work.open_table(METER)?;

@@ -195,10 +195,9 @@ impl Hub {
             return;
         }
         let state = &mut *self.state();
-        for (message, retain) in &messages {
-            let retain = *retain;
+        for (message, retain) in messages {
             if retain {
-                self.keep(state, message);
+                self.keep(state, &message);
             }
             state.found.clear();
             state.tree.wishes(&message.topic, &mut state.found);
@@ -208,7 +207,7 @@ impl Hub {
             for wish in state.found.iter().filter(|wish| !(wish.no_local && wish.client == from)) {
                 let Some(client) = state.clients.get(&wish.client) else { continue };
                 let retain = retain && wish.keep_retain;
-                self.hand(client, message, wish.acknowledged, retain);
+                self.hand(client, &message, wish.acknowledged, retain);
             }
         }
     }

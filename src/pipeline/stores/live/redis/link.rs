@@ -146,10 +146,7 @@ impl Link {
     fn error(&self, error: &RedisError) -> StoreError {
         let reason = error.to_string().replace('\n', " ");
         let certificate = reason.contains("certificate") || reason.contains("Certificate");
-        // Also where a script met it, whose error tells it in the middle.
-        let told = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly));
-        let not_now =
-            told || NOT_NOW.iter().any(|word| error.code() == Some(word) || reason.contains(&format!("-{word} ")));
+        let not_now = NOT_NOW.iter().any(|word| says(error, word));
         let away = match error.kind() {
             ErrorKind::Io => !certificate,
             // What is cut off or garbled on the way may come whole the next time.
@@ -172,12 +169,17 @@ fn load(connection: &mut Connection) -> RedisResult<String> {
     redis::cmd("SCRIPT").arg("LOAD").arg(include_str!("put.lua")).query(connection)
 }
 
+/// Whether a server's answer begins with a word: the whole answer, one of several, or what a script met, which stands in the middle.
+fn says(error: &RedisError, word: &str) -> bool {
+    let text = error.to_string();
+    error.code() == Some(word) || text.contains(&format!("\"{word}\"")) || text.contains(&format!("-{word} "))
+}
+
 /// Whether the server has said this, so that the connection is as good as before.
 fn is_answer(error: &RedisError) -> bool {
     match error.kind() {
         // A first server that became a second one says so as long as the connection lasts.
-        ErrorKind::Server(kind) => kind != ServerErrorKind::ReadOnly,
-        ErrorKind::Extension => true,
+        ErrorKind::Server(_) | ErrorKind::Extension => !says(error, "READONLY"),
         _ => false,
     }
 }
@@ -191,8 +193,9 @@ fn plain(mut reason: String) -> String {
         ("NOAUTH", "put user and password into the URL"),
         ("WRONGTYPE", "somebody else uses these keys; choose another prefix"),
         ("MISCONF", "its disk does not take its data; make room there"),
-        ("LOADING", "it reads its data and will be there soon"),
-        ("READONLY", "it is a replica; name the first server in the URL, or make it the first"),
+        // Of these two the client tells the kind and not the server's word.
+        ("BusyLoading", "it reads its data and will be there soon"),
+        ("ReadOnly", "it is a replica; name the first server in the URL, or make it the first"),
         ("NOREPLICAS", "start its replicas, or ask for fewer (min-replicas-to-write)"),
         ("NOPERM", "allow the user what the live state needs: hashes, sets, sorted sets, geo, scripts"),
     ];
