@@ -15,6 +15,7 @@ use crate::pipeline::alerting::AlertRules;
 use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, StoreSettings, Stores};
 use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
+use crate::primitives::SimDuration;
 use crate::telemetry::TopicMap;
 
 /// Partitions of the log: twice the cores of the smallest machine this is meant for.
@@ -68,6 +69,8 @@ pub(crate) struct Intake {
     pub batch_messages: u64,
     /// How often what is known is shown and kept.
     pub pace: Pace,
+    /// Devices that are silent for longer are forgotten; never if none.
+    pub silent_after: Option<SimDuration>,
     /// What the services are to do.
     pub board: Arc<Board>,
 }
@@ -103,6 +106,7 @@ impl Intake {
             rules,
             batch_messages: BATCH_MESSAGES,
             pace: Pace::HURRIED,
+            silent_after: None,
             board: Arc::new(Board::default()),
         })
     }
@@ -122,6 +126,7 @@ impl Intake {
                 geofences: self.rules.geofences.clone().into(),
                 batch_messages: self.batch_messages,
                 pace: self.pace,
+                silent_after: self.silent_after,
                 board: Arc::clone(&self.board),
                 dies_after: dies_after.clone(),
             };

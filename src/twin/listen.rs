@@ -25,6 +25,7 @@ use super::{TwinError, clock};
 use crate::city::network::Network;
 use crate::pipeline::alerting::Deliverer;
 use crate::pipeline::transport::Bus;
+use crate::primitives::SimDuration;
 use crate::telemetry::{ReadingKind, TopicMap};
 
 /// How often to look whether to stop.
@@ -85,6 +86,7 @@ pub fn listen(
     let mut intake =
         Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
     intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
+    intake.silent_after = silent_after(&settings.equipment);
     let mut services = intake.services(None);
     let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
     services.push(service);
@@ -129,6 +131,14 @@ pub fn listen(
     })
 }
 
+/// After how long a silent device may be forgotten: when nothing that it has said is kept any more, and two days to be sure of the
+/// days' edges. What it sends again then is older than anything kept, and goes as it comes; so no record is there twice.
+fn silent_after(equipment: &Equipment) -> Option<SimDuration> {
+    let (keep, beside) = (equipment.parts.keep, equipment.parts.records.is_some());
+    let life = if beside { keep.history?.max(keep.records?) } else { keep.history? };
+    Some(SimDuration::milliseconds(life.as_milliseconds().saturating_add(2 * 86_400_000)))
+}
+
 /// The services that look at the whole city, and those that carry what they find outside.
 fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
     let (room, board) = (ControlRoom::live(intake), Arc::clone(&intake.board));
@@ -142,9 +152,9 @@ fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, 
         let work = move || control::deliver(&deliverer, &stores, &board);
         services.push(Service::new("deliveries", &intake.board, Arc::new(work)));
     }
-    let (stores, board) = (Arc::clone(&intake.stores), Arc::clone(&intake.board));
+    let (stores, board, keep) = (Arc::clone(&intake.stores), Arc::clone(&intake.board), equipment.parts.keep);
     let work = move || {
-        housekeeping::keep_tidy(&stores, &board);
+        housekeeping::keep_tidy(&stores, &keep, &board);
         Ok(())
     };
     services.push(Service::new("housekeeping", &intake.board, Arc::new(work)));

@@ -106,7 +106,10 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         );
         return Err(TwinError::Service(sentence));
     }
-    let ledger = if cut_off { Journal::read(&sent.journal)? } else { Ledger::read(&sent.ledger)? };
+    let (ledger, last) = if cut_off { Journal::read(&sent.journal)? } else { (Ledger::read(&sent.ledger)?, 0) };
+    // What its publisher may keep, and what was written down and not yet handed to it.
+    let spools = PublisherOptions::new(Protocol::V5, intake::PARTITIONS, "").messages_max as u64;
+    let unsent_max = cut_off.then(|| last.saturating_add(spools * u64::from(intake::PARTITIONS)));
     if cut_off && ledger.emitted() == 0 {
         let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";
         return Err(TwinError::Service(format!("the run in `{}` {sentence}", sender.display())));
@@ -114,9 +117,9 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
     let rules = equipment.parts.rules()?;
     let received = received.map(desk::received).transpose()?;
-    let stores = Stores::open_parts(&kept.stores, StoreSettings::default(), elsewhere)?;
+    let stores = Stores::open_to_read(&kept.stores, StoreSettings::default(), elsewhere)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
-    audit.balances.push(("stores", audit::balance(&ledger, &stores, cut_off)?));
+    audit.balances.push(("stores", audit::balance(&ledger, &stores, unsent_max)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
     if equipment.parts.alerts.is_some() {
         // A run, which has a ledger of its own, tells nobody.
@@ -125,11 +128,11 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     }
     audit.windows = Some(audit::windows(&stores)?);
     if equipment.parts.records.is_some() {
-        audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, cut_off)?));
+        audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, unsent_max)?));
     }
     if DurableLog::is_in(&kept.log) {
         let log = DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?;
-        match audit::balance_of_log(&ledger, &log, cut_off) {
+        match audit::balance_of_log(&ledger, &log, unsent_max) {
             Ok(balance) => audit.balances.push(("log", balance)),
             Err(error @ AuditError::Trimmed { .. }) => audit.left_out.push(("log", error.to_string())),
             Err(error) => return Err(error.into()),

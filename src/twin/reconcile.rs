@@ -113,12 +113,18 @@ pub fn reconcile(settings: &ReconcileSettings, stop: &dyn Fn() -> bool) -> Resul
     Ok(done)
 }
 
+/// The first day whose windows the history still explains: the day before it is needed as well, and what has come late of days that
+/// are gone by age explains nothing.
+fn first_day(stores: &Stores) -> Result<Timestamp, StoreError> {
+    let before = stores.gone()?.before;
+    Ok(before.map_or(Timestamp::MIN, |before| Timestamp::milliseconds(before.as_milliseconds().saturating_add(DAY))))
+}
+
 /// The days of the history that windows are made of, each with its records.
 fn days(stores: &Stores) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
-    let mut days = BTreeMap::new();
+    let (mut days, first) = (BTreeMap::new(), first_day(stores)?);
     for piece in stores.pieces()? {
-        let day = piece.folder().rsplit_once("date=").and_then(|(_, day)| Timestamp::midnight(day));
-        if let Some(day) = day.filter(|_| KINDS.contains(&piece.kind)) {
+        if let Some(day) = piece.day().filter(|day| KINDS.contains(&piece.kind) && *day >= first) {
             *days.entry(day).or_default() += piece.rows;
         }
     }
@@ -177,6 +183,11 @@ impl View<'_> {
     fn day(&self, day: Timestamp, write: bool) -> Result<DayReconciled, TwinError> {
         let mut result = DayReconciled { day: day.date(), ..DayReconciled::default() };
         let begin = day.as_milliseconds();
+        if day < first_day(self.stores)? {
+            result.left_alone.push("the history of this day, or of the one before it, is gone by age".to_owned());
+            return Ok(result);
+        }
+        let floors = self.floors()?;
         let busy = self.busy(begin)?;
         let mut corrections = Vec::new();
         let mut spans: Vec<(i64, i64)> = (0..24).rev().map(|n| (begin + n * HOUR, begin + (n + 1) * HOUR)).collect();
@@ -185,11 +196,11 @@ impl View<'_> {
                 result.interrupted = true;
                 break;
             }
-            let live = self.live(from, to)?;
+            let live = self.live(from, to, &floors)?;
             if live.is_empty() && !is_busy(&busy, from, to) {
                 continue;
             }
-            let made = self.made(from, to)?;
+            let made = self.made(from, to, &floors)?;
             if (self.stop)() {
                 // The history was not read to its end.
                 result.interrupted = true;
@@ -268,11 +279,23 @@ impl View<'_> {
         if (self.stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// The live rows of a span.
-    fn live(&self, from: i64, to: i64) -> Result<Vec<Live>, TwinError> {
-        let (first, end) = (Timestamp::milliseconds(from).to_string(), Timestamp::milliseconds(to).to_string());
+    /// Before which rows of the tables are gone by age [ms].
+    fn floors(&self) -> Result<BTreeMap<&'static str, i64>, StoreError> {
+        let mut floors = BTreeMap::new();
+        for table in BATCH_TABLES {
+            if let Some(since) = self.stores.rows_since(table)? {
+                floors.insert(table, since.as_milliseconds());
+            }
+        }
+        Ok(floors)
+    }
+
+    /// The live rows of a span, those left out that age may have taken in part.
+    fn live(&self, from: i64, to: i64, floors: &BTreeMap<&'static str, i64>) -> Result<Vec<Live>, TwinError> {
+        let end = Timestamp::milliseconds(to).to_string();
         let mut live: Vec<Live> = Vec::new();
         for table in BATCH_TABLES {
+            let first = Timestamp::milliseconds(from.max(floors.get(table).copied().unwrap_or(from))).to_string();
             self.stores.tables().scan_after(table, "", &first, &mut |key, json| {
                 if key >= end.as_str() {
                     return ControlFlow::Break(());
@@ -290,7 +313,7 @@ impl View<'_> {
     }
 
     /// What the history makes of a span.
-    fn made(&self, from: i64, to: i64) -> Result<Made, StoreError> {
+    fn made(&self, from: i64, to: i64, floors: &BTreeMap<&'static str, i64>) -> Result<Made, StoreError> {
         let settings = |partition| AnalystSettings::new(partition, self.roads.clone());
         let (begin, end) = (Timestamp::milliseconds(from), Timestamp::milliseconds(to));
         let mut partitions: Vec<Reconciler> =
@@ -318,7 +341,11 @@ impl View<'_> {
         for (partition, reconciler) in (0..PARTITIONS).zip(partitions) {
             let view = reconciler.finish();
             made.left_out += view.left_out;
-            for row in view.rows {
+            let is_gone = |row: &analytics::Row| {
+                let floor = floors.get(row.table()).copied().unwrap_or(i64::MIN);
+                row.start().is_some_and(|start| start.as_milliseconds() < floor)
+            };
+            for row in view.rows.into_iter().filter(|row| !is_gone(row)) {
                 if is_settled(&row, progress.get(&partition)) {
                     made.rows.push(row);
                 } else {

@@ -8,12 +8,13 @@ use super::TwinError;
 use super::telling::rows;
 use crate::pipeline::alerting::OVERSEER;
 use crate::pipeline::analytics::{self, ParkingWindow, RoadMinute, RoadWindow, TravelWindow};
+use crate::pipeline::stores::retention::HOUSEKEEPING;
 use crate::pipeline::stores::tables::{MemoryTables, Tables, export};
 use crate::pipeline::stores::{Row, Stores};
 use crate::studies::experiment::{make_folder, write_file};
 
 /// Tables of what the services remember, which say nothing to people.
-const INTERNAL: [&str; 4] = [super::control::DETECTOR, OVERSEER, "progress", "deliveries"];
+const INTERNAL: [&str; 5] = [super::control::DETECTOR, OVERSEER, "progress", "deliveries", HOUSEKEEPING];
 
 /// Writes every table but internal ones to `<folder>/<table>.csv`.
 pub(super) fn write(stores: &Stores, folder: &Path) -> Result<(), TwinError> {

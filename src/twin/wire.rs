@@ -227,7 +227,7 @@ impl TwinWire {
             ControlRoom::of_run(intake).finish()?;
         }
         tables::write(&intake.stores, &self.folders.tables)?;
-        let balance = audit::balance(&ledger, &intake.stores, false)?;
+        let balance = audit::balance(&ledger, &intake.stores, None)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);
         Ok(Some(telling))

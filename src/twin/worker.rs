@@ -14,7 +14,7 @@ use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Geofence, Progr
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
 use crate::pipeline::transport::{Bus, Logged};
-use crate::primitives::{Timestamp, fail_point};
+use crate::primitives::{SimDuration, Timestamp, fail_point};
 use crate::telemetry::TopicMap;
 
 /// Messages read at once.
@@ -66,6 +66,8 @@ pub(crate) struct Worker {
     pub batch_messages: u64,
     /// How often what is known is shown and kept.
     pub pace: Pace,
+    /// Devices that are silent for longer are forgotten; never if none.
+    pub silent_after: Option<SimDuration>,
     /// What is to be done.
     pub board: Arc<Board>,
     /// For drills: die once after this many messages.
@@ -89,11 +91,13 @@ struct Desk {
     latencies: (Latency, Latency),
     /// Whether nothing more will come.
     ended: bool,
+    /// The day of the watermark.
+    day: Option<i64>,
 }
 
 impl Desk {
     fn new(partition: u16, from: u64, intake: Intake, analyst: Analyst) -> Self {
-        let now = clock::instant();
+        let (now, day) = (clock::instant(), intake.watermark().map(day_of));
         Self {
             intake,
             analyst,
@@ -104,6 +108,7 @@ impl Desk {
             times: (now, now),
             latencies: Default::default(),
             ended: false,
+            day,
         }
     }
 }
@@ -206,7 +211,7 @@ impl Worker {
 
     /// Does something with the stores, again and again while a server is away; whether it was done, or everybody was told to leave.
     fn insist(&self, work: impl Fn() -> Result<(), StoreError>) -> Result<bool, String> {
-        let (mut wait, mut since) = (PATIENCE_WITH_SERVERS.0, None);
+        let (mut wait, mut since, mut said) = (PATIENCE_WITH_SERVERS.0, None, None);
         loop {
             match work() {
                 Ok(()) => {
@@ -217,9 +222,12 @@ impl Worker {
                     return Ok(true);
                 }
                 Err(error) if error.is_passing() && self.board.order() < Order::Leave => {
-                    if since.is_none() {
+                    since = since.or_else(|| Some(clock::instant()));
+                    // A server that was away may come back full: that is for somebody else to mend.
+                    let kind = Some(std::mem::discriminant(&error));
+                    if said != kind {
                         self.board.say(format!("partition {}: {error}", self.partition));
-                        since = Some(clock::instant());
+                        said = kind;
                     }
                     self.board.pause(wait);
                     wait = (wait * 2).min(PATIENCE_WITH_SERVERS.1);
@@ -262,6 +270,20 @@ impl Worker {
         desk.batch.to = logged.offset + 1;
         if let Some(watermark) = desk.intake.watermark() {
             desk.analyst.advance(watermark);
+            self.forget(desk, watermark);
+        }
+    }
+
+    /// Forgets silent devices once a day of the stream: at the same message, however often the stream is read.
+    fn forget(&self, desk: &mut Desk, watermark: Timestamp) {
+        let day = Some(day_of(watermark));
+        if desk.day == day {
+            return;
+        }
+        desk.day = day;
+        if let Some(life) = self.silent_after {
+            let back = SimDuration::milliseconds(life.as_milliseconds().saturating_neg());
+            desk.intake.forget_silent(watermark.later(back));
         }
     }
 
@@ -310,6 +332,11 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// The day of an instant [days since 1970].
+fn day_of(at: Timestamp) -> i64 {
+    at.as_milliseconds().div_euclid(86_400_000)
 }
 
 /// Takes note of held messages whose fate is known by now.

@@ -149,7 +149,7 @@ pub fn requeue(tables: &dyn Tables, number: u64, now: Timestamp) -> Result<bool,
     let least = if before.times == 0 { number } else { before.least.min(number) };
     let after = Requeued { times: before.times + 1, least };
     let row = |table: &str, key: String, json| Row { table: table.to_owned(), key, json };
-    tables.put(&[
+    tables.put_lasting(&[
         notice.row(),
         row(DEAD_LETTERS, notice.key(), json(&letter)),
         row(DELIVERIES, REQUEUED.to_owned(), json(&after)),

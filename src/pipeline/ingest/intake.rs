@@ -25,7 +25,8 @@ pub struct IntakeSettings {
     pub disorder_max: SimDuration,
     /// How far ahead of the partition's clock a record may be and be believed at once.
     pub ahead_max: SimDuration,
-    /// Most devices remembered; records of further devices go to quarantine.
+    /// Most devices remembered; records of further devices go to quarantine until some are forgotten, see
+    /// [`Intake::forget_silent`].
     pub devices_max: usize,
     /// Most holes in the sequences of all devices together; beyond it each new one makes its device forget its oldest.
     pub holes_max: usize,
@@ -77,6 +78,17 @@ pub struct IntakeCounts {
     pub held: u64,
     /// Messages in quarantine, by [`Reason::word`].
     pub quarantined: BTreeMap<String, u64>,
+    /// Devices forgotten because they were silent for long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent: u64,
+    /// Sequences of theirs that never came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent_missing: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl IntakeCounts {
@@ -84,6 +96,11 @@ impl IntakeCounts {
     pub fn quarantined_total(&self) -> u64 {
         self.quarantined.values().sum()
     }
+}
+
+/// The day of an instant [days since 1970].
+fn day_of(at: Timestamp) -> i64 {
+    at.as_milliseconds().div_euclid(86_400_000)
 }
 
 /// A message whose time is far ahead.
@@ -202,6 +219,29 @@ impl Intake {
         counts
     }
 
+    /// Forgets devices of which nothing was heard since before an instant, by the partition's clock in whole days; gives how many.
+    ///
+    /// What such a device sends again is taken for new. So `before` is to be earlier than anything that a record sent again could
+    /// be held against: then its first copy is gone by age, and so is the second as soon as it comes. For equal states of equal
+    /// streams, this is to be called at equal places of the stream.
+    pub fn forget_silent(&mut self, before: Timestamp) -> usize {
+        let (day, today, known) = (day_of(before), self.clock.now.map(day_of), self.devices.len());
+        let (mut holes, mut missing) = (0, 0_u64);
+        self.devices.retain(|_, device| {
+            let stays = !device.is_silent_since(day, today);
+            if !stays {
+                holes += device.holes();
+                missing = missing.saturating_add(device.missing());
+            }
+            stays
+        });
+        let gone = known - self.devices.len();
+        self.holes -= holes;
+        self.counts.silent += gone as u64;
+        self.counts.silent_missing = self.counts.silent_missing.saturating_add(missing);
+        gone
+    }
+
     /// How many devices are remembered.
     pub fn devices(&self) -> usize {
         self.devices.len()
@@ -216,7 +256,7 @@ impl Intake {
 
     /// How many sequences were in gaps that had to be forgotten because there were too many.
     pub fn forgotten(&self) -> u64 {
-        self.devices.values().fold(0, |sum, device| sum.saturating_add(device.forgotten()))
+        self.devices.values().fold(self.counts.silent_missing, |sum, device| sum.saturating_add(device.forgotten()))
     }
 
     /// The record, if it has not been here before.
@@ -249,7 +289,7 @@ impl Intake {
 
     /// Takes note of a record's identity.
     fn note(&mut self, record: &Record) -> Result<Noted, Refusal> {
-        let known = self.devices.len();
+        let (known, today) = (self.devices.len(), self.clock.now.map(day_of));
         let device = match self.devices.entry(record.device.clone()) {
             Entry::Occupied(device) => device.into_mut(),
             Entry::Vacant(_) if known >= self.settings.devices_max => {
@@ -258,6 +298,7 @@ impl Intake {
             }
             Entry::Vacant(place) => place.insert(Device::new(record.epoch)),
         };
+        device.hear(today);
         let before = device.holes();
         let room = self.settings.holes_max.saturating_sub(self.holes);
         let noted = device.note(record.epoch, record.sequence, HOLES_MAX.min(before.saturating_add(room)));

@@ -150,12 +150,32 @@ pub(super) struct Device {
     /// Sequences forgotten with epochs before those.
     #[serde(default, skip_serializing_if = "is_zero")]
     forgotten: u64,
+    /// When it was last heard of, by the partition's clock [days since 1970]; none while nobody knew the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard: Option<i64>,
 }
 
 impl Device {
     /// A device first heard of in this epoch.
     pub(super) fn new(epoch: u32) -> Self {
-        Self { epoch, seen: Sequences::default(), previous: None, forgotten: 0 }
+        Self { epoch, seen: Sequences::default(), previous: None, forgotten: 0, heard: None }
+    }
+
+    /// It was heard of on a day.
+    pub(super) fn hear(&mut self, day: Option<i64>) {
+        self.heard = self.heard.max(day);
+    }
+
+    /// Whether it was last heard of before a day; one that was heard of when nobody knew the time counts as heard of today.
+    pub(super) fn is_silent_since(&mut self, day: i64, today: Option<i64>) -> bool {
+        self.heard = self.heard.or(today);
+        self.heard.is_some_and(|heard| heard < day)
+    }
+
+    /// Sequences that have not come, those that were forgotten included.
+    pub(super) fn missing(&self) -> u64 {
+        let holes = self.epochs().flat_map(|(_, seen)| &seen.holes).map(|hole| hole.1 - hole.0);
+        holes.fold(self.forgotten(), u64::saturating_add)
     }
 
     /// Takes note of a record.

@@ -387,3 +387,38 @@ fn what_is_beyond_the_limits_is_counted() {
     assert_eq!(outcome.reasons(), BTreeMap::from([("too_many_devices", 1)]));
     assert_eq!((intake.devices(), intake.gaps().len(), intake.forgotten()), (2, 3, 2));
 }
+
+#[test]
+fn devices_that_are_silent_for_long_make_room_and_are_counted() {
+    let day = 24 * 60 * MINUTE;
+    let settings = IntakeSettings { devices_max: 4, ..IntakeSettings::default() };
+    let (mut intake, mut outcome) = (Intake::new(0, settings), Outcome::default());
+    // One goes silent with a hole of two; three speak on for twelve days, so that the clock is believed.
+    let mut records = Vec::new();
+    for n in 0..12 * 24 * 6_i64 {
+        let at = SEVEN + n * 10 * MINUTE;
+        records.extend((1..=3).map(|device| record(&format!("dev-{device}"), 0, n.unsigned_abs(), at)));
+        if n == 1 {
+            records.extend([0, 3].map(|sequence| record("dev-4", 0, sequence, at)));
+        }
+    }
+    feed(&mut intake, 0, &records.iter().map(message).collect::<Vec<_>>(), &mut outcome);
+    assert_eq!((outcome.fresh.len(), intake.devices(), intake.gaps().len()), (records.len(), 4, 1));
+    let now = intake.watermark().expect("known");
+    let back = |days: i64| now.later(SimDuration::milliseconds(-days * day));
+    assert_eq!(intake.forget_silent(back(12)), 0, "not that long");
+    feed(&mut intake, 20_000, &[message(&record("dev-5", 0, 0, SEVEN + 12 * day))], &mut outcome);
+    assert_eq!(outcome.reasons(), BTreeMap::from([("too_many_devices", 1)]));
+    // The same, whenever it is started anew.
+    let mut other = Intake::restore(&intake.state()).expect("a state");
+    for intake in [&mut intake, &mut other] {
+        assert_eq!(intake.forget_silent(back(8)), 1);
+        assert_eq!((intake.devices(), intake.gaps().len(), intake.forgotten()), (3, 0, 2));
+        assert_eq!((intake.counts().silent, intake.counts().silent_missing), (1, 2));
+        let mut after = Outcome::default();
+        let next = [message(&record("dev-6", 0, 0, SEVEN + 12 * day)), message(&records[records.len() - 1])];
+        feed(intake, 20_001, &next, &mut after);
+        assert_eq!((after.fresh.len(), after.duplicates), (1, 1), "there is room, and who speaks is known as before");
+    }
+    assert!(intake.state() == other.state());
+}

@@ -12,6 +12,9 @@ use super::batch::Resume;
 use super::database::Book;
 use super::error::StoreError;
 use super::history::Piece;
+use super::retention::Gone;
+use crate::primitives::Timestamp;
+use crate::telemetry::ReadingKind;
 
 /// Largest state of a partition's operators [bytes].
 pub const STATE_MAX: usize = 1 << 30;
@@ -57,6 +60,18 @@ pub trait Checkpoints: Send + Sync + std::fmt::Debug {
     /// When it cannot be written; nothing has changed then.
     fn replace(&self, old: &[Piece], new: &Piece) -> Result<(), StoreError>;
 
+    /// Takes pieces off the list because they are older than `before`, in one go, and counts their records as gone by age.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing has changed then.
+    fn forget(&self, old: &[Piece], before: Timestamp) -> Result<(), StoreError>;
+
+    /// What is gone by age.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn gone(&self) -> Result<Gone, StoreError>;
+
     /// Notes for which run the stores are, or gives the run they are for.
     ///
     /// # Errors
@@ -88,6 +103,7 @@ pub struct MemoryCheckpoints(Mutex<Remembered>);
 struct Remembered {
     partitions: BTreeMap<u16, Resume>,
     pieces: BTreeSet<Piece>,
+    gone: Gone,
     identity: Option<String>,
 }
 
@@ -124,6 +140,21 @@ impl Checkpoints for MemoryCheckpoints {
         Ok(())
     }
 
+    fn forget(&self, old: &[Piece], before: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for piece in old {
+            if state.pieces.remove(piece) {
+                *state.gone.records.entry(piece.kind).or_default() += piece.rows;
+            }
+        }
+        state.gone.before = state.gone.before.max(Some(before));
+        Ok(())
+    }
+
+    fn gone(&self) -> Result<Gone, StoreError> {
+        Ok(self.state().gone.clone())
+    }
+
     fn identity(&self, claim: &str) -> Result<String, StoreError> {
         Ok(self.state().identity.get_or_insert_with(|| claim.to_owned()).clone())
     }
@@ -133,6 +164,8 @@ impl Checkpoints for MemoryCheckpoints {
 const PARTITIONS: TableDefinition<'_, u16, (u64, &[u8])> = TableDefinition::new("checkpoints");
 /// By name of the piece: its rows.
 const PIECES: TableDefinition<'_, &str, u64> = TableDefinition::new("pieces");
+/// By kind: records gone by age; under `before`, which [ms].
+const GONE: TableDefinition<'_, &str, i64> = TableDefinition::new("gone");
 
 /// Checkpoints in the embedded database.
 #[derive(Debug)]
@@ -140,9 +173,10 @@ pub(super) struct BookCheckpoints(Arc<Book>);
 
 impl BookCheckpoints {
     pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(PARTITIONS)?;
             work.open_table(PIECES)?;
+            work.open_table(GONE)?;
             Ok(())
         })?;
         Ok(Self(book))
@@ -197,6 +231,44 @@ impl Checkpoints for BookCheckpoints {
             }
             pieces.insert(new.name.as_str(), new.rows)?;
             Ok(())
+        })
+    }
+
+    fn forget(&self, old: &[Piece], before: Timestamp) -> Result<(), StoreError> {
+        self.0.write(Durability::Immediate, |work| {
+            let (mut pieces, mut gone) = (work.open_table(PIECES)?, work.open_table(GONE)?);
+            for piece in old {
+                if pieces.remove(piece.name.as_str())?.is_some() {
+                    let word = piece.kind.word();
+                    let count = gone.get(word)?.map_or(0, |count| count.value());
+                    gone.insert(word, count.saturating_add_unsigned(piece.rows))?;
+                }
+            }
+            let at = before.as_milliseconds();
+            let known = gone.get("before")?.map_or(at, |known| known.value());
+            gone.insert("before", at.max(known))?;
+            Ok(())
+        })
+    }
+
+    fn gone(&self) -> Result<Gone, StoreError> {
+        self.0.read(|work| {
+            let mut gone = Gone::default();
+            let table = match work.open_table(GONE) {
+                // Kept before anything went by age, and opened to be read.
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(gone),
+                table => table?,
+            };
+            for entry in table.iter()? {
+                let (name, value) = entry?;
+                match ReadingKind::from_word(name.value()) {
+                    Some(kind) => {
+                        gone.records.insert(kind, value.value().unsigned_abs());
+                    }
+                    None => gone.before = Some(Timestamp::milliseconds(value.value())),
+                }
+            }
+            Ok(gone)
         })
     }
 

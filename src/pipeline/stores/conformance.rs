@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::history::{Folder, History, MemoryHistory, Piece, Span};
 use super::live::{Area, BookLive, LiveSettings, LiveStore, MemoryLive};
 use super::quarantine::{BookQuarantine, MemoryQuarantine, PAYLOAD_MAX, QuarantineSettings, QuarantineStore};
+use super::retention::Gone;
 use super::sorted::Sorted;
 use super::tables::{BookTables, MemoryTables, Tables, export};
 use crate::primitives::{SimDuration, Timestamp};
@@ -153,6 +154,15 @@ fn tables_suite(tables: &dyn Tables) {
     tables.put(&[row("bad", "a", "[1]")]).expect("can be written");
     let refused = export(tables, "bad", &mut Vec::new()).expect_err("no object").to_string();
     assert!(refused.contains("table `bad`") && refused.contains("row `a`"), "{refused}");
+    // What is written to last is a row as any other.
+    tables.put_lasting(&[row("roads", "c", "{}"), row("roads", "a2", "{}")]).expect("can be written");
+    assert_eq!(tables.get("roads", "a2").expect("can be read").as_deref(), Some(&b"{}"[..]));
+    let gone = ["a1", "nobody", "c", "a1"].map(String::from);
+    assert_eq!(tables.remove("roads", &gone).expect("can be taken away"), 2);
+    assert_eq!(tables.remove("roads", &gone).expect("can be taken away"), 0);
+    assert_eq!(tables.remove("roads", &[]).expect("can be taken away"), 0);
+    assert_eq!(keys("", 9), ["a2", "b"]);
+    assert_eq!(tables.get("air", "a").expect("can be read").as_deref(), Some(&br#"{"n":null}"#[..]));
 }
 
 fn rubbish(offset: u64, bytes: usize) -> Quarantined {
@@ -205,6 +215,16 @@ fn quarantine_suite(quarantine: &dyn QuarantineStore) {
     put(6, &[rubbish(6, 8), rubbish(7, 8)]);
     assert_eq!(quarantine.totals().expect("can be read"), totals);
     assert_eq!(scanned(), all);
+    // By age: of other partitions nothing goes; room is free again; what went is counted as long as there are stores.
+    assert_eq!(quarantine.forget(2, 100).expect("can be taken away"), 0);
+    assert_eq!(quarantine.forget(3, 5).expect("can be taken away"), 2);
+    let totals = quarantine.totals().expect("can be read");
+    assert_eq!((totals.kept, totals.bytes, totals.messages(), totals.gone), (2, 8, 5, 2));
+    assert_eq!(quarantine.forget(3, 9).expect("can be taken away"), 5);
+    put(10, &[rubbish(10, 20)]);
+    let totals = quarantine.totals().expect("can be read");
+    assert_eq!((totals.kept, totals.bytes, totals.messages(), totals.gone), (1, 20, 1, 7));
+    assert_eq!(scanned().iter().map(|kept| (kept.offset, kept.payload.len())).collect::<Vec<_>>(), [(10, 20)]);
 }
 
 fn checkpoints_suite(checkpoints: &dyn Checkpoints) {
@@ -229,6 +249,15 @@ fn checkpoints_suite(checkpoints: &dyn Checkpoints) {
     assert_eq!(checkpoints.pieces().expect("can be read"), before);
     let all = piece("air/date=2026-06-02/all-6-ff.parquet", 6);
     checkpoints.replace(&[a, b], &all).expect("can be written");
+    assert_eq!(checkpoints.pieces().expect("can be read").into_iter().collect::<Vec<_>>(), [all.clone()]);
+    assert_eq!(checkpoints.gone().expect("can be read"), Gone::default());
+    let old = piece("air/date=2026-06-01/0-9-12.parquet", 3);
+    step(0, 9, 12, b"more", std::slice::from_ref(&old)).expect("in order");
+    let both = [old, piece("air/date=2026-06-01/nobody.parquet", 7)];
+    checkpoints.forget(&both, at(86_400)).expect("can be written");
+    checkpoints.forget(&[], at(0)).expect("can be written");
+    let gone = Gone { before: Some(at(86_400)), records: [(ReadingKind::Air, 3)].into() };
+    assert_eq!(checkpoints.gone().expect("can be read"), gone, "what was not listed did not go, and it goes on only");
     assert_eq!(checkpoints.pieces().expect("can be read").into_iter().collect::<Vec<_>>(), [all]);
     assert_eq!(checkpoints.identity("seed 1").expect("can be written"), "seed 1");
     assert_eq!(checkpoints.identity("seed 2").expect("can be read"), "seed 1");

@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use redb::{Database, Durability, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
+use redb::{
+    Database, Durability, ReadOnlyDatabase, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction,
+};
 
 use super::error::StoreError;
 
@@ -20,9 +22,15 @@ const CACHE: usize = 64 << 20;
 /// Small facts by name.
 const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
 
+/// The database as it was opened.
+enum Opened {
+    ToWrite(Database),
+    ToRead(ReadOnlyDatabase),
+}
+
 /// The database, and where it lies.
 pub(super) struct Book {
-    database: Database,
+    database: Opened,
     path: PathBuf,
     /// Whether the disk was found full. After a failed write the database refuses everything without saying why, and whoever
     /// comes next is to hear the reason. Held while writing, of which there is one at a time anyway.
@@ -45,8 +53,25 @@ impl Book {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
         let database = sound(&path, || builder.create(&path).map_err(StoreError::database(&path)))?;
-        let book = Self { database, path, full: Mutex::new(false) };
-        book.write(Durability::None, |work| {
+        Self::of(folder, Opened::ToWrite(database))
+    }
+
+    /// Opens the database of a folder, and leaves it as it is; none if it was not closed, so that only whoever writes can put it right.
+    pub(super) fn open_to_read(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let path = Self::path_in(folder);
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let opened = sound(&path, || match builder.open_read_only(&path) {
+            Ok(database) => Ok(Some(database)),
+            Err(redb::DatabaseError::RepairAborted) => Ok(None),
+            Err(error) => Err(StoreError::database(&path)(error)),
+        })?;
+        opened.map(|database| Self::of(folder, Opened::ToRead(database))).transpose()
+    }
+
+    fn of(folder: &Path, database: Opened) -> Result<Self, StoreError> {
+        let book = Self { database, path: Self::path_in(folder), full: Mutex::new(false) };
+        book.make(|work| {
             work.open_table(FACTS)?;
             Ok(())
         })?;
@@ -74,14 +99,27 @@ impl Book {
         &self.path
     }
 
+    /// Makes tables that are not there yet, unless the database is only read.
+    pub(super) fn make(&self, work: impl FnOnce(&WriteTransaction) -> Worked<()>) -> Result<(), StoreError> {
+        match self.database {
+            Opened::ToWrite(_) => self.write(Durability::None, work),
+            Opened::ToRead(_) => Ok(()),
+        }
+    }
+
     /// Does something in one transaction of its own, all or nothing.
     pub(super) fn write<T>(
         &self,
         durability: Durability,
         work: impl FnOnce(&WriteTransaction) -> Worked<T>,
     ) -> Result<T, StoreError> {
+        let Opened::ToWrite(database) = &self.database else {
+            return Err(StoreError::Question(String::from(
+                "the stores were opened to be read, and nothing is written",
+            )));
+        };
         let all = || -> Worked<T> {
-            let mut transaction = self.database.begin_write()?;
+            let mut transaction = database.begin_write()?;
             transaction.set_durability(durability)?;
             let done = work(&transaction)?;
             transaction.commit()?;
@@ -102,7 +140,10 @@ impl Book {
 
     /// Reads one state of the database, undisturbed by writers.
     pub(super) fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Worked<T>) -> Result<T, StoreError> {
-        let all = || work(&self.database.begin_read()?);
+        let all = || match &self.database {
+            Opened::ToWrite(database) => work(&database.begin_read()?),
+            Opened::ToRead(database) => work(&database.begin_read()?),
+        };
         let full = || *self.full.lock().unwrap_or_else(PoisonError::into_inner);
         sound(&self.path, || all().map_err(|error| self.error(error, full())))
     }
@@ -152,5 +193,24 @@ mod tests {
             damaged += u32::from(Book::open(folder.path()).is_err());
         }
         assert!(damaged > 0, "no page of {} mattered", whole.len() / 4096);
+    }
+
+    #[test]
+    fn what_was_opened_to_be_read_is_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let book = Book::open(folder.path()).expect("a database");
+        book.set_fact("a", b"b", Durability::Immediate).expect("room");
+        // As a crash would leave it: only whoever writes may open it.
+        let crashed = tempfile::tempdir().expect("a folder");
+        std::fs::copy(Book::path_in(folder.path()), Book::path_in(crashed.path())).expect("room");
+        drop(book);
+        assert!(Book::open_to_read(crashed.path()).expect("sound").is_none());
+        let before = std::fs::read(Book::path_in(folder.path())).expect("its file");
+        let book = Book::open_to_read(folder.path()).expect("sound").expect("closed");
+        assert_eq!(book.fact("a").expect("can be read").as_deref(), Some(&b"b"[..]));
+        book.make(|_| Ok(())).expect("nothing is made");
+        assert!(matches!(book.set_fact("a", b"c", Durability::None), Err(StoreError::Question(_))));
+        drop(book);
+        assert!(std::fs::read(Book::path_in(folder.path())).expect("its file") == before);
     }
 }

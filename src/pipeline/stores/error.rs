@@ -66,6 +66,17 @@ pub enum StoreError {
         /// What was seen of it.
         reason: String,
     },
+    /// A server answers and takes nothing now: it is full, or takes no writes. What was kept before is kept; once somebody has
+    /// mended it, the same succeeds.
+    #[error("the {part} at {place} takes nothing at present: {reason}; what comes in waits until it does")]
+    NotNow {
+        /// What it is to us.
+        part: &'static str,
+        /// Where it is, without user and password.
+        place: String,
+        /// In its words, with what to do.
+        reason: String,
+    },
     /// A server refuses what it is asked; trying again is of no use.
     #[error("the {part} at {place} refuses: {reason}")]
     Refused {
@@ -110,7 +121,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same may succeed later, without anybody doing anything here.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Away { .. })
+        matches!(self, Self::Away { .. } | Self::NotNow { .. })
     }
 
     /// An error of the file system about `path`, to be used with `map_err`.

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod quarantine;
 pub mod records;
 mod refill;
+pub mod retention;
 mod sorted;
 pub mod tables;
 pub mod truth;
@@ -25,6 +26,7 @@ pub use batch::{Ahead, Batch, Keeper, Quarantined, Resume, Row};
 pub use error::StoreError;
 pub use live::{Area, LiveSettings, LiveStatus};
 pub use quarantine::{Kept, QuarantineTotals};
+pub use retention::{Gone, Retention};
 pub use truth::TruthWriter;
 pub use whole::{Parts, StoreSettings, Stores};
 

@@ -2,9 +2,11 @@
 //!
 //! Every task runs on a thread of its own with a connection from the pool, so that a server which neither answers nor hangs up
 //! cannot hold the caller longer than [`PostgresSettings::patience`], and so that callers may stand inside an event loop. A task
-//! that was given up may still succeed: all of them may be done twice without harm. Knows no table but through `schema.rs`.
+//! that was given up may still succeed: all of them may be done twice without harm, and those that write over rows stand behind a
+//! fence (`postgres/fence.rs`), so that none lands on what was written later. Knows no table but through `schema.rs`.
 
 mod copy;
+mod fence;
 mod schema;
 mod text;
 mod words;
@@ -25,10 +27,12 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub(super) use copy::{Instant64, Rows};
+pub(super) use fence::standing;
 pub(super) use schema::{Layout, columns_of, has_place, identifier, number_of, rolled_up};
 pub(super) use text::{escaped, unescaped};
 
 use super::error::StoreError;
+use words::Verdict;
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -87,6 +91,8 @@ pub struct Postgres {
     tasks: AtomicU32,
     /// What the schema is like, once it is known.
     layout: Mutex<Option<Layout>>,
+    /// The number under which this process writes over rows; none if it has to be taken (anew).
+    fence: Mutex<Option<i64>>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -168,9 +174,10 @@ impl Postgres {
         }
         let tls = MakeRustlsConnect::new(trust(settings)?);
         let (place, schema) = (place_of(&config), identifier(name));
-        let (idle, layout) = (Mutex::default(), Mutex::default());
+        let (idle, layout, fence) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (patience, places) = (settings.patience, settings.places);
-        Ok(Arc::new(Self { config, tls, place, schema, patience, places, idle, tasks: AtomicU32::new(0), layout }))
+        let tasks = AtomicU32::new(0);
+        Ok(Arc::new(Self { config, tls, place, schema, patience, places, idle, tasks, layout, fence }))
     }
 
     /// Where it is, without user and password.
@@ -188,6 +195,28 @@ impl Postgres {
             let version: String = session.client.query_one("SHOW server_version", &[])?.get(0);
             Ok(format!("{version}, {}", layout.says()))
         })
+    }
+
+    /// Whether the server takes writes at present: writes a fact and takes it back.
+    ///
+    /// # Errors
+    /// When it does not answer, refuses, is full or takes no writes.
+    pub fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.run(|session, layout| {
+            let sql = format!(
+                "INSERT INTO {} (name, value) VALUES ('doctor', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                layout.table("meta")
+            );
+            let mut work = session.client.transaction()?;
+            work.execute(&sql, &[])?;
+            Ok(work.rollback()?)
+        })
+    }
+
+    /// Tasks that have not ended, those that were given up included.
+    #[cfg(all(test, feature = "server-tests"))]
+    pub(super) fn under_way(&self) -> u32 {
+        self.tasks.load(Ordering::Relaxed)
     }
 
     /// Takes the schema away with everything in it.
@@ -269,6 +298,11 @@ impl Postgres {
         let done = work(&mut session, &layout);
         // A transaction that failed has been rolled back by now; a connection that failed is of no use.
         let good = match &done {
+            Err(Failure::Server(error)) if words::is_read_only(error) => {
+                // The others were opened under the same orders.
+                self.idle().clear();
+                false
+            }
             Err(Failure::Server(error)) => error.as_db_error().is_some(),
             _ => true,
         };
@@ -290,7 +324,11 @@ impl Postgres {
                 return Ok(session);
             }
         }
-        let client = self.config.connect(self.tls.clone()).map_err(|error| self.error(Failure::Server(error)))?;
+        let mut client = self.config.connect(self.tls.clone()).map_err(|error| self.error(Failure::Server(error)))?;
+        // What is told to be kept is vouched for by a checkpoint right afterwards.
+        let lasting = "SELECT set_config('synchronous_commit', 'on', false)
+                       WHERE current_setting('synchronous_commit') = 'off'";
+        client.batch_execute(lasting).map_err(|error| self.error(Failure::Server(error)))?;
         Ok(Session { client, statements: BTreeMap::new(), stages: BTreeSet::new() })
     }
 
@@ -319,8 +357,12 @@ impl Postgres {
         match failure {
             Failure::Store(error) => error,
             Failure::Server(error) => {
-                let (passing, reason) = words::of(&error);
-                if passing { self.away(reason) } else { self.refused(reason) }
+                let (verdict, reason) = words::of(&error);
+                match verdict {
+                    Verdict::Away => self.away(reason),
+                    Verdict::NotNow => StoreError::NotNow { part: PART, place: self.place.clone(), reason },
+                    Verdict::Refused => self.refused(reason),
+                }
             }
         }
     }

@@ -102,10 +102,12 @@ pub struct QuarantineTotals {
     pub bytes: u64,
     /// Messages that are only counted, by device (empty where the topic named none) and reason.
     pub counted: BTreeMap<(String, String), u64>,
+    /// Messages that were here and are gone by age.
+    pub gone: u64,
 }
 
 impl QuarantineTotals {
-    /// All messages.
+    /// All messages that are here.
     pub fn messages(&self) -> u64 {
         self.kept + self.counted.values().sum::<u64>()
     }
@@ -125,6 +127,13 @@ pub trait QuarantineStore: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When they cannot be read.
     fn scan(&self, each: &mut dyn FnMut(Kept) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// Takes away the messages of a partition before `before`, and what was only counted of batches that began before it; gives how
+    /// many messages that were.
+    ///
+    /// # Errors
+    /// When they cannot be taken away.
+    fn forget(&self, partition: u16, before: u64) -> Result<u64, StoreError>;
 
     /// What is in it.
     ///

@@ -19,6 +19,7 @@ pub use series::{POINTS_MAX, Point, SeriesAsked};
 
 use super::error::StoreError;
 use super::live::Area;
+use super::retention::Gone;
 use crate::primitives::Timestamp;
 use crate::telemetry::{DeviceId, ReadingKind, Record};
 
@@ -81,6 +82,24 @@ pub trait Records: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When they cannot be counted.
     fn count(&self, kind: ReadingKind) -> Result<u64, StoreError>;
+
+    /// Gives up records of days before the first instant's, and figures of times before the second; gives how many records went. What
+    /// is answered from the history goes with it.
+    ///
+    /// # Errors
+    /// When they cannot be given up now; the same may be tried again.
+    fn forget(&self, records: Option<Timestamp>, figures: Option<Timestamp>) -> Result<u64, StoreError> {
+        let _ = (records, figures);
+        Ok(0)
+    }
+
+    /// How many records of each kind are not here by reason of age; none if this is the history itself.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn gone(&self) -> Result<Option<Gone>, StoreError> {
+        Ok(None)
+    }
 
     /// Notes that the content is a run's, unless it is another's already; gives whose it is.
     ///

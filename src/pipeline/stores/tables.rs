@@ -39,6 +39,21 @@ pub trait Tables: Send + Sync + std::fmt::Debug {
     /// When they cannot be written; no row has changed then.
     fn put(&self, rows: &[Row]) -> Result<(), StoreError>;
 
+    /// Writes rows as [`Self::put`] does, and returns only when they outlive a power cut. For whoever acts on them outside right
+    /// afterwards, so that nobody was told what nobody remembers; a batch's rows become lasting with its checkpoint.
+    ///
+    /// # Errors
+    /// As for [`Self::put`].
+    fn put_lasting(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.put(rows)
+    }
+
+    /// Takes rows away by their keys; those that are not there do not matter. Gives how many there were.
+    ///
+    /// # Errors
+    /// When they cannot be taken away; all are still there then.
+    fn remove(&self, table: &str, keys: &[String]) -> Result<u64, StoreError>;
+
     /// The JSON of a row.
     ///
     /// # Errors
@@ -111,6 +126,12 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
+    fn remove(&self, table: &str, keys: &[String]) -> Result<u64, StoreError> {
+        let mut kept = self.rows();
+        let gone = keys.iter().filter(|key| kept.remove(&(table.to_owned(), (*key).clone())).is_some());
+        Ok(gone.count() as u64)
+    }
+
     fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.rows().get(&(table.to_owned(), key.to_owned())).cloned())
     }
@@ -153,25 +174,47 @@ pub(super) struct BookTables(Arc<Book>);
 
 impl BookTables {
     pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(ROWS)?;
             Ok(())
         })?;
         Ok(Self(book))
     }
-}
 
-impl Tables for BookTables {
-    fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
+    fn write(&self, durability: Durability, rows: &[Row]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.0.write(Durability::None, |work| {
+        self.0.write(durability, |work| {
             let mut kept = work.open_table(ROWS)?;
             for Row { table, key, json } in rows {
                 kept.insert((table.as_str(), key.as_str()), json.as_slice())?;
             }
             Ok(())
+        })
+    }
+}
+
+impl Tables for BookTables {
+    fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.write(Durability::None, rows)
+    }
+
+    fn put_lasting(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.write(Durability::Immediate, rows)
+    }
+
+    fn remove(&self, table: &str, keys: &[String]) -> Result<u64, StoreError> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        self.0.write(Durability::None, |work| {
+            let mut kept = work.open_table(ROWS)?;
+            let mut gone = 0;
+            for key in keys {
+                gone += u64::from(kept.remove((table, key.as_str()))?.is_some());
+            }
+            Ok(gone)
         })
     }
 

@@ -86,20 +86,20 @@ pub struct Parts {
 
 /// All stores of a city.
 pub struct Stores {
-    history: Arc<dyn History>,
+    pub(super) history: Arc<dyn History>,
     records: Box<dyn Records>,
     live: Box<dyn LiveStore>,
     tables: Box<dyn Tables>,
     quarantine: Box<dyn QuarantineStore>,
-    checkpoints: Arc<dyn Checkpoints>,
+    pub(super) checkpoints: Arc<dyn Checkpoints>,
     /// One lock a partition: two workers of one partition, one of them long believed dead, take turns, and the second is refused.
     partitions: Mutex<BTreeMap<u16, Arc<Mutex<()>>>>,
     /// Held by those who read pieces, and by whoever takes pieces away.
-    pieces: Arc<RwLock<()>>,
+    pub(super) pieces: Arc<RwLock<()>>,
     /// Whose the servers are to be that were away when they were claimed.
     unclaimed: Mutex<Option<String>>,
     /// Held by whoever merges: two at once would merge the same pieces twice.
-    merging: Mutex<()>,
+    pub(super) merging: Mutex<()>,
     pub(super) refill: Refill,
     folder: Option<PathBuf>,
     /// Held as long as the stores are open.
@@ -144,6 +144,19 @@ impl Stores {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_parts(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
+        Self::open_as(folder, settings, parts, false)
+    }
+
+    /// Opens the stores of a folder to be read, and leaves everything in it as it is; what is asked of them may not be to write. Only
+    /// where a crash left them unfinished they are opened as by [`Self::open_parts`], because nothing can be read before that is mended.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_to_read(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
+        Self::open_as(folder, settings, parts, true)
+    }
+
+    fn open_as(folder: &Path, settings: StoreSettings, parts: Parts, to_read: bool) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
         let path = folder.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -152,10 +165,14 @@ impl Stores {
             TryLockError::WouldBlock => StoreError::InUse(folder.to_owned()),
             TryLockError::Error(error) => StoreError::file("lock", &path)(error),
         })?;
-        let book = Arc::new(Book::open(folder)?);
+        let whole = if to_read { Book::open_to_read(folder)? } else { None };
+        let is_whole = whole.is_some();
+        let book = Arc::new(whole.map_or_else(|| Book::open(folder), Ok)?);
         let checkpoints: Arc<dyn Checkpoints> = Arc::new(BookCheckpoints::open(Arc::clone(&book))?);
         let history: Arc<dyn History> = Arc::new(Folder::open(&folder.join("history"))?);
-        history.keep_only(&checkpoints.pieces()?)?;
+        if !is_whole {
+            history.keep_only(&checkpoints.pieces()?)?;
+        }
         let refill = Refill::new(parts.live.is_some(), settings.live);
         let live = match parts.live {
             Some(elsewhere) => elsewhere,
@@ -385,7 +402,7 @@ impl Stores {
 
     /// Where tests stop, and where processes die when asked to.
     #[cfg_attr(not(test), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "errors come in tests only"))]
-    fn after(&self, step: Step) -> Result<(), StoreError> {
+    pub(super) fn after(&self, step: Step) -> Result<(), StoreError> {
         if let Some(point) = step.fail_point() {
             fail_point::reach(point);
         }

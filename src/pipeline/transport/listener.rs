@@ -67,10 +67,16 @@ pub struct ListenerLimits {
     pub waiting_bytes_total: usize,
     /// Messages that wait for one subscriber; beyond it its messages are dropped and counted.
     pub subscriber_queue: usize,
+    /// Their topics and payloads [bytes]; beyond it the same.
+    pub subscriber_bytes: usize,
+    /// The same for all subscribers together [bytes].
+    pub subscriber_bytes_total: usize,
     /// Filters of one client; more are refused in SUBACK.
     pub filters_per_client: usize,
     /// Topics whose last message is kept for later subscribers; more are not kept, and counted.
     pub retained_max: usize,
+    /// Their topics and payloads together [bytes]; beyond it the same. A topic whose new message does not fit keeps the old one.
+    pub retained_bytes: usize,
 }
 
 impl Default for ListenerLimits {
@@ -89,8 +95,11 @@ impl Default for ListenerLimits {
             waiting_bytes: 2 << 20,
             waiting_bytes_total: 32 << 20,
             subscriber_queue: 1024,
+            subscriber_bytes: 8 << 20,
+            subscriber_bytes_total: 64 << 20,
             filters_per_client: 64,
             retained_max: 4096,
+            retained_bytes: 32 << 20,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::balance::AuditError;
 use crate::pipeline::alerting::{ALERTS, Alert, AlertRules, AlertState, DEAD_LETTERS, Notice, NoticeState, OUTBOX};
 use crate::pipeline::analytics::{Event, EventKind};
 use crate::pipeline::stores::{StoreError, Stores};
+use crate::primitives::Timestamp;
 
 /// What happened longer before what its partition had told already needs no alert [ms]: a day.
 const LOOK_BACK: i64 = 86_400_000;
@@ -88,13 +89,19 @@ pub fn alerts(
     received: Option<&BTreeSet<String>>,
 ) -> Result<AlertAccount, AuditError> {
     let mut account = AlertAccount::default();
+    let mut since = i64::MIN;
+    for table in ["events", ALERTS, OUTBOX, DEAD_LETTERS] {
+        since = since.max(stores.rows_since(table)?.map_or(i64::MIN, Timestamp::as_milliseconds));
+    }
     let mut known: BTreeMap<String, Alert> = BTreeMap::new();
     scan(stores, ALERTS, &mut account, |alert: Alert| drop(known.insert(alert.id.clone(), alert)))?;
     account.alerts = known.len() as u64;
     account.resolved = known.values().filter(|alert| alert.state == AlertState::Resolved).count() as u64;
-    causes(stores, rules, &known, &mut account)?;
-    let notices = notices(stores, &mut account)?;
-    told(rules, &known, &notices, tells, &mut account);
+    causes(stores, rules, &known, since, &mut account)?;
+    let notices = notices(stores, since, &mut account)?;
+    let told_since: BTreeMap<String, Alert> =
+        known.into_iter().filter(|(_, alert)| alert.since.as_milliseconds() >= since).collect();
+    told(rules, &told_since, &notices, (since, tells), &mut account);
     if let Some(received) = received {
         let of = |states: &[NoticeState]| -> BTreeSet<&String> {
             notices.values().filter(|notice| states.contains(&notice.state)).map(|notice| &notice.id).collect()
@@ -127,11 +134,12 @@ fn scan<T: serde::de::DeserializeOwned>(
 /// Rule, subject, area and kind of what happened.
 type Cause = (String, String, Option<String>, String);
 
-/// Holds alerts over events against the events there are.
+/// Holds alerts over events against the events there are; what happened before `since` may be gone by age [ms].
 fn causes(
     stores: &Stores,
     rules: &AlertRules,
     known: &BTreeMap<String, Alert>,
+    since: i64,
     account: &mut AlertAccount,
 ) -> Result<(), StoreError> {
     // When something happened that a rule takes.
@@ -143,7 +151,8 @@ fn causes(
         let at = event.at.as_milliseconds();
         let latest = latest.entry(event.partition).or_insert(at);
         *latest = at.max(*latest);
-        let is_old = at < latest.saturating_sub(LOOK_BACK);
+        // Just behind what is gone, an alert that is gone may have kept it silent.
+        let is_old = at < latest.saturating_sub(LOOK_BACK).max(since.saturating_add(LOOK_BACK));
         for rule in &rules.events {
             let filter = &rule.filter;
             let is_end = matches!(
@@ -168,7 +177,7 @@ fn causes(
         let is_about_events = rules.events.iter().any(|rule| rule.name == alert.rule);
         let cause = (alert.rule.to_string(), alert.subject.to_string(), fence, alert.looks_at.clone());
         let at = alert.since.as_milliseconds();
-        if is_about_events && !causes.get(&cause).is_some_and(|times| times.contains(&at)) {
+        if is_about_events && at >= since && !causes.get(&cause).is_some_and(|times| times.contains(&at)) {
             account.without_cause += 1;
         }
     }
@@ -176,8 +185,8 @@ fn causes(
     Ok(())
 }
 
-/// The notices by number; those of one id for one action are counted once more.
-fn notices(stores: &Stores, account: &mut AlertAccount) -> Result<BTreeMap<u64, Notice>, StoreError> {
+/// The notices by number; those of one id for one action are counted once more. Some of alerts before `since` may be gone by age [ms].
+fn notices(stores: &Stores, since: i64, account: &mut AlertAccount) -> Result<BTreeMap<u64, Notice>, StoreError> {
     let (mut found, mut ids) = (BTreeMap::new(), BTreeSet::new());
     let mut strange = 0;
     scan(stores, OUTBOX, account, |notice: Notice| {
@@ -185,9 +194,12 @@ fn notices(stores: &Stores, account: &mut AlertAccount) -> Result<BTreeMap<u64, 
         found.insert(notice.number, notice);
     })?;
     account.strange_notices += strange;
-    // Numbers are without gaps: one that is not there was lost.
+    // Numbers are without gaps: one that is not there was lost. Where some are gone by age, they count from the first that cannot be.
+    let counts = |notice: &&Notice| since == i64::MIN || notice.alert.since.as_milliseconds() >= since;
     let end = found.keys().next_back().map_or(0, |last| last + 1);
-    account.untold += end - found.len() as u64;
+    let first = || found.values().find(counts).map_or(end, |first| first.number);
+    let begin = if since == i64::MIN { 0 } else { first() };
+    account.untold += (end - begin).saturating_sub(found.range(begin..).count() as u64);
     for notice in found.values() {
         match notice.state {
             NoticeState::Delivered => account.delivered += 1,
@@ -195,7 +207,7 @@ fn notices(stores: &Stores, account: &mut AlertAccount) -> Result<BTreeMap<u64, 
             NoticeState::Dead => {
                 account.dead += 1;
                 let letter = stores.tables().get(DEAD_LETTERS, &notice.key())?;
-                account.untold += u64::from(letter.is_none());
+                account.untold += u64::from(letter.is_none() && counts(&notice));
             }
         }
     }
@@ -207,11 +219,12 @@ fn told(
     rules: &AlertRules,
     known: &BTreeMap<String, Alert>,
     notices: &BTreeMap<u64, Notice>,
-    tells: bool,
+    (since, tells): (i64, bool),
     account: &mut AlertAccount,
 ) {
     let written: BTreeSet<(&str, &str)> = notices.values().map(|one| (one.id.as_str(), one.action.as_ref())).collect();
-    account.strange_notices += notices.values().filter(|one| !known.contains_key(&one.alert.id)).count() as u64;
+    let strange = |one: &&Notice| one.alert.since.as_milliseconds() >= since && !known.contains_key(&one.alert.id);
+    account.strange_notices += notices.values().filter(strange).count() as u64;
     if !tells {
         return;
     }

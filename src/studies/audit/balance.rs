@@ -50,6 +50,8 @@ pub struct Account {
     pub lost: u64,
     /// Of these, by a sender that was cut off, the last of a device, of which nothing has come: they were about to be sent.
     pub unsent: u64,
+    /// Of these, gone by age: the first of a device, of which nothing is left, and no more of them than were taken away.
+    pub gone: u64,
     /// Rows in the history that are there already.
     pub doubled: u64,
     /// Rows in the history that the device never emitted: its sequence did not go so far, or nothing was missing.
@@ -61,8 +63,8 @@ pub struct Account {
 impl Account {
     /// What is missing; less than nothing if there is more than there should be.
     pub fn unexplained(&self) -> i64 {
-        let explained =
-            self.stored.saturating_add(self.quarantined).saturating_add(self.lost).saturating_add(self.unsent);
+        let parts = [self.stored, self.quarantined, self.lost, self.unsent, self.gone];
+        let explained = parts.into_iter().fold(0_u64, u64::saturating_add);
         if self.emitted >= explained {
             i64::try_from(self.emitted - explained).unwrap_or(i64::MAX)
         } else {
@@ -81,6 +83,7 @@ impl Account {
         self.quarantined += other.quarantined;
         self.lost += other.lost;
         self.unsent += other.unsent;
+        self.gone += other.gone;
         self.doubled += other.doubled;
         self.forged += other.forged;
         self.damaged += other.damaged;
@@ -102,12 +105,15 @@ pub struct Balance {
     pub strange_messages: u64,
     /// Whether a record may be there more than once: in a log, where it is as good as once, because whoever reads it sees that.
     pub copies_allowed: bool,
+    /// Of a sender that was cut off, the most it can have been about to send; more are losses that nobody explains.
+    pub unsent_max: u64,
 }
 
 impl Balance {
-    /// Whether the books of every device agree. Sums alone would not do: one device's loss would hide another's surplus.
+    /// Whether the books of every device agree, and nobody was about to send more than a sender can. Sums alone would not do: one
+    /// device's loss would hide another's surplus.
     pub fn closes(&self) -> bool {
-        self.devices.values().all(|account| self.is_closed(account))
+        self.total.unsent <= self.unsent_max && self.devices.values().all(|account| self.is_closed(account))
     }
 
     /// Whether an account of this balance closes.
@@ -187,6 +193,16 @@ impl Found {
         end - last.map_or(0, |last| last + 1)
     }
 
+    /// Sequences before the first one that is there.
+    fn leading(&self) -> u64 {
+        let end = self.blocks.values().map(|block| block.entry.sequence_end).max().unwrap_or(0);
+        let first = self.blocks.iter().find_map(|(number, block)| {
+            let (word, bits) = block.seen.iter().enumerate().find(|(_, bits)| **bits != 0)?;
+            Some(number * BLOCK + word as u64 * 64 + u64::from(bits.trailing_zeros()))
+        });
+        first.unwrap_or(end)
+    }
+
     /// Adds a record that is there for the first time to its block's fingerprint.
     fn add(&mut self, sequence: u64, json: &[u8]) {
         if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK)) {
@@ -202,6 +218,8 @@ struct Books {
     lines: HashMap<DeviceId, Vec<Line>>,
     strangers: BTreeMap<String, u64>,
     strange_messages: u64,
+    /// How many records of each kind, and how many messages of the quarantine, may be missing because they are gone by age.
+    gone: (BTreeMap<ReadingKind, u64>, u64),
     bytes: Vec<u8>,
 }
 
@@ -212,7 +230,8 @@ impl Books {
             found.insert(line.clone(), Found::new(entries));
             lines.entry(line.device.clone()).or_default().push(line.clone());
         }
-        Self { found, lines, strangers: BTreeMap::new(), strange_messages: 0, bytes: Vec::new() }
+        let gone = Default::default();
+        Self { found, lines, strangers: BTreeMap::new(), strange_messages: 0, gone, bytes: Vec::new() }
     }
 
     fn line(record: &Record) -> Line {
@@ -271,13 +290,19 @@ impl Books {
     }
 
     /// The outcome; of a sender that was cut off, what is missing at the end of a device's sequence was never sent.
-    fn close(self, copies_allowed: bool, cut_off: bool) -> Balance {
-        let Self { found, strangers, strange_messages, .. } = self;
-        let mut balance = Balance { strangers, strange_messages, copies_allowed, ..Balance::default() };
+    fn close(self, copies_allowed: bool, cut_off: Option<u64>) -> Balance {
+        let Self { found, strangers, strange_messages, mut gone, .. } = self;
+        let unsent_max = cut_off.unwrap_or(0);
+        let mut balance = Balance { strangers, strange_messages, copies_allowed, unsent_max, ..Balance::default() };
+        let mut found: Vec<(Line, Found)> = found.into_iter().collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
         for (line, found) in found {
-            let trailing = found.trailing();
+            let (leading, trailing) = (found.leading(), found.trailing());
             let Found { blocks, mut account, .. } = found;
-            if cut_off {
+            let missing = u64::try_from(account.unexplained()).unwrap_or(0).min(leading);
+            account.gone = take(gone.0.entry(line.kind).or_default(), missing);
+            account.gone += take(&mut gone.1, missing - account.gone);
+            if cut_off.is_some() {
                 account.unsent = u64::try_from(account.unexplained()).unwrap_or(0).min(trailing);
             }
             let is_damaged =
@@ -291,11 +316,19 @@ impl Books {
     }
 }
 
-/// Compares what was emitted with what the stores hold; `cut_off` says that the sender did not come to its end.
+/// Takes as much as is wanted of what there is; how much that was.
+fn take(of: &mut u64, wanted: u64) -> u64 {
+    let taken = wanted.min(*of);
+    *of -= taken;
+    taken
+}
+
+/// Compares what was emitted with what the stores hold; `cut_off` says that the sender did not come to its end,
+/// and how many messages it can have been about to send by then.
 ///
 /// # Errors
 /// When the stores cannot be read.
-pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balance, AuditError> {
+pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result<Balance, AuditError> {
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
@@ -304,6 +337,7 @@ pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balanc
         })?;
     }
     quarantine(&mut books, stores)?;
+    books.gone.0 = stores.gone()?.records;
     Ok(books.close(false, cut_off))
 }
 
@@ -311,7 +345,7 @@ pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balanc
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Result<Balance, AuditError> {
+pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result<Balance, AuditError> {
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.records().scan(&Asked::all(kind), &mut |record| {
@@ -320,6 +354,7 @@ pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: bool) -> Re
         })?;
     }
     quarantine(&mut books, stores)?;
+    books.gone.0 = stores.records().gone()?.map_or_else(|| stores.gone(), Ok)?.records;
     Ok(books.close(false, cut_off))
 }
 
@@ -329,7 +364,9 @@ fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
         books.quarantined(&message);
         ControlFlow::Continue(())
     })?;
-    for ((device, _), count) in stores.quarantine().totals()?.counted {
+    let totals = stores.quarantine().totals()?;
+    books.gone.1 = totals.gone;
+    for ((device, _), count) in totals.counted {
         books.garbled(device.parse().ok().as_ref(), count);
     }
     Ok(())
@@ -339,7 +376,7 @@ fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
 ///
 /// # Errors
 /// When the log cannot be read, or has dropped messages.
-pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: bool) -> Result<Balance, AuditError> {
+pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: Option<u64>) -> Result<Balance, AuditError> {
     /// Messages and bytes read at once.
     const READ: (usize, usize) = (4096, 4 << 20);
     let mut books = Books::new(ledger);

@@ -121,42 +121,43 @@ impl Journal {
         Ok(self.ledger)
     }
 
-    /// Reads the ledger out of a journal that nobody closed.
+    /// Reads the ledger out of a journal that nobody closed, and how many records its last commit holds: all before were handed to
+    /// the publisher when that was written.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged before its last commit.
-    pub fn read(path: &Path) -> Result<Ledger, LedgerError> {
+    pub fn read(path: &Path) -> Result<(Ledger, u64), LedgerError> {
         let bytes =
             std::fs::read(path).map_err(|source| LedgerError::File { doing: "read", path: path.to_owned(), source })?;
         read(&bytes).map_err(|position| LedgerError::Journal { path: path.to_owned(), position: position as u64 })
     }
 }
 
-/// The ledger in a journal's bytes, or where it is damaged.
-fn read(bytes: &[u8]) -> Result<Ledger, usize> {
+/// The ledger in a journal's bytes and the records of its last commit, or where it is damaged.
+fn read(bytes: &[u8]) -> Result<(Ledger, u64), usize> {
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return if MAGIC.starts_with(bytes) { Ok(Ledger::default()) } else { Err(0) };
+        return if MAGIC.starts_with(bytes) { Ok(Default::default()) } else { Err(0) };
     };
-    let (mut ledger, mut devices, mut rest) = (Ledger::default(), Vec::new(), rest);
+    let (mut ledger, mut last, mut devices, mut rest) = (Ledger::default(), 0, Vec::new(), rest);
     while !rest.is_empty() {
         let position = bytes.len() - rest.len();
-        let Some((head, body)) = rest.split_at_checked(HEAD) else { return Ok(ledger) };
+        let Some((head, body)) = rest.split_at_checked(HEAD) else { return Ok((ledger, last)) };
         let length = head.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
         if length > COMMIT_MAX {
             return Err(position);
         }
         // Cut short: nothing of it was sent.
-        let Some((commit, after)) = body.split_at_checked(length) else { return Ok(ledger) };
-        if checksum(commit) != head[4..] || take(commit, &mut devices, &mut ledger).is_none() {
-            return Err(position);
-        }
+        let Some((commit, after)) = body.split_at_checked(length) else { return Ok((ledger, last)) };
+        let taken = if checksum(commit) == head[4..] { take(commit, &mut devices, &mut ledger) } else { None };
+        last = taken.ok_or(position)?;
         rest = after;
     }
-    Ok(ledger)
+    Ok((ledger, last))
 }
 
-/// Takes the entries of a commit; none if it holds anything else.
-fn take(mut commit: &[u8], devices: &mut Vec<DeviceId>, ledger: &mut Ledger) -> Option<()> {
+/// Takes the entries of a commit, and gives how many records were made in it; none if it holds anything else.
+fn take(mut commit: &[u8], devices: &mut Vec<DeviceId>, ledger: &mut Ledger) -> Option<u64> {
+    let mut made = 0_u64;
     while let Some((tag, rest)) = commit.split_first() {
         commit = rest;
         if *tag == 0 {
@@ -178,9 +179,10 @@ fn take(mut commit: &[u8], devices: &mut Vec<DeviceId>, ledger: &mut Ledger) -> 
         if !is_sound(block, &entry) {
             return None;
         }
+        made = made.saturating_add(emitted);
         ledger.add_entry(Line { device, kind, epoch }, block, &entry);
     }
-    Some(())
+    Some(made)
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {

@@ -18,6 +18,13 @@ impl fmt::Display for Balance {
             row(f, kind.word(), account)?;
         }
         row(f, "total", &self.total)?;
+        let (unsent, most) = (self.total.unsent, self.unsent_max);
+        if unsent > most {
+            write!(
+                f,
+                "\n{unsent} are missing at the end, and the sender can have had {most} under way: the others are losses"
+            )?;
+        }
         let open = self.open_lines();
         if open.is_empty() {
             write!(f, "\nthe balance closes for each of {} devices", self.devices.len())?;
@@ -46,11 +53,14 @@ impl fmt::Display for Balance {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
-    let Account { emitted, stored, quarantined, lost, unsent, doubled, forged, damaged } = account;
+    let Account { emitted, stored, quarantined, lost, unsent, gone, doubled, forged, damaged } = account;
     write!(f, "\n{name:<10}{emitted:>13}{stored:>13}{quarantined:>13}{lost:>13}{:>13}", account.unexplained())?;
     write!(f, "{doubled:>13}{forged:>13}{damaged:>13}")?;
     if *unsent > 0 {
         write!(f, "  (and {unsent} never sent)")?;
+    }
+    if *gone > 0 {
+        write!(f, "  (and {gone} gone by age)")?;
     }
     Ok(())
 }

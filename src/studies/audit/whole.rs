@@ -34,6 +34,7 @@ struct InNumbers {
     quarantined: u64,
     lost: u64,
     unsent: u64,
+    gone_by_age: u64,
     unexplained: i64,
     doubled: u64,
     forged: u64,
@@ -47,13 +48,14 @@ struct InNumbers {
 
 impl From<&Balance> for InNumbers {
     fn from(balance: &Balance) -> Self {
-        let Account { emitted, stored, quarantined, lost, unsent, doubled, forged, damaged } = balance.total;
+        let Account { emitted, stored, quarantined, lost, unsent, gone, doubled, forged, damaged } = balance.total;
         Self {
             emitted,
             stored,
             quarantined,
             lost,
             unsent,
+            gone_by_age: gone,
             unexplained: balance.devices.values().map(Account::unexplained).map(i64::abs).sum(),
             doubled,
             forged,

@@ -45,7 +45,9 @@ struct Counts {
 /// When either cannot be read.
 pub fn windows(stores: &Stores) -> Result<WindowAccount, AuditError> {
     let mut account = WindowAccount::default();
-    stores.tables().scan("position_minutes", "", &mut |_, json| {
+    // What was told of days that are gone by age has nothing beside it any more.
+    let begins = stores.gone()?.before.map_or_else(String::new, |before| before.to_string());
+    stores.tables().scan_after("position_minutes", "", &begins, &mut |_, json| {
         match serde_json::from_slice::<Counts>(json) {
             Ok(counts) => {
                 account.summed = account.summed.saturating_add(counts.fixes).saturating_add(counts.without_fix);

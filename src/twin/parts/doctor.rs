@@ -52,12 +52,14 @@ pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) ->
     let what = parts.live.as_ref().map_or_else(embedded, |server| format!("Redis, {}", server.url));
     found.push(examine("live state", what, "history and records go on; new messages wait in the log", || {
         let Some(redis) = parts.redis(secrets).map_err(text)? else { return Ok(()) };
-        redis.status().map(drop).map_err(text)
+        redis.status().map_err(text)?;
+        redis.probe().map_err(text)
     }));
     let what = parts.records.as_ref().map_or_else(embedded, |server| format!("PostgreSQL, {}", server.url));
     found.push(examine("records and tables", what, "the live state goes on; new messages wait in the log", || {
         let Some(server) = parts.postgres(secrets).map_err(text)? else { return Ok(()) };
-        PostgresTables::new(&server).names().map(drop).map_err(text)
+        PostgresTables::new(&server).names().map_err(text)?;
+        server.probe().map_err(text)
     }));
     if let Some(path) = &parts.alerts {
         let what = format!("rules in `{}`", path.display());
@@ -68,6 +70,11 @@ pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) ->
             alerting::Deliverer::new(&rules, secrets).map(drop).map_err(|reasons| reasons.join("; "))
         }));
     }
+    let lives = parts.keep.named().map(|(name, life)| match life {
+        Some(life) => format!("{name} {} d", life.as_seconds() / 86_400.0),
+        None => format!("{name} forever"),
+    });
+    found.push(examine("keep", lives.join(", "), "nothing depends on it", || Ok(())));
     if let Some(folder) = folder {
         let what = format!("`{}`", folder.display());
         found.push(examine("folder", what, "nothing starts without it", || writable(folder)));

@@ -3,18 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server};
+use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
+use crate::primitives::SimDuration;
 use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::tree::{self, Node, Value};
+use crate::primitives::units::DURATION;
 
 /// Largest file [bytes].
 const FILE_MAX: usize = 1 << 20;
-const KEYS: [&str; 7] = ["bus", "live", "records", "listen", "topics", "city", "alerts"];
+const KEYS: [&str; 8] = ["bus", "live", "records", "listen", "topics", "city", "alerts", "keep"];
 const MOSQUITTO_KEYS: [&str; 8] = ["url", "group", "name", "user-from", "password-from", "ca", "certificate", "key"];
 const REDIS_KEYS: [&str; 5] = ["url", "prefix", "user-from", "password-from", "ca"];
 const POSTGRES_KEYS: [&str; 6] = ["url", "schema", "user-from", "password-from", "ca", "places"];
 const LISTEN_KEYS: [&str; 6] = ["address", "users", "certificate", "key", "clients", "anonymous"];
+
+const KEEP_KEYS: [&str; 7] = ["history", "records", "minutes", "windows", "events", "alerts", "quarantine"];
+/// Shortest and longest life that may be written [s]: a day, by which everything goes, and a hundred years.
+const LIFE: (f64, f64) = (86_400.0, 36_525.0 * 86_400.0);
+/// Shortest life of the history [s]: a day more than the last word of a device, which is read from it where a server lost it.
+const HISTORY_MIN: f64 = 8.0 * 86_400.0;
 
 /// Reads a file of parts.
 ///
@@ -72,6 +81,11 @@ fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
     }
     parts.topics = reader.file(&fields, "topics");
     parts.alerts = reader.file(&fields, "alerts");
+    if let Some(node) = fields.get("keep")
+        && let Some(inner) = reader.fields(node, "`keep`", &KEEP_KEYS)
+    {
+        keep(reader, &inner, &mut parts.keep);
+    }
     parts.city = fields.get("city").and_then(|node| reader.text(node, "city"));
 }
 
@@ -206,6 +220,33 @@ fn listen(reader: &mut Reader<'_>, fields: &Fields<'_>) -> ListenPart {
     }
 }
 
+/// How long what is kept, where it is not as usual.
+fn keep(reader: &mut Reader<'_>, fields: &Fields<'_>, keep: &mut Retention) {
+    let mut life = |key: &str, least: f64, life: &mut Option<SimDuration>| {
+        let Some(node) = fields.get(key) else { return };
+        let Some(text) = reader.text(node, key) else { return };
+        if text == "forever" {
+            *life = None;
+            return;
+        }
+        match DURATION.read(&text) {
+            Ok(seconds) if (least..=LIFE.1).contains(&seconds) => *life = Some(SimDuration::seconds(seconds)),
+            Ok(_) => {
+                let help = format!("from `{} d` to `{} d`, or `forever`", least / LIFE.0, LIFE.1 / LIFE.0);
+                reader.wrong(node, format!("`{key}` of `{}` is out of range", text.escape_debug()), help);
+            }
+            Err(wrong) => reader.wrong(node, wrong.message, "write it like `30 d`, or `forever`"),
+        }
+    };
+    life("history", HISTORY_MIN, &mut keep.history);
+    life("records", LIFE.0, &mut keep.records);
+    life("minutes", LIFE.0, &mut keep.minutes);
+    life("windows", LIFE.0, &mut keep.windows);
+    life("events", LIFE.0, &mut keep.events);
+    life("alerts", LIFE.0, &mut keep.alerts);
+    life("quarantine", LIFE.0, &mut keep.quarantine);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_how_long_is_written_in_days_or_for_ever() {
+        let parts = parsed("keep: { history: 90 d, minutes: 36 h, alerts: forever }").expect("a file of parts");
+        let days = |days: f64| Some(SimDuration::seconds(days * 86_400.0));
+        let expected = Retention { history: days(90.0), minutes: days(1.5), alerts: None, ..Retention::default() };
+        assert_eq!(parts.keep, expected);
+        assert_eq!(parts.keep.windows, days(400.0));
+    }
+
+    #[test]
     fn every_mistake_names_its_key_and_the_fix() {
         for (text, needles) in [
             ("buss: embedded", vec!["1:1", "no key `buss`", "did you mean `bus`?"]),
@@ -264,6 +314,9 @@ mod tests {
             ("listen: { address: localhost }", vec!["`address` cannot be `localhost`", "127.0.0.1:1883"]),
             ("listen: { clients: ca.pem }", vec!["no certificate of its own"]),
             ("listen: {}\nbus: { mosquitto: { url: 'mqtt://x' } }", vec!["of no use with a broker"]),
+            ("keep: { history: 30 }", vec!["1:", "has no unit", "30 d", "forever"]),
+            ("keep: { history: 7 d }", vec!["`history` of `7 d` is out of range", "from `8 d`", "forever"]),
+            ("keep: { event: 7 d }", vec!["no key `event`", "did you mean `events`?"]),
             ("bus: [", vec!["parts.yaml"]),
         ] {
             let told = parsed(text).expect_err(text);

@@ -16,6 +16,7 @@ mod file;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
 
 pub use doctor::{Examined, doctor};
@@ -138,4 +139,6 @@ pub struct PartsFile {
     pub city: Option<String>,
     /// Rules, areas and actions.
     pub alerts: Option<PathBuf>,
+    /// How long what is kept.
+    pub keep: Retention,
 }

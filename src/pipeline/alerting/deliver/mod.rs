@@ -252,7 +252,7 @@ impl Deliverer {
         }
         if !rows.is_empty() {
             rows.push(Row { table: DELIVERIES.to_owned(), key: FLOOR.to_owned(), json: json(&floor) });
-            let written = tables.put(&rows);
+            let written = tables.put_lasting(&rows);
             for (lane, outcome) in settled {
                 if let Some(lane) = self.lanes.get_mut(lane) {
                     lane.put_back(outcome, written.is_ok());
@@ -319,7 +319,7 @@ impl Deliverer {
             rows.push(notice.row());
             turned.dead += 1;
         }
-        tables.put(&rows)?;
+        tables.put_lasting(&rows)?;
         self.next = Some(next);
         Ok(())
     }

@@ -212,7 +212,7 @@ impl Overseer {
         }
         rows.extend_from_slice(extra.rows);
         if !rows.is_empty() {
-            tables.put(&rows)?;
+            tables.put_lasting(&rows)?;
         }
         (self.memory, self.gauges) = (Some(memory), gauges);
         Ok(stepped)
@@ -226,7 +226,7 @@ impl Overseer {
         judge.gone(now.as_milliseconds());
         if !decided.rows.is_empty() {
             decided.rows.extend(memory.rows());
-            tables.put(&decided.rows)?;
+            tables.put_lasting(&decided.rows)?;
         }
         Ok(memory)
     }

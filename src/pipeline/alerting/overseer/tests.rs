@@ -406,6 +406,9 @@ impl Tables for Failing<'_> {
     fn put(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.ask(|| self.inner.put(rows))
     }
+    fn remove(&self, table: &str, keys: &[String]) -> Result<u64, StoreError> {
+        self.ask(|| self.inner.remove(table, keys))
+    }
     fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.ask(|| self.inner.get(table, key))
     }

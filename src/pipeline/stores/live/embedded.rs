@@ -36,7 +36,7 @@ type Meter<'t> = Table<'t, &'static str, i64>;
 
 impl BookLive {
     pub(in crate::pipeline::stores) fn open(book: Arc<Book>, settings: LiveSettings) -> Result<Self, StoreError> {
-        book.write(Durability::None, |work| {
+        book.make(|work| {
             work.open_table(WORDS)?;
             work.open_table(AGES)?;
             work.open_table(METER)?;

@@ -123,6 +123,17 @@ impl RedisLive {
         Ok(version.unwrap_or("of unknown version").trim().to_owned())
     }
 
+    /// Whether the server takes writes at present: writes a fact and takes it back.
+    ///
+    /// # Errors
+    /// When it does not answer, refuses, is full or takes no writes.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("HSET").arg(self.meter()).arg("doctor").arg("").ignore();
+        pipeline.cmd("HDEL").arg(self.meter()).arg("doctor").ignore();
+        self.link.run(|connection| pipeline.exec(connection))
+    }
+
     /// Takes everything under the prefix away.
     ///
     /// # Errors

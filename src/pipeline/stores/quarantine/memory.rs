@@ -20,6 +20,7 @@ struct State {
     messages: BTreeMap<(u16, u64), Kept>,
     counted: BTreeMap<(u16, u64), Counts>,
     bytes: u64,
+    gone: u64,
 }
 
 impl MemoryQuarantine {
@@ -67,10 +68,28 @@ impl QuarantineStore for MemoryQuarantine {
         Ok(())
     }
 
+    fn forget(&self, partition: u16, before: u64) -> Result<u64, StoreError> {
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *guard;
+        let span = (partition, 0)..(partition, before);
+        let old: Vec<(u16, u64)> = state.messages.range(span.clone()).map(|(key, _)| *key).collect();
+        let mut gone = old.len() as u64;
+        for key in old {
+            let bytes = state.messages.remove(&key).map_or(0, |message| message.payload.len());
+            state.bytes = state.bytes.saturating_sub(bytes as u64);
+        }
+        let counted: Vec<(u16, u64)> = state.counted.range(span).map(|(key, _)| *key).collect();
+        for key in counted {
+            gone += state.counted.remove(&key).map_or(0, |counts| counts.values().sum());
+        }
+        state.gone += gone;
+        Ok(gone)
+    }
+
     fn totals(&self) -> Result<QuarantineTotals, StoreError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut totals =
-            QuarantineTotals { kept: state.messages.len() as u64, bytes: state.bytes, counted: Counts::new() };
+        let (kept, bytes, gone) = (state.messages.len() as u64, state.bytes, state.gone);
+        let mut totals = QuarantineTotals { kept, bytes, counted: Counts::new(), gone };
         for ((device, reason), count) in state.counted.values().flatten() {
             *totals.counted.entry((device.clone(), reason.clone())).or_default() += count;
         }

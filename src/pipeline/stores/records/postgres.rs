@@ -26,6 +26,7 @@ use crate::pipeline::stores::postgres::{
     Failure, Instant64, Layout, Postgres, Rows, Session, columns_of, has_place, identifier, number_of, rolled_up,
     unescaped,
 };
+use crate::pipeline::stores::retention::Gone;
 use crate::primitives::Timestamp;
 use crate::telemetry::field::{Column, ColumnType};
 use crate::telemetry::{DeviceId, Reading, ReadingKind, Record, Value};
@@ -65,10 +66,10 @@ impl PostgresRecords {
         Self { server: Arc::clone(server), days: Arc::default() }
     }
 
-    /// Gives up records of days that end before `before`, at its day's beginning; their figures stay. Gives how many days went.
+    /// Gives up records of days that end before `before`, at its day's beginning; their figures stay. Gives how many records went.
     ///
     /// # Errors
-    /// When the server does not answer or refuses.
+    /// When the server does not answer or refuses, or somebody reads them for so long that it would hold up everybody.
     pub fn keep_hot(&self, before: Timestamp) -> Result<u64, StoreError> {
         let days = Arc::clone(&self.days);
         self.server.run(move |session, layout| days.give_up(session, layout, before))
@@ -435,6 +436,16 @@ impl Records for PostgresRecords {
             let sql = format!("SELECT count(*) FROM {}", layout.table(kind.word()));
             Ok(session.client.query_one(&sql, &[])?.get::<_, i64>(0).cast_unsigned())
         })
+    }
+
+    fn forget(&self, records: Option<Timestamp>, figures: Option<Timestamp>) -> Result<u64, StoreError> {
+        let gone = records.map_or(Ok(0), |before| self.keep_hot(before))?;
+        figures.map_or(Ok(()), |before| days::forget_figures(&self.server, before))?;
+        Ok(gone)
+    }
+
+    fn gone(&self) -> Result<Option<Gone>, StoreError> {
+        self.server.run(days::gone).map(Some)
     }
 
     fn claim(&self, identity: &str) -> Result<String, StoreError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{EachRow, Tables};
 use crate::pipeline::stores::batch::Row;
 use crate::pipeline::stores::error::StoreError;
-use crate::pipeline::stores::postgres::{Postgres, escaped, unescaped};
+use crate::pipeline::stores::postgres::{Postgres, escaped, standing, unescaped};
 
 /// Rows read at once.
 const PAGE: i64 = 1000;
@@ -96,16 +96,33 @@ impl Tables for PostgresTables {
             keys.push(key);
             jsons.push(json.to_owned());
         }
-        self.0.run(move |session, layout| {
+        self.0.run_fenced(move |session, layout, number| {
             let sql = format!(
-                "INSERT INTO {} AS kept (name, key, body)
-                 SELECT name, key, body::json FROM unnest($1::text[], $2::text[], $3::text[]) AS told (name, key, body)
-                 ON CONFLICT (name, key) DO UPDATE SET body = excluded.body WHERE kept.body::text <> excluded.body::text",
-                layout.table("results")
+                "WITH {fence}, written AS (
+                     INSERT INTO {results} AS kept (name, key, body)
+                     SELECT name, key, body::json FROM unnest($1::text[], $2::text[], $3::text[]) AS told (name, key, body)
+                     WHERE EXISTS (SELECT 1 FROM fence)
+                     ON CONFLICT (name, key) DO UPDATE SET body = excluded.body WHERE kept.body::text <> excluded.body::text
+                 ) SELECT count(*) FROM fence",
+                fence = standing(layout, 4),
+                results = layout.table("results")
             );
             let statement = session.statement(&sql)?;
-            session.client.execute(&statement, &[&tables, &keys, &jsons])?;
-            Ok(())
+            let counted = session.client.query_one(&statement, &[&tables, &keys, &jsons, &number])?;
+            Ok(counted.try_get::<_, i64>(0)? == 1)
+        })
+    }
+
+    fn remove(&self, table: &str, keys: &[String]) -> Result<u64, StoreError> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let table = table.to_owned();
+        let keys: Vec<String> = keys.iter().map(|key| escaped(key).into_owned()).collect();
+        self.0.run(move |session, layout| {
+            let sql = format!("DELETE FROM {} WHERE name = $1 AND key = ANY($2::text[])", layout.table("results"));
+            let statement = session.statement(&sql)?;
+            Ok(session.client.execute(&statement, &[&table, &keys])?)
         })
     }
 

@@ -195,3 +195,80 @@ fn what_waiting_does_not_mend_is_refused_in_the_servers_words() {
     redis::cmd("DEL").arg(&meter).exec(&mut other).expect("allowed");
     assert!(fresh.live.check().expect("all is well").contains('.'));
 }
+
+/// A Redis of one test, because what it is told concerns everybody who uses it; it ends with its value.
+struct OwnRedis {
+    process: std::process::Child,
+    folder: tempfile::TempDir,
+}
+
+impl OwnRedis {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("socket");
+        let process = std::process::Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder.path())
+            .arg("--unixsocket")
+            .arg(&socket)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("redis-server is installed, as for `cargo xtask services up`");
+        let own = Self { process, folder };
+        let comes_up = (0..3_000).any(|_| {
+            std::thread::park_timeout(Duration::from_millis(10));
+            own.live().check().is_ok()
+        });
+        assert!(comes_up, "it does not come up");
+        own
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.path().join("socket").display())
+    }
+
+    fn live(&self) -> RedisLive {
+        RedisLive::new(&RedisSettings::new(&self.url(), "tiny"), LiveSettings::default()).expect("a URL")
+    }
+
+    fn tell(&self, words: &[&str]) {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let mut connection = client.get_connection().expect("it is there");
+        redis::cmd(words[0]).arg(&words[1..]).exec(&mut connection).expect("it does so");
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn a_server_that_takes_nothing_at_present_is_waited_for_and_says_what_to_do() {
+    let own = OwnRedis::start();
+    let live = own.live();
+    let records: Vec<Record> = (0..10).map(|n| beat("dev-1", n, 7)).collect();
+    live.put(&[&records[0]], Some(at(7))).expect("it takes writes");
+    live.probe().expect("it takes writes");
+    for (n, (refuse, take, advice)) in [
+        (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "give it more memory"),
+        (["REPLICAOF", "127.0.0.1", "1", ""], ["REPLICAOF", "NO", "ONE", ""], "name the first server"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let words = |words: [&'static str; 4]| words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>();
+        own.tell(&words(refuse));
+        let next = &records[n + 1];
+        for error in [live.put(&[next], Some(at(7))).expect_err("a put"), live.probe().expect_err("a probe")] {
+            assert!(error.is_passing() && matches!(error, StoreError::NotNow { .. }), "{error:?}");
+            assert!(error.to_string().contains(advice), "{error}");
+        }
+        assert_eq!(live.get(records[0].kind(), &records[0].device).expect("can be read").as_ref(), Some(&records[n]));
+        own.tell(&words(take));
+        live.put(&[next], Some(at(7))).expect("it takes writes again");
+        assert_eq!(live.get(next.kind(), &next.device).expect("can be read").as_ref(), Some(next));
+    }
+}

@@ -113,7 +113,7 @@ fn days_that_were_given_up_take_no_more_records_and_leave_their_figures() {
         put(&records, &day(n));
     }
     assert_eq!(number(&format!("SELECT count(*) FROM {}.days", fresh.settings.schema)), 4);
-    assert_eq!(records.keep_hot(at(2 * 86_400 + 5)).expect("can be given up"), 2);
+    assert_eq!(records.keep_hot(at(2 * 86_400 + 5)).expect("can be given up"), 600);
     assert_eq!(records.keep_hot(at(0)).expect("can be given up"), 0, "it does not go back");
     assert_eq!(records.count(ReadingKind::Position).expect("can be counted"), 600);
     // Late ones of a lost day cannot be told from those that were there; they are counted.
@@ -225,8 +225,6 @@ fn what_waiting_does_not_mend_is_refused_in_the_servers_words() {
     refused(&url.replace("citytwin@", "locked@"), &schema, "password");
     let nowhere = url.rsplit_once('/').map(|(front, _)| format!("{front}/nowhere")).expect("a database");
     refused(&nowhere, &schema, "create the database");
-    let read_only = format!("{url}?options=-c%20default_transaction_read_only%3Don");
-    refused(&read_only, &schema, "name the primary");
     refused(&format!("{url}?sslmode=verify-full"), &schema, "TLS");
     let fresh = FreshPostgres::new();
     fresh.server.check().expect("it answers");
@@ -253,4 +251,64 @@ fn the_name_of_a_schema_is_data() {
     put(&again, &drive("gps-a", 0, 20));
     assert_eq!(again.count(ReadingKind::Position).expect("can be counted"), 20);
     assert_eq!(number("SELECT count(*) FROM pg_namespace WHERE nspname = 'public'"), 1);
+}
+
+#[test]
+fn a_server_that_takes_no_writes_is_waited_for_and_says_what_to_do() {
+    let read_only = format!("{}?options=-c%20default_transaction_read_only%3Don", postgres_url());
+    let fresh = FreshPostgres::new();
+    fresh.server.check().expect("it answers");
+    for schema in [fresh_name(), fresh.settings.schema.clone()] {
+        let server = Postgres::new(&PostgresSettings::new(&read_only, &schema)).expect("a URL");
+        let refused = server.probe().expect_err("it takes no writes");
+        assert!(matches!(refused, StoreError::NotNow { .. }), "{refused:?}");
+        let refused = PostgresRecords::new(&server).put(0, 0, &[&beat("dev-1", 0, 0)]).expect_err("nor here");
+        assert!(refused.is_passing() && refused.to_string().contains("25006"), "{refused}");
+    }
+}
+
+/// Waits until a server has no task under way.
+fn until_idle(server: &Postgres) {
+    let ended = (0..9_000).any(|_| {
+        std::thread::park_timeout(Duration::from_millis(10));
+        server.under_way() == 0
+    });
+    assert!(ended, "a task does not end");
+}
+
+#[test]
+fn a_write_that_was_given_up_and_comes_late_changes_nothing_that_was_written_after_it() {
+    let fresh = FreshPostgres::new();
+    let newer = PostgresTables::new(&fresh.server);
+    let row = |n: u32| Row { table: "a".into(), key: "b".into(), json: format!("{n}").into() };
+    let body = || newer.get("a", "b").expect("can be read").map(|json| String::from_utf8_lossy(&json).into_owned());
+    let relay = Relay::to(address_of(&postgres_url()));
+    let url = through(&postgres_url(), relay.port());
+    let settings = PostgresSettings { url, patience: Duration::from_secs(5), ..fresh.settings.clone() };
+    let slow = Postgres::new(&settings).expect("a URL");
+    let older = PostgresTables::new(&slow);
+    older.put(&[row(1)]).expect("fair weather");
+    // It hangs on its way; whoever comes after it, such as the process started again, is not written over.
+    relay.set(Weather::Stalled);
+    assert!(older.put(&[row(2)]).expect_err("nobody answers").is_passing());
+    newer.put(&[row(3)]).expect("another way");
+    relay.set(Weather::Fair);
+    until_idle(&slow);
+    assert_eq!(body().as_deref(), Some("3"));
+    // It hangs on a lock at the server: the same process waits for it before it writes anew.
+    let mut client = postgres::Client::connect(&postgres_url(), postgres::NoTls).expect("it is there");
+    let mut held = client.transaction().expect("it answers");
+    held.execute(&format!("SELECT 1 FROM {}.results FOR UPDATE", fresh.settings.schema), &[]).expect("SQL");
+    assert!(older.put(&[row(4)]).expect_err("the row is locked").is_passing());
+    std::thread::scope(|scope| {
+        let again = scope.spawn(|| {
+            // Each takes as long as the server is waited for, at most.
+            let tries: Vec<_> = (0..10).map(|_| older.put(&[row(5)])).take_while(Result::is_err).collect();
+            assert!(tries.len() < 10, "{tries:?}");
+        });
+        held.rollback().expect("it answers");
+        again.join().expect("it comes through");
+    });
+    until_idle(&slow);
+    assert_eq!(body().as_deref(), Some("5"));
 }

@@ -1,7 +1,7 @@
 //! Who is connected and who wants which messages; and the last message of topics that keep theirs (retained).
 //!
-//! Everything is in memory and bounded: a subscriber whose queue is full loses messages, its own and counted, and nobody waits
-//! for it. Retained messages are forgotten when the process ends.
+//! Everything is in memory and bounded, in messages and in bytes: a subscriber whose queue is full loses messages, its own and
+//! counted, and nobody waits for it. What all queues hold together is bounded too: then whoever has something waiting loses. Retained messages are forgotten when the process ends.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,45 @@ use super::counters::{Counters, add};
 use super::topics::{Tree, Wish, matches};
 
 /// A message on its way to one subscriber.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Delivery {
     pub(super) message: Message,
     /// Quality of service 1.
     pub(super) acknowledged: bool,
     /// Sent because it was kept, or to one who wants to know that it is.
     pub(super) retain: bool,
+    _room: Room,
+}
+
+/// Room that a delivery takes as long as it waits [bytes], in its subscriber's queue and in all.
+#[derive(Debug)]
+struct Room {
+    bytes: usize,
+    taken: [Arc<AtomicUsize>; 2],
+}
+
+impl Room {
+    /// Takes room, if there is as much below the limits; only one asks at a time.
+    fn take(bytes: usize, taken: [&Arc<AtomicUsize>; 2], limits: [usize; 2]) -> Option<Self> {
+        let fits = |(taken, limit): (&Arc<AtomicUsize>, usize)| {
+            taken.load(Ordering::Relaxed).checked_add(bytes).is_some_and(|sum| sum <= limit)
+        };
+        if !taken.into_iter().zip(limits).all(fits) {
+            return None;
+        }
+        for taken in taken {
+            taken.fetch_add(bytes, Ordering::Relaxed);
+        }
+        Some(Self { bytes, taken: taken.map(Arc::clone) })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        for taken in &self.taken {
+            taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A connected client's place.
@@ -45,6 +77,8 @@ pub(super) struct Hub {
     state: Mutex<State>,
     /// Number of filters, so that publishers need no lock while nobody listens.
     filters: AtomicUsize,
+    /// What waits in all queues [bytes].
+    waiting: Arc<AtomicUsize>,
     counters: Arc<Counters>,
     limits: ListenerLimits,
 }
@@ -56,6 +90,8 @@ struct State {
     clients: BTreeMap<u64, Client>,
     tree: Tree,
     retained: BTreeMap<Arc<str>, Message>,
+    /// Their topics and payloads [bytes].
+    retained_bytes: usize,
     /// Reused by every delivery.
     found: Vec<Wish>,
 }
@@ -65,12 +101,15 @@ struct Client {
     id: Arc<str>,
     filters: Vec<String>,
     deliver: mpsc::Sender<Delivery>,
+    /// What waits in its queue [bytes].
+    waiting: Arc<AtomicUsize>,
     taken_over: Arc<Notify>,
 }
 
 impl Hub {
     pub(super) fn new(counters: Arc<Counters>, limits: ListenerLimits) -> Self {
-        Self { state: Mutex::default(), filters: AtomicUsize::new(0), counters, limits }
+        let waiting = Arc::default();
+        Self { state: Mutex::default(), filters: AtomicUsize::new(0), waiting, counters, limits }
     }
 
     /// A panic elsewhere leaves nothing half-changed here, so its poison does not matter.
@@ -92,7 +131,8 @@ impl Hub {
             }
             self.forget(state, old);
         }
-        let client = Client { id, filters: Vec::new(), deliver, taken_over: Arc::clone(&taken_over) };
+        let waiting = Arc::default();
+        let client = Client { id, filters: Vec::new(), deliver, waiting, taken_over: Arc::clone(&taken_over) };
         state.clients.insert(number, client);
         Seat { number, deliveries, taken_over }
     }
@@ -127,11 +167,8 @@ impl Hub {
         }
         state.tree.insert(filter, wish);
         if send_kept(!known) {
-            for message in state.retained.values().filter(|message| matches(filter, &message.topic)) {
-                let delivery = Delivery { message: message.clone(), acknowledged: wish.acknowledged, retain: true };
-                if client.deliver.try_send(delivery).is_err() {
-                    add(&self.counters.subscriber_drops, 1);
-                }
+            for message in state.retained.values().filter(|kept| matches(filter, &kept.topic)) {
+                self.hand(client, message, wish.acknowledged, true);
             }
         }
         Subscribed::Granted
@@ -170,19 +207,35 @@ impl Hub {
             for wish in state.found.iter().filter(|wish| !(wish.no_local && wish.client == from)) {
                 let Some(client) = state.clients.get(&wish.client) else { continue };
                 let retain = retain && wish.keep_retain;
-                let delivery = Delivery { message: message.clone(), acknowledged: wish.acknowledged, retain };
-                if client.deliver.try_send(delivery).is_err() {
-                    add(&self.counters.subscriber_drops, 1);
-                }
+                self.hand(client, &message, wish.acknowledged, retain);
             }
         }
     }
 
+    /// Puts a message into a client's queue, or counts that there was no room.
+    fn hand(&self, client: &Client, message: &Message, acknowledged: bool, retain: bool) {
+        let limits = [self.limits.subscriber_bytes, self.limits.subscriber_bytes_total];
+        let room = Room::take(message.bytes(), [&client.waiting, &self.waiting], limits);
+        let handed = room.is_some_and(|room| {
+            let delivery = Delivery { message: message.clone(), acknowledged, retain, _room: room };
+            client.deliver.try_send(delivery).is_ok()
+        });
+        if !handed {
+            add(&self.counters.subscriber_drops, 1);
+        }
+    }
+
     fn keep(&self, state: &mut State, message: &Message) {
+        let old = state.retained.get(&message.topic).map(Message::bytes);
         if message.payload.is_empty() {
             state.retained.remove(&message.topic);
-        } else if state.retained.len() < self.limits.retained_max || state.retained.contains_key(&message.topic) {
+            state.retained_bytes -= old.unwrap_or(0);
+            return;
+        }
+        let bytes = state.retained_bytes - old.unwrap_or(0) + message.bytes();
+        if (state.retained.len() < self.limits.retained_max || old.is_some()) && bytes <= self.limits.retained_bytes {
             state.retained.insert(Arc::clone(&message.topic), message.clone());
+            state.retained_bytes = bytes;
         } else {
             add(&self.counters.retained_refused, 1);
         }

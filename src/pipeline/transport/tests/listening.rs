@@ -187,28 +187,37 @@ fn the_last_message_of_a_topic_is_kept_for_later_subscribers() {
     assert_eq!(served.shutdown().retained_refused, 1);
 }
 
-/// A subscriber that does not read loses its own messages, counted; publishers do not notice it.
+/// A subscriber that does not read loses its own messages, counted; publishers do not notice it. Whatever limit it meets first.
 #[test]
 fn a_slow_subscriber_slows_nobody() {
-    let served = Served::with(Arc::new(MemoryBus::new(1, 1 << 28)), ListenerLimits { subscriber_queue: 4, ..limits() });
-    let mut slow = Raw::client(served.port(), 5, "slow");
-    slow.send(&subscribe(5, 1, "#", 0));
-    assert_eq!(slow.packet().unwrap().0, 0x90);
-    let mut sender = Raw::client(served.port(), 4, "sender");
-    let count = 400_u16;
-    for id in 1..=count {
-        sender.send(&publish(4, 2, "city/camera", id, &vec![7; 60_000]));
-        assert_eq!(sender.packet(), Some((0x40, id.to_be_bytes().to_vec())));
-    }
-    let drops = served.listener.stats().subscriber_drops;
-    assert!(drops > 0);
-    // What was not dropped arrives once it reads: nothing else is missing.
-    let mut arrived = 0;
-    while arrived + drops < u64::from(count) {
+    for limits in [
+        ListenerLimits { subscriber_queue: 4, ..limits() },
+        ListenerLimits { subscriber_bytes: 250_000, ..limits() },
+        ListenerLimits { subscriber_bytes_total: 250_000, ..limits() },
+    ] {
+        let served = Served::with(Arc::new(MemoryBus::new(1, 1 << 28)), limits);
+        let mut slow = Raw::client(served.port(), 5, "slow");
+        slow.send(&subscribe(5, 1, "#", 0));
+        assert_eq!(slow.packet().unwrap().0, 0x90);
+        let mut sender = Raw::client(served.port(), 4, "sender");
+        let count = 400_u16;
+        for id in 1..=count {
+            sender.send(&publish(4, 2, "city/camera", id, &vec![7; 60_000]));
+            assert_eq!(sender.packet(), Some((0x40, id.to_be_bytes().to_vec())));
+        }
+        let drops = served.listener.stats().subscriber_drops;
+        assert!(drops > 0);
+        // What was not dropped arrives once it reads: nothing else is missing.
+        let mut arrived = 0;
+        while arrived + drops < u64::from(count) {
+            assert_eq!(slow.packet().unwrap().0, 0x30);
+            arrived += 1;
+        }
+        // Its room is free again.
+        sender.send(&publish(4, 2, "city/camera", 1, &vec![7; 60_000]));
         assert_eq!(slow.packet().unwrap().0, 0x30);
-        arrived += 1;
+        slow.ping();
     }
-    slow.ping();
 }
 
 #[test]

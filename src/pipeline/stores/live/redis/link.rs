@@ -17,6 +17,9 @@ use crate::pipeline::stores::error::StoreError;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Connections kept for the next call; a worker a partition and some readers.
 const IDLE_MAX: usize = 8;
+/// How a server's answers begin that takes nothing at present and will again: its memory is full, it reads its data, it was made a
+/// second server (who connects anew may find the first), its disk takes nothing, it misses its copies.
+const NOT_NOW: [&str; 5] = ["OOM", "LOADING", "READONLY", "MISCONF", "NOREPLICAS"];
 /// What the server is to us.
 const PART: &str = "live state";
 
@@ -143,25 +146,21 @@ impl Link {
     fn error(&self, error: &RedisError) -> StoreError {
         let reason = error.to_string().replace('\n', " ");
         let certificate = reason.contains("certificate") || reason.contains("Certificate");
+        let not_now = NOT_NOW.iter().any(|word| says(error, word));
         let away = match error.kind() {
             ErrorKind::Io => !certificate,
             // What is cut off or garbled on the way may come whole the next time.
             ErrorKind::Parse
             | ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                | ServerErrorKind::TryAgain
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown
-                // Another server has been made the first; who connects anew may find it.
-                | ServerErrorKind::ReadOnly,
+                ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown,
             ) => true,
             _ => error.code() == Some("BUSY"),
         };
-        let (place, reason) = (self.place.clone(), plain(reason));
-        if away {
-            StoreError::Away { part: PART, place, reason }
-        } else {
-            StoreError::Refused { part: PART, place, reason }
+        let (part, place, reason) = (PART, self.place.clone(), plain(reason));
+        match (away, not_now) {
+            (_, true) => StoreError::NotNow { part, place, reason },
+            (true, false) => StoreError::Away { part, place, reason },
+            (false, false) => StoreError::Refused { part, place, reason },
         }
     }
 }
@@ -170,12 +169,17 @@ fn load(connection: &mut Connection) -> RedisResult<String> {
     redis::cmd("SCRIPT").arg("LOAD").arg(include_str!("put.lua")).query(connection)
 }
 
+/// Whether a server's answer begins with a word: the whole answer, one of several, or what a script met, which stands in the middle.
+fn says(error: &RedisError, word: &str) -> bool {
+    let text = error.to_string();
+    error.code() == Some(word) || text.contains(&format!("\"{word}\"")) || text.contains(&format!("-{word} "))
+}
+
 /// Whether the server has said this, so that the connection is as good as before.
 fn is_answer(error: &RedisError) -> bool {
     match error.kind() {
         // A first server that became a second one says so as long as the connection lasts.
-        ErrorKind::Server(kind) => kind != ServerErrorKind::ReadOnly,
-        ErrorKind::Extension => true,
+        ErrorKind::Server(_) | ErrorKind::Extension => !says(error, "READONLY"),
         _ => false,
     }
 }
@@ -189,6 +193,10 @@ fn plain(mut reason: String) -> String {
         ("NOAUTH", "put user and password into the URL"),
         ("WRONGTYPE", "somebody else uses these keys; choose another prefix"),
         ("MISCONF", "its disk does not take its data; make room there"),
+        // Of these two the client tells the kind and not the server's word.
+        ("BusyLoading", "it reads its data and will be there soon"),
+        ("ReadOnly", "it is a replica; name the first server in the URL, or make it the first"),
+        ("NOREPLICAS", "start its replicas, or ask for fewer (min-replicas-to-write)"),
         ("NOPERM", "allow the user what the live state needs: hashes, sets, sorted sets, geo, scripts"),
     ];
     if let Some((_, what)) = advice.iter().find(|(word, _)| reason.contains(word)) {

@@ -6,9 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::pipeline::stores::postgres::{Failure, Instant64, Layout, Session};
+use super::BUCKETS;
+use crate::pipeline::stores::error::StoreError;
+use crate::pipeline::stores::postgres::{Failure, Instant64, Layout, Postgres, Session, rolled_up};
+use crate::pipeline::stores::retention::Gone;
 use crate::primitives::Timestamp;
 use crate::telemetry::{ReadingKind, Record};
 
@@ -19,6 +23,10 @@ const FAR_MAX: i64 = 31;
 /// The lock under which days are made and given up.
 const LOCK: i64 = 0x6369_7479_6461_7973;
 const DAY_MS: i64 = 86_400_000;
+/// Longest wait for the lock under which a day is dropped; it is tried again later.
+const LOCK_MAX: Duration = Duration::from_secs(5);
+/// How the names of facts begin that count records given up, by kind.
+const GONE: &str = "gone_";
 
 /// Days that are settled: they have a partition, or will not get one from this process.
 #[derive(Debug, Default)]
@@ -132,12 +140,17 @@ impl Days {
         Ok(())
     }
 
-    /// Gives up the days before that of an instant; how many there were.
+    /// Gives up the days before that of an instant; how many records there were.
     pub(super) fn give_up(&self, session: &mut Session, layout: &Layout, before: Timestamp) -> Result<u64, Failure> {
         let day = before.as_milliseconds().div_euclid(DAY_MS);
         let horizon = begin_of(day);
+        if hot_from(session, layout, "")?.is_some_and(|hot| hot >= horizon) {
+            return Ok(0);
+        }
         let (meta, days) = (layout.table("meta"), layout.table("days"));
         let mut work = session.client.transaction()?;
+        // A day is dropped under a lock that everybody waits behind: rather later than long.
+        work.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", LOCK_MAX.as_millis()))?;
         work.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
         // Waits for batches that are being taken, and lets no other begin before this is done.
         work.execute(
@@ -147,12 +160,14 @@ impl Days {
             ),
             &[&horizon.as_milliseconds().to_string()],
         )?;
-        let mut gone = BTreeSet::new();
+        let mut gone = 0;
+        for kind in ReadingKind::ALL {
+            gone += count_old(&mut work, layout, *kind, horizon)?;
+        }
         if layout.chunks {
             for kind in ReadingKind::ALL {
                 let sql = "SELECT drop_chunks($1::text::regclass, older_than => $2::timestamptz)";
-                let chunks = work.query(sql, &[&layout.table(kind.word()), &Instant64(horizon)])?;
-                gone.extend((0..chunks.len()).map(|n| n.to_string()));
+                work.query(sql, &[&layout.table(kind.word()), &Instant64(horizon)])?;
             }
         } else {
             let old = format!("DELETE FROM {days} WHERE day < $1::text::date RETURNING kind, day::text");
@@ -160,7 +175,6 @@ impl Days {
                 let (kind, date): (String, String) = (row.get(0), row.get(1));
                 let name = layout.table(&format!("{kind}_{}", date.replace('-', "")));
                 work.batch_execute(&format!("DROP TABLE {name}"))?;
-                gone.insert(date);
             }
             for kind in ReadingKind::ALL {
                 let rest = layout.table(&format!("{}_rest", kind.word()));
@@ -170,8 +184,65 @@ impl Days {
         work.commit()?;
         let mut settled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         settled.retain(|(_, settled)| *settled >= day);
-        Ok(gone.len() as u64)
+        Ok(gone)
     }
+}
+
+/// Gives up figures of times before `before`. They are found by the index, column by column.
+pub(super) fn forget_figures(server: &Arc<Postgres>, before: Timestamp) -> Result<(), StoreError> {
+    for &kind in ReadingKind::ALL {
+        for column in kind.columns().iter().filter(|column| rolled_up(column)) {
+            server.run(move |session, layout| {
+                let sql = format!(
+                    "DELETE FROM {} WHERE kind = $1 AND \"column\" = $2 AND seconds = ANY($3::int[]) AND start < $4",
+                    layout.table("rollup")
+                );
+                let statement = session.statement(&sql)?;
+                let seconds = BUCKETS.iter().filter_map(|seconds| i32::try_from(*seconds).ok()).collect::<Vec<_>>();
+                let (word, before) = (kind.word(), Instant64(before));
+                Ok(session.client.execute(&statement, &[&word, &column.name, &seconds, &before])?)
+            })?;
+        }
+    }
+    server.run(move |session, layout| {
+        let sql = format!("DELETE FROM {} WHERE hour < $1", layout.table("stale"));
+        session.client.execute(&sql, &[&Instant64(before)])?;
+        Ok(())
+    })
+}
+
+/// Counts records of a kind before an instant, and notes that they go.
+fn count_old(
+    work: &mut postgres::Transaction<'_>,
+    layout: &Layout,
+    kind: ReadingKind,
+    before: Timestamp,
+) -> Result<u64, postgres::Error> {
+    let sql = format!("SELECT count(*) FROM {} WHERE \"time\" < $1", layout.table(kind.word()));
+    let old: i64 = work.query_one(&sql, &[&Instant64(before)])?.try_get(0)?;
+    if old > 0 {
+        let sql = format!(
+            "INSERT INTO {} AS kept (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE
+             SET value = (kept.value::bigint + excluded.value::bigint)::text",
+            layout.table("meta")
+        );
+        work.execute(&sql, &[&format!("{GONE}{}", kind.word()), &old.to_string()])?;
+    }
+    Ok(old.unsigned_abs())
+}
+
+/// What was given up, and from when on records are taken; those left out later because of it are counted by kind no more.
+pub(super) fn gone(session: &mut Session, layout: &Layout) -> Result<Gone, Failure> {
+    let mut gone = Gone { before: hot_from(session, layout, "")?, ..Gone::default() };
+    let left = left_out(session, layout)?;
+    let sql = format!("SELECT name, value FROM {} WHERE starts_with(name, $1)", layout.table("meta"));
+    for row in session.client.query(&sql, &[&GONE])? {
+        let (name, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if let Some(kind) = name.strip_prefix(GONE).and_then(ReadingKind::from_word) {
+            gone.records.insert(kind, value.parse::<u64>().unwrap_or(0).saturating_add(left));
+        }
+    }
+    Ok(gone)
 }
 
 #[cfg(test)]
