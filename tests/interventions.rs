@@ -344,7 +344,7 @@ fn a_run_goes_on_from_a_state_with_other_rules() {
     while !whole.is_over() {
         whole.step();
     }
-    for at in [100, 200, 201, 301, 400, 500, 501, 650, 800] {
+    for at in [200, 201, 501, 650] {
         let mut city = begin();
         for _ in 0..at {
             city.step();

@@ -43,11 +43,18 @@ struct Comparison {
 /// What is read of a run's `manifest.json`.
 #[derive(Debug, Deserialize)]
 struct Manifest {
+    scenario: Resolved,
     seed: u64,
     inputs: Vec<Input>,
     measured_from: String,
     end: String,
     went_on_from: Option<serde_json::Value>,
+}
+
+/// What a manifest says of the scenario, as far as it matters here.
+#[derive(Debug, Deserialize)]
+struct Resolved {
+    variant: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -163,7 +170,12 @@ fn a_run(arguments: &Arguments, manifest: &Manifest) -> ExitCode {
         begin: scenario::read_time(&manifest.measured_from).ok(),
         end: scenario::read_time(&manifest.end).ok(),
     };
-    let loaded = match scenario::load_with(&file, &overrides, super::network_cache().as_ref()) {
+    let loaded = scenario::load_with(&file, &overrides, super::network_cache().as_ref());
+    let dressed = loaded.and_then(|loaded| match &manifest.scenario.variant {
+        Some(variant) => loaded.variant(variant),
+        None => Ok(loaded),
+    });
+    let loaded = match dressed {
         Ok(loaded) => loaded,
         Err(findings) => {
             complaint::tell(&findings);

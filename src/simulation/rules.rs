@@ -66,7 +66,7 @@ impl Changes {
     /// The rules that hold, where they are others than those the network was built with.
     pub(crate) fn lay_over(&self, road: &mut Road) {
         let mut facts = super::traffic::facts::RoadFacts::new(&self.network);
-        for change in &self.plan.changes[..self.next] {
+        for change in self.plan.changes[..self.next].iter().filter(|change| !change.lanes.is_empty()) {
             facts.set_rules(&change.lanes);
         }
         road.facts = Arc::new(facts);
@@ -164,12 +164,15 @@ pub(crate) fn change(
     }
     let road = &mut percept.road;
     let plan = Arc::clone(&changes.plan);
-    for change in &plan.changes[changes.next..changes.next + due] {
-        road.set_rules(&change.lanes);
-    }
+    let lanes = plan.changes[changes.next..changes.next + due].iter().map(|change| &change.lanes);
+    let lanes: Vec<_> = lanes.filter(|lanes| !lanes.is_empty()).collect();
     changes.next += due;
-    changes.find_residents();
     changes.ask_drivers();
+    if lanes.is_empty() {
+        return;
+    }
+    lanes.into_iter().for_each(|lanes| road.set_rules(lanes));
+    changes.find_residents();
     ways.router = Arc::new(changes.router());
     ways.times.set_limits(&road.facts);
     tell_drivers(&changes, &ways, road);

@@ -387,8 +387,7 @@ fn fastest_way(
 /// Puts a vehicle that has just entered on the fastest way as it is by now, unless it is already bound for the next road.
 fn choose_anew(changes: Option<&rules::Changes>, ways: &Wayfinding, road: &mut Road, gate: &Gate, vehicle: u32) {
     let (Some(at), Some(way)) = (road.find(vehicle), fastest_way(changes, ways, road, gate, vehicle)) else { return };
-    let open =
-        road.blocks.is_empty() && !road.facts.amended && way != road.guides.edges(road.guides.of_vehicle(vehicle));
+    let open = road.blocks.is_empty() && way != road.guides.edges(road.guides.of_vehicle(vehicle));
     if open && way.starts_with(&road.committed(vehicle, &at)) {
         road.divert(vehicle, way);
     }

@@ -66,7 +66,7 @@ pub(super) fn answer(
     network: &Network,
     measure: &Measure,
     demand: &mut Demand,
-    seed: Seed,
+    (seed, number): (Seed, u64),
     findings: &mut Findings,
 ) -> Option<String> {
     let Deed::Charge { roads, price, hour, elasticity, except } = &measure.deed else { return None };
@@ -90,7 +90,7 @@ pub(super) fn answer(
         let time = router.travel_time(&route.edges, kind.class, kind.speed_max).map_or(HOUR, |time| time.as_seconds());
         let cost = (time / HOUR * hour).max(1e-6);
         let made = libm::pow((cost + price) / cost, *elasticity);
-        if seed.stream(Purpose::Charge, row as u64, 0).unit() >= made {
+        if seed.stream(Purpose::Charge, row as u64, number).unit() >= made {
             demand.vehicles[row].departure.time = SimTime::MAX;
             stay += 1;
         }

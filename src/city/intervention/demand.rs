@@ -3,6 +3,8 @@
 //! Nobody who stays changes its place in the list, for dice are keyed by it: whoever no longer travels departs at no time, and whoever is
 //! new stands behind everybody else.
 
+use std::sync::Arc;
+
 use super::model::{Deed, Intervention, Measure, RoadChoice};
 use super::{charge, lines, roads};
 use crate::city::demand::{
@@ -22,13 +24,13 @@ const APART: f64 = 150.0;
 /// How often a trip is drawn again that has no way.
 const TRIES: u64 = 8;
 
-/// Changes a demand as measures ask; one sentence for each that does.
+/// Changes a demand as measures ask, a copy of it where others share it and any does; one sentence for each that does.
 ///
 /// # Errors
 /// Everything that does not fit the map or the demand, at once.
 pub fn travellers(
     network: &Network,
-    demand: &mut Demand,
+    demand: &mut Arc<Demand>,
     interventions: &[&Intervention],
     seed: Seed,
     span: (SimTime, SimTime),
@@ -36,11 +38,22 @@ pub fn travellers(
     let mut findings = Findings::default();
     let mut resolved = Vec::new();
     let rows = demand.vehicles.len();
-    for (number, (one, measure)) in
-        (0_u64..).zip(interventions.iter().flat_map(|one| one.measures.iter().map(|measure| (*one, measure))))
+    for (one, at, measure) in
+        interventions.iter().flat_map(|one| (1_u64..).zip(&one.measures).map(|(at, measure)| (*one, at, measure)))
     {
-        let mut change = Change { network, demand, measure, number, seed, span, findings: &mut findings };
-        resolved.extend(change.apply().map(|said| format!("{}: {said}", one.name)));
+        let said = match &measure.deed {
+            Deed::Advice { share, every } => {
+                Some(format!("{:.0} % of drivers look for the fastest way every {every}", share * 100.0))
+            }
+            Deed::Beside(said) => Some(said.clone()),
+            deed if is_of_demand(deed) => {
+                let demand = Arc::make_mut(demand);
+                let (number, label) = (key(&one.name, at), format!("{}-{at}", one.name));
+                Change { network, demand, measure, number, label, seed, span, findings: &mut findings }.apply()
+            }
+            _ => None,
+        };
+        resolved.extend(said.map(|said| format!("{}: {said}", one.name)));
     }
     if demand.vehicles.len() - rows > ADDED_MAX
         && let Some(one) = interventions.first()
@@ -51,13 +64,35 @@ pub fn travellers(
     if findings.is_ok() { Ok(resolved) } else { Err(findings) }
 }
 
+/// The key of a measure's dice: the same in every variant that has its intervention (FNV-1a over the name: Fowler, Noll and Vo 1991).
+fn key(name: &str, at: u64) -> u64 {
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    hash.wrapping_add(at << 32)
+}
+
+/// Whether a measure changes who travels.
+fn is_of_demand(deed: &Deed) -> bool {
+    matches!(
+        deed,
+        Deed::Scale { .. }
+            | Deed::Develop { .. }
+            | Deed::AddLine { .. }
+            | Deed::ChangeLine { .. }
+            | Deed::Charge { .. }
+    )
+}
+
 /// One measure on its way into a demand.
 pub(super) struct Change<'a> {
     pub network: &'a Network,
     pub demand: &'a mut Demand,
     pub measure: &'a Measure,
-    /// Its place in the list.
+    /// The key of its dice.
     pub number: u64,
+    /// The intervention's name and its place in it; unique in a variant.
+    pub label: String,
     pub seed: Seed,
     pub span: (SimTime, SimTime),
     pub findings: &'a mut Findings,
@@ -75,11 +110,9 @@ impl Change<'_> {
             Deed::Develop { roads, trips, leaving } => self.develop(roads, *trips, *leaving),
             Deed::AddLine { line, stops, headway, dwell } => lines::add(self, line, stops, *headway, *dwell),
             Deed::ChangeLine { line, headway, dwell } => lines::change(self, line, *headway, *dwell),
-            Deed::Charge { .. } => charge::answer(self.network, measure, self.demand, self.seed, self.findings),
-            Deed::Advice { share, every } => {
-                Some(format!("{:.0} % of drivers look for the fastest way every {every}", share * 100.0))
+            Deed::Charge { .. } => {
+                charge::answer(self.network, measure, self.demand, (self.seed, self.number), self.findings)
             }
-            Deed::Beside(said) => Some(said.clone()),
             _ => None,
         }
     }
@@ -91,7 +124,7 @@ impl Change<'_> {
 
     /// Dice for one of the rows that the measure adds or takes away.
     pub(super) fn dice(&self, row: u64, attempt: u64) -> KeyedRng {
-        self.seed.stream(Purpose::DemandChange, row, self.number << 8 | attempt)
+        self.seed.stream(Purpose::DemandChange, row, self.number.wrapping_mul(256) | attempt)
     }
 
     fn scale(&mut self, factor: f64, choice: Option<&RoadChoice>, classes: ClassSet) -> Option<String> {
@@ -132,7 +165,7 @@ impl Change<'_> {
             let mut copy = 1;
             while more >= 1.0 || draw < more {
                 let mut again = self.demand.vehicles[row].clone();
-                again.name = format!("{}+{copy}", again.name);
+                again.name = format!("{}+{}.{copy}", again.name, self.label);
                 let shifted = again.departure.time + SimDuration::seconds((dice.unit() * 2.0 - 1.0) * APART);
                 again.departure.time = shifted.max(self.span.0);
                 self.demand.vehicles.push(again);
@@ -181,7 +214,7 @@ impl Change<'_> {
                 }
             }
             let Some((kind, edges, time)) = made else { continue };
-            let name = format!("new-{}-{trip}", self.number + 1);
+            let name = format!("new-{}-{trip}", self.label);
             self.add(name, kind, edges, time);
         }
         Some(format!("{trips} trips to and from {}", roads::describe(network, choice, &edges)))

@@ -9,11 +9,13 @@ use crate::city::demand::{
 use crate::city::network::Network;
 use crate::city::routing::Router;
 use crate::primitives::ids::{EdgeId, KindId, LaneId, RouteId};
-use crate::primitives::text::{Findings, Problem, closest};
+use crate::primitives::text::{Problem, closest};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed, VehicleClass};
 
 /// How long a place at the kerb is that a measure makes [m].
 const ROOM: f64 = 14.0;
+/// Of a street's pieces so many of the longest may get a stop.
+const PIECES_MAX: usize = 4;
 /// How far a bus stays clear of the junction ahead [m].
 const CLEAR: f64 = 8.0;
 
@@ -29,22 +31,15 @@ pub(super) fn add(
         change.wrong(format!("there is a bus line `{line}` already"), "use `change-bus-line`, or another name");
         return None;
     }
-    let halts: Vec<Stop> = stops.iter().filter_map(|stop| halt(change, stop, dwell)).collect();
-    if halts.len() < stops.len() {
-        return None;
+    let mut places: Vec<Vec<Stop>> = Vec::new();
+    for stop in stops {
+        places.push(candidates(change, stop, dwell)?);
     }
     let network = change.network;
-    let mut via: Vec<EdgeId> = halts.iter().map(|halt| network.lane(halt.lane).edge).collect();
-    via.dedup();
-    let (&first, &last) = (via.first()?, via.last()?);
     let bus = city_bus();
-    let between = via.get(1..via.len().saturating_sub(1)).unwrap_or_default();
-    let way = Router::new(network).shortest_via(first, between, last, VehicleClass::Bus, bus.speed_max);
-    let Some(edges) = way else {
-        change.wrong(
-            format!("bus line `{line}` has no way along its stops"),
-            "put them on roads that buses can drive in this order",
-        );
+    let Some((halts, edges)) = quickest(network, &Router::new(network), &places, bus.speed_max) else {
+        let message = format!("bus line `{line}` has no way along its stops");
+        change.wrong(message, "put them on roads that buses can drive in this order");
         return None;
     };
     let known = change.demand.kinds.iter().position(|kind| kind.class == VehicleClass::Bus);
@@ -124,7 +119,7 @@ fn run(change: &mut Change<'_>, template: &Vehicle, begin: SimTime, end: SimTime
     while time < end && buses < ADDED_MAX {
         buses += 1;
         let mut bus = template.clone();
-        bus.name = format!("{}-{}-{buses}", template.line.as_deref().unwrap_or("bus"), change.number + 1);
+        bus.name = format!("{}-{}-{buses}", template.line.as_deref().unwrap_or("bus"), change.label);
         bus.departure.time = time;
         // Another timetable: what the old one said of the stops no longer holds.
         bus.stops.iter_mut().for_each(|stop| stop.until = None);
@@ -134,8 +129,35 @@ fn run(change: &mut Change<'_>, template: &Vehicle, begin: SimTime, end: SimTime
     buses
 }
 
-/// Where a bus halts: at a bus stop of that name, or at the kerb in the middle of a road.
-fn halt(change: &mut Change<'_>, stop: &Written, dwell: SimDuration) -> Option<Stop> {
+/// The halts, one of each list, and the way along them that takes the least time on empty roads; none where no way leads along them.
+fn quickest(
+    network: &Network,
+    router: &Router,
+    places: &[Vec<Stop>],
+    speed: Speed,
+) -> Option<(Vec<Stop>, Vec<EdgeId>)> {
+    let (class, edge) = (VehicleClass::Bus, |stop: &Stop| network.lane(stop.lane).edge);
+    let first = places.first()?.iter().map(|stop| (vec![*stop], vec![edge(stop)], 0.0));
+    let mut best: Vec<(Vec<Stop>, Vec<EdgeId>, f64)> = first.collect();
+    for stops in &places[1..] {
+        let mut next = Vec::new();
+        for stop in stops {
+            let reached = best.iter().filter_map(|(halts, way, time)| {
+                let last = halts.last()?;
+                let ahead = last.position < stop.position || edge(last) != edge(stop);
+                let on = router.shortest(*way.last()?, edge(stop), class, speed).filter(|_| ahead)?;
+                let more = router.travel_time(&on, class, speed)?.as_seconds();
+                Some(([halts.as_slice(), &[*stop]].concat(), [way.as_slice(), &on[1..]].concat(), time + more))
+            });
+            next.extend(reached.min_by(|a, b| a.2.total_cmp(&b.2)));
+        }
+        best = next;
+    }
+    best.into_iter().min_by(|a, b| a.2.total_cmp(&b.2)).map(|(halts, way, _)| (halts, way))
+}
+
+/// Where a bus may halt: at a bus stop of that name, or at the kerb in the middle of the longest pieces of a road, either way.
+fn candidates(change: &mut Change<'_>, stop: &Written, dwell: SimDuration) -> Option<Vec<Stop>> {
     let at = |lane: LaneId, start: Distance, position: Distance, at| Stop {
         lane,
         position,
@@ -147,30 +169,29 @@ fn halt(change: &mut Change<'_>, stop: &Written, dwell: SimDuration) -> Option<S
     };
     if let Some(&id) = change.demand.bus_stop_by_name.get(stop.text.trim()) {
         let built = &change.demand.bus_stops[id.index()];
-        return Some(at(built.lane, built.start, built.end, Some(id)));
+        return Some(vec![at(built.lane, built.start, built.end, Some(id))]);
     }
-    let (lane, length) = kerb(change.network, stop, change.findings)?;
-    let position = Distance::metres((0.5 * length + 0.5 * ROOM).min(length - CLEAR));
-    Some(at(lane, Distance::metres(position.as_metres() - ROOM), position, None))
-}
-
-/// The lane at the kerb of the longest road of a name on which a bus can halt, and its length [m].
-fn kerb(network: &Network, stop: &Written, findings: &mut Findings) -> Option<(LaneId, f64)> {
-    let edges = super::roads::by_name(network, stop, findings)?;
-    let lane = |edge: EdgeId| {
+    let network = change.network;
+    let edges = super::roads::by_name(network, stop, change.findings)?;
+    let kerb = |edge: EdgeId| {
         network.edge(edge).lane_ids().find(|&lane| network.lane(lane).allowed.contains(VehicleClass::Bus))
     };
-    let found = edges
+    let mut found: Vec<(LaneId, f64)> = edges
         .into_iter()
-        .filter_map(|edge| Some((lane(edge)?, network.edge(edge).length.as_metres())))
+        .filter_map(|edge| Some((kerb(edge)?, network.edge(edge).length.as_metres())))
         .filter(|(_, length)| *length >= 2.0 * ROOM + CLEAR)
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    if found.is_none() {
+        .collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found.truncate(PIECES_MAX);
+    if found.is_empty() {
         let message = format!("no bus can halt on `{}`", stop.text);
-        findings.problem(
-            Problem::new(stop.place.clone(), message)
-                .help("name a bus stop, or a road that is for buses and long enough"),
-        );
+        let help = "name a bus stop, or a road that is for buses and long enough";
+        change.findings.problem(Problem::new(stop.place.clone(), message).help(help));
+        return None;
     }
-    found
+    let halt = |(lane, length): (LaneId, f64)| {
+        let position = (0.5 * length + 0.5 * ROOM).min(length - CLEAR);
+        at(lane, Distance::metres(position - ROOM), Distance::metres(position), None)
+    };
+    Some(found.into_iter().map(halt).collect())
 }

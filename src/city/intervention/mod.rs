@@ -15,8 +15,6 @@ mod ring;
 mod roads;
 mod rules;
 mod signals;
-#[cfg(test)]
-mod tests;
 mod transplant;
 
 pub use built::{Rebuilt, rebuild};

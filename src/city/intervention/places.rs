@@ -101,3 +101,20 @@ impl Area {
         inside
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_outside() {
+        let square = |low: f64, high: f64| vec![[low, low], [high, low], [high, high], [low, high]];
+        let area = Area { rings: vec![square(0.0, 10.0), square(4.0, 6.0)] };
+        for (x, y, inside) in
+            [(1.0, 1.0, true), (5.0, 5.0, false), (11.0, 5.0, false), (-1.0, 5.0, false), (9.0, 9.5, true)]
+        {
+            assert_eq!(area.contains([x, y]), inside, "{x} {y}");
+        }
+        assert!(!Area { rings: vec![Vec::new()] }.contains([0.0, 0.0]));
+    }
+}

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::charge;
 use super::model::{Deed, Intervention, Measure, Window};
+use super::roads;
 use super::rules::Layer;
 use crate::city::network::Network;
 use crate::city::network::rules::LaneRule;
@@ -63,6 +64,24 @@ impl Plan {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The first road, at any time, to which no ambulance gets any more, and from when on; there is to be none where ambulances serve: a
+    /// crew has no other way to a patient than by road.
+    pub fn out_of_reach(&self, network: &Network) -> Option<(String, SimTime)> {
+        let mut rules: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
+        for change in self.changes.iter().filter(|change| !change.lanes.is_empty()) {
+            rules.extend(change.lanes.iter().map(|rule| (rule.lane, *rule)));
+            let amended = network.with_rules(&rules.values().copied().collect::<Vec<_>>());
+            let (before, crew) = (network.hangs_together(VehicleClass::Emergency), VehicleClass::Emergency);
+            let closed = |edge: &EdgeId| before[edge.index()] && !amended.edge_allows(*edge, crew);
+            let closed = network.roads().map(|(edge, _)| edge).find(closed);
+            let lost = closed.or_else(|| network.cut_off_in(&amended, crew).into_iter().next());
+            if let Some(edge) = lost {
+                return Some((roads::called(network, edge), change.at));
+            }
+        }
+        None
     }
 
     /// The rules at an instant that differ from those the network was built with.
@@ -132,29 +151,20 @@ fn refuse_cut_off(network: &Network, changes: &[Change], place: &Place, findings
         }
         let laid: Vec<LaneRule> = rules.values().copied().collect();
         let amended = network.with_access(&laid);
-        for (class, who) in [(VehicleClass::Passenger, "car"), (VehicleClass::Emergency, "ambulance")] {
-            let cut = network.cut_off_in(&amended, class);
-            if cut.is_empty() {
-                continue;
-            }
-            let name = |edge: &EdgeId| {
-                let edge = network.edge(*edge);
-                edge.street
-                    .as_ref()
-                    .map_or_else(|| format!("`{}`", edge.name), |street| format!("`{}` ({street})", edge.name))
-            };
-            let named: Vec<String> = cut.iter().take(NAMED_MAX).map(name).collect();
-            let more = if cut.len() > NAMED_MAX { " and others" } else { "" };
-            let message = format!(
-                "from {} on {} open road(s) are cut off: no {who} gets to or away from {}{more}",
-                change.at,
-                cut.len(),
-                named.join(", ")
-            );
-            let help = "leave one way in and out open, close those roads too, or name who may pass under `except`";
-            findings.problem(Problem::new(place.clone(), message).help(help));
-            return;
+        let cut = network.cut_off_in(&amended, VehicleClass::Passenger);
+        if cut.is_empty() {
+            continue;
         }
+        let named: Vec<String> = cut.iter().take(NAMED_MAX).map(|&edge| roads::called(network, edge)).collect();
+        let more = if cut.len() > NAMED_MAX { " and others" } else { "" };
+        let (roads, named) = (cut.len(), named.join(", "));
+        let message = format!(
+            "from {} on {roads} open road(s) are cut off: no car gets to or away from {named}{more}",
+            change.at
+        );
+        let help = "leave one way in and out open, close those roads too, or name who may pass under `except`";
+        findings.problem(Problem::new(place.clone(), message).help(help));
+        return;
     }
 }
 
@@ -257,4 +267,29 @@ fn changes(
         );
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_holds_every_day_and_over_midnight() {
+        let at = |hours: f64| SimTime::seconds(hours * 3600.0);
+        let day = Window { from: at(7.0), to: at(10.0) };
+        let night = Window { from: at(22.0), to: at(6.0) };
+        for (hours, by_day, by_night) in [
+            (0.0, false, true),
+            (6.0, false, false),
+            (7.0, true, false),
+            (10.0, false, false),
+            (22.0, false, true),
+            (31.5, true, false),
+            (46.0, false, true),
+        ] {
+            assert_eq!((day.contains(at(hours)), night.contains(at(hours))), (by_day, by_night), "{hours}");
+        }
+        let found = instants([day, night].into_iter(), (at(6.5), at(32.0)));
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [6.5, 7.0, 10.0, 22.0, 30.0, 31.0].map(at));
+    }
 }

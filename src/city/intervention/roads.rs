@@ -75,6 +75,12 @@ pub(super) fn describe(network: &Network, choice: &RoadChoice, roads: &[EdgeId])
     format!("{what}: {} {plural}, {long}", roads.len())
 }
 
+/// How a road is called: its id, and its street's name if it has one.
+pub(super) fn called(network: &Network, edge: EdgeId) -> String {
+    let edge = network.edge(edge);
+    edge.street.as_ref().map_or_else(|| format!("`{}`", edge.name), |street| format!("`{}` ({street})", edge.name))
+}
+
 /// A drawn point that is on no earth.
 fn misplaced(frame: &Frame<'_>, choice: &RoadChoice) -> Option<[f64; 2]> {
     let rings = choice.within.iter().flat_map(|area| area.rings.iter().flatten());
@@ -160,4 +166,25 @@ fn follows(frame: &Frame<'_>, edge: EdgeId, line: &[[f64; 2]]) -> bool {
         distance <= FOLLOWS && cosine >= PARALLEL
     });
     2 * beside.count() > points.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_a_way_are_known_by_its_id() {
+        for (edge, way) in [
+            ("123", Some("123")),
+            ("-123#4", Some("123")),
+            ("123#0-2", Some("123")),
+            ("way/123/4", Some("123")),
+            ("w123.4", Some("123")),
+            ("osm:way/123", Some("123")),
+            ("station_road", None),
+            ("", None),
+        ] {
+            assert_eq!(osm_way(edge), way, "{edge}");
+        }
+    }
 }

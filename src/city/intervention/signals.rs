@@ -261,3 +261,15 @@ fn begins(program: &SignalProgram, heads: &[usize]) -> Option<f64> {
     let turns = (0..phases).find(|&phase| green(phase) && !green((phase + phases - 1) % phases))?;
     Some(program.phases[..turns].iter().map(|phase| seconds(phase.duration)).sum())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greens_keep_their_proportions() {
+        assert_eq!(shared_out(&[20.0, 10.0], 60.0), [40.0, 20.0]);
+        let shared = shared_out(&[7.0, 5.0, 3.0], 50.0);
+        assert!((shared.iter().sum::<f64>() - 50.0).abs() < 1e-9 && shared[0] > shared[1] && shared[1] > shared[2]);
+    }
+}

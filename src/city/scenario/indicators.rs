@@ -59,10 +59,14 @@ impl Unit {
     pub const fn decimals(self) -> usize {
         match self {
             Self::Vehicles | Self::VehiclesPerHour => 0,
-            Self::Seconds | Self::SecondsPerKilometre | Self::KilometresPerHour | Self::PerCent => 1,
-            Self::VehicleKilometres | Self::VehicleHours => 1,
             Self::PerTrip => 2,
             Self::Ratio => 3,
+            Self::Seconds
+            | Self::SecondsPerKilometre
+            | Self::KilometresPerHour
+            | Self::PerCent
+            | Self::VehicleKilometres
+            | Self::VehicleHours => 1,
         }
     }
 }

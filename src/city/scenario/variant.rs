@@ -13,7 +13,7 @@ use super::resolved::Resolved;
 use super::settings::RunSettings;
 use crate::city::demand::Demand;
 use crate::city::emergency::{EmergencyPlan, IncidentSpec, Spot, resolve};
-use crate::city::intervention::{Intervention, Transplant, plan, rebuild, travellers};
+use crate::city::intervention::{Intervention, Plan, Transplant, plan, rebuild, travellers};
 use crate::city::network::Network;
 use crate::city::network::bare::BareMap;
 use crate::city::network::places::Places;
@@ -75,9 +75,12 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
     let beside = || chosen.iter().filter_map(|one| beside_of(scenario, &one.name));
     let incidents: Vec<IncidentSpec> = beside().flat_map(|one| one.incidents.iter().cloned()).collect();
     let mut emergencies = emergencies(base, &incidents, &mut demand)?;
+    if emergencies.as_ref().is_some_and(|plan| !plan.units.is_empty()) {
+        refuse_unreachable(&plan, &network, chosen)?;
+    }
     if !chosen.is_empty() {
         let span = (scenario.begin(), scenario.end());
-        let said = travellers(&base.network, Arc::make_mut(&mut demand), chosen, scenario.seed, span)?;
+        let said = travellers(&base.network, &mut demand, chosen, scenario.seed, span)?;
         plan.resolved.extend(said);
     }
     if built.anew {
@@ -98,6 +101,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
     if !chosen.is_empty() {
         resolved.variant = Some(name.to_owned());
         resolved.interventions.clone_from(&plan.resolved);
+        resolved.weather = scenario.sensors.map(|_| weather.describe());
     }
     Ok(LoadedScenario {
         name: scenario.name.clone(),
@@ -127,6 +131,16 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
 fn beside_of<'a>(scenario: &'a Scenario, name: &str) -> Option<&'a Beside> {
     let at = scenario.interventions.iter().position(|one| one.name == name)?;
     scenario.beside.get(at)
+}
+
+/// Refuses what keeps ambulances from patients.
+fn refuse_unreachable(plan: &Plan, network: &Network, chosen: &[&Intervention]) -> Result<(), Findings> {
+    let (Some((road, since)), Some(one)) = (plan.out_of_reach(network), chosen.first()) else { return Ok(()) };
+    let message = format!("from {since} on no ambulance would get to {road} and away from there");
+    let mut findings = Findings::default();
+    let help = "add `emergency` to `except` of what closes roads or turns; what blocks ambulances too is an `incident`";
+    findings.problem(Problem::new(one.place.clone(), message).help(help));
+    Err(findings)
 }
 
 /// Refuses what leaves travellers without a way.

@@ -1,1 +1,0 @@
-//! Measures on a small network: which roads are meant, and what holds when.
