@@ -67,10 +67,8 @@ pub(super) fn classes<'t>(class: Class, lookup: impl Fn(&str) -> Option<&'t str>
         list.extend_from_slice(mode.classes);
     }
     let slow = !class.is_motorway();
-    for (mode, by_default) in [(&BICYCLE, slow && !class.is_busway())] {
-        let list = if may(mode, by_default) { &mut allowed } else { &mut denied };
-        list.extend_from_slice(mode.classes);
-    }
+    let bicycles = if may(&BICYCLE, slow && !class.is_busway()) { &mut allowed } else { &mut denied };
+    bicycles.extend_from_slice(BICYCLE.classes);
     if !slow {
         denied.extend([V::Moped, V::Scooter, V::Pedestrian, V::Wheelchair]);
     }

@@ -101,10 +101,8 @@ impl Control {
             Some("traffic_signals") if meets => {
                 self.signals.insert(node);
             }
-            Some("stop") if meets => {
-                if !tags.is("stop", "minor") {
-                    self.all_stop.insert(node);
-                }
+            Some("stop") if meets && !tags.is("stop", "minor") => {
+                self.all_stop.insert(node);
             }
             Some("mini_roundabout") => {
                 self.mini_roundabouts.insert(node);

@@ -47,12 +47,6 @@ impl Street {
         (self.nodes[0], self.nodes[self.nodes.len() - 1])
     }
 
-    /// The end that is not this one.
-    pub(super) fn other(&self, node: i64) -> i64 {
-        let (from, to) = self.ends();
-        if from == node { to } else { from }
-    }
-
     /// Whether only one direction is open.
     pub(super) fn one_way(&self) -> bool {
         self.forward.is_some() != self.backward.is_some()

@@ -98,7 +98,8 @@ impl<'t> Way<'t> {
         let number: f64 = text.parse().ok()?;
         // Half lanes exist in the data; they are not wide enough for a vehicle beside another.
         let whole = number.floor();
-        (0..=2 * LANES_MAX).find(|&n| f64::from(u32::try_from(n).unwrap_or(0)) == whole)
+        // Beyond what is believed it does not matter by how much.
+        (0..=2 * LANES_MAX).find(|&n| (f64::from(u32::try_from(n).unwrap_or(0)) - whole).abs() < 0.5)
     }
 
     fn object(&self) -> OsmObject {
@@ -287,10 +288,10 @@ fn reserve_for_buses(way: &Way<'_>, direction: &str, everybody: ClassSet, allowe
         allowed.extend(vec![everybody; (kerb + median).min(room)]);
     }
     let count = allowed.len();
-    for index in 0..count {
+    for (index, allowed) in allowed.iter_mut().enumerate() {
         let from_kerb = if way.left_hand { index } else { count - 1 - index };
         if from_kerb < kerb || count - 1 - from_kerb < median {
-            allowed[index] = buses;
+            *allowed = buses;
         }
     }
     if allowed.iter().all(|set| *set == buses) {

@@ -60,6 +60,13 @@ pub(super) struct Written {
     pub inner: Vec<bool>,
 }
 
+/// Junctions regulated by what leads to them.
+#[derive(Debug, Default)]
+struct Regulated {
+    ring: BTreeSet<usize>,
+    all_stop: BTreeSet<usize>,
+}
+
 /// A road being written.
 struct Draft {
     directed: Directed,
@@ -307,23 +314,18 @@ impl Writer<'_> {
                 road_type: Some(format!("highway.{}", street.class.name)),
             });
         }
+        let regulated = self.regulated();
         for junction in nodes.in_order() {
             let members = &self.junctions.members[junction];
             map.nodes.push(BareNode {
-                name: self.node_name(members),
+                name: node_name(members),
                 position: self.middle(members),
-                control: self.control_of(junction, members),
+                control: self.control_of(junction, members, &regulated),
             });
         }
         map.turn_bans = bans.iter().filter_map(|(from, to)| Some((roads.get(*from)?, roads.get(*to)?))).collect();
         self.signs(drafts, &roads, &mut map);
-        report.junctions = map.nodes.len();
-        report.signals = map.nodes.iter().filter(|node| node.control.is_signal()).count();
-        report.roads = map.roads.len();
-        report.turn_bans = map.turn_bans.len();
-        let lane_metres =
-            |road: &BareRoad| road.line.length() * f64::from(u32::try_from(road.lanes.len()).unwrap_or(0));
-        report.lane_km = (map.roads.iter().map(lane_metres).sum::<f64>() / 10.0).round() / 100.0;
+        sum_up(&map, report);
         let edges = edges.iter().filter_map(|junction| nodes.get(*junction)).collect();
         let inner = (0..drafts.len()).filter(|road| kept[*road]).map(|road| inner[road]).collect();
         Written { map, facts, edges, inner }
@@ -345,12 +347,6 @@ impl Writer<'_> {
         names
     }
 
-    /// The number of a junction's first node; of one that is in no file, how it came about.
-    fn node_name(&self, members: &[i64]) -> String {
-        let in_file = members.iter().find(|node| **node > -(1 << 60));
-        in_file.map_or_else(|| format!("cut{}", members[0].wrapping_add(1 << 62)), ToString::to_string)
-    }
-
     fn middle(&self, members: &[i64]) -> Point {
         let count = f64::from(u32::try_from(members.len()).unwrap_or(1));
         let sum = members.iter().fold((0.0, 0.0), |sum, node| {
@@ -360,47 +356,46 @@ impl Writer<'_> {
         Point::new(sum.0 / count, sum.1 / count)
     }
 
-    fn on_ring(&self, junction: usize) -> bool {
-        self.graph.streets.iter().enumerate().any(|(index, street)| {
-            let (from, to) = street.ends();
-            street.ring
-                && !self.junctions.inside.contains(&index)
-                && (self.junctions.of_node[&from] == junction || self.junctions.of_node[&to] == junction)
-        })
-    }
-
-    fn control_of(&self, junction: usize, members: &[i64]) -> BareControl {
-        let any = |set: &BTreeSet<i64>| members.iter().any(|node| set.contains(node));
-        if any(&self.control.signals) || any(&self.control.guessed) {
-            return BareControl::Signal;
-        }
-        if self.on_ring(junction) {
-            return BareControl::Roundabout;
-        }
-        if any(&self.control.mini_roundabouts) {
-            return BareControl::RightBeforeLeft;
-        }
-        if any(&self.control.all_stop) || self.all_have_stop_signs(members) {
-            return BareControl::AllwayStop;
-        }
-        BareControl::Automatic
-    }
-
-    /// Whether every street that arrives at a junction of at least three has a stop sign.
-    fn all_have_stop_signs(&self, members: &[i64]) -> bool {
-        let mut arriving = 0;
+    /// Junctions on the ring of a roundabout, and those at which everybody has a stop sign.
+    fn regulated(&self) -> Regulated {
+        let mut regulated = Regulated::default();
+        // Streets that arrive, and how many of them stop.
+        let mut arriving: BTreeMap<usize, (u32, u32)> = BTreeMap::new();
         for (index, street) in self.graph.streets.iter().enumerate() {
+            if self.junctions.inside.contains(&index) {
+                continue;
+            }
             let (from, to) = street.ends();
             for (node, end, open) in [(to, true, street.forward.is_some()), (from, false, street.backward.is_some())] {
-                if open && members.contains(&node) && !self.junctions.inside.contains(&index) {
-                    if self.control.signs.get(&(index, end)) != Some(&Sign::Stop) {
-                        return false;
-                    }
-                    arriving += 1;
+                let junction = self.junctions.of_node[&node];
+                if street.ring {
+                    regulated.ring.insert(junction);
+                }
+                if open {
+                    let (all, stop) = arriving.entry(junction).or_default();
+                    *all += 1;
+                    *stop += u32::from(self.control.signs.get(&(index, end)) == Some(&Sign::Stop));
                 }
             }
         }
-        arriving >= 3
+        let stops = arriving.into_iter().filter(|(_, (all, stop))| *all > 2 && all == stop);
+        regulated.all_stop.extend(stops.map(|(junction, _)| junction));
+        regulated
+    }
+
+    fn control_of(&self, junction: usize, members: &[i64], regulated: &Regulated) -> BareControl {
+        let any = |set: &BTreeSet<i64>| members.iter().any(|node| set.contains(node));
+        if any(&self.control.signals) || any(&self.control.guessed) {
+            BareControl::Signal
+        } else if regulated.ring.contains(&junction) {
+            BareControl::Roundabout
+        } else if any(&self.control.mini_roundabouts) {
+            BareControl::RightBeforeLeft
+        } else if any(&self.control.all_stop) || regulated.all_stop.contains(&junction) {
+            BareControl::AllwayStop
+        } else {
+            BareControl::Automatic
+        }
     }
 
     /// Signs at the ends of roads; who enters a roundabout's ring yields to it.
@@ -416,6 +411,22 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// The number of a junction's first node; of one that is in no file, how it came about.
+fn node_name(members: &[i64]) -> String {
+    let in_file = members.iter().find(|node| **node > -(1 << 60));
+    in_file.map_or_else(|| format!("cut{}", members[0].wrapping_add(1 << 62)), ToString::to_string)
+}
+
+/// The map in figures.
+fn sum_up(map: &BareMap, report: &mut ImportReport) {
+    report.junctions = map.nodes.len();
+    report.signals = map.nodes.iter().filter(|node| node.control.is_signal()).count();
+    report.roads = map.roads.len();
+    report.turn_bans = map.turn_bans.len();
+    let lane_metres = |road: &BareRoad| road.line.length() * f64::from(u32::try_from(road.lanes.len()).unwrap_or(0));
+    report.lane_km = (map.roads.iter().map(lane_metres).sum::<f64>() / 10.0).round() / 100.0;
 }
 
 /// The longest set of roads within which each can be reached from each.

@@ -134,10 +134,10 @@ fn header_block(extract: &mut Extract, bytes: &[u8]) -> Result<(), Fault> {
                 let [west, east, north, south] = sides.map(degrees);
                 extract.bounds = BoundingBox::new(west, south, east, north);
             }
-            Field { number: 4, value: Value::Bytes(feature) } => {
-                if !FEATURES.iter().any(|known| known.as_bytes() == feature) {
-                    return Err("requires a feature that is not supported, such as history".into());
-                }
+            Field { number: 4, value: Value::Bytes(feature) }
+                if !FEATURES.iter().any(|known| known.as_bytes() == feature) =>
+            {
+                return Err("requires a feature that is not supported, such as history".into());
             }
             _ => {}
         }

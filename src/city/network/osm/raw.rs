@@ -64,11 +64,6 @@ impl Tags {
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
-
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// A way that is a highway.

@@ -52,8 +52,7 @@ fn of_rule(text: &str, here: &Country) -> Option<f64> {
         }
         "motorway" => Some(country.motorway),
         "living_street" | "walk" | "pedestrian_zone" => Some(if country.code == "DE" { WALK } else { 20.0 }),
-        "school" => Some(30.0),
-        "bicycle_road" | "cycle_street" => Some(30.0),
+        "school" | "bicycle_road" | "cycle_street" => Some(30.0),
         _ => {
             let number = rule.trim_start_matches("zone").trim_start_matches([':', '_']);
             let number = number.parse::<f64>().ok()?;
