@@ -42,7 +42,9 @@ pub(super) fn check(arguments: &Arguments) -> ExitCode {
     let laid_out = loaded.and_then(|loaded| super::topics_of(&loaded).map(|_| loaded)).and_then(lay_out);
     let (findings, code) = match laid_out {
         Ok((loaded, said)) => {
-            said.iter().for_each(|sentence| super::tell(sentence));
+            for sentence in &said {
+                super::tell(sentence);
+            }
             let (vehicles, roads) = (loaded.demand.vehicles.len(), loaded.network.roads().count());
             super::tell(&format!(
                 "{}: {vehicles} vehicles on {roads} roads; nothing is wrong",

@@ -1,5 +1,6 @@
 //! `citytwin explain`: a scenario after its parents and defaults, with where every value comes from.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,9 +29,9 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
         let loaded = scenario::load(&arguments.file, &Overrides::default());
         match loaded.and_then(|loaded| loaded.variant(name)) {
             Ok(variant) => {
-                page.push_str(&format!("\n# variant {name}\n"));
+                let _ = writeln!(page, "\n# variant {name}");
                 for said in &variant.resolved.interventions {
-                    page.push_str(&format!("#   {said}\n"));
+                    let _ = writeln!(page, "#   {said}");
                 }
             }
             Err(findings) => return invalid(&findings),

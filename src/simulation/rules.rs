@@ -171,7 +171,9 @@ pub(crate) fn change(
     if lanes.is_empty() {
         return;
     }
-    lanes.into_iter().for_each(|lanes| road.set_rules(lanes));
+    for lanes in lanes {
+        road.set_rules(lanes);
+    }
     changes.find_residents();
     ways.router = Arc::new(changes.router());
     ways.times.set_limits(&road.facts);

@@ -394,6 +394,7 @@ fn choose_anew(changes: Option<&rules::Changes>, ways: &Wayfinding, road: &mut R
 }
 
 /// Whoever waits enters where there is room.
+#[expect(clippy::too_many_arguments, reason = "everybody whom an entry concerns")]
 fn let_in(
     clockwork: Res<'_, Clockwork>,
     mut percept: ResMut<'_, Percept>,

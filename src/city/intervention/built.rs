@@ -139,12 +139,16 @@ impl Builder<'_> {
         match &measure.deed {
             Deed::AddLane { roads, kerb, allow } => {
                 let (roads, said) = self.roads(roads)?;
-                roads.iter().for_each(|&road| self.add_lane(road, *kerb, *allow));
+                for &road in &roads {
+                    self.add_lane(road, *kerb, *allow);
+                }
                 Some(format!("add a lane to {said}"))
             }
             Deed::RemoveLane { roads, lane } => {
                 let (roads, said) = self.roads(roads)?;
-                roads.iter().for_each(|&road| self.remove_lane(road, *lane));
+                for &road in &roads {
+                    self.remove_lane(road, *lane);
+                }
                 Some(format!("remove a lane of {said}"))
             }
             Deed::AllowTurn { out_of, into } => {

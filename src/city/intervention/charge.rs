@@ -15,7 +15,7 @@ use crate::city::network::Network;
 use crate::city::routing::Router;
 use crate::primitives::random::{Purpose, Seed};
 use crate::primitives::text::{Findings, Problem};
-use crate::primitives::{ClassSet, SimTime, VehicleClass};
+use crate::primitives::{ClassSet, SimDuration, SimTime, VehicleClass};
 
 /// Seconds in an hour.
 const HOUR: f64 = 3600.0;
@@ -87,7 +87,7 @@ pub(super) fn answer(
             continue;
         }
         asked += 1;
-        let time = router.travel_time(&route.edges, kind.class, kind.speed_max).map_or(HOUR, |time| time.as_seconds());
+        let time = router.travel_time(&route.edges, kind.class, kind.speed_max).map_or(HOUR, SimDuration::as_seconds);
         let cost = (time / HOUR * hour).max(1e-6);
         let made = libm::pow((cost + price) / cost, *elasticity);
         if seed.stream(Purpose::Charge, row as u64, number).unit() >= made {

@@ -22,29 +22,29 @@ impl<'a> Frame<'a> {
     }
 
     /// Whether coordinates are longitude and latitude.
-    pub(super) const fn on_earth(&self) -> bool {
+    pub(super) const fn on_earth(self) -> bool {
         !matches!(self.network.projection, Projection::None)
     }
 
     /// A point of the map in drawn coordinates.
-    fn drawn(&self, point: Point) -> [f64; 2] {
+    fn drawn(self, point: Point) -> [f64; 2] {
         self.network.projection.to_lon_lat(point).map_or([point.x, point.y], |(lon, lat)| [lon, lat])
     }
 
     /// The metres from one drawn point to another, east and north.
-    fn metres(&self, from: [f64; 2], to: [f64; 2]) -> [f64; 2] {
+    fn metres(self, from: [f64; 2], to: [f64; 2]) -> [f64; 2] {
         let (east, north) = (to[0] - from[0], to[1] - from[1]);
         if self.on_earth() { [east * DEGREE * libm::cos(from[1].to_radians()), north * DEGREE] } else { [east, north] }
     }
 
     /// The middle of a road.
-    pub(super) fn middle(&self, edge: EdgeId) -> [f64; 2] {
+    pub(super) fn middle(self, edge: EdgeId) -> [f64; 2] {
         let lane = self.network.lane(crate::primitives::ids::LaneId::new(self.network.edge(edge).lanes.start as usize));
         self.drawn(lane.shape.point_at(0.5 * lane.shape.length()))
     }
 
     /// Points along a road, at most `gap` metres apart, with the direction of travel there as metres east and north.
-    pub(super) fn along(&self, edge: EdgeId, gap: f64) -> Vec<([f64; 2], [f64; 2])> {
+    pub(super) fn along(self, edge: EdgeId, gap: f64) -> Vec<([f64; 2], [f64; 2])> {
         let lane = self.network.lane(crate::primitives::ids::LaneId::new(self.network.edge(edge).lanes.start as usize));
         let length = lane.shape.length();
         let pieces = (length / gap).ceil().clamp(1.0, 1000.0);
@@ -59,14 +59,14 @@ impl<'a> Frame<'a> {
     }
 
     /// How far a drawn point lies from the nearest part of a road [m].
-    pub(super) fn distance(&self, point: [f64; 2], edge: EdgeId) -> f64 {
+    pub(super) fn distance(self, point: [f64; 2], edge: EdgeId) -> f64 {
         let lane = self.network.lane(crate::primitives::ids::LaneId::new(self.network.edge(edge).lanes.start as usize));
         let line: Vec<[f64; 2]> = lane.shape.points().iter().map(|&point| self.drawn(point)).collect();
-        self.to_line(point, &line).0
+        self.nearest_on(point, &line).0
     }
 
     /// How far a drawn point lies from a drawn line [m], and which way the line runs there, as metres east and north.
-    pub(super) fn to_line(&self, point: [f64; 2], line: &[[f64; 2]]) -> (f64, [f64; 2]) {
+    pub(super) fn nearest_on(self, point: [f64; 2], line: &[[f64; 2]]) -> (f64, [f64; 2]) {
         let mut best = (f64::INFINITY, [0.0, 0.0]);
         for pair in line.windows(2) {
             let (a, b) = (self.metres(point, pair[0]), self.metres(point, pair[1]));

@@ -191,7 +191,7 @@ fn instants(windows: impl Iterator<Item = Window>, span: (SimTime, SimTime)) -> 
                     instants.insert(at);
                 }
             }
-            midnight = midnight + DAY;
+            midnight += DAY;
         }
     }
     instants

@@ -34,17 +34,7 @@ pub(super) fn replace(map: &mut BareMap, node: usize, radius: f64) -> Result<usi
             "choose another junction".to_owned(),
         ));
     }
-    let mut trimmed: Vec<(usize, bool, Polyline, f64)> = Vec::new();
-    for &(road, starts) in &ends {
-        let line = &map.roads[road].line;
-        let Some(rest) = outside(line, starts, centre, radius).filter(|rest| rest.length() >= REST) else {
-            let message = format!("`{}` is too short for a ring of {radius:.0} m", map.roads[road].name);
-            return Err((message, "choose a smaller `radius`, or another junction".to_owned()));
-        };
-        let mouth = if starts { rest.points().first() } else { rest.points().last() };
-        let mouth = mouth.copied().unwrap_or(centre);
-        trimmed.push((road, starts, rest, libm::atan2(mouth.y - centre.y, mouth.x - centre.x)));
-    }
+    let trimmed = trimmed(map, &ends, centre, radius)?;
     let arms = arms(trimmed.iter().map(|one| one.3).collect());
     if arms.len() < 3 {
         return Err((format!("`{name}` has {} arms", arms.len()), "a roundabout needs three".to_owned()));
@@ -99,6 +89,25 @@ pub(super) fn replace(map: &mut BareMap, node: usize, radius: f64) -> Result<usi
         });
     }
     Ok(arms.len())
+}
+
+/// The roads that end there, cut off at the ring: which, whether it begins there, its line, and the direction of its mouth [rad].
+type Trimmed = Vec<(usize, bool, Polyline, f64)>;
+
+/// Cuts roads off at the ring.
+fn trimmed(map: &BareMap, ends: &[(usize, bool)], centre: Point, radius: f64) -> Result<Trimmed, Refusal> {
+    let mut trimmed: Trimmed = Vec::new();
+    for &(road, starts) in ends {
+        let line = &map.roads[road].line;
+        let Some(rest) = outside(line, starts, centre, radius).filter(|rest| rest.length() >= REST) else {
+            let message = format!("`{}` is too short for a ring of {radius:.0} m", map.roads[road].name);
+            return Err((message, "choose a smaller `radius`, or another junction".to_owned()));
+        };
+        let mouth = if starts { rest.points().first() } else { rest.points().last() };
+        let mouth = mouth.copied().unwrap_or(centre);
+        trimmed.push((road, starts, rest, libm::atan2(mouth.y - centre.y, mouth.x - centre.x)));
+    }
+    Ok(trimmed)
 }
 
 fn everybody_on_wheels() -> ClassSet {

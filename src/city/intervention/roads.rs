@@ -23,7 +23,7 @@ pub(super) fn resolve(network: &Network, choice: &RoadChoice, findings: &mut Fin
     let mut wrong = |message: String, help: String| {
         findings.problem(Problem::new(choice.place.clone(), message).help(help));
     };
-    if let Some(point) = misplaced(&frame, choice) {
+    if let Some(point) = misplaced(frame, choice) {
         let [x, y] = point;
         wrong(
             format!("{x} {y} is not a longitude and a latitude"),
@@ -38,7 +38,7 @@ pub(super) fn resolve(network: &Network, choice: &RoadChoice, findings: &mut Fin
     for name in &choice.names {
         let mut named = by_name(network, name, findings)?;
         if let Some(point) = choice.near {
-            named = connected(network, &named, nearest(&frame, &named, point)?);
+            named = connected(network, &named, nearest(frame, &named, point)?);
         }
         roads.extend(named);
     }
@@ -46,7 +46,7 @@ pub(super) fn resolve(network: &Network, choice: &RoadChoice, findings: &mut Fin
         roads.retain(|&edge| area.contains(frame.middle(edge)));
     }
     if !choice.along.is_empty() {
-        roads.retain(|&edge| follows(&frame, edge, &choice.along));
+        roads.retain(|&edge| follows(frame, edge, &choice.along));
     }
     if roads.is_empty() {
         let message = if choice.along.is_empty() { "there is no road in the area" } else { "no road follows the line" };
@@ -82,7 +82,7 @@ pub(super) fn called(network: &Network, edge: EdgeId) -> String {
 }
 
 /// A drawn point that is on no earth.
-fn misplaced(frame: &Frame<'_>, choice: &RoadChoice) -> Option<[f64; 2]> {
+fn misplaced(frame: Frame<'_>, choice: &RoadChoice) -> Option<[f64; 2]> {
     let rings = choice.within.iter().flat_map(|area| area.rings.iter().flatten());
     let all = choice.near.iter().chain(rings).chain(&choice.along);
     all.copied()
@@ -130,7 +130,7 @@ fn osm_way(edge: &str) -> Option<&str> {
 }
 
 /// Of some roads the one nearest to a point.
-fn nearest(frame: &Frame<'_>, roads: &[EdgeId], point: [f64; 2]) -> Option<EdgeId> {
+fn nearest(frame: Frame<'_>, roads: &[EdgeId], point: [f64; 2]) -> Option<EdgeId> {
     roads.iter().copied().min_by(|&a, &b| frame.distance(point, a).total_cmp(&frame.distance(point, b)))
 }
 
@@ -157,10 +157,10 @@ fn connected(network: &Network, roads: &[EdgeId], with: EdgeId) -> Vec<EdgeId> {
 }
 
 /// Whether most of a road runs beside a drawn line, either way.
-fn follows(frame: &Frame<'_>, edge: EdgeId, line: &[[f64; 2]]) -> bool {
+fn follows(frame: Frame<'_>, edge: EdgeId, line: &[[f64; 2]]) -> bool {
     let points = frame.along(edge, FINELY);
     let beside = points.iter().filter(|(point, direction)| {
-        let (distance, step) = frame.to_line(*point, line);
+        let (distance, step) = frame.nearest_on(*point, line);
         let scale = libm::hypot(step[0], step[1]) * libm::hypot(direction[0], direction[1]);
         let cosine = (step[0] * direction[0] + step[1] * direction[1]).abs() / scale.max(1e-9);
         distance <= FOLLOWS && cosine >= PARALLEL

@@ -1,4 +1,4 @@
-//! Areas and lines drawn elsewhere: GeoJSON (RFC 7946) as far as a measure needs it.
+//! Areas and lines drawn elsewhere: `GeoJSON` (RFC 7946) as far as a measure needs it.
 //!
 //! Polygons of any nesting of features and collections are gathered, and the longest line. Properties, points and heights are left
 //! out. Files of strangers are bounded in size, nesting and corners.

@@ -49,6 +49,10 @@ impl Beside {
     }
 }
 
+/// What is wrong has been noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused;
+
 /// Words for classes that people use beside the names of SUMO.
 const WORDS: [(&str, &[VehicleClass]); 8] = [
     ("car", &[VehicleClass::Passenger, VehicleClass::Private, VehicleClass::Hov, VehicleClass::Evehicle]),
@@ -174,7 +178,7 @@ impl Checker<'_> {
             MeasureKey::LowTrafficNeighbourhood(key) => (self.low_traffic(measure, key)?, key.times()),
             other => (self.building(measure, other)?, other.times()),
         };
-        let window = self.window(times)?;
+        let window = self.window(times).ok()?;
         Some(Measure { place: measure.spot.of_file(self.place), deed, window })
     }
 
@@ -334,8 +338,8 @@ impl Checker<'_> {
         known.then_some(set)
     }
 
-    /// Between which times of the day something holds; none inside where it always does.
-    pub(super) fn window(&mut self, keys: TimeKeys<'_>) -> Option<Option<Window>> {
+    /// Between which times of the day something holds; none where it always does.
+    pub(super) fn window(&mut self, keys: TimeKeys<'_>) -> Result<Option<Window>, Refused> {
         let mut read = |key: &At<WrittenClock>| -> Option<SimTime> {
             let (date, time) = self.read(key.spot, key.value.read())?;
             if date.is_some() {
@@ -345,18 +349,18 @@ impl Checker<'_> {
             Some(time)
         };
         match (keys.from, keys.to) {
-            (None, None) => Some(None),
+            (None, None) => Ok(None),
             (Some(from), Some(to)) => {
-                let (from, end) = (read(from)?, read(to)?);
+                let (from, end) = (read(from).ok_or(Refused)?, read(to).ok_or(Refused)?);
                 if from == end {
                     self.wrong(to.spot, "the measure ends when it begins", "leave both out if it always holds");
-                    return None;
+                    return Err(Refused);
                 }
-                Some(Some(Window { from, to: end }))
+                Ok(Some(Window { from, to: end }))
             }
             (Some(one), None) | (None, Some(one)) => {
                 self.wrong(one.spot, "`from` and `to` belong together", "give both, or neither if it always holds");
-                None
+                Err(Refused)
             }
         }
     }

@@ -68,7 +68,7 @@ pub(super) type VariantsKey = ByName<At<Vec<At<String>>>>;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) enum AreaKey {
-    /// A file of GeoJSON with polygons, relative to the scenario file.
+    /// A file of `GeoJSON` with polygons, relative to the scenario file.
     File(At<String>),
     /// The corners of one polygon: `[[11.34, 44.49], [11.35, 44.49], [11.35, 44.50]]`.
     Polygon(At<Vec<At<Vec<f64>>>>),
@@ -78,7 +78,7 @@ pub(super) enum AreaKey {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) enum LineKey {
-    /// A file of GeoJSON with lines, relative to the scenario file.
+    /// A file of `GeoJSON` with lines, relative to the scenario file.
     File(At<String>),
     /// The points of one line: `[[11.34, 44.49], [11.35, 44.49]]`.
     Points(At<Vec<At<Vec<f64>>>>),
