@@ -71,13 +71,11 @@ struct Workplace {
 
 impl Workplace {
     fn new(arguments: &Arguments) -> Self {
-        match &arguments.out {
-            Some(folder) => Self { folder: folder.clone(), is_kept: true },
-            None => {
-                let name = format!("citytwin-rerun-{}", std::process::id());
-                Self { folder: std::env::temp_dir().join(name), is_kept: false }
-            }
+        if let Some(folder) = &arguments.out {
+            return Self { folder: folder.clone(), is_kept: true };
         }
+        let name = format!("citytwin-rerun-{}", std::process::id());
+        Self { folder: std::env::temp_dir().join(name), is_kept: false }
     }
 }
 

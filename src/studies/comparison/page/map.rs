@@ -1,7 +1,7 @@
 //! The map of differences: roads coloured by how much longer a vehicle waits there than in the base, with the base to peek at.
 //!
 //! Drawn for the first variant without any script; the script shows the other variants, the delays themselves, and while a
-//! button is held the base. Colours run from blue over grey to orange (Brewer's PuOr kind, safe for the colour-blind), and the
+//! button is held the base. Colours run from blue over grey to orange (safe for the colour-blind), and the
 //! table beside it says the same in numbers. Only roads of the base are drawn.
 
 use std::fmt::Write as _;

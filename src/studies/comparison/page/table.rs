@@ -103,7 +103,7 @@ fn probability(p: f64) -> String {
     } else if p > 0.999 {
         "&gt;\u{a0}0.999".to_owned()
     } else {
-        number(p, if p < 0.01 || p > 0.99 { 3 } else { 2 })
+        number(p, if (0.01..=0.99).contains(&p) { 2 } else { 3 })
     }
 }
 
