@@ -8,7 +8,7 @@ use super::*;
 use crate::city::network::bare::{BareControl, Sign};
 use crate::city::network::check::check_network;
 use crate::city::network::mapfile;
-use crate::city::network::model::{JunctionKind, Network, RightOfWay, Turn};
+use crate::city::network::model::{Edge, JunctionKind, Network, RightOfWay, Turn};
 use crate::primitives::VehicleClass;
 
 use drawing::{Drawing, drawing};
@@ -36,6 +36,11 @@ fn import_plain(drawing: &Drawing) -> (Imported, Network) {
 fn counts(imported: &Imported) -> (usize, usize, usize, usize) {
     let report = &imported.report;
     (report.roads, report.junctions, report.signals, report.turn_bans)
+}
+
+/// The road of this name.
+fn road<'n>(network: &'n Network, name: &str) -> &'n Edge {
+    network.find_edge(name).map_or_else(|| panic!("no road {name}"), |id| network.edge(id))
 }
 
 /// Whether one can turn from a road of a way to a road of another.
@@ -68,6 +73,7 @@ const RING_WAYS: &str = "1 1,2,3,4,5,6,7,8,1 highway=tertiary junction=roundabou
                          13 13,3 highway=tertiary\n15 15,5 highway=tertiary\n17 17,7 highway=tertiary\n";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn places_become_the_streets_that_people_see() {
     // Nodes, ways, relations -> roads, junctions, signals, banned turns.
     type Case = (&'static str, String, String, &'static str, (usize, usize, usize, usize));
@@ -225,7 +231,7 @@ fn who_enters_a_roundabout_yields() {
         let controls = imported.file.map.nodes.iter().map(|node| node.control);
         assert_eq!(controls.filter(|control| *control == BareControl::Roundabout).count(), 4);
         for name in ["11#0", "13#0", "15#0", "17#0"] {
-            let edge = network.find_edge(name).map(|id| network.edge(id)).unwrap_or_else(|| panic!("no road {name}"));
+            let edge = road(&network, name);
             for link in edge.lane_ids().flat_map(|lane| network.lane(lane).link_ids()) {
                 assert_eq!(network.link(link).right_of_way, RightOfWay::Minor, "{name}");
             }
@@ -275,7 +281,7 @@ fn arrows_lead_where_they_point() {
     let ways = "10 1,5 highway=primary oneway=yes lanes=3 turn:lanes=left|left|through;right\n30 5,3 highway=primary lanes=4\n\
                 20 2,5,4 highway=primary lanes=4\n";
     let (_, network) = import_plain(&drawing(STAR, ways, ""));
-    let edge = network.find_edge("10#0").map(|id| network.edge(id)).unwrap_or_else(|| panic!("no road"));
+    let edge = road(&network, "10#0");
     let turns: Vec<Vec<Turn>> = edge
         .lane_ids()
         .map(|lane| network.lane(lane).link_ids().map(|link| network.link(link).turn).collect())
@@ -293,7 +299,7 @@ fn signs_say_who_waits() {
     let (imported, network) = signed("give_way");
     assert_eq!(imported.file.map.markings.signs.values().collect::<Vec<_>>(), [&Sign::GiveWay; 2]);
     let rights = |network: &Network, name: &str| -> Vec<RightOfWay> {
-        let edge = network.find_edge(name).map(|id| network.edge(id)).unwrap_or_else(|| panic!("no road {name}"));
+        let edge = road(network, name);
         edge.lane_ids()
             .flat_map(|lane| network.lane(lane).link_ids())
             .map(|link| network.link(link).right_of_way)
@@ -315,7 +321,7 @@ fn the_kerb_is_on_the_side_one_drives_on() {
     for (left_hand, north) in [(false, false), (true, true)] {
         let settings = ImportSettings { left_hand: Some(left_hand), ..ImportSettings::default() };
         let (_, network) = imported(&drawing(nodes, ways, ""), &settings);
-        let edge = network.find_edge("10#0").map(|id| network.edge(id)).unwrap_or_else(|| panic!("no road"));
+        let edge = road(&network, "10#0");
         let lanes: Vec<_> = edge.lane_ids().map(|lane| network.lane(lane)).collect();
         assert!(!lanes[0].allowed.contains(VehicleClass::Passenger), "the kerb lane is the buses'");
         assert_eq!(lanes[0].shape.points()[0].y > lanes[1].shape.points()[0].y, north, "left-hand {left_hand}");

@@ -15,14 +15,16 @@ pub(super) struct Drawn {
     pub tags: Vec<(String, String)>,
 }
 
+/// A member of a restriction: type, id, role.
+pub(super) type DrawnMember = (&'static str, i64, &'static str);
+
 /// A place.
 #[derive(Debug, Clone)]
 pub(super) struct Drawing {
     /// Nodes with longitude and latitude [°].
     pub nodes: Vec<(Drawn, f64, f64)>,
     pub ways: Vec<(Drawn, Vec<i64>)>,
-    /// Restrictions with their members: type, id, role.
-    pub relations: Vec<(Drawn, Vec<(&'static str, i64, &'static str)>)>,
+    pub relations: Vec<(Drawn, Vec<DrawnMember>)>,
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> T {
