@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use citytwin::city::demand::Demand;
 use citytwin::city::intervention::{Deed, Intervention, LaneWish, Measure, Plan, RoadChoice, Window, Written, plan};
-use citytwin::city::network::bare::{BareControl, BareMap, BareNode};
+use citytwin::city::network::bare::{BareControl, BareMap, BareNode, Markings};
 use citytwin::city::network::{Network, Projection};
 use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::text::Place;
@@ -60,7 +60,14 @@ fn network() -> Arc<Network> {
             roads.push(road);
         }
     }
-    let map = BareMap { nodes, roads, turn_bans: Vec::new(), left_hand: false, projection: Projection::None };
+    let map = BareMap {
+        nodes,
+        roads,
+        turn_bans: Vec::new(),
+        markings: Markings::default(),
+        left_hand: false,
+        projection: Projection::None,
+    };
     Arc::new(map.build().unwrap_or_else(|findings| panic!("{:?}", findings.problems())))
 }
 
@@ -84,8 +91,8 @@ fn named(name: &str) -> RoadChoice {
     RoadChoice { place, names: vec![written], near: None, within: None, along: Vec::new() }
 }
 
-fn window(from: f64, to: f64) -> Option<Window> {
-    Some(Window { from: SimTime::seconds(from), to: SimTime::seconds(to) })
+fn window(from: f64, to: f64) -> Window {
+    Window { from: SimTime::seconds(from), to: SimTime::seconds(to) }
 }
 
 /// The plan of some deeds, each with its window.
@@ -175,7 +182,7 @@ fn a_closed_road_is_driven_round() {
 #[test]
 fn a_road_is_closed_and_opened_again_at_its_hour() {
     let network = network();
-    let plan = planned(&network, vec![(close("High Street"), window(300.0, 600.0))]);
+    let plan = planned(&network, vec![(close("High Street"), Some(window(300.0, 600.0)))]);
     assert_eq!(plan.changes.iter().map(|change| change.at.as_seconds()).collect::<Vec<_>>(), [300.0, 600.0]);
     let seen = watch(&network, &through(&network), &plan);
     // Whoever is so near that it cannot turn off any more still drives in.
@@ -201,7 +208,7 @@ fn whoever_wants_to_a_closed_road_gets_as_near_as_it_can() {
 fn a_closed_lane_is_left_and_the_other_used() {
     let network = network();
     let deed = Deed::Close { roads: named("a--b"), lanes: vec![0], except: ClassSet::EMPTY };
-    let seen = watch(&network, &through(&network), &planned(&network, vec![(deed, window(300.0, 900.0))]));
+    let seen = watch(&network, &through(&network), &planned(&network, vec![(deed, Some(window(300.0, 900.0)))]));
     let on = |lane: u32, from: f64, to: f64| {
         seen.lanes
             .iter()
@@ -231,7 +238,7 @@ fn a_road_may_stay_open_for_some() {
 fn a_limit_is_kept_while_it_holds() {
     let network = network();
     let deed = Deed::Speed { roads: named("High Street"), limit: Speed::kilometres_per_hour(20.0) };
-    let seen = watch(&network, &through(&network), &planned(&network, vec![(deed, window(300.0, 900.0))]));
+    let seen = watch(&network, &through(&network), &planned(&network, vec![(deed, Some(window(300.0, 900.0)))]));
     let fastest = |from: f64, to: f64| {
         let there = seen.speeds.iter().filter(|(road, at, _)| road == "a--b" && (from..to).contains(at));
         there.map(|(_, _, speed)| *speed).fold(0.0, f64::max) * 3.6
@@ -331,8 +338,11 @@ fn a_run_goes_on_from_a_state_with_other_rules() {
     let plan = planned(
         &network,
         vec![
-            (close("High Street"), window(200.0, 500.0)),
-            (Deed::Speed { roads: named("Back Lane"), limit: Speed::kilometres_per_hour(20.0) }, window(300.0, 700.0)),
+            (close("High Street"), Some(window(200.0, 500.0))),
+            (
+                Deed::Speed { roads: named("Back Lane"), limit: Speed::kilometres_per_hour(20.0) },
+                Some(window(300.0, 700.0)),
+            ),
         ],
     );
     let begin = || {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad};
+use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::city::network::mapfile::{self, MapFile};
 use citytwin::city::network::places::Places;
 use citytwin::city::network::{Projection, SignalControl};
@@ -63,7 +63,7 @@ fn map() -> BareMap {
     }
     let at = |name: &str| roads.iter().position(|road| road.name == name).expect("a road");
     let turn_bans = vec![(at("east--b"), at("b--corner"))];
-    BareMap { nodes, roads, turn_bans, left_hand: false, projection: Projection::None }
+    BareMap { nodes, roads, turn_bans, markings: Markings::default(), left_hand: false, projection: Projection::None }
 }
 
 /// A folder with the map, trips from the west to the east every ten seconds, to the square every thirty, and a bus line.

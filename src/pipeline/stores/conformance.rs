@@ -249,7 +249,7 @@ fn checkpoints_suite(checkpoints: &dyn Checkpoints) {
     assert_eq!(checkpoints.pieces().expect("can be read"), before);
     let all = piece("air/date=2026-06-02/all-6-ff.parquet", 6);
     checkpoints.replace(&[a, b], &all).expect("can be written");
-    assert_eq!(checkpoints.pieces().expect("can be read").into_iter().collect::<Vec<_>>(), [all.clone()]);
+    assert!(checkpoints.pieces().expect("can be read").iter().eq([&all]));
     assert_eq!(checkpoints.gone().expect("can be read"), Gone::default());
     let old = piece("air/date=2026-06-01/0-9-12.parquet", 3);
     step(0, 9, 12, b"more", std::slice::from_ref(&old)).expect("in order");

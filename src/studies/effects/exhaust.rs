@@ -18,7 +18,7 @@ pub enum Engine {
     PetrolCarEuro6,
     /// A diesel car of 1.4 to 2 l, Euro 5.
     DieselCarEuro5,
-    /// A diesel car of 1.4 to 2 l, Euro 6 as measured before real driving was tested: real ones emit more NOx.
+    /// A diesel car of 1.4 to 2 l, Euro 6 as measured before real driving was tested: real ones emit more of it.
     DieselCarEuro6,
     /// A diesel city bus of 15 to 18 t, Euro V with SCR.
     CityBusEuroV,
@@ -97,8 +97,8 @@ struct Curve {
     fastest: f64,
 }
 
-const fn curve(shape: Shape, slowest: f64, fastest: f64) -> Option<Curve> {
-    Some(Curve { shape, slowest, fastest })
+const fn curve(shape: Shape, slowest: f64, fastest: f64) -> Curve {
+    Curve { shape, slowest, fastest }
 }
 
 /// The table of coefficients.
@@ -106,7 +106,7 @@ const fn curve_of(engine: Engine, substance: Substance) -> Option<Curve> {
     use Engine as E;
     use Shape::{Joined, Logistic, Polynomial, Ratio};
     use Substance as S;
-    match (engine, substance) {
+    Some(match (engine, substance) {
         (E::PetrolCarEuro5, S::NitrogenOxides) => curve(
             Ratio([1.891_624e-1, 1.571_506, 8.154_751e-2, 2.732_776e-2, -2.488_918e-4, -2.684_672e-1]),
             5.0,
@@ -148,7 +148,7 @@ const fn curve_of(engine: Engine, substance: Substance) -> Option<Curve> {
         (E::PetrolCarEuro5 | E::PetrolCarEuro6, S::Fuel) => {
             curve(Ratio([1.74e2, 6.85e-2, 3.64e-1, -2.47e-4, 8.74e-3, 0.0]), 10.0, 130.0)
         }
-        (E::DieselCarEuro5 | E::DieselCarEuro6, S::Fuel) => None,
+        (E::DieselCarEuro5 | E::DieselCarEuro6, S::Fuel) => return None,
         (E::CityBusEuroV, S::NitrogenOxides) => {
             curve(Joined([0.000_353, -0.056_183, 2.650_912, 7.873_605, -0.000_062, 0.006_593, 0.130_946]), 5.0, 85.0)
         }
@@ -168,7 +168,7 @@ const fn curve_of(engine: Engine, substance: Substance) -> Option<Curve> {
         (E::CityBusEuroVI, S::Fuel) => {
             curve(Joined([-0.000_314, -0.014_548, 5.339_277, 4.329_887, -0.000_120, 0.010_218, 0.211_098]), 5.0, 85.0)
         }
-    }
+    })
 }
 
 /// What an engine emits or burns at a mean speed over a trip; none where no coefficients can be cited.
