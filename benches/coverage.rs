@@ -50,7 +50,7 @@ fn run(file: &Path, seed: u64, program: &Program) -> BTreeMap<String, f64> {
 }
 
 /// How many of so many experiments cover zero, by measure.
-pub fn coverage(experiments: u64) -> Vec<(&'static str, u64)> {
+pub(crate) fn coverage(experiments: u64) -> Vec<(&'static str, u64)> {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [("street.net.xml", NET), ("street.rou.xml", ROUTES), ("street.yaml", SCENARIO)] {
         std::fs::write(folder.path().join(name), text).expect("a file");

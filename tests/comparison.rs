@@ -95,7 +95,7 @@ fn a_killed_comparison_goes_on_and_shares_come_to_the_same() {
 
     let killed = folder.path().join("killed");
     let mut child = command(folder.path(), &words("killed")).stderr(Stdio::null()).spawn().expect("the program starts");
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while records(&killed) < 2 && child.try_wait().expect("a child").is_none() && Instant::now() < deadline {
         std::thread::yield_now();
     }

@@ -116,7 +116,7 @@ impl Desk {
 
     /// A scenario with one intervention of these measures, in lines of the file without their indentation.
     fn scenario(&self, measures: &str) -> PathBuf {
-        let indented: String = measures.lines().map(|line| format!("    {line}\n")).collect();
+        let indented: String = measures.lines().flat_map(|line| ["    ", line, "\n"]).collect();
         self.write("town.yaml", &format!("{HEAD}interventions:\n  change:\n{indented}"))
     }
 
@@ -135,7 +135,7 @@ impl Desk {
         let said = scenario::load(&self.scenario(measures), &Overrides::default());
         let said = said.and_then(|loaded| loaded.variant("change"));
         said.err()
-            .map(|findings| findings.problems().iter().map(|one| format!("{one}\n")).collect())
+            .map(|findings| findings.problems().iter().flat_map(|one| [one.to_string(), String::from("\n")]).collect())
             .unwrap_or_default()
     }
 }
