@@ -160,7 +160,7 @@ fn rules_between_keys_are_held() {
         ),
         (
             "map: { sumo-net: roads.net.xml, city: town }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - sumo-routes: { files: [cars.rou.xml] }",
-            "a.yaml:2:6: `map` should be exactly one of `city`, `sumo-net`, not 2",
+            "a.yaml:2:6: `map` should be exactly one of `city`, `sumo-net`, `osm`, not 2",
         ),
         (
             "map: { city: town }\ntime: { start: 07:00, run: 90.5 s }\ndemand:\n  - synthetic: { vehicles: 5 }",

@@ -1,8 +1,8 @@
 //! OpenStreetMap in and out: a file of a place becomes a bare map, and what was guessed on the way is listed.
 //!
-//! In the order of the work: [`raw`] is what a file holds (read by [`xml`] and [`pbf`]), [`ways`] chooses the roads and [`lanes`]
-//! reads their tags, [`graph`] cuts them where they meet, [`control`] brings signals and signs to junctions, [`joining`] finds which
-//! nodes are one junction, [`restrictions`] says which turns are allowed, [`map`] writes it all down, and [`ends`] guesses where
+//! In the order of the work: `raw` is what a file holds (read by `xml` and `pbf`), `ways` chooses the roads and `lanes`
+//! reads their tags, `graph` cuts them where they meet, `control` brings signals and signs to junctions, `joining` finds which
+//! nodes are one junction, `restrictions` says which turns are allowed, `map` writes it all down, and `ends` guesses where
 //! trips begin and end. Knows no simulation; a tag it does not know changes nothing.
 
 mod access;
