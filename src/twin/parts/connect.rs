@@ -4,11 +4,6 @@ use std::sync::Arc;
 
 use super::{BusPart, Login, Mosquitto, PartsFile, Secrets, Server};
 use crate::pipeline::alerting::{self, AlertRules};
-use crate::pipeline::stores::live::{RedisLive, RedisSettings};
-use crate::pipeline::stores::postgres::{Postgres, PostgresSettings};
-use crate::pipeline::stores::records::PostgresRecords;
-use crate::pipeline::stores::tables::PostgresTables;
-use crate::pipeline::stores::{LiveSettings, Parts};
 use crate::pipeline::transport::{
     BridgeOptions, Credentials, ListenerSecurity, TlsClient, TlsClientFiles, TlsServer, Users,
 };
@@ -49,7 +44,7 @@ fn escaped(text: &str) -> String {
 
 impl Server {
     /// Its URL with user and password in it; never to be shown.
-    fn with_login(&self, secrets: Secrets<'_>) -> Result<String, TwinError> {
+    pub(super) fn with_login(&self, secrets: Secrets<'_>) -> Result<String, TwinError> {
         let (user, password) = self.login.resolve(secrets)?;
         let Some((scheme, rest)) = self.url.split_once("://") else { return Ok(self.url.clone()) };
         let (named, rest) = rest.split_once('@').map_or((None, rest), |(named, rest)| (Some(named.to_owned()), rest));
@@ -63,39 +58,6 @@ impl Server {
 }
 
 impl PartsFile {
-    /// Redis as the live state, if the file says so.
-    pub(super) fn redis(&self, secrets: Secrets<'_>) -> Result<Option<RedisLive>, TwinError> {
-        let Some(server) = &self.live else { return Ok(None) };
-        let mut settings = RedisSettings::new(&server.with_login(secrets)?, &server.name);
-        settings.authorities.clone_from(&server.ca);
-        Ok(Some(RedisLive::new(&settings, LiveSettings::default())?))
-    }
-
-    /// PostgreSQL, if the file says so.
-    pub(super) fn postgres(&self, secrets: Secrets<'_>) -> Result<Option<Arc<Postgres>>, TwinError> {
-        let Some(server) = &self.records else { return Ok(None) };
-        let mut settings = PostgresSettings::new(&server.with_login(secrets)?, &server.name);
-        settings.authorities.clone_from(&server.ca);
-        settings.places = server.places;
-        Ok(Some(Postgres::new(&settings)?))
-    }
-
-    /// The stores that are servers; they need not answer yet.
-    ///
-    /// # Errors
-    /// When a variable is not set, or a URL or certificate is none.
-    pub(crate) fn stores(&self, secrets: Secrets<'_>) -> Result<Parts, TwinError> {
-        let mut parts = Parts::default();
-        if let Some(redis) = self.redis(secrets)? {
-            parts.live = Some(Box::new(redis));
-        }
-        if let Some(server) = self.postgres(secrets)? {
-            parts.tables = Some(Box::new(PostgresTables::new(&server)));
-            parts.records = Some(Box::new(PostgresRecords::new(&server)));
-        }
-        Ok(parts)
-    }
-
     /// How our own listener lets clients in.
     ///
     /// # Errors

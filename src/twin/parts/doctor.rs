@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use super::{PartsFile, Secrets};
 use crate::pipeline::alerting;
-use crate::pipeline::stores::live::LiveStore as _;
-use crate::pipeline::stores::tables::{PostgresTables, Tables as _};
 use crate::pipeline::transport::{Confirm, Message, Protocol, Publisher, PublisherOptions, is_ours};
 use crate::twin::{clock, wire};
 
@@ -51,15 +49,11 @@ pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) ->
     let embedded = || "embedded, in the folder".to_owned();
     let what = parts.live.as_ref().map_or_else(embedded, |server| format!("Redis, {}", server.url));
     found.push(examine("live state", what, "history and records go on; new messages wait in the log", || {
-        let Some(redis) = parts.redis(secrets).map_err(text)? else { return Ok(()) };
-        redis.status().map_err(text)?;
-        redis.probe().map_err(text)
+        parts.ask_live(secrets).map_err(text)
     }));
     let what = parts.records.as_ref().map_or_else(embedded, |server| format!("PostgreSQL, {}", server.url));
     found.push(examine("records and tables", what, "the live state goes on; new messages wait in the log", || {
-        let Some(server) = parts.postgres(secrets).map_err(text)? else { return Ok(()) };
-        PostgresTables::new(&server).names().map_err(text)?;
-        server.probe().map_err(text)
+        parts.ask_records(secrets).map_err(text)
     }));
     if let Some(path) = &parts.alerts {
         let what = format!("rules in `{}`", path.display());

@@ -12,6 +12,7 @@ mod check;
 mod connect;
 mod doctor;
 mod file;
+mod servers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
