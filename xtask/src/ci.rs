@@ -1,12 +1,15 @@
 //! `cargo xtask ci`: every check in order, each with its duration; one failure does not hide the next.
 
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::services::Services;
-use crate::{cargo, compare, told_by_cargo};
+use crate::{cargo, compare, root, told_by_cargo};
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Ended {
     Passed,
     Failed,
@@ -98,36 +101,127 @@ fn links_lead_somewhere() -> bool {
     sound
 }
 
-/// Runs every step; whether none failed.
+/// Runs every step in a process of its own, so that what it says can be kept; whether none failed.
 pub(crate) fn ci() -> bool {
     let mut results = Vec::new();
-    for (name, step) in STEPS {
-        println!("\n== {name}");
-        let (ended, lasted) = timed(step);
-        println!("== {name}: {} after {:.1} s", in_words(ended), lasted.as_secs_f64());
+    for (name, _) in STEPS {
+        println!("\n== {name} ({})", room());
+        let (ended, lasted) = timed(|| apart(name));
+        println!("== {name}: {} after {:.1} s", ended.word, lasted.as_secs_f64());
         results.push((name, ended, lasted));
+    }
+    // Whoever reads only the end of a long record finds there what went wrong.
+    for (name, ended, _) in results.iter().filter(|(_, ended, _)| ended.failed) {
+        println!("\n== {name} FAILED; of what it said:\n{}", gist(&ended.said));
     }
     println!();
     for (name, ended, lasted) in &results {
-        println!("{name:<14} {:>8.1} s  {}", lasted.as_secs_f64(), in_words(*ended));
+        println!("{name:<14} {:>8.1} s  {}", lasted.as_secs_f64(), ended.word);
     }
-    let count = |wanted| results.iter().filter(|(_, ended, _)| *ended == wanted).count();
-    let failed = count(Ended::Failed);
-    println!("{} passed, {failed} failed", count(Ended::Passed));
+    let failed = results.iter().filter(|(_, ended, _)| ended.failed).count();
+    let passed = results.iter().filter(|(_, ended, _)| ended.word == PASSED).count();
+    println!("{passed} passed, {failed} failed; {}", room());
     failed == 0
 }
 
-fn in_words(ended: Ended) -> String {
-    match ended {
-        Ended::Passed => "passed".to_owned(),
-        Ended::Failed => "FAILED".to_owned(),
-        Ended::LeftOut(why) => format!("left out: {why}"),
+/// Runs one step here, and ends as it did.
+pub(crate) fn step(name: &str) -> bool {
+    let Some((_, step)) = STEPS.iter().find(|(of, _)| *of == name) else {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        println!("no step `{name}`; there are: {}", names.join(", "));
+        return false;
+    };
+    match step() {
+        Ended::Passed => true,
+        Ended::Failed => false,
+        Ended::LeftOut(why) => {
+            println!("{LEFT_OUT}{why}");
+            true
+        }
     }
 }
 
+/// The word for a step that passed, and how one that was left out begins its last line.
+const PASSED: &str = "passed";
+const LEFT_OUT: &str = "left out: ";
+
+/// How a step that ran in a process of its own ended.
+struct Apart {
+    failed: bool,
+    word: String,
+    said: String,
+}
+
+/// A step in a process of its own: what it says is shown as it is said, and kept.
+fn apart(name: &str) -> Apart {
+    match heard(name) {
+        Ok((true, said)) => {
+            let left_out = said.lines().last().filter(|line| line.starts_with(LEFT_OUT));
+            Apart { failed: false, word: left_out.unwrap_or(PASSED).to_owned(), said: String::new() }
+        }
+        Ok((false, said)) => Apart { failed: true, word: "FAILED".to_owned(), said },
+        Err(error) => Apart { failed: true, word: "FAILED".to_owned(), said: format!("it could not be run: {error}") },
+    }
+}
+
+/// Whether a step's process succeeded, and all that it and its children said. By way of a file and not of a pipe, which would stay
+/// open as long as some server that outlived the step holds its other end.
+fn heard(name: &str) -> std::io::Result<(bool, String)> {
+    let folder = root().join("target/ci");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{}.log", name.replace(' ', "-")));
+    let log = File::create(&path)?;
+    let mut said = File::open(&path)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    let mut child = command.args(["step", name]).stdout(log.try_clone()?).stderr(log).spawn()?;
+    loop {
+        let ended = child.try_wait()?;
+        let mut new = Vec::new();
+        said.read_to_end(&mut new)?;
+        std::io::stdout().write_all(&new)?;
+        if let Some(ended) = ended {
+            return Ok((ended.success(), String::from_utf8_lossy(&fs::read(&path)?).into_owned()));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Lines of a failed step that say why it failed, and its last ones.
+fn gist(said: &str) -> String {
+    const TELLING: [&str; 6] = ["FAILED", "panicked", "error", "cannot", "No space", "assertion"];
+    const MOST: (usize, usize) = (30, 25);
+    let lines: Vec<&str> = said.lines().collect();
+    let (body, tail) = lines.split_at(lines.len().saturating_sub(MOST.1));
+    let telling = body.iter().filter(|line| TELLING.iter().any(|word| line.contains(word))).take(MOST.0);
+    telling.chain(tail).map(|line| line.chars().take(400).collect::<String>() + "\n").collect()
+}
+
+/// How much room there is on the disk that is built on.
+fn room() -> String {
+    let told = Command::new("df").args(["-Pk", "."]).current_dir(root()).output();
+    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
+    let free = told.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<f64>().ok());
+    free.map_or_else(|| "room on the disk unknown".to_owned(), |kib| format!("{:.1} GiB free", kib / 1_048_576.0))
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long a check takes is a fact about this machine")]
-fn timed(step: fn() -> Ended) -> (Ended, Duration) {
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let began = Instant::now();
-    let ended = step();
-    (ended, began.elapsed())
+    let made = work();
+    (made, began.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a long record, the lines that name the failure and the end of it are shown.
+    #[test]
+    fn the_gist_holds_the_failure_and_the_end() {
+        let noise: String = (0..500).map(|n| format!("line {n}\n")).collect();
+        let gist = gist(&format!("network cut FAILED: 3 lost\n{noise}the last word\n"));
+        assert!(gist.starts_with("network cut FAILED: 3 lost\nline 476\n"), "{gist}");
+        assert!(gist.ends_with("line 499\nthe last word\n"), "{gist}");
+        assert_eq!(gist.lines().count(), 26);
+    }
 }

@@ -18,6 +18,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <verb>
   ci                          everything a change has to pass
+  step NAME                   one of its steps
   compare-sumo [SCENARIO...] [--seeds N] [--quick] [--bounds] [--program PATH]
                               SUMO beside us on the same scenarios (names, folders, .sumocfg, `grid`): trips, cost, memory;
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let passed = match words[..] {
         ["ci"] => ci::ci(),
+        ["step", name] => ci::step(name),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
         ["osm"] => osm::osm(),
         ["services", ref words @ ..] => services::services(words),

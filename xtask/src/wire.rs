@@ -58,7 +58,9 @@ fn python(folder: &Path) -> Option<PathBuf> {
         return None;
     }
     let installed = quietly(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES),
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"])
+            .args(PACKAGES),
     );
     installed.then_some(python)
 }

@@ -34,7 +34,15 @@ impl Program {
         output_of(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
         let python = environment.join("bin/python3");
         let wish = format!("eclipse-sumo=={VERSION}");
-        output_of(Command::new(python).args(["-m", "pip", "install", "--quiet", "--no-deps", &wish]))?;
+        output_of(Command::new(python).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-cache-dir",
+            "--no-deps",
+            &wish,
+        ]))?;
         home_in(environment).map(program).ok_or_else(|| "eclipse-sumo is installed but has no program".to_owned())
     }
 
