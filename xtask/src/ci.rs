@@ -182,7 +182,7 @@ fn heard(name: &str) -> std::io::Result<(bool, String)> {
         if let Some(ended) = ended {
             return Ok((ended.success(), String::from_utf8_lossy(&fs::read(&path)?).into_owned()));
         }
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::park_timeout(Duration::from_millis(200));
     }
 }
 
