@@ -218,8 +218,8 @@ mod tests {
     /// Of a long record, the lines that name the failure and the end of it are shown.
     #[test]
     fn the_gist_holds_the_failure_and_the_end() {
-        let noise: String = (0..500).map(|n| format!("line {n}\n")).collect();
-        let gist = gist(&format!("network cut FAILED: 3 lost\n{noise}the last word\n"));
+        let noise: Vec<String> = (0..500).map(|n| format!("line {n}")).collect();
+        let gist = gist(&format!("network cut FAILED: 3 lost\n{}\nthe last word\n", noise.join("\n")));
         assert!(gist.starts_with("network cut FAILED: 3 lost\nline 476\n"), "{gist}");
         assert!(gist.ends_with("line 499\nthe last word\n"), "{gist}");
         assert_eq!(gist.lines().count(), 26);
