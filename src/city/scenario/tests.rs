@@ -236,7 +236,7 @@ fn collect_references(value: &serde_json::Value, into: &mut Vec<String>) {
     }
 }
 
-/// Every scenario that is shipped is sound and opens with the question its key asks; the first one to try loads whole.
+/// Every scenario that is shipped is sound, can be laid out on its map with all its variants, and opens with the question its key asks.
 #[test]
 fn shipped_scenarios_are_sound_and_open_with_their_question() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -250,6 +250,11 @@ fn shipped_scenarios_are_sound_and_open_with_their_question() {
         let question = scenario.question.expect("a question");
         let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
         assert!(comment.join(" ").starts_with(&question), "{} opens with its question", path.display());
+        let said = |wrong: Findings| panic!("{}: {:?}", path.display(), wrong.problems());
+        let loaded = load(&path, &Overrides::default()).unwrap_or_else(said);
+        for variant in &loaded.variants {
+            loaded.variant(&variant.name).unwrap_or_else(said);
+        }
     }
     let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first_try.yaml");
     let loaded = load(&first, &Overrides::default()).unwrap_or_else(|findings| panic!("{:?}", findings.problems()));
