@@ -24,9 +24,8 @@ const EDGES: [(&str, u64); 12] = [
     ("keep/checkpoint", 4),
 ];
 
-/// Most messages a sender that dies may have been about to send, by its ledger; more would be losses that nobody explains. A second of
-/// the load: what is not yet acknowledged waits for the disk, which on a busy machine takes hundreds of milliseconds.
-const UNSENT_MAX: i64 = 1000;
+/// Most messages a sender that dies may have been about to send, by its ledger; more would be losses that nobody explains.
+const UNSENT_MAX: i64 = 200;
 
 /// The sender's edges.
 const SENDERS_EDGES: [(&str, u64); 2] = [("ledger/written", 200), ("gateway/handed", 200)];
@@ -173,6 +172,7 @@ fn cut_off(scene: &Scene, dies_at: Option<&str>) -> Outcome {
     }
     let verdict = audit(&scene.sender(), &scene.keeper(), None)?;
     let (unsent, emitted) = (verdict.get("stores.unsent").unwrap_or(0), verdict.get("stores.emitted").unwrap_or(0));
+    // What was under way when it died: a fifth of a second of the load, which is acknowledged within milliseconds.
     if verdict.closes && emitted > 0 && unsent <= UNSENT_MAX { Ok(verdict.line()) } else { Err(verdict.line()) }
 }
 
