@@ -13,7 +13,7 @@ use super::complaint;
 use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::{self, LoadedScenario, Overrides, RUNS_MAX};
 use crate::primitives::random::Seed;
-use crate::primitives::text::Findings;
+use crate::primitives::text::{Findings, Place, Problem};
 use crate::studies::comparison::{
     Completed, Design, Hold, Record, Share, Sweep, SweepError, Told, Variant, Verdict, complete,
 };
@@ -99,6 +99,10 @@ pub(super) fn compare(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(super::INVALID);
         }
     };
+    if base.variants.len() < 2 {
+        complaint::tell(&nothing_to_compare(&arguments.file));
+        return ExitCode::from(super::INVALID);
+    }
     complaint::tell_left_out(&base.left_out);
     let folder = arguments.out.clone().unwrap_or_else(|| {
         let dir = base.outputs.dir.clone().unwrap_or_else(|| PathBuf::from("outputs"));
@@ -110,6 +114,14 @@ pub(super) fn compare(arguments: &Arguments) -> ExitCode {
         Ok(None) => super::print(&folder.display().to_string(), ExitCode::SUCCESS),
         Err(error) => failed(error),
     }
+}
+
+/// Refuses a scenario of which there is only the city as it is.
+fn nothing_to_compare(file: &Path) -> Findings {
+    let help = "write what is to be tried under `interventions`; `citytwin run` makes one run of the city as it is";
+    let mut findings = Findings::default();
+    findings.problem(Problem::new(Place::file(file), "there is nothing to compare: it has one variant").help(help));
+    findings
 }
 
 /// Tells why a sweep did not come to its end.

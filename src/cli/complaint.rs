@@ -1,8 +1,8 @@
 //! Complaints about input as people read them: the message, the line with a mark under the fault, and what to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,15 +11,23 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
-use crate::primitives::text::{Findings, Problem};
+use crate::primitives::text::{Findings, Problem, harmless};
 
-/// Longest line shown [bytes]; generated XML has lines no terminal wants.
-const LINE_MAX: usize = 400;
+/// Longest line shown as a whole [characters]; of longer ones, such as generated XML has, only what is around the fault.
+const LINE_MAX: usize = 200;
+/// How much of a longer line is shown before the fault [characters].
+const BEFORE: usize = 60;
+/// Longest quotation of a file in a message [characters].
+const QUOTED_MAX: usize = 80;
+/// The longest suggestion that is told more than once [bytes].
+const HELP_MAX: usize = 120;
+/// How much of a file is looked through for the lines that problems are about [bytes].
+const SEARCHED_MAX: u64 = 256 << 20;
 
 /// Tells every problem on standard error.
 pub(super) fn tell(findings: &Findings) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    super::tell(&rendered(findings, colour));
+    super::tell_painted(&rendered(findings, colour));
     tell_left_out(findings.left_out());
 }
 
@@ -35,9 +43,17 @@ fn rendered(findings: &Findings, colour: bool) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_width(120).with_links(false);
     let lines = lines_of(findings);
     let mut text = String::new();
+    let mut told = BTreeSet::new();
     for problem in findings.problems() {
         let line = lines.get(&(Arc::clone(&problem.place.file), problem.place.line));
-        if handler.render_report(&mut text, &Complaint::of(problem, line)).is_err() {
+        let mut complaint = Complaint::of(problem, line);
+        // A list of all there is, is told once.
+        if let Some(help) =
+            complaint.help.as_mut().filter(|help| help.len() > HELP_MAX && !told.insert((*help).clone()))
+        {
+            "as told above".clone_into(help);
+        }
+        if handler.render_report(&mut text, &complaint).is_err() {
             // Only a formatter that fails ends here; the plain form loses nothing.
             text.push_str(&problem.to_string());
             text.push('\n');
@@ -60,36 +76,80 @@ fn lines_of(findings: &Findings) -> BTreeMap<(Arc<Path>, u32), String> {
     }
     let mut found = BTreeMap::new();
     for (path, numbers) in wanted {
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|file| file.take(SEARCHED_MAX).read_to_end(&mut bytes));
+        if read.is_err() {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        // YAML ends lines with a carriage return alone too.
+        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let ends = |c: char| c == '\n' || (yaml && c == '\r');
+        let text = if yaml { text.replace("\r\n", "\n") } else { text.to_owned() };
         let last = numbers.iter().copied().max().unwrap_or(0);
-        let Ok(file) = std::fs::File::open(&path) else { continue };
-        for (number, line) in (1..=last).zip(BufReader::new(file).lines()) {
-            let Ok(line) = line else { break };
+        for (number, line) in (1..=last).zip(text.split(ends)) {
             if numbers.contains(&number) {
-                found.insert((Arc::clone(&path), number), line);
+                found.insert((Arc::clone(&path), number), line.trim_end_matches('\r').to_owned());
             }
         }
     }
     found
 }
 
+/// What a message says, fit for a terminal: quotations of the file are cut, and nothing in them commands.
+fn told(message: &str) -> String {
+    let quotations = message.split('`').enumerate().map(|(at, part)| {
+        if at % 2 == 0 || part.chars().count() <= QUOTED_MAX {
+            return part.replace('\n', if at % 2 == 0 { "\n" } else { "\u{2424}" });
+        }
+        part.chars().take(QUOTED_MAX / 2).chain(['\u{2026}']).collect::<String>().replace('\n', "\u{2424}")
+    });
+    harmless(&quotations.collect::<Vec<_>>().join("`"))
+}
+
 /// A problem with the line it is about, in the form the renderer knows.
 #[derive(Debug)]
-struct Complaint<'a> {
-    problem: &'a Problem,
+struct Complaint {
+    message: String,
+    help: Option<String>,
     source: Option<OneLine>,
     place: SourceSpan,
 }
 
-impl<'a> Complaint<'a> {
-    fn of(problem: &'a Problem, line: Option<&String>) -> Self {
+impl Complaint {
+    fn of(problem: &Problem, line: Option<&String>) -> Self {
         let place = &problem.place;
-        let source = line.filter(|line| line.len() <= LINE_MAX).map(|line| OneLine {
-            file: place.file.display().to_string(),
+        let help = problem.help.as_ref().map(|help| told(help));
+        let Some(line) = line.map(|line| harmless(line)) else {
+            let message = told(&format!("{place}: {}", problem.message));
+            return Self { message, help, source: None, place: (0, 0).into() };
+        };
+        // The mark of what is missing at the end of a file stands on a line with nothing on it.
+        let line = if line.is_empty() { " ".to_owned() } else { line };
+        let (text, column) = window(&line, place.column as usize);
+        let mark = token(&text, column);
+        let source = OneLine {
+            file: harmless(&place.file.display().to_string()),
             number: place.line as usize - 1,
-            text: line.clone(),
-        });
-        let span = line.map_or((0, 0), |line| token(line, place.column as usize));
-        Self { problem, source, place: span.into() }
+            column: (place.column as usize).max(1) - 1,
+            text,
+        };
+        Self { message: told(&problem.message), help, source: Some(source), place: mark.into() }
+    }
+}
+
+/// Of a long line what is around a column (in characters, from 1), and that column in it.
+fn window(line: &str, column: usize) -> (String, usize) {
+    if line.chars().count() <= LINE_MAX {
+        return (line.to_owned(), column);
+    }
+    let from = column.saturating_sub(BEFORE);
+    let shown: String = line.chars().skip(from).take(LINE_MAX).collect();
+    let after = if line.chars().count() > from + LINE_MAX { "\u{2026}" } else { "" };
+    match from {
+        0 => (shown + after, column),
+        from => (format!("\u{2026}{shown}{after}"), column - from + 1),
     }
 }
 
@@ -103,6 +163,9 @@ fn token(line: &str, column: usize) -> (usize, usize) {
     }
     let start = line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at);
     let rest = &line[start..];
+    if rest.trim().is_empty() {
+        return (start, rest.len());
+    }
     let end = match rest.chars().next() {
         Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map_or(rest.len(), |end| end + 2),
         Some('{' | '[') => 1,
@@ -117,20 +180,17 @@ fn token(line: &str, column: usize) -> (usize, usize) {
     (start, rest[..end].trim_end().len())
 }
 
-impl fmt::Display for Complaint<'_> {
+impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.source.is_none() {
-            write!(f, "{}: ", self.problem.place)?;
-        }
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Complaint<'_> {}
+impl std::error::Error for Complaint {}
 
-impl Diagnostic for Complaint<'_> {
+impl Diagnostic for Complaint {
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -147,22 +207,23 @@ impl Diagnostic for Complaint<'_> {
 #[derive(Debug)]
 struct OneLine {
     file: String,
+    /// Line and column of the fault in the file, from 0; the line shown may be a part of a long one.
     number: usize,
+    column: usize,
     text: String,
 }
 
 impl SourceCode for OneLine {
     fn read_span<'a>(
         &'a self,
-        span: &SourceSpan,
+        _span: &SourceSpan,
         _before: usize,
         _after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        // The span given asks where the mark stands; the contents are the line, and the column is the mark's for the heading.
+        // The contents are the line; the column, for the heading, is that of the fault in the file.
         let whole = SourceSpan::from((0, self.text.len()));
-        let column = self.text.get(..span.offset()).map_or(0, |before| before.chars().count());
         let contents =
-            MietteSpanContents::new_named(self.file.clone(), self.text.as_bytes(), whole, self.number, column, 1);
+            MietteSpanContents::new_named(self.file.clone(), self.text.as_bytes(), whole, self.number, self.column, 1);
         Ok(Box::new(contents))
     }
 }
@@ -192,6 +253,22 @@ mod tests {
 2 problems; nothing was run and nothing was written";
         assert_eq!(shown, expected);
         assert!(rendered(&findings, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_is_around_the_fault_is_shown() {
+        let line = format!("{}nmae: x{}", "-".repeat(500), "+".repeat(500));
+        let (shown, column) = window(&line, 501);
+        let (start, length) = token(&shown, column);
+        assert_eq!(&shown[start..start + length], "nmae");
+        assert!(shown.chars().count() <= LINE_MAX + 2 && shown.starts_with('\u{2026}') && shown.ends_with('\u{2026}'));
+        assert_eq!(window(&line, 3).1, 3);
+    }
+
+    #[test]
+    fn quotations_are_cut_and_command_no_terminal() {
+        assert_eq!(told("`a\u{1b}b\nc` is not `d`"), "`a\u{241b}b\u{2424}c` is not `d`");
+        assert!(told(&format!("`{}` is long", "x".repeat(1000))).chars().count() < 100);
     }
 
     #[test]

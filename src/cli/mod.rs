@@ -35,8 +35,8 @@ use clap::{Parser, Subcommand};
 use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::fail_point;
-use crate::primitives::text::{Findings, Place, Problem};
-use crate::telemetry::{TopicError, TopicMap};
+use crate::primitives::text::{Findings, Place, Problem, harmless};
+use crate::telemetry::TopicMap;
 use crate::twin::{self, Equipment, PartsFile, Tally};
 
 pub use pages::ask_for_large_pages;
@@ -165,18 +165,13 @@ fn topics_of(loaded: &LoadedScenario) -> Result<TopicMap, Findings> {
 
 /// The topics of a mapping file.
 fn topics_in(path: &Path, city: &str, place: &Place) -> Result<TopicMap, Findings> {
-    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("cannot be read: {error}")]);
-    let map = text.and_then(|yaml| {
-        let told = |errors: Vec<TopicError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-        TopicMap::with_file(city, &yaml).map_err(told)
-    });
-    map.map_err(|reasons| {
+    let text = std::fs::read_to_string(path).map_err(|error| {
         let mut findings = Findings::default();
-        for reason in reasons {
-            findings.problem(Problem::new(place.clone(), format!("the mapping file `{}`: {reason}", path.display())));
-        }
+        let message = format!("the mapping file `{}` cannot be read: {error}", path.display());
+        findings.problem(Problem::new(place.clone(), message).help("name a file of reading types and topics"));
         findings
-    })
+    })?;
+    TopicMap::read(city, &text, &Place::file(path))
 }
 
 /// Where networks are kept that were read before: what `CITYTWIN_CACHE` names (nowhere if it is empty), or the user's cache folder.
@@ -229,8 +224,13 @@ fn print(text: &str, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Tells people something on standard error; where nobody listens, nothing can be done.
+/// Tells people something on standard error; where nobody listens, nothing can be done. What files say in it commands no terminal.
 fn tell(text: &str) {
+    tell_painted(&harmless(text));
+}
+
+/// The same with colours; of what files say, nothing is in it as it stands there.
+fn tell_painted(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 

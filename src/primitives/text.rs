@@ -147,6 +147,27 @@ impl Findings {
         &self.unsupported
     }
 
+    /// The same findings, every problem without a suggestion with this one.
+    #[must_use]
+    pub fn advised(mut self, help: &str) -> Self {
+        for problem in &mut self.problems {
+            problem.help.get_or_insert_with(|| help.to_owned());
+        }
+        self
+    }
+
+    /// The same findings, problems with a file as a whole told where the file is named.
+    #[must_use]
+    pub fn told_at(mut self, named: &Place, file: &Path) -> Self {
+        for problem in
+            self.problems.iter_mut().filter(|problem| problem.place.line == 0 && *problem.place.file == *file)
+        {
+            problem.message = format!("`{}`: {}", file.display(), problem.message);
+            problem.place = named.clone();
+        }
+        self
+    }
+
     /// Adds everything another reading found.
     pub fn absorb(&mut self, other: Self) {
         for problem in other.problems {
@@ -160,13 +181,64 @@ impl Findings {
 }
 
 /// The candidate most like `word`, if one is like it at all; for "did you mean".
+///
+/// One that differs only in capitals, spaces, hyphens and the like comes first, then one or two slips of the hand (optimal string
+/// alignment, so that two letters swapped are one slip), then whatever begins alike (Jaro and Winkler).
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let bare = letters(word);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter_map(|candidate| {
+            let likeness = strsim::jaro_winkler(word, candidate);
+            let long = word.len().max(candidate.len()) <= LONGEST_COMPARED;
+            let rank = if !bare.is_empty() && letters(candidate) == bare {
+                3.0
+            } else if long && strsim::osa_distance(word, candidate) <= slips(word) {
+                2.0
+            } else if likeness > 0.8 {
+                0.0
+            } else {
+                return None;
+            };
+            Some((rank + likeness, candidate))
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, candidate)| candidate)
+}
+
+/// Longer words than this [bytes] are not aligned letter by letter, which takes the square of their length.
+const LONGEST_COMPARED: usize = 100;
+
+/// How many slips of the hand a word may have and still be known: none in the shortest, two in long ones.
+fn slips(word: &str) -> usize {
+    match word.chars().count() {
+        0..=2 => 0,
+        3..=6 => 1,
+        _ => 2,
+    }
+}
+
+/// A word by its letters and digits alone, small.
+fn letters(word: &str) -> String {
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A text that no terminal takes for a command: control characters as their pictures (U+2400 and on), and what turns the direction of
+/// writing or shows nothing as the replacement character. Line breaks and tabs stay; every character stays one.
+pub fn harmless(text: &str) -> String {
+    let picture = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        '\u{80}'..='\u{9f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' => '\u{fffd}',
+        other => other,
+    };
+    text.chars().map(picture).collect()
 }
 
 #[cfg(test)]
@@ -178,6 +250,15 @@ mod tests {
         let roads = ["Church Lane", "Station Road", "High Street"];
         assert_eq!(closest("Chruch Lane", roads), Some("Church Lane"));
         assert_eq!(closest("zzz", roads), None);
+        assert_eq!(closest("station road", ["station-road-1", "Station Road"]), Some("Station Road"));
+        assert_eq!(closest("mpa", ["compare", "map"]), Some("map"), "two letters swapped are one slip");
+        assert_eq!(closest("xy", ["xz"]), None);
+    }
+
+    #[test]
+    fn no_character_commands_a_terminal() {
+        assert_eq!(harmless("a\u{1b}[31m\tb\u{202e}c\0\n"), "a\u{241b}[31m\tb\u{fffd}c\u{2400}\n");
+        assert_eq!(harmless("Champs-\u{c9}lys\u{e9}es"), "Champs-\u{c9}lys\u{e9}es");
     }
 
     #[test]

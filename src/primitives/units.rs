@@ -65,6 +65,27 @@ pub(crate) const TEMPERATURE: Units =
 pub(crate) const RAINFALL: Units =
     Units { what: "a rainfall", table: &[("mm/h", 1.0)], examples: &["2 mm/h"], sums: false };
 
+/// How people spell units beside the way this program does.
+const SPELLINGS: [(&str, &str); 17] = [
+    ("m", "min"),
+    ("mins", "min"),
+    ("minute", "min"),
+    ("minutes", "min"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("hr", "h"),
+    ("hrs", "h"),
+    ("day", "d"),
+    ("days", "d"),
+    ("kmh", "km/h"),
+    ("kph", "km/h"),
+    ("percent", "%"),
+];
+
 /// What is wrong with a written quantity, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
@@ -103,11 +124,20 @@ impl Units {
             return Ok(*factor);
         }
         if unit.is_empty() {
-            let help = format!("write the unit, for example `{text} {}`", self.table[0].0);
+            let help = match text.parse::<f64>() {
+                Ok(part) if self.table[0].0 == "%" && part > 0.0 && part <= 1.0 => {
+                    format!("write the unit: `{} %` if it is a part of 1, or `{text} %`", part * 100.0)
+                }
+                _ => format!("write the unit, for example `{text} {}`", self.table[0].0),
+            };
             return Err(Unreadable { message: format!("`{text}` has no unit, so it is not {}", self.what), help });
         }
         let known = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let help = match closest(unit, names()) {
+        if unit.starts_with([',', ':']) {
+            return Err(self.not_a_quantity(text));
+        }
+        let usual = SPELLINGS.iter().find(|(other, name)| *other == unit.to_lowercase() && names().any(|n| n == *name));
+        let help = match usual.map(|(_, name)| *name).or_else(|| closest(unit, names())) {
             Some(name) => format!("did you mean `{name}`? Units of {} are {known}", self.what),
             None => format!("units of {} are {known}", self.what),
         };
@@ -116,7 +146,12 @@ impl Units {
 
     fn not_a_quantity(&self, text: &str) -> Unreadable {
         let examples = self.examples.iter().map(|e| format!("`{e}`")).collect::<Vec<_>>().join(" or ");
-        Unreadable { message: format!("`{text}` is not {}", self.what), help: format!("write it like {examples}") }
+        let why = match text.find([',', ':']) {
+            Some(at) if text[at..].starts_with(',') => "; fractions have a point",
+            Some(_) if self.what == "a duration" => "; a time of day is no duration",
+            _ => "",
+        };
+        Unreadable { message: format!("`{text}` is not {}", self.what), help: format!("write it like {examples}{why}") }
     }
 
     /// A regular expression for the schema: editors complain before we do.
@@ -161,8 +196,13 @@ pub(crate) fn read_clock(text: &str) -> Result<(Option<String>, f64), Unreadable
         Some((date, clock)) => (Some(date), clock),
         None => (None, text),
     };
-    if date.is_some_and(|date| !is_date(date)) {
-        return Err(refused());
+    if let Some(date) = date.filter(|date| !is_date(date)) {
+        let shaped = date.len() == 10 && date.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let no_day = || Unreadable {
+            message: format!("there is no day `{date}`"),
+            help: "write year, month and day like `2026-03-10T07:00`".to_owned(),
+        };
+        return Err(if shaped { no_day() } else { refused() });
     }
     let parts: Vec<&str> = clock.split(':').collect();
     let (hours, minutes, seconds) = match parts[..] {
@@ -247,6 +287,30 @@ mod tests {
                 "did you mean `km/h`? Units of a speed are `km/h`, `m/s`, `mph`",
             ),
             (DISTANCE, "1..2 m", "`1..2 m` is not a distance", "write it like `250 m` or `1.2 km`"),
+            (
+                DISTANCE,
+                "2,5 m",
+                "`2,5 m` is not a distance",
+                "write it like `250 m` or `1.2 km`; fractions have a point",
+            ),
+            (
+                DURATION,
+                "00:30",
+                "`00:30` is not a duration",
+                "write it like `90 s` or `5 min` or `1 h 30 min`; a time of day is no duration",
+            ),
+            (
+                DURATION,
+                "20 m",
+                "unknown unit `m` in `20 m`",
+                "did you mean `min`? Units of a duration are `s`, `min`, `h`, `ms`, `d`",
+            ),
+            (
+                SHARE,
+                "0.15",
+                "`0.15` has no unit, so it is not a share",
+                "write the unit: `15 %` if it is a part of 1, or `0.15 %`",
+            ),
         ];
         for (units, text, message, help) in cases {
             let error = units.read(text).expect_err(text);

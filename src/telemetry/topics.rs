@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::reading::ReadingKind;
 use super::record::DeviceId;
-use crate::primitives::text::closest;
+use crate::primitives::text::{Findings, Place, Problem, closest};
+use crate::primitives::tree::{self, Value};
 
 /// Longest topic that is made [bytes].
 pub const TOPIC_MAX: usize = 256;
@@ -78,21 +79,59 @@ impl TopicMap {
             serde_saphyr::from_str(yaml).map_err(|error| vec![TopicError::NotAMapping(error.to_string())])?;
         let (mut map, mut errors) = (Self::new(city), Vec::new());
         for (word, template) in entries {
-            let Some(kind) = ReadingKind::from_word(&word) else {
-                let words = ReadingKind::ALL.iter().map(|kind| kind.word());
-                let help = closest(&word, words.clone()).map_or_else(
-                    || format!("there are {}", words.collect::<Vec<_>>().join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                errors.push(TopicError::UnknownType { word, help });
-                continue;
-            };
-            match check_template(kind, &template) {
-                Ok(()) => drop(map.templates.insert(kind, template)),
-                Err(error) => errors.push(error),
-            }
+            errors.extend(map.set(word, template).err());
         }
         if errors.is_empty() { Ok(map) } else { Err(errors) }
+    }
+
+    /// The same with the place of every mistake.
+    ///
+    /// # Errors
+    /// As [`TopicMap::with_file`].
+    pub fn read(city: &str, text: &str, file: &Place) -> Result<Self, Findings> {
+        const LIKE: &str = "write lines such as `position: gps_data/{device}`";
+        let (mut map, mut findings) = (Self::new(city), Findings::default());
+        let entries = match tree::read(text, file, &mut findings).map(|root| (root.spot, root.value)) {
+            Some((_, Value::Map(entries))) => entries,
+            Some((_, Value::Null)) | None => Vec::new(),
+            Some((spot, other)) => {
+                let message = format!("a mapping is reading types and topics, not {}", other.describe());
+                findings.problem(Problem::new(spot.of_file(file), message).help(LIKE));
+                Vec::new()
+            }
+        };
+        for (key, node) in entries {
+            let problem = match node.value {
+                Value::Text(template) => match map.set(key.name, template) {
+                    Ok(()) => continue,
+                    Err(TopicError::UnknownType { word, help }) => {
+                        Problem::new(key.spot.of_file(file), format!("unknown reading type `{word}`")).help(help)
+                    }
+                    Err(other) => Problem::new(node.spot.of_file(file), other.to_string()).help(LIKE),
+                },
+                other => {
+                    let message = format!("the topic of `{}` should be text, not {}", key.name, other.describe());
+                    Problem::new(node.spot.of_file(file), message).help(LIKE)
+                }
+            };
+            findings.problem(problem);
+        }
+        if findings.is_ok() { Ok(map) } else { Err(findings) }
+    }
+
+    /// Gives a kind of reading another topic.
+    fn set(&mut self, word: String, template: String) -> Result<(), TopicError> {
+        let Some(kind) = ReadingKind::from_word(&word) else {
+            let words = ReadingKind::ALL.iter().map(|kind| kind.word());
+            let help = closest(&word, words.clone()).map_or_else(
+                || format!("there are {}", words.collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(TopicError::UnknownType { word, help });
+        };
+        check_template(kind, &template)?;
+        self.templates.insert(kind, template);
+        Ok(())
     }
 
     /// The topic under which a device's readings of a kind travel.
@@ -202,6 +241,11 @@ mod tests {
             let errors = TopicMap::with_file("x", yaml).expect_err(yaml);
             assert!(errors.len() == 1 && errors[0].to_string().contains(needle), "{yaml}: {errors:?}");
         }
+        let findings = TopicMap::read("x", "positon: a/{device}\nair: a\nloop: 7\n", &Place::file("t.yaml"));
+        let told: Vec<String> = findings.expect_err("three").problems().iter().map(ToString::to_string).collect();
+        let begins =
+            ["t.yaml:1:1: unknown", "t.yaml:2:6: the topic of `air`", "t.yaml:3:7: the topic of `loop` should"];
+        assert!(told.iter().zip(begins).all(|(told, begin)| told.starts_with(begin)) && told.len() == 3, "{told:?}");
         let errors = TopicMap::with_file("x", "positon: a/{device}\nair: a\nloop: '{city}/{device}'\n");
         assert_eq!(errors.expect_err("two mistakes").len(), 2);
     }

@@ -42,7 +42,7 @@ pub fn resolve(
             Some(places) => reach = service(network, places, spec, span, seed, &mut plan, &mut findings),
             None => findings.problem(
                 Problem::new(spec.place.clone(), "the map has no hospitals and ambulance stations")
-                    .help("use a `city` map, or remove `emergencies`"),
+                    .help("use a `city` or `osm` map, or remove `emergencies`"),
             ),
         }
     }

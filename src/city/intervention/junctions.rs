@@ -2,6 +2,8 @@
 //!
 //! By its id, or by two streets that meet there: "High Street / Back Lane".
 
+use std::collections::BTreeSet;
+
 use crate::city::network::Network;
 use crate::primitives::ids::{JunctionId, SignalId};
 use crate::primitives::text::{Findings, Problem, closest};
@@ -15,7 +17,7 @@ pub(super) fn junction(network: &Network, wanted: &Written, findings: &mut Findi
     let found = by_id.or_else(|| crossing(network, name));
     if found.is_none() {
         let names = network.junctions.iter().map(|junction| junction.name.as_str());
-        complain(wanted, "junction", closest(name, names), findings);
+        complain(network, wanted, "junction", closest(name, names), findings);
     }
     found
 }
@@ -30,7 +32,8 @@ pub(super) fn signal(network: &Network, wanted: &Written, findings: &mut Finding
         network.junction(junction).links.iter().find_map(|&link| network.link(link).signal).map(|(signal, _)| signal)
     });
     if found.is_none() {
-        complain(wanted, "signal", closest(name, network.signals.iter().map(|signal| signal.name.as_str())), findings);
+        let names = network.signals.iter().map(|signal| signal.name.as_str());
+        complain(network, wanted, "signal", closest(name, names), findings);
     }
     found
 }
@@ -47,10 +50,24 @@ fn crossing(network: &Network, name: &str) -> Option<JunctionId> {
     ends(one).into_iter().filter(|junction| others.contains(junction)).min()
 }
 
-fn complain(wanted: &Written, what: &str, like: Option<&str>, findings: &mut Findings) {
-    let help = like.map_or_else(
-        || format!("name a {what} of the map, or two streets that meet there: `High Street / Back Lane`"),
-        |like| format!("did you mean `{like}`?"),
-    );
-    findings.problem(Problem::new(wanted.place.clone(), format!("there is no {what} `{}`", wanted.text)).help(help));
+fn complain(network: &Network, wanted: &Written, what: &str, like: Option<&str>, findings: &mut Findings) {
+    let help = streets(network, &wanted.text, what).or_else(|| like.map(|like| format!("did you mean `{like}`?")));
+    let usual = || format!("name a {what} of the map, or two streets that meet there: `High Street / Back Lane`");
+    let message = format!("there is no {what} `{}`", wanted.text);
+    findings.problem(Problem::new(wanted.place.clone(), message).help(help.unwrap_or_else(usual)));
+}
+
+/// What to do where two streets are named: mend a name, or name others that meet.
+fn streets(network: &Network, name: &str, what: &str) -> Option<String> {
+    let (one, other) = name.split_once('/')?;
+    let all: BTreeSet<&str> = network.roads().filter_map(|(_, edge)| edge.street.as_deref()).collect();
+    let [one, other] = [one.trim(), other.trim()];
+    let Some(unknown) = [one, other].into_iter().find(|street| !all.contains(street)) else {
+        return Some(format!("`{one}` and `{other}` meet at no {what}"));
+    };
+    let like = closest(unknown, all.iter().copied());
+    Some(like.map_or_else(
+        || format!("there is no street `{unknown}`"),
+        |like| format!("there is no street `{unknown}`: did you mean `{like}`?"),
+    ))
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{RoadChoice, Written};
+use super::model::{Area, RoadChoice, Written};
 use super::places::Frame;
 use crate::city::network::Network;
 use crate::primitives::ids::EdgeId;
@@ -50,7 +50,14 @@ pub(super) fn resolve(network: &Network, choice: &RoadChoice, findings: &mut Fin
     }
     if roads.is_empty() {
         let message = if choice.along.is_empty() { "there is no road in the area" } else { "no road follows the line" };
-        let help = if frame.on_earth() {
+        let swapped = |area: &Area| {
+            let ring = |ring: &Vec<[f64; 2]>| ring.iter().map(|&[x, y]| [y, x]).collect();
+            let turned = Area { rings: area.rings.iter().map(ring).collect() };
+            network.roads().any(|(edge, _)| turned.contains(frame.middle(edge)))
+        };
+        let help = if frame.on_earth() && choice.within.as_ref().is_some_and(swapped) {
+            "latitude and longitude are swapped: write longitude first, as GeoJSON does"
+        } else if frame.on_earth() {
             "corners are longitude and latitude; a road is inside where its middle is"
         } else {
             "the map has no place on earth: coordinates are metres east and north on it"

@@ -43,8 +43,13 @@ impl Layer<'_> {
         match &measure.deed {
             Deed::Close { roads, lanes, except } => {
                 let edges = self.resolve(roads)?;
+                let before = self.findings.problems().len();
                 for &edge in &edges {
                     self.close(edge, lanes, except.complement());
+                    // The other roads of the street have no such lane either, as a rule; one of them is enough to know.
+                    if self.findings.problems().len() > before {
+                        return None;
+                    }
                 }
                 Some(format!("close {}", roads::describe(network, roads, &edges)))
             }

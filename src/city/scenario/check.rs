@@ -56,7 +56,15 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         );
     }
     let name = checker.name(&file.name);
+    let before = checker.findings.problems().len();
     let (date, start, warmup, run, step) = checker.time(&file.time.value);
+    // Where the times are wrong, nothing else is held against them.
+    let timed = checker.findings.problems().len() == before;
+    let span = if timed {
+        (start - warmup, start + run)
+    } else {
+        (SimTime::ZERO - RUN_MAX, SimTime::ZERO + RUN_MAX + RUN_MAX)
+    };
     let map = checker.map(&file.map.value);
     let fleet = file.fleet.as_ref().map(|fleet| checker.fleet(&fleet.value)).unwrap_or_default();
     let mut demand = Vec::new();
@@ -67,7 +75,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
     let outputs = checker.outputs(file.outputs.as_ref().map(|outputs| &outputs.value), step);
     checker.whole_intervals(&file.time.value, warmup, outputs.road_interval);
-    let incidents = checker.incidents(&file, (start - warmup, start + run));
+    let incidents = checker.incidents(&file, span);
     let emergencies = file.emergencies.as_ref().map(|key| checker.emergencies(key));
     let last_resort_after = match &file.last_resort_after {
         Some(key) => checker.duration(key, "`last-resort-after`", step),
@@ -75,7 +83,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     };
     let sensors = checker.sensors(file.sensors.as_ref().map(|sensors| &sensors.value), step);
     let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
-    checker.beside.rules_of_incidents((start - warmup, start + run), &file);
+    checker.beside.rules_of_incidents(span, &file);
     let (interventions, beside) = checker.interventions(&file);
     let variants = checker.variants(&file, &interventions);
     let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &variants);
@@ -116,6 +124,10 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     pub(super) fn wrong(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.findings.problem(Problem::new(spot.of_file(self.place), message).help(help));
+    }
+
+    pub(super) fn complain(&mut self, problem: Problem) {
+        self.findings.problem(problem);
     }
 
     pub(super) fn read<T>(&mut self, spot: Spot, value: Result<T, Unreadable>) -> Option<T> {
@@ -200,7 +212,7 @@ impl Checker<'_> {
             self.wrong(path.spot, "the file's name is empty", "paths are relative to the scenario file");
         } else if !file.path.exists() {
             let message = format!("there is no file `{}`", file.path.display());
-            self.wrong(path.spot, message, neighbour(&file.path));
+            self.wrong(path.spot, message, neighbour(&file.path, RELATIVE));
         }
         file
     }
@@ -306,7 +318,8 @@ impl Checker<'_> {
         let key = key?;
         let share = self.read(key.spot, key.value.read())?;
         if !(0.0..=1.0).contains(&share) {
-            self.wrong(key.spot, format!("{what} is a share of all"), "from 0 % to 100 %");
+            let per_cent = (share * 1e5).round() / 1e3;
+            self.wrong(key.spot, format!("{what} cannot be {per_cent} %"), "a share of all is from 0 % to 100 %");
             return None;
         }
         Some(share)
@@ -354,10 +367,11 @@ impl Checker<'_> {
         // Without a tolerance, 5 km/h read as 1.388… m/s and back could fall just outside.
         let inside = value >= low - 1e-9 && value <= high + 1e-9;
         if !inside {
+            let said = |number: f64| format!("{} {unit}", (number * 1000.0).round() / 1000.0).trim_end().to_owned();
             self.wrong(
                 spot,
-                format!("{what} cannot be {value:.1} {unit}"),
-                format!("from {low} {unit} to {high} {unit}"),
+                format!("{what} cannot be {}", said(value)),
+                format!("from {} to {}", said(low), said(high)),
             );
         }
         inside
@@ -375,7 +389,7 @@ impl Checker<'_> {
                         synthetic.place.clone(),
                         "a SUMO network has no homes and jobs to make trips from",
                     )
-                    .help("use `sumo-routes`, or a `city` map");
+                    .help("use `sumo-routes`, or a `city` or `osm` map");
                     self.findings.problem(problem);
                 }
             }
@@ -464,16 +478,23 @@ pub(super) fn folder_name(name: &str) -> String {
     folder.trim_end_matches('-').to_owned()
 }
 
-/// What to do about a missing file: the file beside it that is most like it.
-fn neighbour(path: &Path) -> String {
+/// What to do about a missing file: the file beside it that is most like it, and a word on paths where there is one to say.
+pub(super) fn neighbour(path: &Path, about_paths: &str) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
-        .unwrap_or_default();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return format!("there is no folder `{}`", folder.display());
+    };
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    match crate::primitives::text::closest(&wanted, names.iter().map(String::as_str)) {
-        Some(name) => format!("did you mean `{name}`? Paths are relative to the scenario file"),
-        None => "paths are relative to the scenario file".to_owned(),
+    match (crate::primitives::text::closest(&wanted, names.iter().map(String::as_str)), about_paths) {
+        (Some(name), "") => format!("did you mean `{name}`?"),
+        (Some(name), about) => format!("did you mean `{name}`? Paths {about}"),
+        (None, "") => "look at the path".to_owned(),
+        (None, about) => format!("paths {about}"),
     }
 }
+
+/// What paths in a scenario are relative to.
+const RELATIVE: &str = "are relative to the scenario file";

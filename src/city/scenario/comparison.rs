@@ -261,7 +261,8 @@ impl Checker<'_> {
             list.push(seed.value);
         }
         if !(2..=RUNS_MAX as usize).contains(&list.len()) {
-            let message = format!("{} seeds cannot be compared", list.len());
+            let plural = if list.len() == 1 { "seed" } else { "seeds" };
+            let message = format!("{} {plural} cannot be compared", list.len());
             self.wrong(seeds.spot, message, format!("from 2, without which there is no interval, to {RUNS_MAX}"));
         }
         list
@@ -457,7 +458,7 @@ mod tests {
             ("compare: { min-runs: 9, max-runs: 5 }\n", "6:35 at most 5 runs are fewer than at least 9"),
             ("compare: { seeds: [1, 1] }\n", "6:23 the seed 1 is given twice"),
             ("compare: { precision: 5 }\n", "6:23 "),
-            ("compare: { confidence: 100 % }\n", "6:24 `confidence` cannot be 100.0 %"),
+            ("compare: { confidence: 100 % }\n", "6:24 `confidence` cannot be 100 %"),
             ("compare: { sedes: [1, 2] }\n", "6:12 unknown key `sedes`"),
             (
                 "expect: [{ variant: clam, measure: stops, change: \"< 0 %\" }]\n",

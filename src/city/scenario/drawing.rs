@@ -3,11 +3,14 @@
 //! Polygons of any nesting of features and collections are gathered, and the longest line. Properties, points and heights are left
 //! out. Files of strangers are bounded in size, nesting and corners.
 
+use std::path::Path;
+
 use serde_json::Value as Json;
 
 use super::check::Checker;
 use super::measures::CORNERS_MAX;
 use super::quantity::At;
+use crate::primitives::text::{Place, Problem};
 
 /// The largest file read [bytes].
 const FILE_MAX: u64 = 8 << 20;
@@ -28,21 +31,55 @@ impl Checker<'_> {
     pub(super) fn drawing(&mut self, path: &At<String>) -> Option<Drawing> {
         let file = self.named(path);
         let about = std::fs::metadata(&file.path).ok()?;
-        if !about.is_file() || about.len() > FILE_MAX {
-            self.wrong(path.spot, format!("`{}` is no file of at most 8 MiB", file.path.display()), "name a drawing");
+        if about.is_dir() {
+            self.wrong(path.spot, format!("`{}` is a folder", file.path.display()), "name the drawing in it");
             return None;
         }
-        let read = std::fs::read(&file.path).map_err(|error| error.to_string());
-        let read = read.and_then(|bytes| serde_json::from_slice::<Json>(&bytes).map_err(|error| error.to_string()));
+        if !about.is_file() || about.len() > FILE_MAX {
+            let message = format!("`{}` is no file of at most 8 MiB", file.path.display());
+            self.wrong(path.spot, message, "draw fewer corners, or name another file");
+            return None;
+        }
+        let bytes = match std::fs::read(&file.path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("`{}` cannot be read: {error}", file.path.display());
+                self.wrong(path.spot, message, "look who may read it");
+                return None;
+            }
+        };
+        let json = match serde_json::from_slice::<Json>(&bytes) {
+            Ok(json) => json,
+            Err(error) => {
+                self.complain(not_json(&file.path, &error));
+                return None;
+            }
+        };
         let mut drawing = Drawing::default();
-        match read.and_then(|json| gather(&json, 0, &mut drawing)) {
+        match gather(&json, 0, &mut drawing) {
             Ok(()) => Some(drawing),
             Err(what) => {
-                self.wrong(path.spot, format!("`{}` is not GeoJSON: {what}", file.path.display()), "see RFC 7946");
+                let message = format!("`{}` is no drawing: {what}", file.path.display());
+                self.wrong(
+                    path.spot,
+                    message,
+                    "draw polygons or lines, for example with https://geojson.io, and save them as GeoJSON",
+                );
                 None
             }
         }
     }
+}
+
+/// Where a file stops being JSON.
+fn not_json(path: &Path, error: &serde_json::Error) -> Problem {
+    let number = |n: usize| u32::try_from(n).unwrap_or(0);
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or_default();
+    let what = if error.is_eof() { "the file ends too early" } else { what };
+    // An empty file has no column.
+    let place = Place::file(path).at(number(error.line()), number(error.column().max(1)));
+    Problem::new(place, format!("this is no GeoJSON: {what}")).help("save the drawing anew as GeoJSON")
 }
 
 /// Gathers what is drawn in a value.

@@ -32,8 +32,8 @@ impl Checker<'_> {
         span: (SimTime, SimTime),
         ambulances: bool,
     ) -> Option<IncidentSpec> {
-        let place = key.spot.of_file(self.place);
         let key = &key.value;
+        let place = key.road.spot.of_file(self.place);
         let clock = self.read(key.at.spot, key.at.value.read());
         let duration = self.lasting(&key.duration, "`duration`", 1.0, 7.0 * 86_400.0);
         let at = clock.and_then(|(date, at)| {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::extends::{self, Content, Origin};
-use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::text::{Findings, Place};
 
 /// Where remarks begin [columns].
 const MARGIN: usize = 44;
@@ -19,11 +19,10 @@ const MARGIN: usize = 44;
 /// When the file or a parent cannot be read.
 pub fn explain(path: &Path) -> Result<String, Findings> {
     let mut findings = Findings::default();
-    let place = Place::file(path);
     let family = match super::text_of(path) {
         Ok(text) => extends::family(path, &text, &mut findings),
-        Err(why) => {
-            findings.problem(Problem::new(place, why));
+        Err(problem) => {
+            findings.problem(problem);
             None
         }
     };

@@ -70,11 +70,15 @@ pub(super) fn family(path: &Path, text: &str, findings: &mut Findings) -> Option
         let place = Place::file(path.clone());
         let text = match super::text_of(&path) {
             Ok(text) => text,
-            Err(why) => {
-                return refuse(
-                    format!("the parent `{}` {why}", path.display()),
-                    "paths are relative to the file that names them",
-                );
+            // Where it stands in the parent that something is wrong, it is told there.
+            Err(problem) if problem.place.line > 0 => {
+                findings.problem(problem);
+                return None;
+            }
+            Err(problem) => {
+                let help = problem.help.unwrap_or_default();
+                let message = format!("the parent `{}` {}", path.display(), problem.message);
+                return refuse(message, &help);
             }
         };
         seen.push(canonical(&path));

@@ -9,8 +9,16 @@ use super::quantity::unreadable;
 use super::tree::{Key, Node, Spot, Value};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 
+/// What to do about a number without end.
+pub(super) const UNCOUNTABLE: &str = "write a number one can count with, like `0.9`";
+
 /// Notes every place where the tree does not fit the schema.
 pub(super) fn check(root: &Node, schema: &Json, file: &Place, findings: &mut Findings) {
+    if root.value == Value::Null {
+        let help = "begin with `citytwin: 1`; the shipped scenarios show the rest";
+        findings.problem(Problem::new(file.at(1, 1), "the file says nothing").help(help));
+        return;
+    }
     Grammar { schema, file, findings }.node(root, schema, "the file");
 }
 
@@ -62,15 +70,32 @@ impl<'a> Grammar<'a> {
             Some("array") => self.array(node, rule, path),
             Some("integer") => self.integer(node, rule, path),
             Some("number") if !matches!(node.value, Value::Whole(_) | Value::Number(_)) => {
-                self.expected(node, path, "a number", None);
+                let help = match &node.value {
+                    Value::Text(text) if text.trim_end().ends_with('%') => "write it as a factor: 90 % is `0.9`",
+                    _ => "write it like `0.9`, without a unit",
+                };
+                self.expected(node, path, "a number", Some(help.to_owned()));
+            }
+            Some("number") if matches!(node.value, Value::Number(number) if !number.is_finite()) => {
+                self.expected(node, path, "a number", Some(UNCOUNTABLE.to_owned()));
             }
             Some("boolean") if !matches!(node.value, Value::Bool(_)) => {
-                self.expected(node, path, "`true` or `false`", None);
+                let help = match &node.value {
+                    Value::Text(text) if matches!(text.as_str(), "true" | "false") => {
+                        "write it without quotation marks"
+                    }
+                    _ => "write `true` for yes, `false` for no",
+                };
+                self.expected(node, path, "`true` or `false`", Some(help.to_owned()));
             }
             Some("string") if node.value.is_scalar() => self.quantity(node, rule),
             Some("string") => {
-                let help = rule.get("examples").and_then(|list| list.get(0)).and_then(Json::as_str);
-                self.expected(node, path, "text", help.map(|example| format!("write it like `{example}`")));
+                let example = rule.get("examples").and_then(|list| list.get(0)).and_then(Json::as_str);
+                let help = example.map_or_else(
+                    || "write one name or sentence after the colon".to_owned(),
+                    |example| format!("write it like `{example}`"),
+                );
+                self.expected(node, path, "text", Some(help));
             }
             _ => {}
         }
@@ -135,15 +160,28 @@ impl<'a> Grammar<'a> {
                 None => self.unknown(key, path, names()),
             }
         }
-        if entries.len() != 1 {
-            let message = format!("{path} should be exactly one of {choices}, not {}", entries.len());
-            self.wrong(node.spot, message, None);
+        match &entries[..] {
+            [_] => {}
+            [] => {
+                let help = names().next().map(|name| format!("write it like `{name}: ...`; there are {choices}"));
+                self.wrong(node.spot, format!("{path} says nothing"), help);
+            }
+            [first, second, ..] => {
+                let message = format!("{path} has both `{}` and `{}`", first.0.name, second.0.name);
+                let help = if path.starts_with("an entry") {
+                    "make them two entries: begin each with `- ` in the same column"
+                } else {
+                    "keep one of them"
+                };
+                self.wrong(second.0.spot, message, Some(help.to_owned()));
+            }
         }
     }
 
     fn word(&mut self, node: &Node, words: &[&str], path: &str) {
         let Value::Text(text) = &node.value else {
-            return self.expected(node, path, &format!("one of {}", listed(words.iter().copied())), None);
+            let help = words.first().map(|word| format!("write it like `{word}`"));
+            return self.expected(node, path, &format!("one of {}", listed(words.iter().copied())), help);
         };
         if !words.contains(&text.as_str()) {
             let help = suggestion(text, words.iter().copied());
@@ -156,30 +194,50 @@ impl<'a> Grammar<'a> {
             return self.by_name(node, rule, path);
         };
         let names = || keys.keys().map(String::as_str);
+        let required = || rule.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
         let Value::Map(entries) = &node.value else {
-            return self.expected(node, path, &format!("keys and values ({})", listed(names())), None);
+            let first = required().next().or_else(|| names().next()).unwrap_or("key");
+            let help = format!("write it like `{first}: ...`; {}", known(names()));
+            return self.expected(node, path, "keys and values", Some(help));
         };
+        let missing = || required().filter(|name| !entries.iter().any(|(key, _)| key.name == *name));
+        let mut meant = Vec::new();
         for (key, value) in entries {
-            match keys.get(&key.name) {
-                Some(rule) => self.node(value, rule, &format!("`{}`", key.name)),
-                None => self.unknown(key, path, names()),
+            if let Some(rule) = keys.get(&key.name) {
+                self.node(value, rule, &format!("`{}`", key.name));
+                continue;
             }
+            // What is missing is meant rather than what is there already.
+            let like = closest(&key.name, missing()).filter(|like| closest(&key.name, names()) == Some(like));
+            meant.extend(like);
+            self.unknown(key, path, names());
         }
-        let required = rule.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
-        for name in required {
-            if !entries.iter().any(|(key, _)| key.name == name) {
-                let about = self.resolve(&keys[name]).get("description").or_else(|| keys[name].get("description"));
-                let help = about.and_then(Json::as_str).map(|about| format!("`{name}`: {}", one_line(about)));
-                self.wrong(node.spot, format!("`{name}` is missing in {path}"), help);
-            }
+        for name in missing().filter(|name| !meant.contains(name)) {
+            let help = format!("add `{name}: {}`{}", self.example(&keys[name]), self.about(&keys[name]));
+            self.wrong(node.spot, format!("`{name}` is missing in {path}"), Some(help));
         }
+    }
+
+    /// How a value of a rule may look.
+    fn example(&self, rule: &'a Json) -> String {
+        let rule = self.resolve(rule);
+        let example = rule.get("examples").and_then(|list| list.get(0)).and_then(Json::as_str);
+        let word = rule.get("oneOf").and_then(|list| list.get(0)).and_then(|first| first.get("const")?.as_str());
+        example.or(word).unwrap_or("...").to_owned()
+    }
+
+    /// What a rule says of itself, in brackets.
+    fn about(&self, rule: &'a Json) -> String {
+        let about = rule.get("description").or_else(|| self.resolve(rule).get("description")).and_then(Json::as_str);
+        about.map(|about| format!(" ({})", one_line(about).trim_end_matches('.'))).unwrap_or_default()
     }
 
     /// Values by names of the file's own.
     fn by_name(&mut self, node: &Node, rule: &'a Json, path: &str) {
         let Some(values) = rule.get("additionalProperties").filter(|values| values.is_object()) else { return };
         let Value::Map(entries) = &node.value else {
-            return self.expected(node, path, "names with their values", None);
+            let help = "write a name of your own, a colon, and what belongs to it: `calm: ...`";
+            return self.expected(node, path, "names with their values", Some(help.to_owned()));
         };
         for (key, value) in entries {
             self.node(value, values, &format!("`{}`", key.name));
@@ -187,13 +245,34 @@ impl<'a> Grammar<'a> {
     }
 
     fn unknown<'k>(&mut self, key: &Key, path: &str, names: impl Iterator<Item = &'k str>) {
-        let help = suggestion(&key.name, names);
+        let names: Vec<&str> = names.collect();
+        let help = match closest(&key.name, names.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => match self.elsewhere(&key.name) {
+                Some(place) => format!("`{}` belongs under `{place}`", key.name),
+                None => known(names.into_iter()),
+            },
+        };
         self.wrong(key.spot, format!("unknown key `{}` in {path}", key.name), Some(help));
+    }
+
+    /// The first key of the file's own under which there is a key of this name.
+    fn elsewhere(&self, name: &str) -> Option<&'a str> {
+        let has = |rule: &'a Json| {
+            let inner = rule.get("anyOf").and_then(|list| list.get(0)).unwrap_or(rule);
+            self.resolve(inner).get("properties").is_some_and(|keys| keys.get(name).is_some())
+        };
+        let keys = self.schema.get("properties").and_then(Json::as_object)?;
+        keys.iter().find(|(_, rule)| has(rule)).map(|(key, _)| key.as_str())
     }
 
     fn array(&mut self, node: &Node, rule: &'a Json, path: &str) {
         let Value::List(items) = &node.value else {
-            return self.expected(node, path, "a list", Some("begin each entry with `- `".to_owned()));
+            let help = match &node.value {
+                Value::Text(text) if !text.contains('\n') => format!("write `[{text}]`"),
+                _ => "begin each entry with `- `".to_owned(),
+            };
+            return self.expected(node, path, "a list", Some(help));
         };
         if let Some(rule) = rule.get("items") {
             for item in items {
@@ -204,7 +283,11 @@ impl<'a> Grammar<'a> {
 
     fn integer(&mut self, node: &Node, rule: &'a Json, path: &str) {
         let Value::Whole(number) = node.value else {
-            return self.expected(node, path, "a whole number", None);
+            let help = match &node.value {
+                Value::Text(text) if text.trim().parse::<i128>().is_ok() => "write it without quotation marks",
+                _ => "write it like `1`, without a unit",
+            };
+            return self.expected(node, path, "a whole number", Some(help.to_owned()));
         };
         let below = rule.get("minimum").and_then(Json::as_i64).is_some_and(|least| number < i128::from(least));
         let limit = match rule.get("format").and_then(Json::as_str) {
@@ -224,6 +307,11 @@ fn suggestion<'k>(word: &str, names: impl Iterator<Item = &'k str>) -> String {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("there are {}", listed(names.into_iter())),
     }
+}
+
+/// "the keys are `a`, `b`".
+fn known<'k>(names: impl Iterator<Item = &'k str>) -> String {
+    format!("the keys are {}", listed(names))
 }
 
 fn listed<'k>(names: impl Iterator<Item = &'k str>) -> String {

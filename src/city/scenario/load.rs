@@ -104,6 +104,10 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedScenario, Findin
 /// # Errors
 /// As [`load`].
 pub fn load_with(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -> Result<LoadedScenario, Findings> {
+    if path.is_dir() {
+        let problem = Problem::new(Place::file(path), "is a folder");
+        return Err(just(problem.help("name the scenario's file in it")));
+    }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => from_yaml(path, overrides, cache),
         Some("sumocfg") => from_sumocfg(path, overrides, cache),

@@ -105,6 +105,7 @@ impl Checker<'_> {
         }
         let mut variants = Vec::new();
         let mut used = std::collections::BTreeSet::new();
+        let mut all_known = true;
         for (name, list) in &key.value.0 {
             if name.value.trim().is_empty() || name.value.chars().any(|c| c.is_control() || c == ':' || c == '/') {
                 let message = format!("`{}` cannot be the name of a variant", name.value.escape_debug());
@@ -112,13 +113,18 @@ impl Checker<'_> {
             }
             let mut chosen: Vec<String> = Vec::new();
             for wanted in &list.value {
-                self.choose(wanted, interventions, &mut chosen);
+                all_known &= self.choose(wanted, interventions, &mut chosen);
             }
             used.extend(chosen.iter().cloned());
             variants.push(Variant { name: name.value.trim().to_owned(), interventions: chosen });
         }
-        if let Some((name, _)) =
-            file.interventions.iter().flat_map(|key| &key.value.0).find(|(name, _)| !used.contains(name.value.trim()))
+        // One that is in no variant may be the one that another name was meant for.
+        if all_known
+            && let Some((name, _)) = file
+                .interventions
+                .iter()
+                .flat_map(|key| &key.value.0)
+                .find(|(name, _)| !used.contains(name.value.trim()))
         {
             let message = format!("no variant has the intervention `{}`", name.value.trim());
             self.wrong(name.spot, message, "name it in a variant, or remove it");
@@ -129,18 +135,25 @@ impl Checker<'_> {
         variants
     }
 
-    fn choose(&mut self, wanted: &At<String>, interventions: &[Intervention], chosen: &mut Vec<String>) {
+    /// Whether there is such an intervention.
+    fn choose(&mut self, wanted: &At<String>, interventions: &[Intervention], chosen: &mut Vec<String>) -> bool {
         let name = wanted.value.trim();
         let known = || interventions.iter().map(|one| one.name.as_str());
         if !known().any(|one| one == name) {
-            let help = closest(name, known())
-                .map_or_else(|| "name one of `interventions`".to_owned(), |like| format!("did you mean `{like}`?"));
+            let all = known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let help = match (closest(name, known()), all.as_str()) {
+                (Some(like), _) => format!("did you mean `{like}`?"),
+                (None, "") => "write it under `interventions`".to_owned(),
+                (None, all) => format!("there are {all}"),
+            };
             self.wrong(wanted.spot, format!("there is no intervention `{name}`"), help);
+            return false;
         } else if chosen.iter().any(|one| one == name) {
             self.wrong(wanted.spot, format!("`{name}` is in the variant twice"), "name it once");
         } else {
             chosen.push(name.to_owned());
         }
+        true
     }
 
     fn measure(&mut self, measure: &At<MeasureKey>) -> Option<Measure> {
@@ -279,7 +292,8 @@ impl Checker<'_> {
 
     pub(super) fn points(&mut self, list: &At<Vec<At<Vec<f64>>>>, least: usize) -> Option<Vec<[f64; 2]>> {
         if !(least..=CORNERS_MAX).contains(&list.value.len()) {
-            let message = format!("{} points are too few or too many", list.value.len());
+            let few = if list.value.len() < least { "few" } else { "many" };
+            let message = format!("{} points are too {few}", list.value.len());
             self.wrong(list.spot, message, format!("from {least} to {CORNERS_MAX}"));
             return None;
         }

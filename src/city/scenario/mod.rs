@@ -64,7 +64,7 @@ pub fn folder_name(name: &str) -> String {
 pub fn read(path: &Path) -> Result<Scenario, Findings> {
     let mut findings = Findings::default();
     let place = Place::file(path);
-    let text = text_of(path).map_err(|why| findings.problem(Problem::new(place.clone(), why))).ok();
+    let text = text_of(path).map_err(|problem| findings.problem(problem)).ok();
     let scenario = text.and_then(|text| parse_with_parents(path, &text, &place, &mut findings));
     match scenario {
         Some(scenario) if findings.is_ok() => Ok(scenario),
@@ -84,7 +84,17 @@ fn in_reading_order(findings: Findings) -> Findings {
     }
     let mut problems = findings.problems().to_vec();
     problems.sort_by(|a, b| a.place.cmp(&b.place));
-    problems.dedup();
+    // What the rules say of a value they could not read is what the grammar said, with the text as it stands.
+    problems.dedup_by(|later, first| {
+        if later.place == first.place && first.help.as_deref() == Some(grammar::UNCOUNTABLE) {
+            return true;
+        }
+        let same = later.place == first.place && later.help.is_some() && later.help == first.help;
+        if same {
+            std::mem::swap(later, first);
+        }
+        same || later == first
+    });
     let mut ordered = Findings::default();
     for problem in problems {
         ordered.problem(problem);
@@ -109,17 +119,35 @@ pub fn read_time(text: &str) -> Result<SimTime, String> {
 }
 
 /// The text of a scenario file, or why there is none.
-fn text_of(path: &Path) -> Result<String, String> {
+fn text_of(path: &Path) -> Result<String, Problem> {
+    let place = Place::file(path);
+    let refuse = |message: String, help: &str| Err(Problem::new(place.clone(), message).help(help));
     match std::fs::metadata(path) {
-        Err(error) => Err(format!("cannot be read: {}", plain(&error))),
-        Ok(about) if !about.is_file() => Err("is not a file".to_owned()),
-        Ok(about) if about.len() > FILE_MAX => Err("is larger than 1 MiB, which no scenario is".to_owned()),
-        Ok(_) => match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(_)) => Err("is not UTF-8 text".to_owned()),
-            Err(error) => Err(format!("cannot be read: {}", plain(&error))),
+        Err(error) => refuse(format!("cannot be read: {}", plain(&error)), &check::neighbour(path, "")),
+        Ok(about) if about.is_dir() => refuse("is a folder".to_owned(), "name the scenario's file in it"),
+        Ok(about) if !about.is_file() => refuse("is not a file".to_owned(), "name a file that ends in `.yaml`"),
+        Ok(about) if about.len() > FILE_MAX => {
+            refuse("is larger than 1 MiB, which no scenario is".to_owned(), "is it the right file?")
+        }
+        Ok(_) => match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| not_utf8(&place, error.as_bytes())),
+            Err(error) => refuse(format!("cannot be read: {}", plain(&error)), "look who may read it"),
         },
     }
+}
+
+/// Where bytes stop being text.
+fn not_utf8(file: &Place, bytes: &[u8]) -> Problem {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Problem::new(file.at(1, 1), "the file is UTF-16 text").help("save it as UTF-8");
+    }
+    let good = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    let text = String::from_utf8_lossy(&bytes[..good]);
+    let line = text.matches('\n').count() + 1;
+    let column = text.rsplit('\n').next().map_or(0, |last| last.trim_start_matches('\u{feff}').chars().count()) + 1;
+    let number = |n: usize| u32::try_from(n).unwrap_or(0);
+    let help = "save the file as UTF-8; the letter is one of an older encoding";
+    Problem::new(file.at(number(line), number(column)), "this is not UTF-8 text").help(help)
 }
 
 /// The same where a file extends others; one that does not is read as it is written.

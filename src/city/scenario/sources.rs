@@ -47,16 +47,42 @@ pub(super) struct Travellers {
     pub left_out: Findings,
 }
 
+/// What to do about a fault in a file where its reader has nothing better to say.
+const OF_A_NET: &str = "make the network anew with SUMO's netconvert, or mend this";
+const OF_ROUTES: &str = "mend this, or make the file anew, for example with SUMO's duarouter";
+const OF_A_MAP: &str = "maps are made by `citytwin import`; make it anew, or mend this";
+const OF_OSM: &str =
+    "name an extract of OpenStreetMap, `.osm`, `.osm.gz` or `.osm.pbf`; download it anew if it is cut off";
+
 /// Reads the roads.
 pub(super) fn roads(map: &MapSource, cache: Option<&NetworkCache>) -> Result<Roads, Findings> {
-    match map {
-        MapSource::SumoNet(file) => {
-            let (network, left_out) = cache.map_or_else(|| read_network(&file.path), |cache| cache.read(&file.path))?;
-            Ok(Roads { network, places: None, map: None, files: vec![file.path.clone()], left_out })
-        }
-        MapSource::City(file) => city(file),
-        MapSource::Osm(file) => of_osm(file),
+    let (file, help) = match map {
+        MapSource::SumoNet(file) => (file, OF_A_NET),
+        MapSource::City(file) => (file, OF_A_MAP),
+        MapSource::Osm(file) => (file, OF_OSM),
+    };
+    let roads = match map {
+        _ if file.path.is_dir() => Err(refused(file, "this is a folder")),
+        MapSource::SumoNet(_) => of_sumo(file, cache),
+        MapSource::City(_) => city(file),
+        MapSource::Osm(_) => of_osm(file),
+    };
+    roads.map_err(|findings| findings.told_at(&file.place, &file.path).advised(help))
+}
+
+fn refused(file: &NamedFile, message: &str) -> Findings {
+    let mut findings = Findings::default();
+    findings.problem(Problem::new(Place::file(file.path.clone()), message));
+    findings
+}
+
+/// Reads a network of SUMO, from the cache where it has been read before.
+fn of_sumo(file: &NamedFile, cache: Option<&NetworkCache>) -> Result<Roads, Findings> {
+    let (network, left_out) = cache.map_or_else(|| read_network(&file.path), |cache| cache.read(&file.path))?;
+    if network.roads().next().is_none() {
+        return Err(refused(file, "the network has no road"));
     }
+    Ok(Roads { network, places: None, map: None, files: vec![file.path.clone()], left_out })
 }
 
 /// Makes a map of a file of OpenStreetMap, with everything the import guesses.
@@ -72,11 +98,8 @@ fn of_osm(file: &NamedFile) -> Result<Roads, Findings> {
 
 /// Reads a map of this program and builds its junctions.
 fn city(file: &NamedFile) -> Result<Roads, Findings> {
-    let text = std::fs::read_to_string(&file.path).map_err(|error| {
-        let mut findings = Findings::default();
-        findings.problem(Problem::new(Place::file(file.path.clone()), format!("cannot be read: {error}")));
-        findings
-    })?;
+    let text =
+        std::fs::read_to_string(&file.path).map_err(|error| refused(file, &format!("cannot be read: {error}")))?;
     let MapFile { map, places, .. } = mapfile::parse(&file.path, &text)?;
     let network = map.build()?;
     Ok(Roads {
@@ -123,9 +146,34 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
         seed: scenario.seed,
         ..ReadSettings::default()
     };
-    let (read, mut left_out) = read_demand(&files, &roads.network, &settings)?;
+    let (read, mut left_out) =
+        read_demand(&files, &roads.network, &settings).map_err(|findings| findings.advised(OF_ROUTES))?;
     apply_programs(read.programs, &mut roads.network, &mut left_out);
-    if left_out.is_ok() { Ok(Travellers { demand: read.demand, files, left_out }) } else { Err(left_out) }
+    if !left_out.is_ok() {
+        return Err(left_out.advised(OF_ROUTES));
+    }
+    if read.not_due > 0 && read.demand.vehicles.is_empty() {
+        return Err(nobody_due(scenario, read.not_due));
+    }
+    if read.not_due > 0 {
+        left_out.unsupported("vehicles that depart while nothing is simulated", read.not_due as u64);
+    }
+    Ok(Travellers { demand: read.demand, files, left_out })
+}
+
+/// Refuses files of which nobody departs while the city is simulated.
+fn nobody_due(scenario: &Scenario, vehicles: usize) -> Findings {
+    let named = scenario.demand.iter().find_map(|source| match source {
+        DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => files.first(),
+        DemandSource::Synthetic(_) => None,
+    });
+    let place = named.map_or_else(|| Place::file("scenario"), |file| file.place.clone());
+    let (begin, end) = (scenario.begin(), scenario.end());
+    let message = format!("nobody travels: of {vehicles} vehicles none departs from {begin} to {end}");
+    let mut findings = Findings::default();
+    let help = "times in SUMO's files count from midnight: change `start`, or the departures";
+    findings.problem(Problem::new(place, message).help(help));
+    findings
 }
 
 fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Result<(), Findings> {
@@ -144,7 +192,8 @@ fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Re
 fn synthetic_demand(scenario: &Scenario, wanted: &Synthetic, roads: &Roads) -> Result<(Demand, Findings), Findings> {
     let Some(places) = &roads.places else {
         let mut findings = Findings::default();
-        findings.problem(Problem::new(wanted.place.clone(), "the map has no homes and jobs to make trips from"));
+        let problem = Problem::new(wanted.place.clone(), "the map has no homes and jobs to make trips from");
+        findings.problem(problem.help("use `sumo-routes`, or a `city` or `osm` map"));
         return Err(findings);
     };
     // More trips through the city leave fewer within, into and out of it, in the same proportions as ever.

@@ -14,7 +14,7 @@ use crate::city::network::sumo::signals::show_heads;
 use crate::city::network::xml::{Element, Item, Source, parse_flag, parse_time, walk};
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::Seed;
-use crate::primitives::text::{Findings, Problem, closest};
+use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::{SimDuration, SimTime};
 
 /// Everything a configuration file leads to.
@@ -72,14 +72,23 @@ pub fn load_with(
     options.settings.begin = begin.unwrap_or(options.settings.begin);
     options.settings.end = end.or(options.settings.end);
     if options.settings.end.is_some_and(|end| end <= options.settings.begin) {
-        findings.problem(Problem::new(source.place.clone(), "the run ends before it begins"));
+        let place = options.end_place.take().unwrap_or_else(|| source.place.clone());
+        findings.problem(Problem::new(place, "the run ends before it begins").help("change the begin or the end"));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
+    options.look_for_files(folder, &mut findings);
     let Some(network_file) = options.network.as_ref().map(|file| folder.join(file)) else {
+        // A file that could not be read to its end has been complained about.
+        if !findings.is_ok() {
+            return Err(findings.advised(HELP));
+        }
         let problem = Problem::new(source.place.clone(), "the configuration names no network");
         findings.problem(problem.help("add <net-file value=\"...\"/> to its <input>"));
         return Err(findings);
     };
+    if findings.problems().iter().any(|problem| problem.message.starts_with(MISSING)) {
+        return Err(findings.advised(HELP));
+    }
     let mut files = vec![path.to_path_buf(), network_file.clone()];
     let demand_files: Vec<PathBuf> =
         options.additional.iter().chain(&options.routes).map(|file| folder.join(file)).collect();
@@ -91,7 +100,7 @@ pub fn load_with(
         }
         Err(found) => {
             findings.absorb(found);
-            return Err(findings);
+            return Err(findings.advised(HELP));
         }
     };
     let settings = ReadSettings {
@@ -107,15 +116,20 @@ pub fn load_with(
         }
         Err(found) => {
             findings.absorb(found);
-            return Err(findings);
+            return Err(findings.advised(HELP));
         }
     };
     apply_programs(read.programs, &mut network, &mut findings);
     if !findings.is_ok() {
-        return Err(findings);
+        return Err(findings.advised(HELP));
     }
     Ok(LoadedSumo { network, demand: read.demand, settings: options.settings, files, not_due: read.not_due, findings })
 }
+
+/// What to do where a reader has nothing better to say.
+const HELP: &str = "mend this, or make the file anew with SUMO's tools";
+/// How the complaint about a file that is not there begins.
+const MISSING: &str = "there is no file";
 
 /// Gives signals the programs of additional files; the last one runs.
 pub fn apply_programs(programs: Vec<ProgramChange>, network: &mut Network, findings: &mut Findings) {
@@ -154,6 +168,10 @@ struct Options {
     additional: Vec<String>,
     settings: RunSettings,
     reading: ReadSettings,
+    /// Files in the order they are named, and where.
+    named: Vec<(String, Place)>,
+    /// Where the end stands.
+    end_place: Option<Place>,
 }
 
 fn read_options(source: &Source, findings: &mut Findings) -> Options {
@@ -163,6 +181,8 @@ fn read_options(source: &Source, findings: &mut Findings) -> Options {
         additional: Vec::new(),
         settings: RunSettings::default(),
         reading: ReadSettings::default(),
+        named: Vec::new(),
+        end_place: None,
     };
     walk(source, findings, |item, findings| {
         let Item::Open(element) = item else { return true };
@@ -239,8 +259,27 @@ const QUIET: &[&str] = &[
 ];
 
 impl Options {
+    /// Notes every file that is not there.
+    fn look_for_files(&self, folder: &Path, findings: &mut Findings) {
+        for (file, place) in &self.named {
+            let path = folder.join(file);
+            if !path.exists() {
+                let help = super::check::neighbour(&path, "are relative to the configuration");
+                findings.problem(Problem::new(place.clone(), format!("{MISSING} `{}`", path.display())).help(help));
+            }
+        }
+    }
+
     /// Takes in one option.
     fn take(&mut self, element: &Element<'_>, value: &str, findings: &mut Findings) {
+        match element.name {
+            "net-file" | "net" | "n" => self.named.push((value.trim().to_owned(), element.place())),
+            "route-files" | "routes" | "r" | "additional-files" | "additional" | "a" => {
+                self.named.extend(file_list(value).map(|file| (file, element.place())));
+            }
+            "end" | "e" => self.end_place = Some(element.place()),
+            _ => {}
+        }
         let settings = &mut self.settings;
         match element.name {
             "net-file" | "net" | "n" => {
@@ -391,7 +430,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_file() {
         for (options, routes, words) in [
-            (r#"<route-files value="no.rou.xml"/></input>"#, ROUTES, "no.rou.xml: cannot open the file"),
+            (r#"<route-files value="no.rou.xml"/></input>"#, ROUTES, "no.rou.xml`"),
             (r#"<route-files value="t.rou.xml"/></input>"#, "<routes><trip", "t.rou.xml:1:9: not well-formed XML"),
             (r#"</input><time><begin value="x"/></time>"#, ROUTES, "t.sumocfg:1:"),
             (r#"</input><time><begin value="9"/><end value="9"/></time>"#, ROUTES, "the run ends before it begins"),

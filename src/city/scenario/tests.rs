@@ -89,10 +89,9 @@ seed: -1
         "a.yaml:5:16: `7 am` is not a clock time (write it like `07:00`, `07:00:30` or `2026-03-10T07:00`)",
         "a.yaml:5:27: `30` has no unit, so it is not a duration (write the unit, for example `30 s`)",
         "a.yaml:7:5: unknown key `sythetic` in an entry of `demand` (did you mean `synthetic`?)",
-        "a.yaml:8:28: `vehicles` should be a whole number, not the text `many`",
+        "a.yaml:8:28: `vehicles` should be a whole number, not the text `many` (write it like `1`, without a unit)",
         "a.yaml:8:43: `profile` cannot be `morning` (did you mean `morning-peak`?)",
         "a.yaml:8:69: `15` has no unit, so it is not a share (write the unit, for example `15 %`)",
-        "a.yaml:9:18: `files` is missing in `sumo-routes` (`files`: Their paths, relative to the scenario file.)",
         "a.yaml:9:20: unknown key `file` in `sumo-routes` (did you mean `files`?)",
         "a.yaml:10:7: `seed` cannot be -1 (from 0 to 18446744073709551615)",
     ];
@@ -119,11 +118,11 @@ last-resort-after: 5 mins
         "a.yaml:4:16: `7 am` is not a clock time (write it like `07:00`, `07:00:30` or `2026-03-10T07:00`)",
         "a.yaml:4:27: `30` has no unit, so it is not a duration (write the unit, for example `30 s`)",
         "a.yaml:4:37: a step cannot be 2 s long (from 0.1 s to 1 s, and a whole number of steps in a second: 0.1 s, 0.2 s, 0.25 s, 0.5 s or 1 s)",
-        "a.yaml:6:51: `through-traffic` is a share of all (from 0 % to 100 %)",
+        "a.yaml:6:51: `through-traffic` cannot be 150 % (a share of all is from 0 % to 100 %)",
         "a.yaml:6:65: `scale` cannot be -1 (a factor from 0 to 100)",
         "a.yaml:7:28: there is no file `car.rou.xml` (did you mean `cars.rou.xml`? Paths are relative to the scenario file)",
-        "a.yaml:8:19: `headway` cannot be 20.0 s (from 0.1 s to 10 s)",
-        "a.yaml:8:30: `gap` cannot be 1000.0 m (from 0.1 m to 20 m)",
+        "a.yaml:8:19: `headway` cannot be 20 s (from 0.1 s to 10 s)",
+        "a.yaml:8:30: `gap` cannot be 1000 m (from 0.1 m to 20 m)",
         "a.yaml:8:56: the fleet's shares add up to 120 % (at most 100 %; cars are the rest)",
         "a.yaml:9:22: `../a.xml` is not a file in the run's folder (write a plain name such as `tripinfo.xml`; `dir` or `--out` says where)",
         "a.yaml:9:41: `trips.csv` is written by another output (give it another name)",
@@ -152,7 +151,7 @@ fn rules_between_keys_are_held() {
     let cases = [
         (
             "map: { sumo-net: roads.net.xml }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - synthetic: { vehicles: 5 }",
-            "a.yaml:5:5: a SUMO network has no homes and jobs to make trips from (use `sumo-routes`, or a `city` map)",
+            "a.yaml:5:5: a SUMO network has no homes and jobs to make trips from (use `sumo-routes`, or a `city` or `osm` map)",
         ),
         (
             "map: { sumo-net: roads.net.xml }\ntime: { start: 07:00, run: 1 h }\ndemand: []",
@@ -160,7 +159,7 @@ fn rules_between_keys_are_held() {
         ),
         (
             "map: { sumo-net: roads.net.xml, city: town }\ntime: { start: 07:00, run: 1 h }\ndemand:\n  - sumo-routes: { files: [cars.rou.xml] }",
-            "a.yaml:2:6: `map` should be exactly one of `city`, `sumo-net`, `osm`, not 2",
+            "a.yaml:2:33: `map` has both `sumo-net` and `city` (keep one of them)",
         ),
         (
             "map: { city: town }\ntime: { start: 07:00, run: 90.5 s }\ndemand:\n  - synthetic: { vehicles: 5 }",
@@ -176,7 +175,7 @@ fn rules_between_keys_are_held() {
         ),
         (
             "map: { city: town }\ntime: { start: 07:00, run: 1 h }\ndemand: everybody",
-            "a.yaml:4:9: `demand` should be a list, not the text `everybody` (begin each entry with `- `)",
+            "a.yaml:4:9: `demand` should be a list, not the text `everybody` (write `[everybody]`)",
         ),
     ];
     for (text, expected) in cases {
@@ -203,7 +202,8 @@ fn damaged_files_never_bring_the_program_down() {
 #[test]
 fn a_file_that_is_not_there_is_a_problem_not_a_crash() {
     let findings = read(Path::new("/nowhere/a.yaml")).expect_err("missing");
-    assert_eq!(findings.problems()[0].to_string(), "/nowhere/a.yaml: cannot be read: there is no such file");
+    let expected = "/nowhere/a.yaml: cannot be read: there is no such file (there is no folder `/nowhere`)";
+    assert_eq!(findings.problems()[0].to_string(), expected);
 }
 
 #[test]
@@ -304,13 +304,13 @@ fn devices_and_skies_that_cannot_be_are_refused_all_at_once() {
          weather: { sky: dry, precipitation: 3 mm/h, temperature: 99 °C, wind-from: 400 }\n",
     );
     let expected: &[&str] = &[
-        "a.yaml:16:31: `share` is a share of all (from 0 % to 100 %)",
+        "a.yaml:16:31: `share` cannot be 120 % (a share of all is from 0 % to 100 %)",
         "a.yaml:16:45: a device cannot report every 0.5 s (whole seconds, from 1 s to 1 d)",
         "a.yaml:16:70: `loops` cannot be 1000000 devices (from 0 to 100000)",
         "a.yaml:16:91: `severity` cannot be 9 (a factor from 0 to 3)",
         "a.yaml:17:37: nothing falls from a sky that is `dry` (write `sky: rain` or `sky: snow`, or remove it)",
-        "a.yaml:17:58: `temperature` cannot be 99.0 °C (from -60 °C to 50 °C)",
-        "a.yaml:17:76: `wind-from` cannot be 400.0 degrees (from 0 degrees to 360 degrees)",
+        "a.yaml:17:58: `temperature` cannot be 99 °C (from -60 °C to 50 °C)",
+        "a.yaml:17:76: `wind-from` cannot be 400 degrees (from 0 degrees to 360 degrees)",
     ];
     assert_eq!(problems(&text), expected);
 }
@@ -381,13 +381,13 @@ incidents:
 fn emergencies_that_cannot_be_are_refused() {
     let cases = [
         ("incidents: [{ at: 06:59, road: a, duration: 5 min }]", "nothing is simulated at 06:59:00"),
-        ("incidents: [{ at: 07:20, road: a, duration: 0 min }]", "`duration` cannot be 0.0 s"),
+        ("incidents: [{ at: 07:20, road: a, duration: 0 min }]", "`duration` cannot be 0 s"),
         ("incidents: [{ at: 07:20, road: a, lanes: 0, duration: 5 min }]", "an incident on no lane blocks nothing"),
-        ("incidents: [{ at: 07:20, road: a, duration: 5 min, position: 120 % }]", "`position` is a share of all"),
+        ("incidents: [{ at: 07:20, road: a, duration: 5 min, position: 120 % }]", "`position` cannot be 120 %"),
         ("incidents: [{ at: 07:20, road: a, duration: 5 min, kind: crush }]", "`kind` cannot be `crush`"),
         ("incidents: [{ at: 07:20, road: a, duration: 5 min, casualties: 1 }]", "nobody would come for the casualties"),
         ("emergencies: { calls: 6 }", "`6` has no unit, so it is not a rate"),
-        ("emergencies: { calls: -1 per hour }", "`calls` cannot be -1.0 per hour"),
+        ("emergencies: { calls: -1 per hour }", "`calls` cannot be -1 per hour"),
         ("emergencies: { ambulances: 0, calls: 3 per hour }", "without ambulances nobody would come"),
         ("emergencies: { bays: 0 }", "a hospital cannot have 0 bays"),
         ("emergencies: { sirens: true }", "unknown key `sirens` in `emergencies`"),

@@ -63,20 +63,47 @@ pub fn parse(path: &Path, text: &str) -> Result<MapFile, Findings> {
     let mut reader = Reader { text, place: Place::file(path), findings: Findings::default() };
     let whole: Whole<'_> = match serde_json::from_str(text) {
         Ok(whole) => whole,
+        Err(_) if kind_of(text).is_some_and(|kind| kind.version != VERSION || kind.format != "citytwin map") => {
+            let kind = kind_of(text).unwrap_or_default();
+            reader.findings.problem(other_kind(&reader.place, &kind.format, kind.version));
+            return Err(reader.findings);
+        }
         Err(error) => {
             let at = reader.place.at(number(error.line()), number(error.column()));
-            reader.findings.problem(Problem::new(at, format!("not a map file: {}", plain(&error))));
+            let plain = plain(&error);
+            let wanted = plain.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
+            let message = match wanted {
+                _ if error.is_eof() => "this is no map: the file ends too early".to_owned(),
+                Some((found, wanted)) => format!("this is no map: {wanted} should stand here, not {found}"),
+                None if error.is_syntax() => "this is no map, which is JSON".to_owned(),
+                None => format!("this is no map: {plain}"),
+            };
+            reader.findings.problem(Problem::new(at, message));
             return Err(reader.findings);
         }
     };
     if whole.format != "citytwin map" || whole.version != VERSION {
-        let message =
-            format!("this is \"{}\" version {}, not \"citytwin map\" version {VERSION}", whole.format, whole.version);
-        reader.findings.problem(Problem::new(reader.place.clone(), message));
+        reader.findings.problem(other_kind(&reader.place, &whole.format, whole.version));
         return Err(reader.findings);
     }
     let file = reader.file(&whole);
     if reader.findings.is_ok() { Ok(file) } else { Err(reader.findings) }
+}
+
+/// What a file says it is, whatever else is in it.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Kind {
+    format: String,
+    version: u32,
+}
+
+fn kind_of(text: &str) -> Option<Kind> {
+    serde_json::from_str(text).ok()
+}
+
+fn other_kind(file: &Place, format: &str, version: u32) -> Problem {
+    let message = format!("this is \"{format}\" version {version}, not \"citytwin map\" version {VERSION}");
+    Problem::new(file.clone(), message).help("make the map anew with `citytwin import` of this version")
 }
 
 fn number(n: usize) -> u32 {

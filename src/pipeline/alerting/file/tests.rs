@@ -88,7 +88,7 @@ fn every_mistake_is_one_sentence_with_its_place_and_a_help() {
         (rule("road.speed_kmh", "road.sped_kmh"), "alerts.yaml:2:23: there is no metric `road.sped_kmh` (did you mean `road.speed_kmh`? `citytwin alerts metrics` lists them all)"),
         (rule("'<'", "'=<'"), "alerts.yaml:2:49: `=<` is no operator (write `<`, `<=`, `>`, `>=`, `==` or `!=`)"),
         (rule("10 km/h", "10"), "alerts.yaml:2:65: `10` has no unit, so it is not a speed (write the unit, for example `10 km/h`)"),
-        (rule("10 km/h", "10 kph"), "alerts.yaml:2:65: unknown unit `kph` in `10 kph` (units of a speed are `km/h`, `m/s`, `mph`)"),
+        (rule("10 km/h", "10 kph"), "alerts.yaml:2:65: unknown unit `kph` in `10 kph` (did you mean `km/h`? Units of a speed are `km/h`, `m/s`, `mph`)"),
         (rule("severity: low", "severity: lo"), "alerts.yaml:2:84: `lo` is no severity (did you mean `low`?)"),
         (rule(", severity: low", ""), "alerts.yaml:2:5: rule `r` has no `severity` (write low, medium, high or critical)"),
         (rule("severity: low", "severity: low, window: 7 min"), "alerts.yaml:2:97: a window of 420 s does not fit `road.speed_kmh` (a multiple of 300 s, at most 86400 s)"),
