@@ -42,6 +42,7 @@ const ROOMS: &[Room] = &[
         &["primitives", "city/network", "city/demand", "city/routing", "city/emergency", "city/intervention"],
         "running anything",
     ),
+    room("city/project", &["primitives", "city/network", "city/demand", "city/routing"], "writing, running anything"),
     room("telemetry", &["primitives"], "IO, tokio, who listens; any simulation"),
     room("simulation/outcome", &["primitives"], "file formats; anything but plain values"),
     room("simulation/kernel", &["primitives"], "any traffic noun, wall clock, IO"),
@@ -154,6 +155,7 @@ const ROOMS: &[Room] = &[
             CITY[2],
             CITY[3],
             CITY[4],
+            "city/project",
             "telemetry",
             "simulation",
             "simulation/outcome",
@@ -192,6 +194,7 @@ const SERDE: &[&str] = &[
     "studies/audit",
     "twin",
     "city/network",
+    "city/demand",
     "city/scenario",
     "studies/experiment",
     "studies/report",
@@ -202,7 +205,6 @@ const SERDE: &[&str] = &[
 /// Rooms whose values are parts of a saved state; they derive its form and never write one.
 const SAVED: &[&str] = &[
     "primitives",
-    "city/demand",
     "city/emergency",
     "simulation",
     "simulation/outcome",
@@ -210,6 +212,10 @@ const SAVED: &[&str] = &[
     "simulation/traffic",
     "simulation/actors",
 ];
+
+/// Rooms that read and write tables.
+const TABLES: &[&str] =
+    &["city/demand", "pipeline/stores", "studies/audit", "studies/experiment", "studies/report", "studies/comparison"];
 
 /// Both.
 const SERDE_OR_SAVED: &[&str] = &{
@@ -249,7 +255,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("strsim", &["primitives"]),
     ("serde", SERDE_OR_SAVED),
     ("serde_json", SERDE),
-    ("csv", &["pipeline/stores", "studies/audit", "studies/experiment", "studies/report", "studies/comparison"]),
+    ("csv", TABLES),
     ("plotters", &["studies/report"]),
     ("clap", &["cli"]),
     ("ctrlc", &["cli"]),

@@ -4,5 +4,6 @@ pub mod demand;
 pub mod emergency;
 pub mod intervention;
 pub mod network;
+pub mod project;
 pub mod routing;
 pub mod scenario;

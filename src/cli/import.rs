@@ -110,7 +110,7 @@ fn exported(arguments: &ExportArguments) -> Result<ExitCode, ExitCode> {
 }
 
 /// The network of a map in whatever form.
-fn network_of(path: &Path) -> Result<Network, Findings> {
+pub(super) fn network_of(path: &Path) -> Result<Network, Findings> {
     let path = if path.is_dir() { path.join("map.json") } else { path.to_owned() };
     let name = path.to_string_lossy();
     if name.ends_with(".json") {
@@ -144,7 +144,7 @@ fn form_of(path: &Path, known: &[&'static str]) -> Result<&'static str, Findings
     })
 }
 
-fn told(written: std::io::Result<()>, path: &Path) -> Result<(), ExitCode> {
+pub(super) fn told(written: std::io::Result<()>, path: &Path) -> Result<(), ExitCode> {
     written.map_err(|error| {
         super::tell(&format!("error: cannot write {}: {error}", path.display()));
         ExitCode::from(super::FAILED)

@@ -13,6 +13,7 @@ mod explain;
 mod import;
 mod listen;
 mod load;
+mod new;
 mod pages;
 mod password;
 mod publishing;
@@ -66,6 +67,10 @@ enum Verb {
     Rerun(rerun::Arguments),
     /// Check a scenario and every file it names, without running it
     Check(check::Arguments),
+    /// Make a project out of a file of OpenStreetMap: map, zones, trips and a scenario that runs
+    New(new::Arguments),
+    /// Make a matrix of trips from where people live and work, by a gravity model
+    Gravity(new::GravityArguments),
     /// Make a map out of a file of OpenStreetMap, and list what was guessed
     Import(import::Arguments),
     /// Write a map as OpenStreetMap's XML or as a picture
@@ -115,6 +120,8 @@ pub fn main() -> ExitCode {
         }
         Verb::Rerun(arguments) => rerun::rerun(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
+        Verb::New(arguments) => new::run(&arguments),
+        Verb::Gravity(arguments) => new::gravity(&arguments),
         Verb::Import(arguments) => import::run(&arguments),
         Verb::Export(arguments) => import::export(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),

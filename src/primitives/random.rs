@@ -79,6 +79,8 @@ pub enum Purpose {
     LoadReading = 50,
     /// What goes wrong with a message of a load.
     LoadFault = 51,
+    /// Trips of an origin-destination matrix: how many of a pair, between which roads, when.
+    OdTrips = 70,
     /// Which runs of a comparison are drawn anew.
     Bootstrap = 90,
 }

@@ -4,6 +4,7 @@
 
 pub mod fleet;
 pub mod model;
+pub mod od;
 pub mod sumo;
 pub mod synthetic;
 

@@ -24,3 +24,4 @@ pub(crate) mod xml;
 
 pub use assembly::{NetworkParts, RequestRow, assemble};
 pub use model::*;
+pub use reach::Reach;

@@ -5,8 +5,10 @@
 
 mod graph;
 mod search;
+mod tree;
 
 pub use search::Router;
+pub use tree::Tree;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use super::graph::Graph;
 /// Finds ways through one network.
 #[derive(Debug, Clone)]
 pub struct Router {
-    graph: Graph,
+    pub(super) graph: Graph,
 }
 
 /// A place in the queue of the search: estimated cost of the whole way [s].

@@ -69,7 +69,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     let fleet = file.fleet.as_ref().map(|fleet| checker.fleet(&fleet.value)).unwrap_or_default();
     let mut demand = Vec::new();
     for source in &file.demand.value {
-        demand.extend(checker.source(source, warmup, run));
+        demand.extend(checker.source(source, start, warmup, run));
     }
     checker.demand_fits(&file, &map, &demand);
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
@@ -235,9 +235,16 @@ impl Checker<'_> {
         }
     }
 
-    fn source(&mut self, source: &At<SourceKey>, warmup: SimDuration, run: SimDuration) -> Option<DemandSource> {
+    fn source(
+        &mut self,
+        source: &At<SourceKey>,
+        start: SimTime,
+        warmup: SimDuration,
+        run: SimDuration,
+    ) -> Option<DemandSource> {
         let place = source.spot.of_file(self.place);
         match &source.value {
+            SourceKey::Od(key) => self.od(key, place, (start - warmup, start + run)).map(DemandSource::Od),
             SourceKey::Synthetic(key) => self.synthetic(key, place, warmup, run).map(DemandSource::Synthetic),
             SourceKey::SumoRoutes(key) => Some(DemandSource::SumoRoutes(self.files(key))),
             SourceKey::SumoAdditional(key) => Some(DemandSource::SumoAdditional(self.files(key))),
@@ -394,7 +401,11 @@ impl Checker<'_> {
                 }
             }
         }
-        let synthetic = file.demand.value.iter().any(|source| matches!(source.value, SourceKey::Synthetic(_)));
+        let synthetic = file.demand.value.iter().any(|source| match &source.value {
+            SourceKey::Synthetic(_) => true,
+            SourceKey::Od(key) => super::od::has_mix(key),
+            SourceKey::SumoRoutes(_) | SourceKey::SumoAdditional(_) => false,
+        });
         let fleet = file.fleet.as_ref().map(|fleet| &fleet.value);
         if let Some(fleet) = fleet.filter(|_| !synthetic) {
             for key in [&fleet.trucks, &fleet.vans, &fleet.motorcycles].into_iter().flatten() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::comparison::{CompareKey, ExpectKey};
 use super::measures_file::{InterventionsKey, VariantsKey};
+use super::od::OdKey;
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -94,6 +95,8 @@ pub(super) struct TimeKey {
 pub(super) enum SourceKey {
     /// Trips made up from the map's homes and jobs; needs a map of this program.
     Synthetic(SyntheticKey),
+    /// Trips between zones, by an origin-destination matrix.
+    Od(OdKey),
     /// SUMO route files (`.rou.xml`).
     SumoRoutes(FilesKey),
     /// SUMO additional files (`.add.xml`): bus stops, detectors, vehicle types, routes.
@@ -151,11 +154,11 @@ pub(super) struct FleetKey {
     pub speed_max: Option<At<WrittenSpeed>>,
     /// Standard deviation of drivers' wished speeds around the limit, as a share of it.
     pub speed_deviation: Option<At<WrittenShare>>,
-    /// Share of trucks among synthetic vehicles.
+    /// Share of trucks among synthetic vehicles and those of matrices.
     pub trucks: Option<At<WrittenShare>>,
-    /// Share of delivery vans among synthetic vehicles.
+    /// Share of delivery vans among them.
     pub vans: Option<At<WrittenShare>>,
-    /// Share of motorcycles among synthetic vehicles.
+    /// Share of motorcycles among them.
     pub motorcycles: Option<At<WrittenShare>>,
 }
 

@@ -21,6 +21,7 @@ mod measures_built;
 mod measures_demand;
 mod measures_file;
 mod model;
+mod od;
 mod quantity;
 mod resolved;
 pub mod sensors;
@@ -46,6 +47,7 @@ pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
+pub use od::OdSource;
 pub use resolved::Resolved;
 pub use sensors::{SensorSettings, Weather, WeatherSky};
 

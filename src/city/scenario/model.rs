@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::comparison::Comparison;
 use super::measures::{Beside, Variant};
+use super::od::OdSource;
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
@@ -101,6 +102,8 @@ pub enum MapSource {
 pub enum DemandSource {
     /// Trips made up from the map.
     Synthetic(Synthetic),
+    /// A matrix of trips between zones.
+    Od(OdSource),
     /// SUMO route files.
     SumoRoutes(Vec<NamedFile>),
     /// SUMO additional files.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::scenario::settings::RunSettings;
-use crate::primitives::SimDuration;
+use crate::primitives::{SimDuration, VehicleClass};
 
 /// A scenario with every default filled in.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -80,6 +80,26 @@ pub enum ResolvedSource {
         /// Whether bus lines run.
         buses: bool,
     },
+    /// Trips of a matrix between zones.
+    Od {
+        /// The file of the matrix.
+        matrix: String,
+        /// The file of the zones.
+        zones: String,
+        /// When its trips depart; none means all the time at the rate of the measured run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        between: Option<[String; 2]>,
+        /// What they are made with.
+        kind: &'static str,
+        /// How departures spread over time.
+        profile: &'static str,
+        /// Whether departures are at equal distances.
+        even: bool,
+        /// Factor on every number.
+        scale: f64,
+        /// Whether zones without a road lie beyond the map.
+        rim: bool,
+    },
     /// Files of SUMO.
     Sumo(Vec<String>),
 }
@@ -145,16 +165,30 @@ fn source(source: &DemandSource) -> ResolvedSource {
     match source {
         DemandSource::Synthetic(synthetic) => ResolvedSource::Synthetic {
             flow_veh_h: synthetic.flow.as_vehicles_per_hour(),
-            profile: match synthetic.profile {
-                Profile::MorningPeak => "morning-peak",
-                Profile::Flat => "flat",
-            },
+            profile: profile(synthetic.profile),
             through_traffic: synthetic.through_traffic,
             buses: synthetic.buses,
+        },
+        DemandSource::Od(od) => ResolvedSource::Od {
+            matrix: od.matrix.path.display().to_string(),
+            zones: od.zones.path.display().to_string(),
+            between: od.span.map(|(from, to)| [from.to_string(), to.to_string()]),
+            kind: od.class.map_or("the fleet's mix", VehicleClass::name),
+            profile: profile(od.profile),
+            even: od.even,
+            scale: od.scale,
+            rim: od.rim,
         },
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => {
             ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())
         }
+    }
+}
+
+const fn profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::MorningPeak => "morning-peak",
+        Profile::Flat => "flat",
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::join::join;
 use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
+use super::od;
 use super::sumocfg::apply_programs;
 use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
@@ -118,10 +119,32 @@ pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Trave
         let DemandSource::Synthetic(synthetic) = source else { continue };
         let (made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
         travellers.left_out.absorb(left_out);
-        refuse_same_names(&travellers.demand, &made, synthetic)?;
+        refuse_same_names(&travellers.demand, &made, ("synthetic demand", &synthetic.place))?;
         travellers.demand = join(travellers.demand, made);
     }
+    matrices(scenario, roads, &mut travellers)?;
     Ok(travellers)
+}
+
+/// Makes the travellers of all matrices; everything wrong with any of them is said at once.
+fn matrices(scenario: &Scenario, roads: &Roads, travellers: &mut Travellers) -> Result<(), Findings> {
+    let mut wrong = Findings::default();
+    let matrices = scenario.demand.iter().filter_map(|source| match source {
+        DemandSource::Od(source) => Some(source),
+        _ => None,
+    });
+    for (number, source) in matrices.enumerate() {
+        match od::travellers(scenario, (source, number), (&roads.network, roads.places.as_ref())) {
+            Ok((made, left_out)) => {
+                travellers.left_out.absorb(left_out);
+                refuse_same_names(&travellers.demand, &made, ("a matrix", &source.place))?;
+                travellers.demand = join(std::mem::take(&mut travellers.demand), made);
+            }
+            Err(findings) => wrong.absorb(findings),
+        }
+        travellers.files.extend([source.matrix.path.clone(), source.zones.path.clone()]);
+    }
+    if wrong.is_ok() { Ok(()) } else { Err(wrong) }
 }
 
 /// All SUMO files of all sources are read together, additional files first, as SUMO does: routes may name what stands in any.
@@ -176,14 +199,13 @@ fn nobody_due(scenario: &Scenario, vehicles: usize) -> Findings {
     findings
 }
 
-fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Result<(), Findings> {
+fn refuse_same_names(there: &Demand, made: &Demand, (whose, place): (&str, &Place)) -> Result<(), Findings> {
     let names: BTreeSet<&str> = there.vehicles.iter().map(|vehicle| vehicle.name.as_str()).collect();
     let Some(twice) = made.vehicles.iter().find(|vehicle| names.contains(vehicle.name.as_str())) else { return Ok(()) };
-    let message = format!("synthetic demand and another source both have a vehicle `{}`", twice.name);
+    let message = format!("{whose} and another source both have a vehicle `{}`", twice.name);
     let mut findings = Findings::default();
     findings.problem(
-        Problem::new(synthetic.place.clone(), message)
-            .help("keep one synthetic source, or rename the vehicles of the file"),
+        Problem::new(place.clone(), message).help("keep one synthetic source, or rename the vehicles of the file"),
     );
     Err(findings)
 }

@@ -1,0 +1,255 @@
+//! Travel demand through the front door: matrices in scenarios, projects made of maps, and what is said when something does not fit.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the program in `folder`.
+fn citytwin(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_citytwin")).args(words).current_dir(folder).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the folder").flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Streets of a square grid, 4 by 4, 200 m apart, of which the second from the south is a main road that leads beyond the map.
+fn town() -> String {
+    let place = |column: i32, row: i32| (10.0 + f64::from(column) * 0.0028, 50.0 + f64::from(row) * 0.0018);
+    let mut osm = String::from(
+        "<osm version=\"0.6\">\n<bounds minlon=\"9.9985\" minlat=\"49.999\" maxlon=\"10.0099\" maxlat=\"50.0064\"/>\n",
+    );
+    for row in 0..4 {
+        for column in -1..5 {
+            let (lon, lat) = place(column, row);
+            let _ = writeln!(osm, "<node id=\"{}\" lon=\"{lon:.6}\" lat=\"{lat:.6}\"/>", 100 * (row + 1) + column + 1);
+        }
+    }
+    let mut way = |id: i32, nodes: &[i32], kind: &str, name: &str| {
+        let refs: String = nodes.iter().fold(String::new(), |refs, node| refs + &format!("<nd ref=\"{node}\"/>"));
+        let tags = format!("<tag k=\"highway\" v=\"{kind}\"/><tag k=\"name\" v=\"{name}\"/>");
+        let _ = writeln!(osm, "<way id=\"{id}\">{refs}{tags}</way>");
+    };
+    for row in 0..4 {
+        let inner: Vec<i32> = (0..4).map(|column| 100 * (row + 1) + column + 1).collect();
+        if row == 1 {
+            let whole: Vec<i32> = (-1..5).map(|column| 100 * (row + 1) + column + 1).collect();
+            way(10 + row, &whole, "secondary", "Market Road");
+        } else {
+            way(10 + row, &inner, "residential", &format!("Row {row}"));
+        }
+    }
+    for column in 0..4 {
+        let nodes: Vec<i32> = (0..4).map(|row| 100 * (row + 1) + column + 1).collect();
+        way(20 + column, &nodes, "residential", &format!("Column {column}"));
+    }
+    osm + "</osm>\n"
+}
+
+#[test]
+fn a_project_made_of_a_map_runs_and_compares_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("town.osm"), town()).expect("a file");
+    let output = citytwin(folder.path(), &["new", "town.osm", "--out", "town"]);
+    let told = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "town\n".to_owned()), "{told}");
+    for part in ["guessed:", "trips in the hour", "people and", "citytwin run town/scenario.yaml"] {
+        assert!(told.contains(part), "{part} is missing in:\n{told}");
+    }
+    assert_eq!(names(folder.path()), ["town", "town.osm"], "and no unfinished folder");
+    let project = folder.path().join("town");
+    assert_eq!(names(&project), ["README.md", "map", "matrix.csv", "scenario.yaml", "zones.geojson"]);
+    assert!(
+        read(&project, "README.md").contains("guessed:") && read(&project, "scenario.yaml").contains("Market Road")
+    );
+    let zones: serde_json::Value = serde_json::from_str(&read(&project, "zones.geojson")).expect("JSON");
+    let gates =
+        zones["features"].as_array().expect("a list").iter().filter(|zone| zone["properties"]["roads"].is_array());
+    assert_eq!(gates.count(), 2, "the main road leaves the map twice");
+    let checked = citytwin(&project, &["check", "scenario.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    let run = citytwin(&project, &["run", "scenario.yaml", "--json", "--wire", "off", "--no-report"]);
+    let summary: serde_json::Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    let (loaded, arrived) =
+        (summary["loaded"].as_u64().expect("a number"), summary["arrived"].as_u64().expect("a number"));
+    assert!(loaded > 50 && arrived * 10 > loaded * 8, "{summary:#}");
+    assert_eq!(summary["last_resort_moves"].as_u64().unwrap_or(0), 0, "{summary:#}");
+    let compared = citytwin(&project, &["compare", "scenario.yaml", "--seeds", "1..3", "--out", "held"]);
+    assert_eq!(compared.status.code(), Some(0), "{}", text(&compared.stderr));
+    assert!(names(&project.join("held")).contains(&"report.html".to_owned()));
+}
+
+#[test]
+fn a_project_is_made_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("town.osm", &town());
+    write("sea.osm", "<osm version=\"0.6\"><node id=\"1\" lon=\"1\" lat=\"2\"/></osm>");
+    write("broken.osm", "<osm version=\"0.6\"><node id=");
+    write("people.csv", "lon,lat,people,jobs\n10.001,50.001,many,3\n10.001,50.001,5,-3\n");
+    write("away.csv", "lon,lat,people,jobs\n40.0,50.001,20,3\n");
+    std::fs::create_dir(folder.path().join("here")).expect("a folder");
+    let before = names(folder.path());
+    for (words, parts) in [
+        (&["new", "town.osm", "--out", "here"][..], &["here: is there already", "choose another name"][..]),
+        (&["new", "sea.osm", "--out", "x"], &["no road for motor traffic"]),
+        (&["new", "broken.osm", "--out", "x"], &["broken.osm"]),
+        (&["new", "missing.osm", "--out", "x"], &["missing.osm: cannot open the file"]),
+        (&["new", "town.osm", "--out", "x", "--country", "XX"], &["no rules for a country `XX`"]),
+        (
+            &["new", "town.osm", "--out", "x", "--points", "people.csv"],
+            &["people.csv:2", "`many`", "people.csv:3", "negative", "2 problems"],
+        ),
+        (&["new", "town.osm", "--out", "x", "--points", "away.csv"], &["no point lies in any zone", "longitude first"]),
+        (&["new", "town.osm", "--out", "x", "--bbox", "1,2,3"], &["west,south,east,north"]),
+        (&["new", "town.osm"], &["--out"]),
+        (&["gravity", "town.osm", "--points", "away.csv", "--out", "x"], &["--trips-per-person"]),
+        (
+            &["gravity", "town.osm", "--points", "away.csv", "--out", "x", "--trips-per-person", "-1"],
+            &["unexpected argument"],
+        ),
+        (
+            &[
+                "gravity",
+                "town.osm",
+                "--points",
+                "away.csv",
+                "--out",
+                "x",
+                "--trips-per-person",
+                "1",
+                "--deterrence",
+                "linear:1",
+            ],
+            &["exponential:0.15"],
+        ),
+        (
+            &["gravity", "town.osm", "--points", "people.csv", "--out", "x", "--trips-per-person", "1"],
+            &["people.csv:2"],
+        ),
+    ] {
+        let output = citytwin(folder.path(), words);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{part} is missing for {words:?} in:\n{told}");
+        }
+        assert_eq!(names(folder.path()), before, "{words:?}");
+    }
+}
+
+#[test]
+fn people_and_jobs_become_a_matrix_that_a_scenario_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("town.osm", &town());
+    // Homes in the south-west, work in the north-east, and a point in the sea.
+    write("people.csv", "lon,lat,people,jobs\n10.0005,50.0002,400,10\n10.008,50.0052,20,300\n10.5,50.0,100,0\n");
+    let words = [
+        "gravity",
+        "town.osm",
+        "--points",
+        "people.csv",
+        "--out",
+        "trips",
+        "--trips-per-person",
+        "0.25",
+        "--cell",
+        "250 m",
+    ];
+    let output = citytwin(folder.path(), &words);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("105 trips between 2 zones") && told.contains("left out: 1 points"), "{told}");
+    let scenario = "citytwin: 1\nname: Trips\nmap: { osm: town.osm }\ntime: { start: 07:00, run: 5 min }\ndemand:\n  \
+        - od: { matrix: trips/matrix.csv, zones: trips/zones.geojson, kind: car, departures: even }\n\
+        outputs: { road-interval: 1 min }\n";
+    write("a.yaml", scenario);
+    let run = citytwin(folder.path(), &["run", "a.yaml", "--json", "--wire", "off", "--no-report"]);
+    let summary: serde_json::Value =
+        serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{}", text(&run.stderr)));
+    assert_eq!(summary["loaded"], 105, "{summary:#}");
+}
+
+#[test]
+fn a_matrix_that_does_not_fit_is_explained_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("town.osm", &town());
+    let square = |name: &str, west: f64, east: f64| {
+        format!(
+            "{{\"type\":\"Feature\",\"properties\":{{\"id\":\"{name}\"}},\"geometry\":{{\"type\":\"Polygon\",\"coordinates\":\
+             [[[{west},49.99],[{east},49.99],[{east},50.01],[{west},50.01],[{west},49.99]]]}}}}"
+        )
+    };
+    let zones = [square("west", 9.99, 10.004), square("east", 10.004, 10.02), square("sea", 11.0, 11.1)].join(",\n");
+    write("zones.geojson", &format!("{{\"type\":\"FeatureCollection\",\"features\":[\n{zones}\n]}}\n"));
+    write("am.csv", "origin,destination,trips\nwest,east,10\nwset,east,4\nsea,west,2\n");
+    write("worse.csv", "origin,destination,trips\nwest,east,NaN\nwest,east,1\nwest,west,-4\n");
+    let scenario = |source: &str| {
+        format!(
+            "citytwin: 1\nname: Trips\nmap: {{ osm: town.osm }}\ntime: {{ start: 07:00, run: 5 min }}\ndemand:\n  - od: {source}\n"
+        )
+    };
+    for (source, parts) in [
+        (
+            "{ matrix: am.csv, zones: zones.geojson }",
+            &[
+                "am.csv:3",
+                "the zone `wset` is not drawn",
+                "did you mean `west`?",
+                "am.csv:4",
+                "the zone `sea` has trips but no road",
+                "rim: true",
+                "2 problems",
+            ][..],
+        ),
+        (
+            "{ matrix: worse.csv, zones: zones.geojson }",
+            &["worse.csv:2", "worse.csv:3", "given in line 2 already", "worse.csv:4", "3 problems"],
+        ),
+        ("{ matrix: am.csv, zones: am.csv }", &["is no GeoJSON"]),
+        ("{ matrix: zone.geojson, zones: zones.geojson }", &["there is no file", "did you mean `zones.geojson`?"]),
+        ("{ matrix: am.csv, zones: zones.geojson, id: NAME }", &["the zone has no `NAME`", "3 problems"]),
+        (
+            "{ matrix: am.csv, zones: zones.geojson, kind: boat }",
+            &["`boat` is no kind of vehicle that drives on roads"],
+        ),
+        ("{ matrix: am.csv, zones: zones.geojson, from: 07:00 }", &["`from` and `to` belong together"]),
+        (
+            "{ matrix: am.csv, zones: zones.geojson, from: 09:00, to: 10:00 }",
+            &["none of these trips departs within the run"],
+        ),
+        ("{ matrix: am.csv, zones: zones.geojson, from: 08:00, to: 07:00 }", &["not after `from`"]),
+        ("{ matrix: am.csv, zones: zones.geojson, scale: -1 }", &["`scale` cannot be -1"]),
+        ("{ matrix: am.csv, zone: zones.geojson }", &["unknown key `zone`", "did you mean `zones`?"]),
+    ] {
+        write("a.yaml", &scenario(source));
+        let output = citytwin(folder.path(), &["run", "a.yaml"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{source}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{part} is missing for {source} in:\n{told}");
+        }
+    }
+    assert!(!names(folder.path()).contains(&"outputs".to_owned()), "nothing was written");
+    write("am.csv", "origin,destination,trips\nwest,east,10\nsea,west,2\n");
+    write("a.yaml", &scenario("{ matrix: am.csv, zones: zones.geojson, rim: true }"));
+    let output = citytwin(folder.path(), &["check", "a.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let schema = text(&citytwin(folder.path(), &["schema"]).stdout);
+    assert!(schema.contains("origin,destination,trips"));
+    let explained = text(&citytwin(folder.path(), &["explain", "a.yaml"]).stdout);
+    assert!(explained.contains("rim: true") && explained.contains("a.yaml:6"), "{explained}");
+}
