@@ -102,6 +102,11 @@ const ROOMS: &[Room] = &[
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
     room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
+        "studies/equilibrium",
+        &[CITY[0], CITY[1], CITY[2], CITY[3], CITY[4], "simulation", "simulation/outcome"],
+        "the inside of the simulation, files, what a result means",
+    ),
+    room(
         "studies/experiment",
         &[
             CITY[0],
@@ -113,6 +118,7 @@ const ROOMS: &[Room] = &[
             "telemetry",
             "simulation",
             "simulation/outcome",
+            "studies/equilibrium",
             "studies/report",
         ],
         "the inside of the simulation",

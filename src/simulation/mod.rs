@@ -301,6 +301,7 @@ impl City {
             emergency_brakings: books.emergency_brakings,
             laws,
             interrupted,
+            convergence: None,
             state_hash,
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! Plain columns for whoever writes tables and pages; nothing here knows a file format.
 
+mod convergence;
 mod emergency;
 
+pub use convergence::{Convergence, Iteration};
 pub use emergency::{Call, Happened, Happening, Incident, IncidentChange, Stage, UnitInstant, UnitStatus};
 
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
@@ -205,6 +207,8 @@ pub struct Outcome {
     pub calls: Vec<Call>,
     /// Incidents in the order they began.
     pub incidents: Vec<Incident>,
+    /// How ways were found over many iterations of the run, where they were.
+    pub convergence: Option<Convergence>,
     /// Hash of the state at the end, hexadecimal.
     pub state_hash: String,
 }

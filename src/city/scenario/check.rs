@@ -64,6 +64,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         demand.extend(checker.source(source, warmup, run));
     }
     checker.demand_fits(&file, &map, &demand);
+    let routing = checker.routing(file.routing.as_ref(), file.equilibrium.as_ref(), step);
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
     let outputs = checker.outputs(file.outputs.as_ref().map(|outputs| &outputs.value), step);
     checker.whole_intervals(&file.time.value, warmup, outputs.road_interval);
@@ -89,6 +90,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         run,
         step,
         demand,
+        routing,
         fleet,
         telemetry,
         incidents,
@@ -133,7 +135,7 @@ impl Checker<'_> {
     }
 
     /// A duration that is a positive whole number of steps; on a problem, one step.
-    fn duration(&mut self, key: &At<WrittenDuration>, what: &str, step: SimDuration) -> SimDuration {
+    pub(super) fn duration(&mut self, key: &At<WrittenDuration>, what: &str, step: SimDuration) -> SimDuration {
         let Some(duration) = self.read(key.spot, key.value.read()) else { return step };
         if duration <= SimDuration::ZERO {
             self.wrong(key.spot, format!("{what} must be longer than nothing"), format!("at least one step, {step}"));

@@ -11,6 +11,7 @@ use super::measures_file::{InterventionsKey, VariantsKey};
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
+use super::routing::{EquilibriumKey, RoutingKey};
 use super::sensors_file::{SensorsKey, WeatherKey};
 
 /// A scenario: what is asked of which city, when, and with which travellers.
@@ -33,6 +34,10 @@ pub(super) struct ScenarioFile {
     pub time: At<TimeKey>,
     /// Who travels; several sources add up.
     pub demand: At<Vec<At<SourceKey>>>,
+    /// How travellers without a given route find their way. `at-departure` unless given.
+    pub routing: Option<At<RoutingKey>>,
+    /// When an equilibrium is good enough, and how it is looked for; with `routing: equilibrium`.
+    pub equilibrium: Option<At<EquilibriumKey>>,
     /// What the vehicles and their drivers are like.
     pub fleet: Option<At<FleetKey>>,
     /// How what the sensors tell leaves the city.

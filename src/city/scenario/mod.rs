@@ -12,6 +12,8 @@ mod explain;
 mod extends;
 mod file;
 mod fleet;
+#[cfg(test)]
+pub(crate) mod fork;
 mod grammar;
 pub mod indicators;
 mod join;
@@ -23,6 +25,7 @@ mod measures_file;
 mod model;
 mod quantity;
 mod resolved;
+mod routing;
 pub mod sensors;
 mod sensors_file;
 pub mod settings;
@@ -47,6 +50,7 @@ pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
 pub use resolved::Resolved;
+pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
 
 /// The largest scenario file read [bytes].

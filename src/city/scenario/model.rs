@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::comparison::Comparison;
 use super::measures::{Beside, Variant};
+use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub step: SimDuration,
     /// Who travels.
     pub demand: Vec<DemandSource>,
+    /// How travellers without a given route find their way.
+    pub routing: Routing,
     /// What vehicles and drivers are like.
     pub fleet: Fleet,
     /// How what the sensors tell leaves the city.

@@ -35,6 +35,9 @@ pub struct Resolved {
     pub step_s: f64,
     /// Who travels.
     pub demand: Vec<ResolvedSource>,
+    /// How travellers without a given route find their way, in words, where it is not at their departure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// Changes to the fleet, in words; empty where types are as they come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fleet: Vec<String>,
@@ -101,6 +104,7 @@ impl Resolved {
             run_s: Some(scenario.run.as_seconds()),
             step_s: scenario.step.as_seconds(),
             demand: scenario.demand.iter().map(source).collect(),
+            routing: scenario.routing.describe(),
             fleet: fleet(&scenario.fleet),
             emergencies: scenario.emergencies.as_ref().map(emergencies).unwrap_or_default(),
             incidents: scenario.incidents.iter().map(incident).collect(),
@@ -127,6 +131,7 @@ impl Resolved {
             run_s: settings.end.map(|end| (end - settings.begin).as_seconds()),
             step_s: settings.step.as_seconds(),
             demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
+            routing: None,
             fleet: Vec::new(),
             emergencies: Vec::new(),
             incidents: Vec::new(),

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use super::join::join;
 use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
+use super::routing::Routing;
 use super::sumocfg::apply_programs;
-use crate::city::demand::Demand;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
+use crate::city::demand::{Demand, RouteChoice};
 use crate::city::network::Network;
 use crate::city::network::bare::BareMap;
 use crate::city::network::cache::NetworkCache;
@@ -93,7 +94,10 @@ pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Trave
     let mut travellers = sumo(scenario, roads)?;
     for source in &scenario.demand {
         let DemandSource::Synthetic(synthetic) = source else { continue };
-        let (made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        let (mut made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        if scenario.routing != Routing::AtDeparture {
+            choose_ways(&mut made);
+        }
         travellers.left_out.absorb(left_out);
         refuse_same_names(&travellers.demand, &made, synthetic)?;
         travellers.demand = join(travellers.demand, made);
@@ -126,6 +130,13 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
     let (read, mut left_out) = read_demand(&files, &roads.network, &settings)?;
     apply_programs(read.programs, &mut roads.network, &mut left_out);
     if left_out.is_ok() { Ok(Travellers { demand: read.demand, files, left_out }) } else { Err(left_out) }
+}
+
+/// Lets everybody of a made-up demand but those who keep to stops choose its way: nobody gave them one.
+fn choose_ways(made: &mut Demand) {
+    for vehicle in made.vehicles.iter_mut().filter(|vehicle| vehicle.stops.is_empty() && vehicle.line.is_none()) {
+        vehicle.choice = RouteChoice::FastestAtDeparture { via: Vec::new() };
+    }
 }
 
 fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Result<(), Findings> {
