@@ -103,6 +103,19 @@ impl RoadTable {
     }
 }
 
+/// A vehicle that left a stop at which the timetable has a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftStop {
+    /// Who.
+    pub vehicle: VehicleId,
+    /// Which of its halts, from 0.
+    pub stop: u32,
+    /// When [s].
+    pub at: SimTime,
+    /// When it should have, by the timetable; nobody leaves earlier [s].
+    pub due: SimTime,
+}
+
 /// The whole city at one instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CityInstant {
@@ -175,6 +188,8 @@ pub struct Outcome {
     pub roads: RoadTable,
     /// The city over time.
     pub city: Vec<CityInstant>,
+    /// Departures from stops by timetable, in the order of time.
+    pub left_stops: Vec<LeftStop>,
     /// When the run began [s].
     pub begin: SimTime,
     /// When it ended [s].

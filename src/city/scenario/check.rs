@@ -63,6 +63,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     for source in &file.demand.value {
         demand.extend(checker.source(source, warmup, run));
     }
+    checker.days_of_timetables(&mut demand, date.as_deref());
     checker.demand_fits(&file, &map, &demand);
     let routing = checker.routing(file.routing.as_ref(), file.equilibrium.as_ref(), step);
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
@@ -229,6 +230,7 @@ impl Checker<'_> {
         let place = source.spot.of_file(self.place);
         match &source.value {
             SourceKey::Synthetic(key) => self.synthetic(key, place, warmup, run).map(DemandSource::Synthetic),
+            SourceKey::Buses(key) => self.timetables(key, place).map(DemandSource::Timetables),
             SourceKey::SumoRoutes(key) => Some(DemandSource::SumoRoutes(self.files(key))),
             SourceKey::SumoAdditional(key) => Some(DemandSource::SumoAdditional(self.files(key))),
         }

@@ -13,6 +13,7 @@ use super::quantity::{
 };
 use super::routing::{EquilibriumKey, RoutingKey};
 use super::sensors_file::{SensorsKey, WeatherKey};
+use super::timetables::BusesKey;
 
 /// A scenario: what is asked of which city, when, and with which travellers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -99,6 +100,8 @@ pub(super) struct TimeKey {
 pub(super) enum SourceKey {
     /// Trips made up from the map's homes and jobs; needs a map of this program.
     Synthetic(SyntheticKey),
+    /// Bus lines from timetables (GTFS).
+    Buses(BusesKey),
     /// SUMO route files (`.rou.xml`).
     SumoRoutes(FilesKey),
     /// SUMO additional files (`.add.xml`): bus stops, detectors, vehicle types, routes.

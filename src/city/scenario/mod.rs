@@ -31,6 +31,7 @@ mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
+mod timetables;
 mod variant;
 
 use std::path::Path;
@@ -52,6 +53,7 @@ pub use model::{
 pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
+pub use timetables::Timetables;
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;

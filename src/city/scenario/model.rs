@@ -8,6 +8,7 @@ use super::comparison::Comparison;
 use super::measures::{Beside, Variant};
 use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
+use super::timetables::Timetables;
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
 use crate::primitives::random::Seed;
@@ -104,6 +105,8 @@ pub enum MapSource {
 pub enum DemandSource {
     /// Trips made up from the map.
     Synthetic(Synthetic),
+    /// Bus lines from timetables.
+    Timetables(Timetables),
     /// SUMO route files.
     SumoRoutes(Vec<NamedFile>),
     /// SUMO additional files.

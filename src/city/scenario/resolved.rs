@@ -83,6 +83,19 @@ pub enum ResolvedSource {
         /// Whether bus lines run.
         buses: bool,
     },
+    /// Bus lines from timetables.
+    Buses {
+        /// The feed.
+        gtfs: String,
+        /// The day.
+        date: String,
+        /// Shortest halt [s].
+        dwell_s: f64,
+        /// Lines; all where none is named.
+        lines: Vec<String>,
+        /// How far a stop may be from its lane [m].
+        within_m: f64,
+    },
     /// Files of SUMO.
     Sumo(Vec<String>),
 }
@@ -156,6 +169,13 @@ fn source(source: &DemandSource) -> ResolvedSource {
             },
             through_traffic: synthetic.through_traffic,
             buses: synthetic.buses,
+        },
+        DemandSource::Timetables(timetables) => ResolvedSource::Buses {
+            gtfs: timetables.feed.path.display().to_string(),
+            date: timetables.date.clone().unwrap_or_default(),
+            dwell_s: timetables.dwell.as_seconds(),
+            lines: timetables.lines.iter().map(|(line, _)| line.clone()).collect(),
+            within_m: timetables.within.as_metres(),
         },
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => {
             ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())

@@ -9,6 +9,7 @@ use super::join::join;
 use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
 use super::routing::Routing;
 use super::sumocfg::apply_programs;
+use crate::city::demand::gtfs;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
 use crate::city::demand::{Demand, RouteChoice};
@@ -99,9 +100,10 @@ pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Trave
             choose_ways(&mut made);
         }
         travellers.left_out.absorb(left_out);
-        refuse_same_names(&travellers.demand, &made, synthetic)?;
+        refuse_same_names(&travellers.demand, &made, ("synthetic demand", &synthetic.place))?;
         travellers.demand = join(travellers.demand, made);
     }
+    timetables(scenario, roads, &mut travellers)?;
     Ok(travellers)
 }
 
@@ -139,14 +141,40 @@ fn choose_ways(made: &mut Demand) {
     }
 }
 
-fn refuse_same_names(there: &Demand, made: &Demand, synthetic: &Synthetic) -> Result<(), Findings> {
+/// Reads the buses of all timetables; everything wrong with any of them is said at once.
+fn timetables(scenario: &Scenario, roads: &Roads, travellers: &mut Travellers) -> Result<(), Findings> {
+    let mut wrong = Findings::default();
+    for source in &scenario.demand {
+        let DemandSource::Timetables(source) = source else { continue };
+        let spec = gtfs::TimetableSpec {
+            feed: source.feed.path.clone(),
+            place: source.feed.place.clone(),
+            date: source.date.clone().unwrap_or_default(),
+            span: (scenario.begin(), scenario.end()),
+            dwell: source.dwell,
+            lines: source.lines.clone(),
+            within: source.within,
+        };
+        match gtfs::read(&spec, &roads.network) {
+            Ok((made, files, left_out)) => {
+                travellers.left_out.absorb(left_out);
+                refuse_same_names(&travellers.demand, &made, ("a timetable", &source.place))?;
+                travellers.demand = join(std::mem::take(&mut travellers.demand), made);
+                travellers.files.extend(files);
+            }
+            Err(findings) => wrong.absorb(findings),
+        }
+    }
+    if wrong.is_ok() { Ok(()) } else { Err(wrong) }
+}
+
+fn refuse_same_names(there: &Demand, made: &Demand, (whose, place): (&str, &Place)) -> Result<(), Findings> {
     let names: BTreeSet<&str> = there.vehicles.iter().map(|vehicle| vehicle.name.as_str()).collect();
     let Some(twice) = made.vehicles.iter().find(|vehicle| names.contains(vehicle.name.as_str())) else { return Ok(()) };
-    let message = format!("synthetic demand and another source both have a vehicle `{}`", twice.name);
+    let message = format!("{whose} and another source both have a vehicle `{}`", twice.name);
     let mut findings = Findings::default();
     findings.problem(
-        Problem::new(synthetic.place.clone(), message)
-            .help("keep one synthetic source, or rename the vehicles of the file"),
+        Problem::new(place.clone(), message).help("keep one synthetic source, or rename the vehicles of the file"),
     );
     Err(findings)
 }

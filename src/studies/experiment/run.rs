@@ -201,6 +201,7 @@ fn simulate(
     }
     let continued = program.from.as_deref().map(|state| go_on_from(state, &mut city)).transpose()?;
     let mut instants = vec![city.instant()];
+    let mut left_stops = Vec::new();
     let mut stopped = false;
     saves.keep(&city)?;
     let watch = Stopwatch::start();
@@ -209,6 +210,7 @@ fn simulate(
         let time = city.time();
         city.step();
         drafts.step(time, &city)?;
+        left_stops.extend_from_slice(city.left_stops());
         if let Some(wire) = wire {
             wire.send(city.take_emissions())?;
             if city.emissions_discarded() > 0 {
@@ -231,6 +233,7 @@ fn simulate(
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
+    outcome.left_stops = left_stops;
     Ok(Made { outcome, no_place, continued, steps: elapsed })
 }
 
