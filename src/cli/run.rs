@@ -405,6 +405,14 @@ fn table(summary: &Summary) -> String {
             summary.updates_per_cpu_second.map_or("-".to_owned(), |n| format!("{n:.0}")),
         ),
     ];
+    let mut rows = rows.to_vec();
+    if let Some(equilibrium) = &summary.equilibrium {
+        let gap = equilibrium.gap.map_or("-".to_owned(), |gap| format!("{:.2} %", gap * 100.0));
+        rows.push(("relative gap", gap));
+        rows.push(("  asked for", format!("{:.2} %", equilibrium.wanted * 100.0)));
+        rows.push(("  iterations", equilibrium.gaps.len().to_string()));
+    }
     let head = if summary.interrupted { "interrupted: these are partial results\n" } else { "" };
-    head.to_owned() + &rows.map(|(what, value)| format!("{what:<32}{value:>12}")).join("\n")
+    let lines: Vec<String> = rows.iter().map(|(what, value)| format!("{what:<32}{value:>12}")).collect();
+    head.to_owned() + &lines.join("\n")
 }

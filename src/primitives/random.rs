@@ -75,6 +75,8 @@ pub enum Purpose {
     Advice = 61,
     /// Who stays at home for a charge.
     Charge = 62,
+    /// Who changes its way after an iteration of an assignment.
+    WaySwap = 63,
     /// What a device of a load says.
     LoadReading = 50,
     /// What goes wrong with a message of a load.

@@ -38,10 +38,10 @@ use crate::telemetry::Emission;
 use actors::Percept;
 use control_room::ControlRoom;
 use ledger::Ledger;
-use outcome::{CityInstant, Happened, Outcome, UnitInstant, VehicleInstant};
+use outcome::{CityInstant, Happened, LeftStop, Outcome, UnitInstant, VehicleInstant};
 pub use snapshot::StateError;
 use snapshot::origin::Origin;
-use step::{Books, Clockwork, Gate};
+use step::{Books, Clockwork, Gate, Workbench};
 use traffic::following::HALTING;
 
 /// The running city: advances one step at a time.
@@ -105,6 +105,11 @@ impl City {
     /// What happened to incidents, calls, ambulances and hospitals in the last step, in order.
     pub fn happenings(&self) -> &[Happened] {
         self.world.get_resource::<Ledger>().map_or(&[], |ledger| &ledger.latest)
+    }
+
+    /// Who left a stop at which the timetable has a time, in the last step.
+    pub fn left_stops(&self) -> &[LeftStop] {
+        &self.world.resource::<Workbench>().left_stops
     }
 
     /// Every ambulance as it is now, by number.
@@ -287,6 +292,7 @@ impl City {
             trips: books.trips.finish(&unfinished, end),
             roads: books.meter.finish(),
             city: Vec::new(),
+            left_stops: Vec::new(),
             begin: self.settings.begin,
             end,
             steps,
@@ -301,6 +307,7 @@ impl City {
             emergency_brakings: books.emergency_brakings,
             laws,
             interrupted,
+            convergence: None,
             state_hash,
         }
     }

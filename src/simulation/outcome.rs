@@ -2,8 +2,10 @@
 //!
 //! Plain columns for whoever writes tables and pages; nothing here knows a file format.
 
+mod convergence;
 mod emergency;
 
+pub use convergence::{Convergence, Iteration};
 pub use emergency::{Call, Happened, Happening, Incident, IncidentChange, Stage, UnitInstant, UnitStatus};
 
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
@@ -101,6 +103,19 @@ impl RoadTable {
     }
 }
 
+/// A vehicle that left a stop at which the timetable has a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftStop {
+    /// Who.
+    pub vehicle: VehicleId,
+    /// Which of its halts, from 0.
+    pub stop: u32,
+    /// When [s].
+    pub at: SimTime,
+    /// When it should have, by the timetable; nobody leaves earlier [s].
+    pub due: SimTime,
+}
+
 /// The whole city at one instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CityInstant {
@@ -173,6 +188,8 @@ pub struct Outcome {
     pub roads: RoadTable,
     /// The city over time.
     pub city: Vec<CityInstant>,
+    /// Departures from stops by timetable, in the order of time.
+    pub left_stops: Vec<LeftStop>,
     /// When the run began [s].
     pub begin: SimTime,
     /// When it ended [s].
@@ -205,6 +222,8 @@ pub struct Outcome {
     pub calls: Vec<Call>,
     /// Incidents in the order they began.
     pub incidents: Vec<Incident>,
+    /// How ways were found over many iterations of the run, where they were.
+    pub convergence: Option<Convergence>,
     /// Hash of the state at the end, hexadecimal.
     pub state_hash: String,
 }

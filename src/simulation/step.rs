@@ -16,6 +16,7 @@ use super::kernel::ActorId;
 use super::laws::{Census, Laws};
 use super::ledger::Ledger;
 use super::movement::Movement;
+use super::outcome::LeftStop;
 use super::rules;
 use super::traffic::body::{Body, Halt};
 use super::traffic::bumper;
@@ -29,7 +30,7 @@ use super::traffic::rescue;
 use super::traffic::road::Road;
 use super::trips::{Entry, Trips};
 use crate::city::demand::{Demand, Departure, RouteChoice};
-use crate::primitives::ids::EdgeId;
+use crate::primitives::ids::{EdgeId, VehicleId};
 use crate::primitives::random::Seed;
 use crate::primitives::{SimDuration, SimTime};
 
@@ -107,6 +108,8 @@ pub(crate) struct Workbench {
     movement: Movement,
     arrived: Vec<Arrived>,
     jams: Jams,
+    /// Who left a stop with a time in the last step.
+    pub left_stops: Vec<LeftStop>,
 }
 
 /// The schedule of a step.
@@ -161,9 +164,11 @@ fn carry_out_actions(
     mut percept: ResMut<'_, Percept>,
     mut gate: ResMut<'_, Gate>,
     mut books: ResMut<'_, Books>,
+    mut bench: ResMut<'_, Workbench>,
 ) {
     let now = percept.now;
     let road = &mut percept.road;
+    bench.left_stops.clear();
     for action in actions.0.drain(..) {
         match action {
             Action::Show { heads } => {
@@ -180,6 +185,12 @@ fn carry_out_actions(
                 });
                 if let Some((lane, slot)) = standing {
                     let body = &mut road.lanes[lane as usize][slot];
+                    let stop = body.next_stop;
+                    let row = &gate.demand.vehicles[vehicle as usize];
+                    if let Some(due) = row.stops.get(stop as usize).and_then(|stop| stop.until) {
+                        let vehicle = VehicleId::new(vehicle as usize);
+                        bench.left_stops.push(LeftStop { vehicle, stop, at: now, due });
+                    }
                     body.next_stop += 1;
                     body.halt = if body.next_stop as usize >= stops { Halt::None } else { Halt::Ahead };
                 }

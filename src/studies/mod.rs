@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod comparison;
 pub mod effects;
+pub mod equilibrium;
 pub mod experiment;
 pub mod load;
 pub mod report;

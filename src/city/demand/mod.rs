@@ -3,6 +3,7 @@
 //! Plain checked values over a [`Network`](crate::city::network::Network); nothing here moves.
 
 pub mod fleet;
+pub mod gtfs;
 pub mod model;
 pub mod od;
 pub mod sumo;

@@ -17,6 +17,11 @@ const SCALE: f64 = 0.9996;
 /// UTM's false easting, and its false northing south of the equator [m].
 const FALSE_EASTING: f64 = 500_000.0;
 const FALSE_NORTHING_SOUTH: f64 = 10_000_000.0;
+/// How far from a zone's central meridian a place may be [°]; beyond, the series loses its accuracy.
+const LONGITUDE_MAX: f64 = 10.0;
+/// The most steps of an inversion, and when it is close enough [°]: a tenth of a millimetre.
+const STEPS_MAX: u32 = 100;
+const CLOSE_ENOUGH: f64 = 1e-9;
 
 impl Projection {
     /// Longitude and latitude [°] of a point on the map; none where the map has no place on earth.
@@ -41,6 +46,33 @@ impl Projection {
         let Self::Equirectangular { origin } = *self else { return None };
         let east = (longitude - origin.0).to_radians() * RADIUS * libm::cos(origin.1.to_radians());
         Some(Point::new(east, (latitude - origin.1).to_radians() * RADIUS))
+    }
+
+    /// The point on the map of a longitude and latitude [°], whatever the projection; none where the map has no place on earth, or the
+    /// place is beyond what the projection holds.
+    ///
+    /// For UTM [`Self::to_lon_lat`] is inverted by steps that take what is missing for metres on a sphere; each leaves a small part of it.
+    pub fn to_map(&self, (longitude, latitude): (f64, f64)) -> Option<Point> {
+        let Self::Utm { zone, south, offset } = *self else { return self.from_lon_lat((longitude, latitude)) };
+        let along = longitude - (f64::from(zone) * 6.0 - 183.0);
+        if !(-84.0..=84.0).contains(&latitude) || !(-LONGITUDE_MAX..=LONGITUDE_MAX).contains(&along) {
+            return None;
+        }
+        let metres = |degrees: f64| degrees.to_radians() * RADIUS * SCALE;
+        let narrow = libm::cos(latitude.to_radians());
+        let north = if south { FALSE_NORTHING_SOUTH } else { 0.0 };
+        let mut point =
+            Point::new(metres(along) * narrow + offset.0 + FALSE_EASTING, metres(latitude) + offset.1 + north);
+        for _ in 0..STEPS_MAX {
+            let (lon, lat) = self.to_lon_lat(point)?;
+            let (east, up) = (longitude - lon, latitude - lat);
+            if east.abs() < CLOSE_ENOUGH && up.abs() < CLOSE_ENOUGH {
+                return Some(point);
+            }
+            point.x += metres(east) * narrow;
+            point.y += metres(up);
+        }
+        None
     }
 }
 
@@ -117,6 +149,23 @@ mod tests {
                 "{lon} {lat} for {longitude} {latitude}"
             );
         }
+    }
+
+    #[test]
+    fn places_are_found_on_the_map_again() {
+        for (zone, south, east, north, longitude, latitude) in CASES {
+            let projection = Projection::Utm { zone, south, offset: (-300_000.0, -5_000_000.0) };
+            let expected = Point::new(east - 300_000.0, north - 5_000_000.0);
+            let found = projection.to_map((longitude, latitude)).expect("it is in reach of the zone");
+            assert!((found - expected).norm() < 0.002, "{found} for {expected}");
+        }
+        let sea = Projection::Equirectangular { origin: (3.0, 60.0) };
+        assert_eq!(sea.to_map((3.01, 60.02)), sea.from_lon_lat((3.01, 60.02)));
+        let zone = Projection::Utm { zone: 32, south: false, offset: (0.0, 0.0) };
+        for far in [(50.0, 48.0), (9.0, 89.0), (9.0, f64::NAN)] {
+            assert_eq!(zone.to_map(far), None, "{far:?}");
+        }
+        assert_eq!(Projection::None.to_map((9.0, 48.0)), None);
     }
 
     #[test]

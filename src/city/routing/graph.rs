@@ -56,6 +56,23 @@ impl Turn {
         self.paths.iter().map(|path| path.time(speed_max, &factor)).sum::<f64>() + self.penalty
     }
 
+    /// When whoever reaches the junction at `now` is over it [s], given the delay on a path for whoever enters it then [s] and what is charged
+    /// for it in time [s].
+    pub(super) fn over(
+        &self,
+        now: f64,
+        speed_max: f64,
+        delay: impl Fn(EdgeId, f64) -> f64,
+        charge: impl Fn(EdgeId) -> f64,
+    ) -> f64 {
+        let mut at = now;
+        for path in &self.paths {
+            let Some(edge) = path.edge else { continue };
+            at += path.length / path.speed.min(speed_max) + delay(edge, at).max(path.penalty) + charge(edge);
+        }
+        at + self.penalty
+    }
+
     /// Length of the way over the junction [m].
     pub(super) fn length(&self) -> f64 {
         self.paths.iter().map(|path| path.length).sum()

@@ -21,9 +21,9 @@ pub struct Router {
 
 /// A place in the queue of the search: estimated cost of the whole way [s].
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
-    estimate: f64,
-    edge: EdgeId,
+pub(super) struct Waiting {
+    pub(super) estimate: f64,
+    pub(super) edge: EdgeId,
 }
 
 impl Ord for Waiting {
@@ -49,10 +49,10 @@ impl Eq for Waiting {}
 
 /// What the search knows of an edge: cost up to its start [s], the edge before it, and whether that is final.
 #[derive(Debug, Clone, Copy)]
-struct Reached {
-    cost: f64,
-    before: Option<EdgeId>,
-    settled: bool,
+pub(super) struct Reached {
+    pub(super) cost: f64,
+    pub(super) before: Option<EdgeId>,
+    pub(super) settled: bool,
 }
 
 /// What a search is for.
@@ -221,7 +221,7 @@ impl Router {
     }
 }
 
-fn trace(reached: &[Reached], last: EdgeId) -> Vec<EdgeId> {
+pub(super) fn trace(reached: &[Reached], last: EdgeId) -> Vec<EdgeId> {
     let mut way = vec![last];
     let mut here = last;
     while let Some(before) = reached[here.index()].before {

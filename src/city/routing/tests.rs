@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::Router;
+use super::{Delays, Journey, Router};
 use crate::city::network::sumo::read_source;
 use crate::city::network::sumo::tests::{T_JUNCTION, signalled};
 use crate::city::network::xml::Source;
@@ -10,7 +10,7 @@ use crate::city::network::{
     Edge, EdgeKind, Junction, JunctionKind, Lane, Link, Network, NetworkParts, Projection, RightOfWay, Turn, assemble,
 };
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId};
-use crate::primitives::{ClassSet, Distance, Point, Polyline, Speed, VehicleClass};
+use crate::primitives::{ClassSet, Distance, Point, Polyline, SimDuration, SimTime, Speed, VehicleClass};
 
 const FAST: Speed = Speed::metres_per_second(50.0);
 
@@ -176,4 +176,96 @@ fn of_equal_ways_the_one_over_the_lower_ids_is_taken() {
     let network = build(&Sketch { roads, ends, turns: vec![(0, 2, true), (0, 1, true), (1, 3, true), (2, 3, true)] });
     let way = Router::new(&network).shortest(EdgeId::new(0), EdgeId::new(3), VehicleClass::Passenger, FAST);
     assert_eq!(way, Some(vec![EdgeId::new(0), EdgeId::new(1), EdgeId::new(3)]));
+}
+
+/// The earliest arrival by waves over all roads (Bellman 1958), without a queue, an estimate or an order.
+fn earliest(sketch: &Sketch, delays: &Delays, from: usize, departs: f64, open: impl Fn(usize) -> bool) -> Vec<f64> {
+    let mut entering = vec![f64::INFINITY; sketch.roads.len()];
+    entering[from] = departs;
+    for _ in 0..sketch.roads.len() {
+        for &(a, b, _) in &sketch.turns {
+            if open(a) && open(b) && entering[a].is_finite() {
+                let (length, speed, _) = sketch.roads[a];
+                let leaves = entering[a] + length / speed.min(20.0) + delays.delay(EdgeId::new(a), entering[a]);
+                entering[b] = entering[b].min(leaves);
+            }
+        }
+    }
+    entering
+}
+
+proptest! {
+    /// Whoever sets out by delays that change on the way arrives as early as anybody could, and the way takes as long as it says.
+    #[test]
+    fn ways_by_departure_arrive_as_early_as_the_reference(
+        sketch in sketch(), from in 0_usize..14, to in 0_usize..14, departs in 0.0_f64..900.0,
+        columns in proptest::collection::vec(proptest::collection::vec(-50.0_f64..900.0, 0..4), 14),
+    ) {
+        let count = sketch.roads.len();
+        let (from, to) = (from % count, to % count);
+        let network = build(&sketch);
+        let router = Router::new(&network);
+        let delays = Delays::new(SimTime::ZERO, SimDuration::seconds(300.0), columns[..count].to_vec());
+        let open = |road: usize| sketch.roads[road].2;
+        let journey = Journey {
+            from: EdgeId::new(from), via: &[], to: EdgeId::new(to), class: VehicleClass::Passenger,
+            speed_max: Speed::metres_per_second(20.0), departs: SimTime::seconds(departs),
+        };
+        let departs = journey.departs.as_seconds();
+        let entering = earliest(&sketch, &delays, from, departs, open)[to];
+        let way = router.fastest_by_departure(&journey, &delays, |_| 0.0);
+        prop_assert_eq!(way.is_some(), entering.is_finite() && open(from));
+        if let Some(way) = way {
+            let (length, speed, _) = sketch.roads[to];
+            let all = entering + length / speed.min(20.0) + delays.delay(EdgeId::new(to), entering) - departs;
+            let time = router.time_by_departure(&way, &journey, &delays, |_| 0.0).expect("it is a way").as_seconds();
+            prop_assert!((time - all).abs() < 0.002, "{} is not {}", time, all);
+        }
+    }
+
+    /// First in, first out: whoever enters a road later never leaves it earlier.
+    #[test]
+    fn nobody_arrives_earlier_by_entering_later(
+        column in proptest::collection::vec(-10.0_f64..5000.0, 1..8), first in 0.0_f64..3000.0, later in 0.0_f64..600.0,
+    ) {
+        let delays = Delays::new(SimTime::ZERO, SimDuration::seconds(300.0), vec![column]);
+        let leaves = |at: f64| at + delays.delay(EdgeId::new(0), at);
+        prop_assert!(leaves(first + later) >= leaves(first) - 1e-6);
+    }
+}
+
+#[test]
+fn delays_change_evenly_between_the_middles_of_their_intervals() {
+    let minute = SimDuration::seconds(60.0);
+    let begin = SimTime::seconds(100.0);
+    let delays = Delays::new(begin, minute, vec![vec![10.0, 30.0, f64::NAN], Vec::new()]);
+    for (after, expected) in [(-50.0, 10.0), (30.0, 10.0), (60.0, 20.0), (90.0, 30.0), (120.0, 15.0), (900.0, 0.0)] {
+        let at = delays.at(EdgeId::new(0), begin + SimDuration::seconds(after));
+        assert_eq!(at, SimDuration::seconds(expected), "{after} s after the beginning");
+    }
+    assert_eq!(delays.at(EdgeId::new(1), begin), SimDuration::ZERO, "a road without traffic");
+}
+
+#[test]
+fn what_is_charged_for_a_turn_counts_as_time() {
+    let network = t_junction(T_JUNCTION);
+    let router = Router::new(&network);
+    let edge = |name: &str| network.find_edge(name).expect("there is such an edge");
+    let journey = Journey {
+        from: edge("sc"),
+        via: &[],
+        to: edge("cw"),
+        class: VehicleClass::Passenger,
+        speed_max: FAST,
+        departs: SimTime::ZERO,
+    };
+    let none = Delays::none(network.edges.len());
+    let way = router.fastest_by_departure(&journey, &none, |_| 0.0).expect("one may turn left");
+    let time = |charge: f64| router.time_by_departure(&way, &journey, &none, |_| charge).expect("a way");
+    assert_eq!(
+        Some(time(0.0)),
+        router.travel_time(&way, VehicleClass::Passenger, FAST),
+        "an empty road is an empty road"
+    );
+    assert_eq!(time(60.0) - time(0.0), SimDuration::seconds(60.0));
 }

@@ -71,7 +71,9 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     for source in &file.demand.value {
         demand.extend(checker.source(source, start, warmup, run));
     }
+    checker.days_of_timetables(&mut demand, date.as_deref());
     checker.demand_fits(&file, &map, &demand);
+    let routing = checker.routing(file.routing.as_ref(), file.equilibrium.as_ref(), step);
     let telemetry = file.telemetry.as_ref().map(|key| checker.telemetry(&key.value)).unwrap_or_default();
     let outputs = checker.outputs(file.outputs.as_ref().map(|outputs| &outputs.value), step);
     checker.whole_intervals(&file.time.value, warmup, outputs.road_interval);
@@ -97,6 +99,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         run,
         step,
         demand,
+        routing,
         fleet,
         telemetry,
         incidents,
@@ -145,7 +148,7 @@ impl Checker<'_> {
     }
 
     /// A duration that is a positive whole number of steps; on a problem, one step.
-    fn duration(&mut self, key: &At<WrittenDuration>, what: &str, step: SimDuration) -> SimDuration {
+    pub(super) fn duration(&mut self, key: &At<WrittenDuration>, what: &str, step: SimDuration) -> SimDuration {
         let Some(duration) = self.read(key.spot, key.value.read()) else { return step };
         if duration <= SimDuration::ZERO {
             self.wrong(key.spot, format!("{what} must be longer than nothing"), format!("at least one step, {step}"));
@@ -246,6 +249,7 @@ impl Checker<'_> {
         match &source.value {
             SourceKey::Od(key) => self.od(key, place, (start - warmup, start + run)).map(DemandSource::Od),
             SourceKey::Synthetic(key) => self.synthetic(key, place, warmup, run).map(DemandSource::Synthetic),
+            SourceKey::Buses(key) => self.timetables(key, place).map(DemandSource::Timetables),
             SourceKey::SumoRoutes(key) => Some(DemandSource::SumoRoutes(self.files(key))),
             SourceKey::SumoAdditional(key) => Some(DemandSource::SumoAdditional(self.files(key))),
         }

@@ -12,7 +12,9 @@ use super::od::OdKey;
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
+use super::routing::{EquilibriumKey, RoutingKey};
 use super::sensors_file::{SensorsKey, WeatherKey};
+use super::timetables::BusesKey;
 
 /// A scenario: what is asked of which city, when, and with which travellers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,6 +36,10 @@ pub(super) struct ScenarioFile {
     pub time: At<TimeKey>,
     /// Who travels; several sources add up.
     pub demand: At<Vec<At<SourceKey>>>,
+    /// How travellers without a given route find their way. `at-departure` unless given.
+    pub routing: Option<At<RoutingKey>>,
+    /// When an equilibrium is good enough, and how it is looked for; with `routing: equilibrium`.
+    pub equilibrium: Option<At<EquilibriumKey>>,
     /// What the vehicles and their drivers are like.
     pub fleet: Option<At<FleetKey>>,
     /// How what the sensors tell leaves the city.
@@ -97,6 +103,8 @@ pub(super) enum SourceKey {
     Synthetic(SyntheticKey),
     /// Trips between zones, by an origin-destination matrix.
     Od(OdKey),
+    /// Bus lines from timetables (GTFS).
+    Buses(BusesKey),
     /// SUMO route files (`.rou.xml`).
     SumoRoutes(FilesKey),
     /// SUMO additional files (`.add.xml`): bus stops, detectors, vehicle types, routes.

@@ -10,6 +10,7 @@ use super::comparison::Comparison;
 use super::measures::Variant;
 use super::model::{Outputs, Scenario, Telemetry};
 use super::resolved::Resolved;
+use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
 use super::variant::{self, Base};
 use super::{sources, sumocfg};
@@ -67,6 +68,8 @@ pub struct LoadedScenario {
     pub variant: String,
     /// Every variant there is, in the order of the file, the city as it is among them.
     pub variants: Vec<Variant>,
+    /// How travellers without a given route find their way.
+    pub routing: Routing,
     /// How the run is to be made.
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
@@ -215,6 +218,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         plan: Arc::default(),
         variant: "base".to_owned(),
         variants: vec![Variant { name: "base".to_owned(), interventions: Vec::new() }],
+        routing: Routing::AtDeparture,
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },

@@ -12,6 +12,8 @@ mod explain;
 mod extends;
 mod file;
 mod fleet;
+#[cfg(test)]
+pub(crate) mod fork;
 mod grammar;
 pub mod indicators;
 mod join;
@@ -24,11 +26,13 @@ mod model;
 mod od;
 mod quantity;
 mod resolved;
+mod routing;
 pub mod sensors;
 mod sensors_file;
 pub mod settings;
 mod sources;
 pub mod sumocfg;
+mod timetables;
 mod variant;
 
 use std::path::Path;
@@ -49,7 +53,9 @@ pub use model::{
 };
 pub use od::OdSource;
 pub use resolved::Resolved;
+pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
+pub use timetables::Timetables;
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;

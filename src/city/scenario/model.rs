@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use super::comparison::Comparison;
 use super::measures::{Beside, Variant};
 use super::od::OdSource;
+use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
+use super::timetables::Timetables;
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
 use crate::primitives::random::Seed;
@@ -35,6 +37,8 @@ pub struct Scenario {
     pub step: SimDuration,
     /// Who travels.
     pub demand: Vec<DemandSource>,
+    /// How travellers without a given route find their way.
+    pub routing: Routing,
     /// What vehicles and drivers are like.
     pub fleet: Fleet,
     /// How what the sensors tell leaves the city.
@@ -104,6 +108,8 @@ pub enum DemandSource {
     Synthetic(Synthetic),
     /// A matrix of trips between zones.
     Od(OdSource),
+    /// Bus lines from timetables.
+    Timetables(Timetables),
     /// SUMO route files.
     SumoRoutes(Vec<NamedFile>),
     /// SUMO additional files.

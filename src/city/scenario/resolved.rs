@@ -35,6 +35,9 @@ pub struct Resolved {
     pub step_s: f64,
     /// Who travels.
     pub demand: Vec<ResolvedSource>,
+    /// How travellers without a given route find their way, in words, where it is not at their departure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// Changes to the fleet, in words; empty where types are as they come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fleet: Vec<String>,
@@ -100,6 +103,19 @@ pub enum ResolvedSource {
         /// Whether zones without a road lie beyond the map.
         rim: bool,
     },
+    /// Bus lines from timetables.
+    Buses {
+        /// The feed.
+        gtfs: String,
+        /// The day.
+        date: String,
+        /// Shortest halt [s].
+        dwell_s: f64,
+        /// Lines; all where none is named.
+        lines: Vec<String>,
+        /// How far a stop may be from its lane [m].
+        within_m: f64,
+    },
     /// Files of SUMO.
     Sumo(Vec<String>),
 }
@@ -121,6 +137,7 @@ impl Resolved {
             run_s: Some(scenario.run.as_seconds()),
             step_s: scenario.step.as_seconds(),
             demand: scenario.demand.iter().map(source).collect(),
+            routing: scenario.routing.describe(),
             fleet: fleet(&scenario.fleet),
             emergencies: scenario.emergencies.as_ref().map(emergencies).unwrap_or_default(),
             incidents: scenario.incidents.iter().map(incident).collect(),
@@ -147,6 +164,7 @@ impl Resolved {
             run_s: settings.end.map(|end| (end - settings.begin).as_seconds()),
             step_s: settings.step.as_seconds(),
             demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
+            routing: None,
             fleet: Vec::new(),
             emergencies: Vec::new(),
             incidents: Vec::new(),
@@ -178,6 +196,13 @@ fn source(source: &DemandSource) -> ResolvedSource {
             even: od.even,
             scale: od.scale,
             rim: od.rim,
+        },
+        DemandSource::Timetables(timetables) => ResolvedSource::Buses {
+            gtfs: timetables.feed.path.display().to_string(),
+            date: timetables.date.clone().unwrap_or_default(),
+            dwell_s: timetables.dwell.as_seconds(),
+            lines: timetables.lines.iter().map(|(line, _)| line.clone()).collect(),
+            within_m: timetables.within.as_metres(),
         },
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => {
             ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use super::join::join;
 use super::model::{DemandSource, MapSource, NamedFile, Profile, Scenario, Synthetic};
 use super::od;
+use super::routing::Routing;
 use super::sumocfg::apply_programs;
-use crate::city::demand::Demand;
+use crate::city::demand::gtfs;
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
+use crate::city::demand::{Demand, RouteChoice};
 use crate::city::network::Network;
 use crate::city::network::bare::BareMap;
 use crate::city::network::cache::NetworkCache;
@@ -117,12 +119,16 @@ pub(super) fn travellers(scenario: &Scenario, roads: &mut Roads) -> Result<Trave
     let mut travellers = sumo(scenario, roads)?;
     for source in &scenario.demand {
         let DemandSource::Synthetic(synthetic) = source else { continue };
-        let (made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        let (mut made, left_out) = synthetic_demand(scenario, synthetic, roads)?;
+        if scenario.routing != Routing::AtDeparture {
+            choose_ways(&mut made);
+        }
         travellers.left_out.absorb(left_out);
         refuse_same_names(&travellers.demand, &made, ("synthetic demand", &synthetic.place))?;
         travellers.demand = join(travellers.demand, made);
     }
     matrices(scenario, roads, &mut travellers)?;
+    timetables(scenario, roads, &mut travellers)?;
     Ok(travellers)
 }
 
@@ -188,7 +194,7 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
 fn nobody_due(scenario: &Scenario, vehicles: usize) -> Findings {
     let named = scenario.demand.iter().find_map(|source| match source {
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => files.first(),
-        DemandSource::Synthetic(_) => None,
+        DemandSource::Synthetic(_) | DemandSource::Od(_) | DemandSource::Timetables(_) => None,
     });
     let place = named.map_or_else(|| Place::file("scenario"), |file| file.place.clone());
     let (begin, end) = (scenario.begin(), scenario.end());
@@ -197,6 +203,40 @@ fn nobody_due(scenario: &Scenario, vehicles: usize) -> Findings {
     let help = "times in SUMO's files count from midnight: change `start`, or the departures";
     findings.problem(Problem::new(place, message).help(help));
     findings
+}
+
+/// Lets everybody of a made-up demand but those who keep to stops choose its way: nobody gave them one.
+fn choose_ways(made: &mut Demand) {
+    for vehicle in made.vehicles.iter_mut().filter(|vehicle| vehicle.stops.is_empty() && vehicle.line.is_none()) {
+        vehicle.choice = RouteChoice::FastestAtDeparture { via: Vec::new() };
+    }
+}
+
+/// Reads the buses of all timetables; everything wrong with any of them is said at once.
+fn timetables(scenario: &Scenario, roads: &Roads, travellers: &mut Travellers) -> Result<(), Findings> {
+    let mut wrong = Findings::default();
+    for source in &scenario.demand {
+        let DemandSource::Timetables(source) = source else { continue };
+        let spec = gtfs::TimetableSpec {
+            feed: source.feed.path.clone(),
+            place: source.feed.place.clone(),
+            date: source.date.clone().unwrap_or_default(),
+            span: (scenario.begin(), scenario.end()),
+            dwell: source.dwell,
+            lines: source.lines.clone(),
+            within: source.within,
+        };
+        match gtfs::read(&spec, &roads.network) {
+            Ok((made, files, left_out)) => {
+                travellers.left_out.absorb(left_out);
+                refuse_same_names(&travellers.demand, &made, ("a timetable", &source.place))?;
+                travellers.demand = join(std::mem::take(&mut travellers.demand), made);
+                travellers.files.extend(files);
+            }
+            Err(findings) => wrong.absorb(findings),
+        }
+    }
+    if wrong.is_ok() { Ok(()) } else { Err(wrong) }
 }
 
 fn refuse_same_names(there: &Demand, made: &Demand, (whose, place): (&str, &Place)) -> Result<(), Findings> {

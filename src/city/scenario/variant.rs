@@ -113,6 +113,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         plan: Arc::new(plan),
         variant: name.to_owned(),
         variants: scenario.variants.clone(),
+        routing: scenario.routing,
         settings: base.settings,
         measured_from: scenario.start,
         telemetry: scenario.telemetry.clone(),

@@ -47,6 +47,8 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome) -> BTreeMap<String,
     }
     of_roads(loaded, outcome, &mut found);
     of_calls(outcome, &mut found);
+    let late = outcome.left_stops.iter().map(|left| (left.at - left.due).as_seconds());
+    found.spread("bus-delay", Group::All, &Sample::new(late));
     let counts = [
         ("unfinished", outcome.running),
         ("backlog", outcome.waiting_to_enter),

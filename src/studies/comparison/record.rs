@@ -15,7 +15,7 @@ use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
-use crate::simulation::outcome::Outcome;
+use crate::simulation::outcome::{Convergence, Outcome};
 use crate::studies::experiment::{WriteError, write_file};
 
 /// The largest record or file of details read [bytes].
@@ -63,6 +63,9 @@ pub struct Record {
     pub validity: Validity,
     /// What was stuck at its end.
     pub gridlock: Option<Gridlock>,
+    /// How ways were found, where the scenario asks for an equilibrium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convergence: Option<Convergence>,
     /// How much of the measured time still filled the roads, by the number of vehicles and by their speed [s]; none where it never
     /// settled.
     pub warm_up_s: [Option<f64>; 2],
@@ -134,6 +137,7 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, requ
             laws_broken: laws.into_iter().fold(0, u64::saturating_add),
         },
         gridlock: gridlock::find(&loaded.network, outcome),
+        convergence: outcome.convergence.clone(),
         warm_up_s: [seen(|instant| f64::from(instant.running)), seen(|instant| instant.speed_mean)],
         measures: measures::of(loaded, outcome),
     }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::city::scenario::{self, LoadedScenario, Overrides};
+use crate::city::scenario::{self, LoadedScenario, Overrides, fork};
 use crate::primitives::random::Seed;
 use crate::primitives::text::Findings;
 
@@ -304,4 +304,34 @@ fn the_page_holds_everything_and_lets_nothing_act() {
     assert_eq!(json["again"]["command"], "citytwin compare street.yaml --seeds 1,2");
     let mut csv = csv::Reader::from_path(out.join("runs.csv")).expect("runs");
     assert_eq!(csv.records().filter_map(Result::ok).count(), 4);
+}
+
+/// Also where everybody's way is looked for in many iterations, and the record says what came of it.
+#[test]
+fn equilibria_of_the_same_city_differ_by_exactly_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = |iterations: u32| {
+        format!("routing: equilibrium\nequilibrium: {{ gap: 0.1 %, iterations: {iterations}, interval: 1 min }}\n")
+    };
+    let file = fork::scenario(folder.path(), &rule(2));
+    let out = folder.path().join("out");
+    let (plan, base) = design(&file, &["base", "same"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &plan, &base), &out, 2, None);
+    let completed = completed.expect("a comparison");
+    assert_eq!(completed.verdicts, ["same: exactly the same in every run and every measure."]);
+    assert_eq!(seen.made, 4);
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("Runs short of the equilibrium <span class=\"value\">4 of 4"), "a flag asks for attention");
+    let runs = super::record::read(&out, "base", 3).expect("a record");
+    assert_eq!(runs.convergence.expect("ways were looked for").iterations.len(), 2);
+    // Another rule is another run.
+    fork::scenario(folder.path(), &rule(1));
+    let (plan, base) = design(&file, &["base", "same"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &plan, &base), &out, 2, None);
+    completed.expect("a comparison");
+    assert_eq!(seen.planned, [(4, 0)], "nothing kept fits");
+    assert_eq!(
+        super::record::read(&out, "base", 3).and_then(|one| one.convergence).map(|one| one.iterations.len()),
+        Some(1)
+    );
 }

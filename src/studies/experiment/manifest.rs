@@ -144,7 +144,7 @@ fn validity(results: &Summary) -> Vec<Flag> {
     let laws = &results.laws;
     let other_laws =
         laws.conservation + laws.jump + laws.conflicting_greens + laws.departures + laws.calls + laws.chain;
-    [
+    let mut flags = [
         ("ran to its end", u64::from(results.interrupted)),
         ("everybody arrived", results.running.into()),
         ("nobody waits to enter at the end", results.waiting_to_enter.into()),
@@ -153,7 +153,12 @@ fn validity(results: &Summary) -> Vec<Flag> {
         ("every other law was kept", other_laws),
     ]
     .map(|(question, count)| Flag { question, ok: count == 0, count })
-    .to_vec()
+    .to_vec();
+    if let Some(equilibrium) = &results.equilibrium {
+        let count = u64::from(!equilibrium.reached);
+        flags.push(Flag { question: "ways reached the gap that was asked for", ok: count == 0, count });
+    }
+    flags
 }
 
 /// The name of a run's folder: when it was made (UTC) and its seed, so that names sort by time.

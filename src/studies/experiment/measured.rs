@@ -14,6 +14,7 @@ pub(super) fn from(mut outcome: Outcome, from: SimTime) -> Outcome {
     outcome.trips.retain(|trip| trip.depart >= from);
     outcome.calls.retain(|call| call.at(Stage::Call) >= Some(from));
     outcome.incidents.retain(|incident| incident.cleared.is_none_or(|cleared| cleared >= from));
+    outcome.left_stops.retain(|left| left.at >= from);
     outcome.city.retain(|instant| instant.time >= from);
     while !outcome.roads.intervals.is_empty() && outcome.roads.begin < from {
         outcome.roads.intervals.remove(0);

@@ -17,6 +17,7 @@ use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::Outcome;
+use crate::studies::equilibrium;
 use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
@@ -126,9 +127,15 @@ pub fn run(
         remove_file(&folder.join("manifest.json"))?;
     }
     let before = user_cpu_seconds();
+    let settled = equilibrium::settle(loaded, interrupted);
+    let (loaded, convergence) = match &settled {
+        Some(settled) => (&settled.loaded, Some(settled.convergence.clone())),
+        None => (loaded, None),
+    };
     let mut saves = Saves::new(&destination.states);
     let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut wire, interrupted, progress)?;
-    let Made { outcome, no_place, continued, steps } = made;
+    let Made { mut outcome, no_place, continued, steps } = made;
+    outcome.convergence = convergence;
     let has_wire = wire.is_some();
     let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
@@ -194,6 +201,7 @@ fn simulate(
     }
     let continued = program.from.as_deref().map(|state| go_on_from(state, &mut city)).transpose()?;
     let mut instants = vec![city.instant()];
+    let mut left_stops = Vec::new();
     let mut stopped = false;
     saves.keep(&city)?;
     let watch = Stopwatch::start();
@@ -202,6 +210,7 @@ fn simulate(
         let time = city.time();
         city.step();
         drafts.step(time, &city)?;
+        left_stops.extend_from_slice(city.left_stops());
         if let Some(wire) = wire {
             wire.send(city.take_emissions())?;
             if city.emissions_discarded() > 0 {
@@ -224,6 +233,7 @@ fn simulate(
     let cut_short = stopped && !city.is_over();
     let mut outcome = city.finish(cut_short);
     outcome.city = instants;
+    outcome.left_stops = left_stops;
     Ok(Made { outcome, no_place, continued, steps: elapsed })
 }
 

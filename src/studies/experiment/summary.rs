@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::stopwatch::Elapsed;
-use crate::simulation::outcome::{LawCounts, Outcome, Trip};
+use crate::simulation::outcome::{Convergence, LawCounts, Outcome, Trip};
 
 /// The few numbers one looks at first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +38,9 @@ pub struct Summary {
     pub last_resort_moves: u32,
     /// Braking harder than comfortable.
     pub emergency_brakings: u32,
+    /// How ways were found, where the scenario asks for an equilibrium.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equilibrium: Option<Equilibrium>,
     /// How often each law was broken.
     pub laws: Laws,
     /// Steps simulated.
@@ -54,6 +57,39 @@ pub struct Summary {
     pub interrupted: bool,
     /// Hash of the state at the end.
     pub state_hash: String,
+}
+
+/// How ways were found over many iterations, as files have it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Equilibrium {
+    /// Whether the gap that was asked for has been reached.
+    pub reached: bool,
+    /// The relative gap of the ways that were driven; none where no iteration came to its end.
+    pub gap: Option<f64>,
+    /// The relative gap that was asked for.
+    pub wanted: f64,
+    /// Travellers who looked for a way.
+    pub travellers: usize,
+    /// The iteration whose ways were driven, from 1.
+    pub used: u32,
+    /// The relative gap of every iteration.
+    pub gaps: Vec<f64>,
+    /// How many travellers changed their way after each iteration.
+    pub swapped: Vec<u32>,
+}
+
+impl From<&Convergence> for Equilibrium {
+    fn from(convergence: &Convergence) -> Self {
+        Self {
+            reached: convergence.reached(),
+            gap: convergence.gap(),
+            wanted: convergence.wanted,
+            travellers: convergence.travellers,
+            used: convergence.used,
+            gaps: convergence.iterations.iter().map(|iteration| iteration.gap).collect(),
+            swapped: convergence.iterations.iter().map(|iteration| iteration.swapped).collect(),
+        }
+    }
 }
 
 /// How often each law was broken, as files have it.
@@ -113,6 +149,7 @@ impl Summary {
             route_length_mean_m: mean(|trip| trip.route_length.as_metres()),
             last_resort_moves: outcome.last_resort_moves,
             emergency_brakings: outcome.emergency_brakings,
+            equilibrium: outcome.convergence.as_ref().map(Equilibrium::from),
             laws: outcome.laws.into(),
             steps: outcome.steps,
             vehicle_updates: outcome.updates,

@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
-use crate::simulation::outcome::Outcome;
+use crate::simulation::outcome::{Convergence, Outcome};
 
-use super::markup::{count, count_of, per_cent, plural, span};
+use super::markup::{count, count_of, number, per_cent, plural, span};
 use super::trips::TripGroups;
 
 /// A backlog beyond this share of the vehicles due asks for attention even when it dissolves.
@@ -37,7 +37,7 @@ pub(super) fn flags(outcome: &Outcome) -> Vec<Flag> {
     let laws = outcome.laws;
     let other_laws = [laws.conservation, laws.jump, laws.conflicting_greens, laws.departures];
     let other_laws = other_laws.into_iter().fold(0_u64, u64::saturating_add);
-    vec![
+    let mut flags = vec![
         Flag {
             title: "Run complete",
             value: if outcome.interrupted { "stopped early" } else { "yes" }.to_owned(),
@@ -90,7 +90,22 @@ pub(super) fn flags(outcome: &Outcome) -> Vec<Flag> {
             meaning: "Vehicles that vanished, appeared or jumped, departures not accounted for, or greens in conflict; \
                       anything but zero is a fault of the simulation or the map.",
         },
-    ]
+    ];
+    flags.extend(outcome.convergence.as_ref().map(equilibrium));
+    flags
+}
+
+/// Whether those who choose their way have found one that is hardly slower than any other.
+fn equilibrium(convergence: &Convergence) -> Flag {
+    let told = convergence.gap().map_or("not known".to_owned(), |gap| format!("{} %", number(gap * 100.0, 2)));
+    let (wanted, iterations) = (number(convergence.wanted * 100.0, 2), convergence.iterations.len());
+    Flag {
+        title: "Relative gap",
+        value: format!("{told} after {iterations} iterations, {wanted} % asked for"),
+        attention: !convergence.reached(),
+        meaning: "How much longer travellers who choose their way drive than by the fastest ways at their time of departure; above what \
+                  was asked for, the ways are those of a search that was cut short, not of an equilibrium.",
+    }
 }
 
 fn broken(outcome: &Outcome) -> String {

@@ -20,7 +20,7 @@ const fn quantity(
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 23] = [
+pub const QUANTITIES: [Quantity; 24] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -172,6 +172,14 @@ pub const QUANTITIES: [Quantity; 23] = [
         (&[Statistic::Mean, Statistic::Median, Statistic::P90], false),
         "time from the ringing of the telephone to the ambulance standing at the address, of calls that were reached",
         "the calls' chains of times",
+    ),
+    quantity(
+        ("bus-delay", "Delay of buses"),
+        Unit::Seconds,
+        Better::Lower,
+        (SPREAD, false),
+        "how much later than its timetable a vehicle left a stop, over all departures from stops with a time",
+        "departure deviation; nobody leaves before its time",
     ),
     quantity(
         ("calls-reached", "Calls reached"),

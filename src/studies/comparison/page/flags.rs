@@ -47,6 +47,25 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
     html
 }
 
+/// Whether those who choose their way have found one that is hardly slower than any other, in every run; none where none was looked for.
+fn equilibrium(whole: &Whole<'_>) -> Option<Flag> {
+    let runs: Vec<&Record> = whole.records.iter().flatten().filter(|run| run.convergence.is_some()).collect();
+    let wanted = runs.first()?.convergence.as_ref()?.wanted;
+    let missed = runs.iter().filter(|run| run.convergence.as_ref().is_some_and(|one| !one.reached())).count();
+    let largest = runs.iter().filter_map(|run| run.convergence.as_ref()?.gap()).fold(0.0, f64::max);
+    Some(Flag {
+        title: "Runs short of the equilibrium",
+        value: format!("{missed} of {}", runs.len()),
+        attention: missed > 0,
+        meaning: format!(
+            "Runs whose travellers drive more than {} % longer than by the fastest ways at their time of departure; the largest relative \
+             gap is {} %. A difference between variants that is no larger than this may be one of ways not found.",
+            number(wanted * 100.0, 2),
+            number(largest * 100.0, 2)
+        ),
+    })
+}
+
 fn flags(whole: &Whole<'_>) -> Vec<Flag> {
     let trips = |figure: fn(&Record) -> u32| by_variant(whole, figure);
     let count = |title, figure: fn(&Record) -> u32, meaning: &str| Flag {
@@ -56,8 +75,9 @@ fn flags(whole: &Whole<'_>) -> Vec<Flag> {
         meaning: meaning.to_owned(),
     };
     let backlog = |run: &Record| f64::from(run.validity.backlog_max) > BACKLOG_SHARE_MAX * f64::from(run.validity.due);
+    let equilibrium = equilibrium(whole);
     let laws: u64 = whole.records.iter().flatten().fold(0, |sum, run| sum.saturating_add(run.validity.laws_broken));
-    vec![
+    let mut flags = vec![
         precision(whole),
         gridlock(whole),
         count(
@@ -98,7 +118,9 @@ fn flags(whole: &Whole<'_>) -> Vec<Flag> {
                 .to_owned(),
         },
         warm_up(whole),
-    ]
+    ];
+    flags.extend(equilibrium);
+    flags
 }
 
 /// The mean of a count over the runs, for each variant.
