@@ -8,9 +8,14 @@
 #[allow(dead_code, reason = "each test uses its part of it")]
 mod source;
 
+#[path = "common/paths.rs"]
+mod paths;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+
+use paths::named_paths;
 
 /// A room: its path under `crate::`, the rooms it may use, and what it must not touch.
 struct Room {
@@ -99,6 +104,11 @@ const ROOMS: &[Room] = &[
         ],
         "the pipeline's own counters",
     ),
+    room(
+        "studies/observation",
+        &["primitives", "city/network", "city/demand", "simulation/outcome"],
+        "scenario files, pages; changing what it sees",
+    ),
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
     room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
@@ -120,7 +130,16 @@ const ROOMS: &[Room] = &[
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
     room(
         "studies/comparison",
-        &["primitives", "city/network", "city/scenario", "simulation/outcome", "studies/experiment", "studies/report"],
+        &[
+            "primitives",
+            "city/network",
+            "city/scenario",
+            "simulation/outcome",
+            "studies/observation",
+            "studies/effects",
+            "studies/experiment",
+            "studies/report",
+        ],
         "what time it is, how a city is loaded, the inside of the simulation",
     ),
     room(
@@ -299,107 +318,6 @@ fn module_of(file: &str) -> String {
     let path = file.strip_prefix("src/").unwrap_or(file).trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
     if path == "lib" || path == "main" { String::new() } else { path.to_owned() }
-}
-
-/// One path that code names: its line and where it leads.
-type Named = (usize, String);
-
-/// Every path of code through `crate::`, `super::` or `self::`, resolved from the file's module.
-fn named_paths(module: &str, code: &str) -> Vec<Named> {
-    let inner = inner_modules(code);
-    let mut named = Vec::new();
-    for head in ["crate", "super", "self"] {
-        for at in source::places_of(code, head) {
-            let continues = code[..at].trim_end().ends_with("::");
-            if continues || !code[at + head.len()..].starts_with("::") {
-                continue;
-            }
-            let mut here: Vec<&str> = module.split('/').filter(|part| !part.is_empty()).collect();
-            here.extend(inner.iter().filter(|(from, to, _)| (*from..*to).contains(&at)).map(|(_, _, name)| *name));
-            let mut ends = Vec::new();
-            read_tree(&code[at..], &mut Vec::new(), &mut ends);
-            for end in ends {
-                named.push((source::line_of(code, at), resolve(&here, &end)));
-            }
-        }
-    }
-    named.sort();
-    named
-}
-
-/// Inline modules: where they begin and end, and their names.
-fn inner_modules(code: &str) -> Vec<(usize, usize, &str)> {
-    let mut inner = Vec::new();
-    for at in source::places_of(code, "mod") {
-        let rest = code[at + 3..].trim_start();
-        let name = &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(0)];
-        if !name.is_empty() && rest[name.len()..].trim_start().starts_with('{') {
-            let opening = at + code[at..].find('{').expect("just seen");
-            inner.push((opening, source::closing_brace(code, opening), name));
-        }
-    }
-    inner
-}
-
-/// Reads a use tree, `a::{b::c, d}`, and gathers the paths it ends in; returns how much of the text it took.
-fn read_tree(text: &str, before: &mut Vec<String>, ends: &mut Vec<Vec<String>>) -> usize {
-    let depth = before.len();
-    let mut at = 0;
-    loop {
-        at += text[at..].len() - text[at..].trim_start().len();
-        if text[at..].starts_with('{') {
-            at += 1;
-            loop {
-                at += read_tree(&text[at..], before, ends);
-                at += text[at..].len() - text[at..].trim_start().len();
-                match text.as_bytes().get(at) {
-                    Some(b',') => at += 1,
-                    _ => break,
-                }
-            }
-            at = (at + 1).min(text.len());
-            break;
-        }
-        let word = text[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len() - at);
-        if word > 0 {
-            before.push(text[at..at + word].to_owned());
-            at += word;
-        }
-        if word > 0 && text[at..].starts_with("::") {
-            at += 2;
-            continue;
-        }
-        if before.len() > depth || word > 0 {
-            ends.push(before.clone());
-        }
-        // A renaming (`as x`) or a star ends the branch.
-        at += text[at..].find([',', '}', ';', '\n', ')', '(', '<', '>', ' ']).unwrap_or(0);
-        if text[at..].starts_with(" as ") {
-            at += text[at..].find([',', '}', ';']).unwrap_or(0);
-        }
-        break;
-    }
-    before.truncate(depth);
-    at
-}
-
-fn resolve(here: &[&str], path: &[String]) -> String {
-    let mut absolute: Vec<&str> = here.to_vec();
-    let mut rest = path;
-    if rest.first().is_some_and(|head| head == "crate") {
-        absolute.clear();
-        rest = &rest[1..];
-    }
-    while let Some(head) = rest.first() {
-        match head.as_str() {
-            "super" => drop(absolute.pop()),
-            "self" => {}
-            _ => break,
-        }
-        rest = &rest[1..];
-    }
-    absolute.extend(rest.iter().map(String::as_str));
-    absolute.join("/")
 }
 
 /// What one file breaks: the place and the rule in words, and whether it is owed.

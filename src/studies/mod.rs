@@ -5,4 +5,5 @@ pub mod comparison;
 pub mod effects;
 pub mod experiment;
 pub mod load;
+pub mod observation;
 pub mod report;

@@ -7,6 +7,7 @@ mod check;
 mod comparison;
 mod drawing;
 mod driving;
+mod effects;
 mod emergencies;
 mod explain;
 mod extends;
@@ -21,6 +22,7 @@ mod measures_built;
 mod measures_demand;
 mod measures_file;
 mod model;
+mod observe;
 mod quantity;
 mod resolved;
 pub mod sensors;
@@ -40,12 +42,14 @@ use crate::primitives::{tree, units};
 
 pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
+pub use effects::{BusEngine, CarEngine, Effects};
 pub use explain::explain;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
+pub use observe::Observe;
 pub use resolved::Resolved;
 pub use sensors::{SensorSettings, Weather, WeatherSky};
 

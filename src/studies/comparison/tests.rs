@@ -135,6 +135,68 @@ fn a_variant_that_changes_nothing_differs_by_exactly_nothing() {
     assert!(base.1 > base.0);
 }
 
+/// What is observed is measured, on the page and in the files, and is exactly the same where nothing changes.
+#[test]
+fn what_is_observed_keeps_the_law_of_no_difference() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let file = street(folder.path(), "");
+    let plain = design(&file, &["base", "same"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &plain.0, &plain.1), &out, 2, None);
+    let unobserved = completed.expect("a comparison").analysis.variants[1].lines.len();
+    assert_eq!(seen.made, 4);
+    let file = street(folder.path(), "compare: { observe: [queues, headways, safety] }\n");
+    let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &design, &base), &out, 2, None);
+    assert_eq!(seen.made, 6, "runs that nobody watched were taken for watched ones");
+    let completed = completed.expect("a comparison");
+    let names = |place: usize| -> Vec<String> {
+        completed.analysis.variants[place].lines.iter().map(|line| line.measure.to_string()).collect()
+    };
+    // The street has no stop and nobody who waits at its end: there are no headways, and its queues have no length.
+    assert_eq!(names(1).len(), unobserved + 7);
+    for name in
+        ["queue-length", "queue-longest", "queued-vehicles", "spill-back", "critical-following", "close-following"]
+    {
+        assert!(names(2).contains(&name.to_owned()), "{name}");
+    }
+    assert!(completed.analysis.variants[1].is_same());
+    // Watching changes nothing of what is watched.
+    let states = |name: &str| -> Vec<String> {
+        let rows = csv::Reader::from_path(out.join("runs.csv")).expect("runs").into_records().flatten();
+        rows.filter(|row| &row[0] == name).map(|row| row[3].to_owned()).collect()
+    };
+    assert_eq!(states("base"), states("same"));
+}
+
+/// Stated engines and prices make measures, which are exactly the same where nothing changes.
+#[test]
+fn what_is_stated_is_reckoned_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let keys = "compare: { effects: { engines: { car: petrol-euro-6, bus: diesel-euro-vi }, value-of-time: { car: 36 EUR/h, bus: \
+                0 EUR/h }, fuel-price: 2 EUR/kg, co2-price: 100 EUR/t } }\n";
+    let file = street(folder.path(), keys);
+    let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
+    let completed = compare((&file, &design, &base), &out, 2, None).0.expect("a comparison");
+    assert!(completed.analysis.variants[1].is_same());
+    let value = |name: &str| {
+        let line = completed.analysis.variants[2].lines.iter().find(|line| line.measure.to_string() == name);
+        line.unwrap_or_else(|| panic!("no {name}")).paired.variant.value
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6 * b.abs(), "{a} is not {b}");
+    near(value("exhaust-covered"), 100.0);
+    near(value("fuel"), value("fuel.car") + value("fuel.bus"));
+    near(value("fuel-cost"), 2.0 * value("fuel"));
+    near(value("exhaust-cost"), 0.1 * value("co2"));
+    near(value("cost"), value("time-cost") + value("fuel-cost") + value("exhaust-cost"));
+    // Between petrol of 1.8 and diesel of 2 atoms of hydrogen.
+    let carbon = value("co2") / value("fuel");
+    assert!((3.137..3.184).contains(&carbon), "{carbon}");
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("Money is in EUR"));
+}
+
 const EXPECTED: &str = "compare: { measures: [travel-time, travel-time.bus.p95], noticeable: 5 s }\nexpect:\n  \
     - { variant: base, measure: travel-time, value: \"< 10 min\" }\n  \
     - { variant: base, measure: travel-time.bus, value: \"> 1 h\" }\n  \

@@ -7,6 +7,7 @@ mod flags;
 mod gains;
 mod hours;
 mod map;
+mod queues;
 mod table;
 
 use std::fmt::Write as _;
@@ -54,6 +55,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     page.push_str(&table::section(whole));
     let drawn = map::section(whole, network);
     page.push_str(&drawn.html);
+    page.push_str(&queues::section(whole, network));
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
     page.push_str(&gains::levels(whole));
