@@ -6,6 +6,8 @@
 //!                     south (100 m)
 //! ```
 
+use std::fmt::Write as _;
+
 use crate::city::demand::sumo::{ReadSettings, read_demand};
 use crate::city::demand::{Demand, Stop};
 use crate::city::network::Network;
@@ -52,7 +54,8 @@ fn demand(class: &str, count: usize, every: f64) -> Demand {
     );
     for vehicle in 0..count {
         let depart = every * f64::from(u32::try_from(vehicle).expect("a few"));
-        text += &format!("<vehicle id=\"{vehicle}\" type=\"kind\" route=\"through\" depart=\"{depart}\"/>");
+        write!(text, "<vehicle id=\"{vehicle}\" type=\"kind\" route=\"through\" depart=\"{depart}\"/>")
+            .expect("text grows");
     }
     std::fs::write(&file, text + "</routes>").expect("routes");
     let read = read_demand(&[file], &crossing(), &ReadSettings::default());

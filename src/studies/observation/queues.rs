@@ -56,7 +56,8 @@ struct Sum {
     road: EdgeId,
     /// Length of its longest lane [m].
     length: f64,
-    sum: f64,
+    /// Its length, summed over the seconds [m s].
+    metre_seconds: f64,
     max: f64,
     spill_back: u32,
     /// Seconds by length of the queue, in whole metres rounded up; seconds without one are not in it.
@@ -99,7 +100,7 @@ impl Watch {
             approaches.push(Sum {
                 road: id,
                 length,
-                sum: 0.0,
+                metre_seconds: 0.0,
                 max: 0.0,
                 spill_back: 0,
                 seconds: Vec::new(),
@@ -184,7 +185,7 @@ impl Watch {
             for (sum, count) in seconds.iter_mut().zip(&one.seconds) {
                 *sum += u64::from(*count);
             }
-            queues.mean += one.sum;
+            queues.mean += one.metre_seconds;
             queues.max = queues.max.max(one.max);
             queues.spill_back += f64::from(one.spill_back);
         }
@@ -203,7 +204,7 @@ impl Sum {
     /// Counts what this second came to.
     fn count(&mut self) {
         let now = std::mem::take(&mut self.now).min(self.length);
-        self.sum += now;
+        self.metre_seconds += now;
         self.max = self.max.max(now);
         self.spill_back += u32::from(std::mem::take(&mut self.reaches_back));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the length of a road")]
@@ -217,7 +218,7 @@ impl Sum {
     fn finish(&self, looks: u32) -> Approach {
         Approach {
             road: self.road,
-            mean: self.sum / f64::from(looks.max(1)),
+            mean: self.metre_seconds / f64::from(looks.max(1)),
             p95: percentile_95(self.seconds.iter().map(|count| u64::from(*count)), u64::from(looks)),
             max: self.max,
             spill_back: f64::from(self.spill_back),

@@ -20,8 +20,8 @@ const fn quantity(
 }
 
 /// A quantity that is measured when it is asked for.
-const fn asked(needs: Needs, quantity: Quantity) -> Quantity {
-    Quantity { needs, ..quantity }
+const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
+    Quantity { needs, ..*quantity }
 }
 
 /// The table.
@@ -212,7 +212,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Queues,
-        quantity(
+        &quantity(
             ("queue-length", "Queue length"),
             Unit::Metres,
             Better::Lower,
@@ -223,7 +223,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Queues,
-        quantity(
+        &quantity(
             ("queue-longest", "Longest queue"),
             Unit::Metres,
             Better::Lower,
@@ -234,7 +234,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Queues,
-        quantity(
+        &quantity(
             ("queued-vehicles", "Vehicles in queues"),
             Unit::Vehicles,
             Better::Lower,
@@ -245,7 +245,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Queues,
-        quantity(
+        &quantity(
             ("spill-back", "Spill-back"),
             Unit::Seconds,
             Better::Lower,
@@ -256,7 +256,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Headways,
-        quantity(
+        &quantity(
             ("bus-headway", "Headway of buses"),
             Unit::Seconds,
             Better::Neither,
@@ -267,7 +267,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Headways,
-        quantity(
+        &quantity(
             ("headway-variation", "Variation of headways"),
             Unit::Ratio,
             Better::Lower,
@@ -278,7 +278,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Headways,
-        quantity(
+        &quantity(
             ("excess-wait", "Excess waiting time"),
             Unit::Seconds,
             Better::Lower,
@@ -289,7 +289,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Safety,
-        quantity(
+        &quantity(
             ("critical-following", "Critical following"),
             Unit::PerCent,
             Better::Lower,
@@ -300,7 +300,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Safety,
-        quantity(
+        &quantity(
             ("close-following", "Close following"),
             Unit::PerCent,
             Better::Lower,
@@ -311,7 +311,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Engines,
-        quantity(
+        &quantity(
             ("fuel", "Fuel"),
             Unit::Kilograms,
             Better::Lower,
@@ -322,7 +322,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Engines,
-        quantity(
+        &quantity(
             ("co2", "Carbon dioxide"),
             Unit::Kilograms,
             Better::Lower,
@@ -333,7 +333,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Engines,
-        quantity(
+        &quantity(
             ("nox", "Nitrogen oxides"),
             Unit::Grams,
             Better::Lower,
@@ -344,7 +344,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Engines,
-        quantity(
+        &quantity(
             ("exhaust-particles", "Particles from exhaust"),
             Unit::Grams,
             Better::Lower,
@@ -355,7 +355,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Engines,
-        quantity(
+        &quantity(
             ("exhaust-covered", "Distance with an engine"),
             Unit::PerCent,
             Better::Neither,
@@ -366,7 +366,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Prices,
-        quantity(
+        &quantity(
             ("time-cost", "Cost of time"),
             Unit::Money,
             Better::Lower,
@@ -377,7 +377,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Prices,
-        quantity(
+        &quantity(
             ("fuel-cost", "Cost of fuel"),
             Unit::Money,
             Better::Lower,
@@ -388,7 +388,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Prices,
-        quantity(
+        &quantity(
             ("exhaust-cost", "Cost of exhaust"),
             Unit::Money,
             Better::Lower,
@@ -399,7 +399,7 @@ pub const QUANTITIES: [Quantity; 41] = [
     ),
     asked(
         Needs::Prices,
-        quantity(
+        &quantity(
             ("cost", "Cost"),
             Unit::Money,
             Better::Lower,
