@@ -171,6 +171,10 @@ impl LoadedScenario {
     #[must_use]
     pub fn without_words(&self) -> Self {
         let mut bare = self.clone();
+        // Only the variant the others are held against is held against what was counted.
+        if bare.variant != bare.comparison.against {
+            bare.calibration = None;
+        }
         for word in [&mut bare.name, &mut bare.variant] {
             word.clear();
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::calibration::{Fit, fit};
 use super::design::{Design, pairs};
 use super::observed::ApproachTotal;
 use super::record::{Details, Record, TripTotal, read_details};
@@ -152,6 +153,8 @@ pub struct Analysis {
     pub variants: Vec<VariantResult>,
     /// The seeds of the runs.
     pub seeds: Vec<u64>,
+    /// How well the base fits what was counted, if tables are named.
+    pub fit: Option<Fit>,
 }
 
 /// Reads what the runs say.
@@ -160,6 +163,7 @@ pub struct Analysis {
 /// When details of a run cannot be read.
 pub fn analyse(design: &Design, folder: &Path, records: &[Vec<Record>]) -> Result<Analysis, SweepError> {
     let base = records.first().map(Vec::as_slice).unwrap_or_default();
+    let mut totals = Vec::new();
     let mut sums: Vec<Sums> = design.variants.iter().map(|_| Sums::default()).collect();
     for run in base {
         let read = |variant: &str| {
@@ -173,13 +177,15 @@ pub fn analyse(design: &Design, folder: &Path, records: &[Vec<Record>]) -> Resul
             sums[place].compare(&of_base, &details, design.rules.noticeable.as_seconds());
         }
         sums[0].add(&of_base);
+        totals.extend(of_base.calibration);
     }
     let mut variants = Vec::new();
     for (place, sum) in sums.into_iter().enumerate() {
         let lines = if place == 0 { Vec::new() } else { lines(design, base, &records[place]) };
         variants.push(sum.finish(lines, base.len(), design.rules.confidence));
     }
-    Ok(Analysis { variants, seeds: base.iter().map(|run| run.seed).collect() })
+    let fit = design.calibration.as_ref().and_then(|calibration| fit(calibration, &totals));
+    Ok(Analysis { variants, seeds: base.iter().map(|run| run.seed).collect(), fit })
 }
 
 fn lines(design: &Design, base: &[Record], runs: &[Record]) -> Vec<Line> {

@@ -106,6 +106,7 @@ struct Document<'a> {
     currency: Option<&'a str>,
     variants: Vec<VariantPart<'a>>,
     expectations: Vec<GatePart<'a>>,
+    calibration: Option<&'a super::calibration::Fit>,
 }
 
 #[derive(Serialize)]
@@ -286,6 +287,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
         currency: Some(design.rules.effects.currency()).filter(|currency| !currency.is_empty()),
         variants: variants.collect(),
         expectations: expectations.collect(),
+        calibration: whole.analysis.fit.as_ref(),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)

@@ -6,6 +6,7 @@
 
 mod analysis;
 mod areas;
+mod calibration;
 mod design;
 mod exhaust;
 mod files;
@@ -26,6 +27,7 @@ mod tests;
 use std::path::Path;
 
 pub use analysis::{Analysis, ApproachMean, Finding, Gains, HourMean, Line, RoadMean, VariantResult, analyse};
+pub use calibration::{Criterion, Fit, Flow, Journey};
 pub use design::{Design, Seeds, Variant, Watched};
 pub use files::{Again, FILES};
 pub use gates::{Gate, Verdict};

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration;
 use crate::city::network::Network;
 use crate::city::scenario::{LoadedScenario, Observe};
 use crate::primitives::SimTime;
@@ -24,8 +25,9 @@ impl Watcher for Watching {
 }
 
 /// What a scenario asks to be observed.
-const fn wanted(observe: Observe) -> Wanted {
-    Wanted { queues: observe.queues, headways: observe.headways, safety: observe.safety }
+fn wanted(loaded: &LoadedScenario) -> Wanted {
+    let Observe { queues, headways, safety } = loaded.comparison.observe;
+    Wanted { queues, headways, safety, stretches: calibration::stretches(loaded) }
 }
 
 /// Makes a run, watched as far as the scenario asks for it.
@@ -34,7 +36,7 @@ pub(super) fn run(
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Finished, Observed), RunError> {
-    let wanted = wanted(loaded.comparison.observe);
+    let wanted = wanted(loaded);
     if wanted.is_nothing() {
         let (nothing, program) = (Destination::default(), Program::default());
         let made = experiment::run(loaded, &nothing, &program, None, interrupted, progress)?;
@@ -96,6 +98,7 @@ mod tests {
             queues: Some(Queues::default()),
             headways: Some(Headways { count: 3, mean: 600.0, variation: 0.2, excess_wait: 12.0 }),
             safety: Some(safety),
+            journeys: Vec::new(),
         };
         let found = measures(&observed);
         for quantity in QUANTITIES

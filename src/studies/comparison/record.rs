@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::areas::Areas;
+use super::calibration::{self, CalibrationTotal};
 use super::gridlock::{self, Gridlock};
 use super::observed::{self, ApproachTotal};
 use super::statistics::warm_up::mser5;
@@ -104,6 +105,8 @@ pub(super) struct Details {
     pub levels: [u32; 6],
     /// Approaches where a queue was observed, in the order of the network.
     pub approaches: Vec<ApproachTotal>,
+    /// What is held against what was counted; of the variant the others are held against.
+    pub calibration: Option<CalibrationTotal>,
 }
 
 /// Keeps a tenth of a unit, which is all that the report shows.
@@ -184,6 +187,7 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
         trips,
         levels,
         approaches: observed::approaches(network, seen),
+        calibration: calibration::total(loaded, outcome, seen),
     }
 }
 

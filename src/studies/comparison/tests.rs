@@ -197,6 +197,40 @@ fn what_is_stated_is_reckoned_with() {
     assert!(page.contains("Money is in EUR"));
 }
 
+/// What was counted is held against the base alone, and stands on the page and in the files.
+#[test]
+fn the_base_is_held_against_what_was_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a table");
+    write("counts.csv", "road,begin,end,count\nwest,00:00,00:05,40\neast,01:00,02:00,900\n");
+    // 298 m and 4 m and 298 m at 13.9 m/s.
+    write("times.csv", "from,to,begin,end,seconds\nwest,east,00:00,00:05,43\n:J_0,east,00:00,00:05,22\n");
+    let keys = "calibration: { counts: counts.csv, travel-times: times.csv }\n";
+    let wrong =
+        scenario::load(&street(folder.path(), keys), &Overrides::default()).expect_err("a path across a junction");
+    assert!(
+        wrong.problems()[0].to_string().contains("times.csv:3:1: there is no road `:J_0`"),
+        "{:?}",
+        wrong.problems()
+    );
+    write("times.csv", "from,to,begin,end,seconds\nwest,east,00:00,00:05,43\n");
+    let file = street(folder.path(), keys);
+    let (design, base) = design(&file, &["base", "slow"], Some(vec![3, 4]));
+    let completed = compare((&file, &design, &base), &out, 2, None).0.expect("a comparison");
+    let fit = completed.analysis.fit.expect("tables");
+    assert_eq!((fit.flows.len(), fit.journeys.len(), fit.outside), (1, 1, 1));
+    // Every run's departures by chance, and those with a timetable: about 0.2 · 200 + 3 in five minutes.
+    assert!((20.0 * 12.0..70.0 * 12.0).contains(&fit.flows[0].modelled), "{fit:?}");
+    // Everybody sets out on the first road, and is not timed.
+    assert_eq!((fit.journeys[0].modelled_s, fit.criteria.len()), (None, 5));
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("id=\"calibration\"") && page.contains("GEH by hour"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("comparison.json")).expect("JSON")).expect("JSON");
+    assert_eq!(json["calibration"]["flows"][0]["road"], "west");
+}
+
 const EXPECTED: &str = "compare: { measures: [travel-time, travel-time.bus.p95], noticeable: 5 s }\nexpect:\n  \
     - { variant: base, measure: travel-time, value: \"< 10 min\" }\n  \
     - { variant: base, measure: travel-time.bus, value: \"> 1 h\" }\n  \

@@ -1,10 +1,12 @@
-//! What is seen of the roads while a run goes: queues, the headways of buses, and how close followers come to their leaders.
+//! What is seen of the roads while a run goes: queues, the headways of buses, how close followers come to their leaders, and how long
+//! vehicles take over a stretch.
 //!
 //! An [`Observer`] is shown every vehicle once in a second of simulated time and keeps sums only, so that what it costs is one
 //! walk over the vehicles and what it keeps does not grow with the length of the run. It changes nothing in the city, and counts
 //! from the measured start on; before that it only learns who has been driving. Knows no scenario file and no page.
 
 mod headways;
+mod journeys;
 mod pursuit;
 mod queues;
 
@@ -12,6 +14,7 @@ mod queues;
 mod fixture;
 
 pub use headways::Headways;
+pub use journeys::{Journeys, Stretch};
 pub use pursuit::Pursuit;
 pub use queues::{Approach, Queues};
 
@@ -21,7 +24,7 @@ use crate::primitives::SimTime;
 use crate::simulation::outcome::VehicleInstant;
 
 /// What is to be observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// Queues before junctions.
     pub queues: bool,
@@ -29,12 +32,14 @@ pub struct Wanted {
     pub headways: bool,
     /// Time to collision between followers and leaders.
     pub safety: bool,
+    /// Stretches on which vehicles are timed.
+    pub stretches: Vec<Stretch>,
 }
 
 impl Wanted {
     /// Whether nothing is.
-    pub const fn is_nothing(self) -> bool {
-        !(self.queues || self.headways || self.safety)
+    pub const fn is_nothing(&self) -> bool {
+        !(self.queues || self.headways || self.safety) && self.stretches.is_empty()
     }
 }
 
@@ -47,6 +52,8 @@ pub struct Observed {
     pub headways: Option<Headways>,
     /// How close followers came to their leaders.
     pub safety: Option<Pursuit>,
+    /// Who drove the stretches, in their order.
+    pub journeys: Vec<Journeys>,
 }
 
 /// Sees every vehicle once a second.
@@ -56,6 +63,7 @@ pub struct Observer {
     queues: Option<queues::Watch>,
     headways: Option<headways::Watch>,
     safety: Option<pursuit::Watch>,
+    journeys: Option<journeys::Watch>,
 }
 
 impl Observer {
@@ -66,6 +74,8 @@ impl Observer {
             queues: wanted.queues.then(|| queues::Watch::new(network, demand)),
             headways: wanted.headways.then(|| headways::Watch::new(demand)),
             safety: wanted.safety.then(|| pursuit::Watch::new(demand)),
+            journeys: (!wanted.stretches.is_empty())
+                .then(|| journeys::Watch::new(network, demand.vehicles.len(), wanted.stretches)),
         }
     }
 
@@ -87,6 +97,9 @@ impl Observer {
         {
             safety.look(vehicles);
         }
+        if let Some(journeys) = &mut self.journeys {
+            journeys.look(time, vehicles);
+        }
     }
 
     /// What was seen.
@@ -95,6 +108,7 @@ impl Observer {
             queues: self.queues.map(queues::Watch::finish),
             headways: self.headways.map(headways::Watch::finish),
             safety: self.safety.map(pursuit::Watch::finish),
+            journeys: self.journeys.map(journeys::Watch::finish).unwrap_or_default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Verdict, expectations, validity, what changed, measures, map, time of day, who gains and loses, method, how to make it again.
 //! The same runs give the same bytes. It arranges and draws what the analysis found, and computes nothing new.
 
+mod calibration;
 mod flags;
 mod gains;
 mod hours;
@@ -59,6 +60,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
     page.push_str(&gains::levels(whole));
+    page.push_str(&calibration::section(whole, network));
     method(&mut page, whole);
     again(&mut page, whole);
     let _ = write!(page, "</main><script type=\"application/json\" id=\"map-data\">{}</script>", drawn.data);
