@@ -167,12 +167,15 @@ fn share(name: String, part: usize, all: usize) -> Criterion {
     Criterion { name, target: "more than 85 % of the cases", found: format!("{part} of {all}"), met }
 }
 
+/// A range of flows: its criterion in words, and how far off a modelled flow may be for a counted one [veh/h].
+type Band = (&'static str, fn(f64) -> f64);
+
 fn of_flows(flows: &[Flow]) -> Vec<Criterion> {
     let mut criteria = Vec::new();
     if flows.is_empty() {
         return criteria;
     }
-    let bands: [(&str, fn(f64) -> f64); 3] = [
+    let bands: [Band; 3] = [
         ("Flows under 700 veh/h within 100 veh/h", |_| 100.0),
         ("Flows of 700 to 2700 veh/h within 15 %", |counted| 0.15 * counted),
         ("Flows over 2700 veh/h within 400 veh/h", |_| 400.0),

@@ -110,7 +110,6 @@ mod tests {
         // From west, where it sets out, over the crossing at 9 s, onto east at 10 s, and off it at 17 s.
         for second in 0..20_u32 {
             let on = match second {
-                0..9 => west,
                 9 => path,
                 10..17 => east,
                 _ => west,
