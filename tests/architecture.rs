@@ -105,6 +105,11 @@ const ROOMS: &[Room] = &[
         ],
         "the pipeline's own counters",
     ),
+    room(
+        "studies/observation",
+        &["primitives", "city/network", "city/demand", "simulation/outcome"],
+        "scenario files, pages; changing what it sees",
+    ),
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
     room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
@@ -132,7 +137,16 @@ const ROOMS: &[Room] = &[
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
     room(
         "studies/comparison",
-        &["primitives", "city/network", "city/scenario", "simulation/outcome", "studies/experiment", "studies/report"],
+        &[
+            "primitives",
+            "city/network",
+            "city/scenario",
+            "simulation/outcome",
+            "studies/observation",
+            "studies/effects",
+            "studies/experiment",
+            "studies/report",
+        ],
         "what time it is, how a city is loaded, the inside of the simulation",
     ),
     room(

@@ -12,7 +12,7 @@ const END: &str = "<!-- measures: end -->\n";
 
 fn table() -> String {
     let mut text = String::from(
-        "| measure | unit | better | groups | statistics | definition | source |\n|---|---|---|---|---|---|---|\n",
+        "| measure | unit | better | groups | statistics | definition | source | to be asked for by |\n|---|---|---|---|---|---|---|---|\n",
     );
     for quantity in &QUANTITIES {
         let statistics: Vec<&str> = quantity.statistics.iter().map(|one| one.name()).collect();
@@ -24,12 +24,13 @@ fn table() -> String {
         };
         let _ = writeln!(
             text,
-            "| `{}` | {unit} | {better} | {} | {} | {} | {} |",
+            "| `{}` | {unit} | {better} | {} | {} | {} | {} | {} |",
             quantity.name,
             if quantity.by_group { "yes" } else { "–" },
             statistics.join(", "),
             quantity.about,
-            quantity.source
+            quantity.source,
+            quantity.needs.key().map_or_else(|| "–".to_owned(), |key| format!("`{key}`"))
         );
     }
     text

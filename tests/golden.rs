@@ -59,7 +59,7 @@ fn run(case: &Path, threads: usize) -> Golden {
 fn note_positions(out: &mut String, city: &City, network: &Network, demand: &Demand) {
     let mut vehicles = city.vehicles();
     vehicles.sort_by_key(|one| one.vehicle);
-    for VehicleInstant { vehicle, lane, position, speed } in vehicles {
+    for VehicleInstant { vehicle, lane, position, speed, .. } in vehicles {
         let name = &demand.vehicles[vehicle.index()].name;
         let (time, lane) = (city.time().as_seconds(), network.lane_name(lane));
         writeln!(out, "{time},{name},{lane},{position:.2},{speed:.2}").expect("text grows");

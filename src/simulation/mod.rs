@@ -319,5 +319,6 @@ fn seen(body: &traffic::body::Body, lane: u32) -> VehicleInstant {
         lane: LaneId::new(lane as usize),
         position: body.pos,
         speed: body.speed,
+        at_stop: body.is_standing(),
     }
 }

@@ -158,6 +158,8 @@ pub struct VehicleInstant {
     pub position: f64,
     /// Speed [m/s].
     pub speed: f64,
+    /// Whether it halts at a planned stop.
+    pub at_stop: bool,
 }
 
 /// How often each law was broken; all zero in a sound run.

@@ -6,4 +6,5 @@ pub mod effects;
 pub mod equilibrium;
 pub mod experiment;
 pub mod load;
+pub mod observation;
 pub mod report;

@@ -89,6 +89,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     let (interventions, beside) = checker.interventions(&file);
     let variants = checker.variants(&file, &interventions);
     let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &variants);
+    let calibration = file.calibration.as_ref().map(|key| checker.calibration(key)).unwrap_or_default();
     Scenario {
         name,
         question: file.question.map(|question| question.value.trim().to_owned()),
@@ -108,6 +109,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         sensors,
         weather,
         comparison,
+        calibration,
         parents: Vec::new(),
         interventions,
         beside,

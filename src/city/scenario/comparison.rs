@@ -7,14 +7,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::check::Checker;
+use super::effects::{Effects, EffectsKey};
 use super::indicators::{Measure, Unit};
 use super::load::LoadedScenario;
 use super::measures::Variant;
 use super::model::{Outputs, Telemetry};
+use super::observe::{Observe, ObserveKey};
 use super::quantity::{At, WrittenDuration, WrittenShare};
 use super::resolved::Resolved;
 use super::tree::Spot;
-use super::units::{DURATION, SPEED, Units};
+use super::units::{DISTANCE, DURATION, SPEED, Units};
 use crate::primitives::SimDuration;
 use crate::primitives::text::{Place, closest};
 
@@ -48,6 +50,11 @@ pub(super) struct CompareKey {
     pub measures: Option<At<Vec<At<String>>>>,
     /// From which change of its travel time on a trip counts as gaining or losing. 30 s unless given.
     pub noticeable: Option<At<WrittenDuration>>,
+    /// What is looked at every second while a run goes, at some cost. What the measures of the headline and of the expectations
+    /// need, unless given.
+    pub observe: Option<At<Vec<At<ObserveKey>>>>,
+    /// What traffic does to others, and what it is worth. Nothing unless given.
+    pub effects: Option<At<EffectsKey>>,
 }
 
 /// What is expected of a variant.
@@ -131,6 +138,10 @@ pub struct Comparison {
     pub headlines: Vec<Measure>,
     /// From which change of its travel time on a trip gains or loses [s].
     pub noticeable: SimDuration,
+    /// What is looked at while a run goes.
+    pub observe: Observe,
+    /// What traffic does to others, and what it is worth.
+    pub effects: Effects,
     /// What is expected.
     pub expectations: Vec<Expectation>,
 }
@@ -147,6 +158,8 @@ impl Default for Comparison {
             confidence: 0.95,
             headlines: HEADLINES.iter().filter_map(|name| Measure::parse(name).ok()).collect(),
             noticeable: SimDuration::seconds(30.0),
+            observe: Observe::default(),
+            effects: Effects::default(),
             expectations: Vec::new(),
         }
     }
@@ -158,6 +171,10 @@ impl LoadedScenario {
     #[must_use]
     pub fn without_words(&self) -> Self {
         let mut bare = self.clone();
+        // Only the variant the others are held against is held against what was counted.
+        if bare.variant != bare.comparison.against {
+            bare.calibration = None;
+        }
         for word in [&mut bare.name, &mut bare.variant] {
             word.clear();
         }
@@ -169,7 +186,9 @@ impl LoadedScenario {
         bare.base = None;
         bare.telemetry = Telemetry::default();
         bare.sensors = None;
-        bare.comparison = Comparison::default();
+        // What is observed and reckoned is kept with a run; where nobody did, it is another one.
+        let Comparison { observe, effects, .. } = bare.comparison;
+        bare.comparison = Comparison { observe, effects, ..Comparison::default() };
         bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
         std::sync::Arc::make_mut(&mut bare.plan).resolved.clear();
         bare.settings.threads = 1;
@@ -201,8 +220,15 @@ impl Checker<'_> {
             }
             for key in list.value.iter().take(EXPECTATIONS_MAX) {
                 let expectation = self.expectation(key, variants, &comparison.against);
+                if let Some(expectation) = &expectation {
+                    self.given(expectation.measure, key.value.measure.spot, &comparison.effects);
+                }
                 comparison.expectations.extend(expectation);
             }
+        }
+        let expected = comparison.expectations.iter().map(|expectation| expectation.measure);
+        for measure in comparison.headlines.iter().copied().chain(expected) {
+            comparison.observe.need(measure.quantity().needs);
         }
         comparison
     }
@@ -243,11 +269,22 @@ impl Checker<'_> {
             }
             comparison.headlines = list.value.iter().filter_map(|name| self.indicator(name)).collect();
         }
+        if let Some(effects) = &key.effects {
+            comparison.effects = self.effects(&effects.value);
+        }
+        for name in key.measures.iter().flat_map(|list| &list.value) {
+            if let Ok(measure) = Measure::parse(&name.value) {
+                self.given(measure, name.spot, &comparison.effects);
+            }
+        }
         if let Some(key) = &key.noticeable
             && let Some(span) = self.read(key.spot, key.value.read())
             && self.within(key.spot, "`noticeable`", span.as_seconds(), 0.0, 3600.0, "s")
         {
             comparison.noticeable = span;
+        }
+        for key in key.observe.iter().flat_map(|keys| &keys.value) {
+            comparison.observe.add(key.value);
         }
     }
 
@@ -292,6 +329,13 @@ impl Checker<'_> {
 
     fn indicator(&mut self, name: &At<String>) -> Option<Measure> {
         Measure::parse(&name.value).map_err(|(message, help)| self.wrong(name.spot, message, help)).ok()
+    }
+
+    /// Whether what a measure needs is stated.
+    fn given(&mut self, measure: Measure, spot: Spot, effects: &Effects) {
+        if let (false, Some(key)) = (effects.gives(measure.quantity().needs), measure.quantity().needs.key()) {
+            self.wrong(spot, format!("nothing is stated of which `{measure}` could be made"), format!("add `{key}`"));
+        }
     }
 
     fn expectation(&mut self, key: &At<ExpectKey>, variants: &[&str], against: &str) -> Option<Expectation> {
@@ -375,6 +419,10 @@ const fn units_of(unit: Unit) -> Units {
         Unit::Vehicles => ("a number of vehicles", &[("veh", 1.0)], &["20 veh"]),
         Unit::VehiclesPerHour => ("a flow", &[("veh/h", 1.0)], &["1200 veh/h"]),
         Unit::PerCent => ("a number of hundredths", &[("pp", 1.0), ("%", 1.0)], &["5 pp", "5 %"]),
+        Unit::Kilograms => ("a mass", &[("kg", 1.0), ("t", 1000.0)], &["120 kg"]),
+        Unit::Grams => ("a mass", &[("g", 1.0), ("kg", 1000.0)], &["350 g"]),
+        Unit::Money => ("an amount of money", &[("money", 1.0)], &["1200 money"]),
+        Unit::Metres => return DISTANCE,
         Unit::Seconds | Unit::KilometresPerHour | Unit::PerTrip | Unit::Ratio => return DURATION,
     };
     Units { what, table, examples, sums: false }
@@ -382,6 +430,8 @@ const fn units_of(unit: Unit) -> Units {
 
 #[cfg(test)]
 mod tests {
+    use super::super::effects::{BusEngine, CarEngine};
+    use super::super::indicators::Group;
     use super::*;
     use crate::primitives::text::Findings;
     use std::path::Path;
@@ -446,6 +496,32 @@ mod tests {
         assert_eq!(found, expected);
     }
 
+    /// A measure that has to be observed is, whether it is in the list or not; nobody else pays for it.
+    #[test]
+    fn what_a_measure_needs_is_observed() {
+        let seen = |keys: &str| read(keys).expect("nothing to complain of").observe;
+        let nothing = Observe::default();
+        assert_eq!(seen(""), nothing);
+        assert_eq!(seen("compare: { observe: [safety] }\n"), Observe { safety: true, ..nothing });
+        assert_eq!(seen("compare: { measures: [excess-wait] }\n"), Observe { headways: true, ..nothing });
+        let expected = "expect: [{ variant: calm, measure: queue-length.p95, value: \"<= 0.12 km\" }]\n";
+        assert_eq!(seen(expected), Observe { queues: true, ..nothing });
+        let bound = read(expected).expect("nothing to complain of").expectations[0].bound;
+        assert!((bound - 120.0).abs() < 1e-9, "{bound}");
+    }
+
+    #[test]
+    fn engines_and_prices_are_what_is_stated() {
+        let keys = "compare: { measures: [nox.bus, cost], effects: { engines: { car: petrol-euro-6, bus: diesel-euro-vi }, \
+            value-of-time: { car: 15 EUR/h, bus: 200 EUR/h }, fuel-price: 2.40 EUR/kg, co2-price: 200 EUR/t } }\n";
+        let effects = read(keys).expect("nothing to complain of").effects;
+        assert_eq!((effects.car, effects.bus), (Some(CarEngine::PetrolEuro6), Some(BusEngine::DieselEuroVI)));
+        assert_eq!((effects.time[Group::Car as usize], effects.time[Group::Truck as usize]), (Some(15.0), None));
+        assert_eq!((effects.fuel, effects.co2, effects.nox), (Some(2.4), Some(0.2), None));
+        assert_eq!(effects.currency(), "EUR");
+        assert_eq!(read("").expect("nothing to complain of").effects, Effects::default());
+    }
+
     #[test]
     fn every_mistake_has_its_place_and_what_to_do() {
         let cases = [
@@ -459,6 +535,20 @@ mod tests {
             ("compare: { seeds: [1, 1] }\n", "6:23 the seed 1 is given twice"),
             ("compare: { precision: 5 }\n", "6:23 "),
             ("compare: { confidence: 100 % }\n", "6:24 `confidence` cannot be 100 %"),
+            (
+                "compare: { observe: [queus] }\n",
+                "6:22 an entry of `observe` cannot be `queus` (did you mean `queues`?)",
+            ),
+            ("compare: { measures: [nox] }\n", "6:23 nothing is stated of which `nox` could be made (add `effects"),
+            (
+                "compare: { effects: { co2-price: 9 EUR/t } }\n",
+                "6:34 there is a price and nothing that burns fuel (add `engines",
+            ),
+            (
+                "compare: { effects: { value-of-time: { car: 9 EUR/h, bus: 9 GBP/h } } }\n",
+                "6:59 prices are in two currencies (there is one in EUR",
+            ),
+            ("compare: { effects: { value-of-time: { car: 9 EUR/kg } } }\n", "6:45 "),
             ("compare: { sedes: [1, 2] }\n", "6:12 unknown key `sedes`"),
             (
                 "expect: [{ variant: clam, measure: stops, change: \"< 0 %\" }]\n",

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::calibration::CalibrationKey;
 use super::comparison::{CompareKey, ExpectKey};
 use super::measures_file::{InterventionsKey, VariantsKey};
 use super::od::OdKey;
@@ -56,6 +57,8 @@ pub(super) struct ScenarioFile {
     pub weather: Option<At<WeatherKey>>,
     /// How the variants are compared.
     pub compare: Option<At<CompareKey>>,
+    /// What was counted and measured in the real city; the page of a comparison says how well the city as it is fits.
+    pub calibration: Option<At<CalibrationKey>>,
     /// What is expected of the variants; `citytwin compare` says of each whether it holds, and ends with 3 where one does not.
     pub expect: Option<At<Vec<At<ExpectKey>>>>,
     /// Bundles of measures by name; a variant says which of them it has.

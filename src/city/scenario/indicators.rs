@@ -20,6 +20,8 @@ pub enum Unit {
     Seconds,
     /// Seconds per kilometre.
     SecondsPerKilometre,
+    /// Metres.
+    Metres,
     /// Kilometres per hour.
     KilometresPerHour,
     /// Vehicle-kilometres.
@@ -36,6 +38,12 @@ pub enum Unit {
     PerCent,
     /// A ratio without a unit.
     Ratio,
+    /// Kilograms.
+    Kilograms,
+    /// Grams.
+    Grams,
+    /// Money, in the currency of the scenario's prices.
+    Money,
 }
 
 impl Unit {
@@ -44,6 +52,7 @@ impl Unit {
         match self {
             Self::Seconds => "s",
             Self::SecondsPerKilometre => "s/km",
+            Self::Metres => "m",
             Self::KilometresPerHour => "km/h",
             Self::VehicleKilometres => "veh km",
             Self::VehicleHours => "veh h",
@@ -52,21 +61,27 @@ impl Unit {
             Self::PerTrip => "per trip",
             Self::PerCent => "%",
             Self::Ratio => "",
+            Self::Kilograms => "kg",
+            Self::Grams => "g",
+            Self::Money => "money",
         }
     }
 
     /// Decimals that make sense of a figure.
     pub const fn decimals(self) -> usize {
         match self {
-            Self::Vehicles | Self::VehiclesPerHour => 0,
+            Self::Vehicles | Self::VehiclesPerHour | Self::Money => 0,
             Self::PerTrip => 2,
             Self::Ratio => 3,
             Self::Seconds
             | Self::SecondsPerKilometre
+            | Self::Metres
             | Self::KilometresPerHour
             | Self::PerCent
             | Self::VehicleKilometres
-            | Self::VehicleHours => 1,
+            | Self::VehicleHours
+            | Self::Kilograms
+            | Self::Grams => 1,
         }
     }
 }
@@ -213,6 +228,37 @@ impl Statistic {
     }
 }
 
+/// What a comparison has to ask for before a quantity is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it is measured in every run.
+    Nothing,
+    /// Queues are observed.
+    Queues,
+    /// Headways of buses are observed.
+    Headways,
+    /// Followers and leaders are observed.
+    Safety,
+    /// It is stated what engines there are.
+    Engines,
+    /// It is stated what something is worth.
+    Prices,
+}
+
+impl Needs {
+    /// The keys of `compare:` that ask for it; none where it is always there.
+    pub const fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Queues => Some("observe: [queues]"),
+            Self::Headways => Some("observe: [headways]"),
+            Self::Safety => Some("observe: [safety]"),
+            Self::Engines => Some("effects: { engines: .. }"),
+            Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
+        }
+    }
+}
+
 /// Something that is measured in a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Quantity {
@@ -232,6 +278,8 @@ pub struct Quantity {
     pub about: &'static str,
     /// Whose definition it is.
     pub source: &'static str,
+    /// What has to be asked for.
+    pub needs: Needs,
 }
 
 /// A measure: a quantity, of whom, and which statistic of it.

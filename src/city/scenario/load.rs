@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::calibration::{self, Calibration};
 use super::comparison::Comparison;
 use super::measures::Variant;
 use super::model::{Outputs, Scenario, Telemetry};
@@ -82,6 +83,8 @@ pub struct LoadedScenario {
     pub weather: Weather,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
+    /// What was counted and measured in the measured time, if tables are named.
+    pub calibration: Option<Arc<Calibration>>,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -146,9 +149,19 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         last_resort_after: Some(scenario.last_resort_after),
         depart_delay_max: None,
     };
+    let measured =
+        calibration::Measured { from: scenario.start, until: scenario.end(), interval: scenario.outputs.road_interval };
+    let calibration = calibration::read(&scenario.calibration, &roads.network, measured)?.map(Arc::new);
+    let tables = [&scenario.calibration.counts, &scenario.calibration.travel_times];
+    let tables: Vec<PathBuf> = tables.into_iter().flatten().map(|file| file.path.clone()).collect();
     let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
     let parents = scenario.parents.iter().cloned();
-    let read = std::iter::once(path.to_owned()).chain(parents).chain(roads.files).chain(travellers.files).chain(topics);
+    let read = std::iter::once(path.to_owned())
+        .chain(parents)
+        .chain(roads.files)
+        .chain(travellers.files)
+        .chain(topics)
+        .chain(tables);
     let files = hashed(read)?;
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
@@ -160,6 +173,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         places: roads.places,
         map: roads.map,
         demand: Arc::new(travellers.demand),
+        calibration,
         files,
         left_out: left_out.left_out().clone(),
     };
@@ -226,6 +240,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
         comparison: Comparison::default(),
+        calibration: None,
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

@@ -3,10 +3,12 @@
 //! Reading goes file → tree with places → grammar → types → [`Scenario`] → [`LoadedScenario`], and every stage gathers all its
 //! problems before it gives up. Runs nothing and writes nothing.
 
+mod calibration;
 mod check;
 mod comparison;
 mod drawing;
 mod driving;
+mod effects;
 mod emergencies;
 mod explain;
 mod extends;
@@ -23,6 +25,7 @@ mod measures_built;
 mod measures_demand;
 mod measures_file;
 mod model;
+mod observe;
 mod od;
 mod quantity;
 mod resolved;
@@ -43,14 +46,17 @@ use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{tree, units};
 
+pub use calibration::{Calibration, CalibrationFiles, Counted, Timed};
 pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
+pub use effects::{BusEngine, CarEngine, Effects};
 pub use explain::explain;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use measures::Variant;
 pub use model::{
     DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
 };
+pub use observe::Observe;
 pub use od::OdSource;
 pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};

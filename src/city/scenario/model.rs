@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::calibration::CalibrationFiles;
 use super::comparison::Comparison;
 use super::measures::{Beside, Variant};
 use super::od::OdSource;
@@ -55,6 +56,8 @@ pub struct Scenario {
     pub weather: Weather,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
+    /// What was counted and measured, if anything was.
+    pub calibration: CalibrationFiles,
     /// Files of the scenarios it extends, the nearest first.
     pub parents: Vec<PathBuf>,
     /// Bundles of measures.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::calibration::Calibration;
 use super::load::{InputFile, LoadedScenario};
 use super::measures::Beside;
 use super::model::Scenario;
@@ -31,6 +32,8 @@ pub(super) struct Base {
     pub map: Option<BareMap>,
     /// Who travels, before ambulances and weather.
     pub demand: Arc<Demand>,
+    /// What was counted and measured, if tables are named.
+    pub calibration: Option<Arc<Calibration>>,
     pub files: Vec<InputFile>,
     pub left_out: BTreeMap<String, u64>,
 }
@@ -120,6 +123,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         sensors: scenario.sensors,
         weather,
         comparison: scenario.comparison.clone(),
+        calibration: base.calibration.clone(),
         outputs: scenario.outputs.clone(),
         resolved,
         files: base.files.clone(),

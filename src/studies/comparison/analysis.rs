@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::calibration::{Fit, fit};
 use super::design::{Design, pairs};
+use super::observed::ApproachTotal;
 use super::record::{Details, Record, TripTotal, read_details};
 use super::statistics::bootstrap;
 use super::statistics::holm;
@@ -94,6 +96,19 @@ impl RoadMean {
     }
 }
 
+/// An approach to a junction in the mean of all runs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ApproachMean {
+    /// Length of its queue [m].
+    pub mean: f64,
+    /// The length not exceeded in 95 % of the seconds [m].
+    pub p95: f64,
+    /// The longest [m].
+    pub max: f64,
+    /// How long it reached the junction behind [s].
+    pub spill_back: f64,
+}
+
 /// The city in an interval of the day, in the mean of all runs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct HourMean {
@@ -120,6 +135,8 @@ pub struct VariantResult {
     pub roads: BTreeMap<String, RoadMean>,
     /// Approaches of signals by level of service, A to F, on average of a run.
     pub levels: [f64; 6],
+    /// Approaches with queues by id of their road; nothing where queues were not observed.
+    pub approaches: BTreeMap<String, ApproachMean>,
 }
 
 impl VariantResult {
@@ -136,6 +153,8 @@ pub struct Analysis {
     pub variants: Vec<VariantResult>,
     /// The seeds of the runs.
     pub seeds: Vec<u64>,
+    /// How well the base fits what was counted, if tables are named.
+    pub fit: Option<Fit>,
 }
 
 /// Reads what the runs say.
@@ -144,6 +163,7 @@ pub struct Analysis {
 /// When details of a run cannot be read.
 pub fn analyse(design: &Design, folder: &Path, records: &[Vec<Record>]) -> Result<Analysis, SweepError> {
     let base = records.first().map(Vec::as_slice).unwrap_or_default();
+    let mut totals = Vec::new();
     let mut sums: Vec<Sums> = design.variants.iter().map(|_| Sums::default()).collect();
     for run in base {
         let read = |variant: &str| {
@@ -157,13 +177,15 @@ pub fn analyse(design: &Design, folder: &Path, records: &[Vec<Record>]) -> Resul
             sums[place].compare(&of_base, &details, design.rules.noticeable.as_seconds());
         }
         sums[0].add(&of_base);
+        totals.extend(of_base.calibration);
     }
     let mut variants = Vec::new();
     for (place, sum) in sums.into_iter().enumerate() {
         let lines = if place == 0 { Vec::new() } else { lines(design, base, &records[place]) };
         variants.push(sum.finish(lines, base.len(), design.rules.confidence));
     }
-    Ok(Analysis { variants, seeds: base.iter().map(|run| run.seed).collect() })
+    let fit = design.calibration.as_ref().and_then(|calibration| fit(calibration, &totals));
+    Ok(Analysis { variants, seeds: base.iter().map(|run| run.seed).collect(), fit })
 }
 
 fn lines(design: &Design, base: &[Record], runs: &[Record]) -> Vec<Line> {
@@ -223,6 +245,7 @@ struct Sums {
     hours: BTreeMap<i64, [f64; 3]>,
     interval_s: f64,
     levels: [f64; 6],
+    approaches: BTreeMap<String, ApproachMean>,
     /// By area, one entry per run; the empty name is everybody.
     gains: BTreeMap<String, Vec<Count>>,
 }
@@ -246,6 +269,13 @@ impl Sums {
         }
         for (sum, count) in self.levels.iter_mut().zip(details.levels) {
             *sum += f64::from(count);
+        }
+        for ApproachTotal(road, mean, p95, max, spill_back) in &details.approaches {
+            let sum = self.approaches.entry(road.clone()).or_default();
+            sum.mean += mean;
+            sum.p95 += p95;
+            sum.max += max;
+            sum.spill_back += spill_back;
         }
     }
 
@@ -284,6 +314,10 @@ impl Sums {
             speed: if spent > 0.0 { driven / spent * 3.6 } else { 0.0 },
             lost: if driven > 0.0 { lost / driven * 1000.0 } else { 0.0 },
         });
+        let approaches = self.approaches.into_iter().map(|(road, sum)| {
+            let [mean, p95, max, spill_back] = [sum.mean, sum.p95, sum.max, sum.spill_back].map(|sum| sum / runs);
+            (road, ApproachMean { mean, p95, max, spill_back })
+        });
         let gains = self.gains.into_iter().map(|(area, counts)| gains(area, &counts, confidence));
         let mut gains: Vec<Gains> = gains.collect();
         gains.sort_by(|a, b| (!a.area.is_empty(), &a.area).cmp(&(!b.area.is_empty(), &b.area)));
@@ -293,6 +327,7 @@ impl Sums {
             hours: hours.collect(),
             roads: roads.collect(),
             levels: self.levels.map(|sum| sum / runs),
+            approaches: approaches.collect(),
         }
     }
 }

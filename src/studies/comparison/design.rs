@@ -5,12 +5,13 @@
 //! allowed. Runs nothing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::key;
 use super::record::Record;
 use super::statistics::paired::{Paired, moments, runs_needed};
 use crate::city::scenario::indicators::Measure;
-use crate::city::scenario::{Comparison, InputFile, LoadedScenario, Subject};
+use crate::city::scenario::{Calibration, Comparison, InputFile, LoadedScenario, Subject};
 
 /// A variant of the scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Design {
     pub rules: Comparison,
     /// Every file that was read for the variant the others are held against.
     pub files: Vec<InputFile>,
+    /// What was counted and measured, if tables are named.
+    pub calibration: Option<Arc<Calibration>>,
 }
 
 impl Design {
@@ -78,6 +81,7 @@ impl Design {
             seeds,
             rules,
             files: loaded.files.clone(),
+            calibration: loaded.calibration.clone(),
         }
     }
 

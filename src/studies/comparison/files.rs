@@ -104,8 +104,10 @@ struct Document<'a> {
     runs: String,
     confidence: f64,
     noticeable_s: f64,
+    currency: Option<&'a str>,
     variants: Vec<VariantPart<'a>>,
     expectations: Vec<GatePart<'a>>,
+    calibration: Option<&'a super::calibration::Fit>,
 }
 
 #[derive(Serialize)]
@@ -118,6 +120,16 @@ struct VariantPart<'a> {
     means: Vec<(String, f64)>,
     gains: Vec<GainsPart<'a>>,
     levels_of_service: [f64; 6],
+    queues: Vec<QueuePart<'a>>,
+}
+
+#[derive(Serialize)]
+struct QueuePart<'a> {
+    road: &'a str,
+    mean_m: f64,
+    p95_m: f64,
+    longest_m: f64,
+    spill_back_s: f64,
 }
 
 #[derive(Serialize)]
@@ -247,6 +259,17 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
             means: Measure::all().filter_map(mean).collect(),
             gains: result.gains.iter().map(GainsPart::from).collect(),
             levels_of_service: result.levels,
+            queues: result
+                .approaches
+                .iter()
+                .map(|(road, one)| QueuePart {
+                    road,
+                    mean_m: one.mean,
+                    p95_m: one.p95,
+                    longest_m: one.max,
+                    spill_back_s: one.spill_back,
+                })
+                .collect(),
         }
     });
     let expectations = whole.gates.iter().map(|gate| GatePart {
@@ -265,8 +288,10 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
         runs: rule(whole),
         confidence: design.rules.confidence,
         noticeable_s: design.rules.noticeable.as_seconds(),
+        currency: Some(design.rules.effects.currency()).filter(|currency| !currency.is_empty()),
         variants: variants.collect(),
         expectations: expectations.collect(),
+        calibration: whole.analysis.fit.as_ref(),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use super::{exhaust, observed};
 use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
 use crate::city::scenario::indicators::{Group, Measure, Statistic};
 use crate::primitives::ids::EdgeId;
 use crate::simulation::outcome::{Outcome, RoadInterval, Stage, Trip};
+use crate::studies::observation::Observed;
 use crate::studies::report::statistics::Sample;
 
 /// Limits of the levels of service A to E at signals [s/veh]; beyond the last is F (HCM 6th edition, exhibit 19-8).
@@ -32,7 +34,7 @@ pub(super) fn measured_seconds(loaded: &LoadedScenario, outcome: &Outcome) -> f6
 }
 
 /// Every measure there is of a run, by its name.
-pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome) -> BTreeMap<String, f64> {
+pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observed) -> BTreeMap<String, f64> {
     let mut found = Found::default();
     let mut groups: BTreeMap<Group, Vec<&Trip>> = BTreeMap::new();
     for trip in outcome.trips.iter().filter(|trip| trip.arrival.is_some()) {
@@ -56,6 +58,12 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome) -> BTreeMap<String,
     ];
     for (name, count) in counts {
         found.one(name, f64::from(count));
+    }
+    for (name, group, value) in exhaust::measures(loaded, outcome) {
+        found.put(name, group, Statistic::Mean, Some(value));
+    }
+    for (name, value) in observed::measures(seen) {
+        found.one(name, value);
     }
     found.0
 }

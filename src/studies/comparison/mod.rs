@@ -6,12 +6,15 @@
 
 mod analysis;
 mod areas;
+mod calibration;
 mod design;
+mod exhaust;
 mod files;
 mod gates;
 mod gridlock;
 mod key;
 mod measures;
+mod observed;
 mod page;
 mod record;
 pub mod statistics;
@@ -23,7 +26,8 @@ mod tests;
 
 use std::path::Path;
 
-pub use analysis::{Analysis, Finding, Gains, HourMean, Line, RoadMean, VariantResult, analyse};
+pub use analysis::{Analysis, ApproachMean, Finding, Gains, HourMean, Line, RoadMean, VariantResult, analyse};
+pub use calibration::{Criterion, Fit, Flow, Journey};
 pub use design::{Design, Seeds, Variant, Watched};
 pub use files::{Again, FILES};
 pub use gates::{Gate, Verdict};
@@ -36,10 +40,11 @@ use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
 use crate::simulation::outcome::Outcome;
 use crate::studies::experiment::WriteError;
+use crate::studies::observation::Observed;
 
-/// Every measure of a run, by its name: what its record keeps.
+/// Every measure of a run that nobody watched, by its name: what its record keeps.
 pub fn measures_of(loaded: &LoadedScenario, outcome: &Outcome) -> std::collections::BTreeMap<String, f64> {
-    measures::of(loaded, outcome)
+    measures::of(loaded, outcome, &Observed::default())
 }
 
 /// A finished comparison.

@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::areas::Areas;
+use super::calibration::{self, CalibrationTotal};
 use super::gridlock::{self, Gridlock};
+use super::observed::{self, ApproachTotal};
 use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
 use crate::simulation::outcome::{Convergence, Outcome};
 use crate::studies::experiment::{WriteError, write_file};
+use crate::studies::observation::Observed;
 
 /// The largest record or file of details read [bytes].
 const FILE_MAX: u64 = 1 << 30;
@@ -103,19 +106,28 @@ pub(super) struct Details {
     pub trips: Vec<TripTotal>,
     /// Approaches of signals by level of service, A to F.
     pub levels: [u32; 6],
+    /// Approaches where a queue was observed, in the order of the network.
+    pub approaches: Vec<ApproachTotal>,
+    /// What is held against what was counted; of the variant the others are held against.
+    pub calibration: Option<CalibrationTotal>,
 }
 
 /// Keeps a tenth of a unit, which is all that the report shows.
-fn tenth(value: f64) -> f64 {
+pub(super) fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
 /// A run as it is kept.
-pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, request: String, city: String) -> Record {
+pub(super) fn of(
+    loaded: &LoadedScenario,
+    (outcome, seen): (&Outcome, &Observed),
+    variant: &str,
+    (request, city): (String, String),
+) -> Record {
     let laws = outcome.laws;
     let laws =
         [laws.conservation, laws.overlap, laws.jump, laws.conflicting_greens, laws.departures, laws.calls, laws.chain];
-    let seen = |figure: fn(&crate::simulation::outcome::CityInstant) -> f64| {
+    let settled = |figure: fn(&crate::simulation::outcome::CityInstant) -> f64| {
         let series: Vec<f64> = outcome.city.iter().map(figure).collect();
         let first = outcome.city.first()?.time;
         mser5(&series).and_then(|cut| outcome.city.get(cut)).map(|instant| (instant.time - first).as_seconds())
@@ -138,13 +150,13 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, requ
         },
         gridlock: gridlock::find(&loaded.network, outcome),
         convergence: outcome.convergence.clone(),
-        warm_up_s: [seen(|instant| f64::from(instant.running)), seen(|instant| instant.speed_mean)],
-        measures: measures::of(loaded, outcome),
+        warm_up_s: [settled(|instant| f64::from(instant.running)), settled(|instant| instant.speed_mean)],
+        measures: measures::of(loaded, outcome, seen),
     }
 }
 
 /// The details of a run.
-pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome) -> Details {
+pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observed) -> Details {
     let network = &*loaded.network;
     let table = &outcome.roads;
     let intervals = table.intervals.iter().map(|row| {
@@ -178,6 +190,8 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome) -> Details {
         areas,
         trips,
         levels,
+        approaches: observed::approaches(network, seen),
+        calibration: calibration::total(loaded, outcome, seen),
     }
 }
 

@@ -11,10 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::design::Design;
 use super::key;
+use super::observed;
 use super::record::{self, Record};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Findings;
-use crate::studies::experiment::{self, Destination, Program, Progress, RunError, WriteError};
+use crate::studies::experiment::{self, Progress, RunError, WriteError};
 
 /// A share of a sweep, for a cluster's array jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,13 +249,12 @@ impl Sweep<'_> {
             (self.tell)(Told::Advanced(reached.saturating_sub(told)));
             told = told.max(reached);
         };
-        let (nothing, program) = (Destination::default(), Program::default());
-        let made = experiment::run(&loaded, &nothing, &program, None, self.interrupted, &mut show)?;
+        let (made, seen) = observed::run(&loaded, self.interrupted, &mut show)?;
         if made.outcome.interrupted {
             return Err(SweepError::Interrupted);
         }
-        let details = record::details(&loaded, &made.outcome);
-        let record = record::of(&loaded, &made.outcome, variant, request, city);
+        let details = record::details(&loaded, &made.outcome, &seen);
+        let record = record::of(&loaded, (&made.outcome, &seen), variant, (request, city));
         record::keep(self.folder, &record, &details)?;
         (self.tell)(Told::Advanced(1000_u64.saturating_sub(told)));
         (self.tell)(Told::Finished);

@@ -135,6 +135,102 @@ fn a_variant_that_changes_nothing_differs_by_exactly_nothing() {
     assert!(base.1 > base.0);
 }
 
+/// What is observed is measured, on the page and in the files, and is exactly the same where nothing changes.
+#[test]
+fn what_is_observed_keeps_the_law_of_no_difference() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let file = street(folder.path(), "");
+    let plain = design(&file, &["base", "same"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &plain.0, &plain.1), &out, 2, None);
+    let unobserved = completed.expect("a comparison").analysis.variants[1].lines.len();
+    assert_eq!(seen.made, 4);
+    let file = street(folder.path(), "compare: { observe: [queues, headways, safety] }\n");
+    let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
+    let (completed, seen) = compare((&file, &design, &base), &out, 2, None);
+    assert_eq!(seen.made, 6, "runs that nobody watched were taken for watched ones");
+    let completed = completed.expect("a comparison");
+    let names = |place: usize| -> Vec<String> {
+        completed.analysis.variants[place].lines.iter().map(|line| line.measure.to_string()).collect()
+    };
+    // The street has no stop and nobody who waits at its end: there are no headways, and its queues have no length.
+    assert_eq!(names(1).len(), unobserved + 7);
+    for name in
+        ["queue-length", "queue-longest", "queued-vehicles", "spill-back", "critical-following", "close-following"]
+    {
+        assert!(names(2).contains(&name.to_owned()), "{name}");
+    }
+    assert!(completed.analysis.variants[1].is_same());
+    // Watching changes nothing of what is watched.
+    let states = |name: &str| -> Vec<String> {
+        let rows = csv::Reader::from_path(out.join("runs.csv")).expect("runs").into_records().flatten();
+        rows.filter(|row| &row[0] == name).map(|row| row[3].to_owned()).collect()
+    };
+    assert_eq!(states("base"), states("same"));
+}
+
+/// Stated engines and prices make measures, which are exactly the same where nothing changes.
+#[test]
+fn what_is_stated_is_reckoned_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let keys = "compare: { effects: { engines: { car: petrol-euro-6, bus: diesel-euro-vi }, value-of-time: { car: 36 EUR/h, bus: \
+                0 EUR/h }, fuel-price: 2 EUR/kg, co2-price: 100 EUR/t } }\n";
+    let file = street(folder.path(), keys);
+    let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
+    let completed = compare((&file, &design, &base), &out, 2, None).0.expect("a comparison");
+    assert!(completed.analysis.variants[1].is_same());
+    let value = |name: &str| {
+        let line = completed.analysis.variants[2].lines.iter().find(|line| line.measure.to_string() == name);
+        line.unwrap_or_else(|| panic!("no {name}")).paired.variant.value
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6 * b.abs(), "{a} is not {b}");
+    near(value("exhaust-covered"), 100.0);
+    near(value("fuel"), value("fuel.car") + value("fuel.bus"));
+    near(value("fuel-cost"), 2.0 * value("fuel"));
+    near(value("exhaust-cost"), 0.1 * value("co2"));
+    near(value("cost"), value("time-cost") + value("fuel-cost") + value("exhaust-cost"));
+    // Between petrol of 1.8 and diesel of 2 atoms of hydrogen.
+    let carbon = value("co2") / value("fuel");
+    assert!((3.137..3.184).contains(&carbon), "{carbon}");
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("Money is in EUR"));
+}
+
+/// What was counted is held against the base alone, and stands on the page and in the files.
+#[test]
+fn the_base_is_held_against_what_was_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a table");
+    write("counts.csv", "road,begin,end,count\nwest,00:00,00:05,40\neast,01:00,02:00,900\n");
+    // 298 m and 4 m and 298 m at 13.9 m/s.
+    write("times.csv", "from,to,begin,end,seconds\nwest,east,00:00,00:05,43\n:J_0,east,00:00,00:05,22\n");
+    let keys = "calibration: { counts: counts.csv, travel-times: times.csv }\n";
+    let wrong =
+        scenario::load(&street(folder.path(), keys), &Overrides::default()).expect_err("a path across a junction");
+    assert!(
+        wrong.problems()[0].to_string().contains("times.csv:3:1: there is no road `:J_0`"),
+        "{:?}",
+        wrong.problems()
+    );
+    write("times.csv", "from,to,begin,end,seconds\nwest,east,00:00,00:05,43\n");
+    let file = street(folder.path(), keys);
+    let (design, base) = design(&file, &["base", "slow"], Some(vec![3, 4]));
+    let completed = compare((&file, &design, &base), &out, 2, None).0.expect("a comparison");
+    let fit = completed.analysis.fit.expect("tables");
+    assert_eq!((fit.flows.len(), fit.journeys.len(), fit.outside), (1, 1, 1));
+    // Every run's departures by chance, and those with a timetable: about 0.2 · 200 + 3 in five minutes.
+    assert!((20.0 * 12.0..70.0 * 12.0).contains(&fit.flows[0].modelled), "{fit:?}");
+    // Everybody sets out on the first road, and is not timed.
+    assert_eq!((fit.journeys[0].modelled_s, fit.criteria.len()), (None, 5));
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("id=\"calibration\"") && page.contains("GEH by hour"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("comparison.json")).expect("JSON")).expect("JSON");
+    assert_eq!(json["calibration"]["flows"][0]["road"], "west");
+}
+
 const EXPECTED: &str = "compare: { measures: [travel-time, travel-time.bus.p95], noticeable: 5 s }\nexpect:\n  \
     - { variant: base, measure: travel-time, value: \"< 10 min\" }\n  \
     - { variant: base, measure: travel-time.bus, value: \"> 1 h\" }\n  \

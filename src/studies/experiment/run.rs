@@ -16,13 +16,16 @@ use super::{emergencies, measured, page, tables};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
-use crate::simulation::outcome::Outcome;
+use crate::simulation::outcome::{Outcome, VehicleInstant};
 use crate::studies::equilibrium;
 use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
 /// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
 const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
+
+/// How often a watcher sees the vehicles [s].
+const SECOND: SimDuration = SimDuration::milliseconds(1000);
 
 /// What is written, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,6 +77,12 @@ pub trait Wire {
     fn close(&mut self, loaded: &LoadedScenario, interrupted: bool) -> Result<Option<Telling>, WireError>;
 }
 
+/// Sees the city while it runs, and changes nothing in it.
+pub trait Watcher {
+    /// Takes what a step left: the vehicles on the road by lane, on each from its start.
+    fn look(&mut self, time: SimTime, vehicles: &[VehicleInstant]);
+}
+
 /// The wire has failed, with the reason in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -116,7 +125,38 @@ pub fn run(
     loaded: &LoadedScenario,
     destination: &Destination,
     program: &Program,
-    mut wire: Option<&mut dyn Wire>,
+    wire: Option<&mut dyn Wire>,
+    interrupted: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Finished, RunError> {
+    carry_out(loaded, destination, program, Attended { wire, watcher: None }, interrupted, progress)
+}
+
+/// Runs a scenario that leaves no files, seen by `watcher` at every whole second of simulated time.
+///
+/// # Errors
+/// None that a run without files and without a wire can meet; they are those of [`run`].
+pub fn run_watched(
+    loaded: &LoadedScenario,
+    watcher: &mut dyn Watcher,
+    interrupted: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Finished, RunError> {
+    let attended = Attended { wire: None, watcher: Some(watcher) };
+    carry_out(loaded, &Destination::default(), &Program::default(), attended, interrupted, progress)
+}
+
+/// Who attends a run besides those who read its files.
+struct Attended<'a> {
+    wire: Option<&'a mut dyn Wire>,
+    watcher: Option<&'a mut dyn Watcher>,
+}
+
+fn carry_out(
+    loaded: &LoadedScenario,
+    destination: &Destination,
+    program: &Program,
+    mut attended: Attended<'_>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Finished, RunError> {
@@ -133,11 +173,11 @@ pub fn run(
         None => (loaded, None),
     };
     let mut saves = Saves::new(&destination.states);
-    let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut wire, interrupted, progress)?;
+    let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut attended, interrupted, progress)?;
     let Made { mut outcome, no_place, continued, steps } = made;
     outcome.convergence = convergence;
-    let has_wire = wire.is_some();
-    let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
+    let has_wire = attended.wire.is_some();
+    let telling = attended.wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
@@ -184,14 +224,14 @@ fn simulate(
     loaded: &LoadedScenario,
     program: &Program,
     (drafts, saves): (&mut Drafts<'_>, &mut Saves<'_>),
-    wire: &mut Option<&mut dyn Wire>,
+    attended: &mut Attended<'_>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Made, RunError> {
     let settings = loaded.settings;
     let mut city = City::of_scenario(loaded);
     let mut no_place = BTreeMap::new();
-    if wire.is_some() {
+    if attended.wire.is_some() {
         if let Some(sensors) = &loaded.sensors {
             no_place = city.install_sensors(&loaded.network, &loaded.demand, sensors, &loaded.weather);
         }
@@ -211,7 +251,12 @@ fn simulate(
         city.step();
         drafts.step(time, &city)?;
         left_stops.extend_from_slice(city.left_stops());
-        if let Some(wire) = wire {
+        if let Some(watcher) = &mut attended.watcher
+            && city.time().as_milliseconds() % SECOND.as_milliseconds() == 0
+        {
+            watcher.look(city.time(), &city.vehicles());
+        }
+        if let Some(wire) = &mut attended.wire {
             wire.send(city.take_emissions())?;
             if city.emissions_discarded() > 0 {
                 let sentence =

@@ -232,6 +232,7 @@ fn trajectories_are_what_sumo_writes() {
         lane: LaneId::new(lane),
         position,
         speed: 9.999,
+        at_stop: false,
     };
     let (network, demand) = (street(), travellers());
     let text = written(|out| {

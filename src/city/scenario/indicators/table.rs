@@ -2,7 +2,7 @@
 //!
 //! A row here is all it takes to name a measure in a scenario; the studies fill it.
 
-use super::{Better, Quantity, Statistic, Unit};
+use super::{Better, Needs, Quantity, Statistic, Unit};
 
 const SPREAD: &[Statistic] = &Statistic::ALL;
 const TAIL: &[Statistic] = &[Statistic::Mean, Statistic::P95];
@@ -16,11 +16,16 @@ const fn quantity(
     about: &'static str,
     source: &'static str,
 ) -> Quantity {
-    Quantity { name, label, unit, better, statistics, by_group, about, source }
+    Quantity { name, label, unit, better, statistics, by_group, about, source, needs: Needs::Nothing }
+}
+
+/// A quantity that is measured when it is asked for.
+const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
+    Quantity { needs, ..*quantity }
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 24] = [
+pub const QUANTITIES: [Quantity; 42] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -212,5 +217,203 @@ pub const QUANTITIES: [Quantity; 24] = [
         (ONE, false),
         "vehicles that were stuck and had to be moved, which no real vehicle can be",
         "counted; SUMO calls them teleports",
+    ),
+    asked(
+        Needs::Queues,
+        &quantity(
+            ("queue-length", "Queue length"),
+            Unit::Metres,
+            Better::Lower,
+            (TAIL, false),
+            "back of the queue behind the stop line, over all approaches and seconds; the 95th percentile to the metre above",
+            "HCM 6th edition, chapter 31 (back of queue); thresholds of SUMO's E2 detectors, 5 km/h and 10 m",
+        ),
+    ),
+    asked(
+        Needs::Queues,
+        &quantity(
+            ("queue-longest", "Longest queue"),
+            Unit::Metres,
+            Better::Lower,
+            (ONE, false),
+            "the longest queue of any approach in any second",
+            "as `queue-length`",
+        ),
+    ),
+    asked(
+        Needs::Queues,
+        &quantity(
+            ("queued-vehicles", "Vehicles in queues"),
+            Unit::Vehicles,
+            Better::Lower,
+            (ONE, false),
+            "mean number of vehicles that stand in queues at the same time",
+            "as `queue-length`",
+        ),
+    ),
+    asked(
+        Needs::Queues,
+        &quantity(
+            ("spill-back", "Spill-back"),
+            Unit::Seconds,
+            Better::Lower,
+            (ONE, false),
+            "time during which a queue leaves less than 7.5 m before the junction behind it, summed over the approaches of 15 m and more",
+            "SUMO's passenger car: 5 m long, with a gap of 2.5 m",
+        ),
+    ),
+    asked(
+        Needs::Headways,
+        &quantity(
+            ("bus-headway", "Headway of buses"),
+            Unit::Seconds,
+            Better::Neither,
+            (ONE, false),
+            "mean time between two buses of a line that come to stand at the same stop one after the other",
+            "observed",
+        ),
+    ),
+    asked(
+        Needs::Headways,
+        &quantity(
+            ("headway-variation", "Variation of headways"),
+            Unit::Ratio,
+            Better::Lower,
+            (ONE, false),
+            "standard deviation of the deviations from the scheduled headways over the mean scheduled headway, by line and stop, weighed by headways",
+            "TCRP Report 165 (TCQSM, 3rd edition), chapter 5",
+        ),
+    ),
+    asked(
+        Needs::Headways,
+        &quantity(
+            ("excess-wait", "Excess waiting time"),
+            Unit::Seconds,
+            Better::Lower,
+            (ONE, false),
+            "E[h²] / (2 E[h]) of the observed headways less that of the scheduled ones, by line and stop, weighed by headways",
+            "Osuna and Newell 1972",
+        ),
+    ),
+    asked(
+        Needs::Safety,
+        &quantity(
+            ("critical-following", "Critical following"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "share of the time driven with a time to collision below 1.5 s to the leader on the same lane",
+            "Hayward 1972; time exposed after Minderhoud and Bovy 2001",
+        ),
+    ),
+    asked(
+        Needs::Safety,
+        &quantity(
+            ("close-following", "Close following"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "the same below 3 s, critical following included",
+            "as `critical-following`",
+        ),
+    ),
+    asked(
+        Needs::Engines,
+        &quantity(
+            ("fuel", "Fuel"),
+            Unit::Kilograms,
+            Better::Lower,
+            (ONE, true),
+            "fuel burnt by the trips begun after the warm-up whose group has a stated engine, unfinished ones as far as they came",
+            "EMEP/EEA guidebook 2013 (update 2014), part 1.A.3.b, and 2019, appendix 4; hot exhaust by mean speed of the trip; not there where a diesel car is stated, which has no curve",
+        ),
+    ),
+    asked(
+        Needs::Engines,
+        &quantity(
+            ("co2", "Carbon dioxide"),
+            Unit::Kilograms,
+            Better::Lower,
+            (ONE, true),
+            "carbon dioxide of that fuel, all carbon burnt",
+            "EMEP/EEA guidebook 2013, part 1.A.3.b, equation 34",
+        ),
+    ),
+    asked(
+        Needs::Engines,
+        &quantity(
+            ("nox", "Nitrogen oxides"),
+            Unit::Grams,
+            Better::Lower,
+            (ONE, true),
+            "nitrogen oxides, as NO2, of the same trips",
+            "EMEP/EEA guidebook 2013 (update 2014), part 1.A.3.b, and 2019, appendix 4; hot exhaust by mean speed of the trip",
+        ),
+    ),
+    asked(
+        Needs::Engines,
+        &quantity(
+            ("exhaust-particles", "Particles from exhaust"),
+            Unit::Grams,
+            Better::Lower,
+            (ONE, true),
+            "particles from the exhaust of the same trips; brakes, tyres and roads are left out",
+            "EMEP/EEA guidebook 2013 (update 2014), part 1.A.3.b, and 2019, appendix 4; hot exhaust by mean speed of the trip",
+        ),
+    ),
+    asked(
+        Needs::Engines,
+        &quantity(
+            ("exhaust-covered", "Distance with an engine"),
+            Unit::PerCent,
+            Better::Neither,
+            (ONE, false),
+            "share of the distance of all trips begun after the warm-up that is driven with a stated engine",
+            "counted",
+        ),
+    ),
+    asked(
+        Needs::Prices,
+        &quantity(
+            ("time-cost", "Cost of time"),
+            Unit::Money,
+            Better::Lower,
+            (ONE, false),
+            "time of the trips begun after the warm-up, the wait before they could begin included, at the stated value of their group; unfinished ones up to the end",
+            "stated rates",
+        ),
+    ),
+    asked(
+        Needs::Prices,
+        &quantity(
+            ("fuel-cost", "Cost of fuel"),
+            Unit::Money,
+            Better::Lower,
+            (ONE, false),
+            "`fuel` at the stated price",
+            "stated rates",
+        ),
+    ),
+    asked(
+        Needs::Prices,
+        &quantity(
+            ("exhaust-cost", "Cost of exhaust"),
+            Unit::Money,
+            Better::Lower,
+            (ONE, false),
+            "`co2`, `nox` and `exhaust-particles` at those prices that are stated",
+            "stated rates",
+        ),
+    ),
+    asked(
+        Needs::Prices,
+        &quantity(
+            ("cost", "Cost"),
+            Unit::Money,
+            Better::Lower,
+            (ONE, false),
+            "the three together, as far as they are there",
+            "stated rates",
+        ),
     ),
 ];

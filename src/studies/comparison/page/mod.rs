@@ -3,10 +3,12 @@
 //! Verdict, expectations, validity, what changed, measures, map, time of day, who gains and loses, method, how to make it again.
 //! The same runs give the same bytes. It arranges and draws what the analysis found, and computes nothing new.
 
+mod calibration;
 mod flags;
 mod gains;
 mod hours;
 mod map;
+mod queues;
 mod table;
 
 use std::fmt::Write as _;
@@ -54,9 +56,11 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     page.push_str(&table::section(whole));
     let drawn = map::section(whole, network);
     page.push_str(&drawn.html);
+    page.push_str(&queues::section(whole, network));
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
     page.push_str(&gains::levels(whole));
+    page.push_str(&calibration::section(whole, network));
     method(&mut page, whole);
     again(&mut page, whole);
     let _ = write!(page, "</main><script type=\"application/json\" id=\"map-data\">{}</script>", drawn.data);

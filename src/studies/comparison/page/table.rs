@@ -16,6 +16,10 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
         "<section aria-labelledby=\"measures\"><h2 id=\"measures\">Measures</h2><p>Means over the runs. ▼ and ▲ say which way a \
          measure went, the word whether that is good; ≈ that chance explains it.</p>",
     );
+    let currency = whole.design.rules.effects.currency();
+    if !currency.is_empty() {
+        let _ = write!(html, "<p>Money is in {}, at the prices that the scenario states.</p>", escape(currency));
+    }
     let level = 1.0 - whole.design.rules.confidence;
     for (variant, result) in whole.design.variants.iter().zip(&whole.analysis.variants).skip(1) {
         let name = escape(&variant.name);

@@ -1,0 +1,53 @@
+//! The key `observe:` of a comparison: what of the roads is looked at every second while a run goes.
+//!
+//! Looking costs time, so a run looks at what is asked for: by this key, or by a measure that needs it, in the headline or in an
+//! expectation. Knows no result.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::indicators::Needs;
+
+/// Something that is looked at while a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ObserveKey {
+    /// Queues before junctions, and how long they block the junction behind.
+    Queues,
+    /// Headways of buses at their stops.
+    Headways,
+    /// Time to collision between followers and leaders.
+    Safety,
+}
+
+/// What is looked at while a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observe {
+    /// Queues before junctions.
+    pub queues: bool,
+    /// Headways of buses at their stops.
+    pub headways: bool,
+    /// Time to collision between followers and leaders.
+    pub safety: bool,
+}
+
+impl Observe {
+    /// Looks at this, too.
+    pub(super) const fn add(&mut self, key: ObserveKey) {
+        match key {
+            ObserveKey::Queues => self.queues = true,
+            ObserveKey::Headways => self.headways = true,
+            ObserveKey::Safety => self.safety = true,
+        }
+    }
+
+    /// Looks at what a measure needs, too.
+    pub(super) const fn need(&mut self, needs: Needs) {
+        match needs {
+            Needs::Nothing | Needs::Engines | Needs::Prices => {}
+            Needs::Queues => self.queues = true,
+            Needs::Headways => self.headways = true,
+            Needs::Safety => self.safety = true,
+        }
+    }
+}

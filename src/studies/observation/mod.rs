@@ -1,0 +1,119 @@
+//! What is seen of the roads while a run goes: queues, the headways of buses, how close followers come to their leaders, and how long
+//! vehicles take over a stretch.
+//!
+//! An [`Observer`] is shown every vehicle once in a second of simulated time and keeps sums only, so that what it costs is one
+//! walk over the vehicles and what it keeps does not grow with the length of the run. It changes nothing in the city, and counts
+//! from the measured start on; before that it only learns who has been driving. Knows no scenario file and no page.
+
+mod headways;
+mod journeys;
+mod pursuit;
+mod queues;
+
+#[cfg(test)]
+mod fixture;
+
+pub use headways::Headways;
+pub use journeys::{Journeys, Stretch};
+pub use pursuit::Pursuit;
+pub use queues::{Approach, Queues};
+
+use crate::city::demand::Demand;
+use crate::city::network::Network;
+use crate::primitives::SimTime;
+use crate::simulation::outcome::VehicleInstant;
+
+/// What is to be observed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Queues before junctions.
+    pub queues: bool,
+    /// Headways of buses at their stops.
+    pub headways: bool,
+    /// Time to collision between followers and leaders.
+    pub safety: bool,
+    /// Stretches on which vehicles are timed.
+    pub stretches: Vec<Stretch>,
+}
+
+impl Wanted {
+    /// Whether nothing is.
+    pub const fn is_nothing(&self) -> bool {
+        !(self.queues || self.headways || self.safety) && self.stretches.is_empty()
+    }
+}
+
+/// What was observed; nothing where it was not wanted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Observed {
+    /// Queues before junctions.
+    pub queues: Option<Queues>,
+    /// Headways of buses at their stops.
+    pub headways: Option<Headways>,
+    /// How close followers came to their leaders.
+    pub safety: Option<Pursuit>,
+    /// Who drove the stretches, in their order.
+    pub journeys: Vec<Journeys>,
+}
+
+/// Sees every vehicle once a second.
+#[derive(Debug)]
+pub struct Observer {
+    from: SimTime,
+    queues: Option<queues::Watch>,
+    headways: Option<headways::Watch>,
+    safety: Option<pursuit::Watch>,
+    journeys: Option<journeys::Watch>,
+}
+
+impl Observer {
+    /// An observer of a city; what happens before `from` is not counted.
+    pub fn new(network: &Network, demand: &Demand, from: SimTime, wanted: Wanted) -> Self {
+        Self {
+            from,
+            queues: wanted.queues.then(|| queues::Watch::new(network, demand)),
+            headways: wanted.headways.then(|| headways::Watch::new(demand)),
+            safety: wanted.safety.then(|| pursuit::Watch::new(demand)),
+            journeys: (!wanted.stretches.is_empty())
+                .then(|| journeys::Watch::new(network, demand.vehicles.len(), wanted.stretches)),
+        }
+    }
+
+    /// Looks at the city: `vehicles` by lane, on each from its start, as [`crate::simulation::outcome::VehicleInstant`]s come from
+    /// a city. Instants between two whole seconds are passed over.
+    pub fn look(&mut self, time: SimTime, vehicles: &[VehicleInstant]) {
+        if time.as_milliseconds() % 1000 != 0 {
+            return;
+        }
+        let counts = time >= self.from;
+        if let Some(queues) = &mut self.queues {
+            queues.look(vehicles, counts);
+        }
+        if let Some(headways) = &mut self.headways {
+            headways.look(time, vehicles, counts);
+        }
+        if let Some(safety) = &mut self.safety
+            && counts
+        {
+            safety.look(vehicles);
+        }
+        if let Some(journeys) = &mut self.journeys {
+            journeys.look(time, vehicles);
+        }
+    }
+
+    /// What was seen.
+    pub fn finish(self) -> Observed {
+        Observed {
+            queues: self.queues.map(queues::Watch::finish),
+            headways: self.headways.map(headways::Watch::finish),
+            safety: self.safety.map(pursuit::Watch::finish),
+            journeys: self.journeys.map(journeys::Watch::finish).unwrap_or_default(),
+        }
+    }
+}
+
+/// The vehicles of one lane after the other: those that stand side by side in the list and are on the same lane.
+fn by_lane(vehicles: &[VehicleInstant]) -> impl Iterator<Item = &[VehicleInstant]> {
+    vehicles.chunk_by(|one, next| one.lane == next.lane)
+}
