@@ -27,6 +27,7 @@ pub mod sensors;
 mod sensors_file;
 pub mod settings;
 mod sources;
+mod sumo_files;
 pub mod sumocfg;
 mod variant;
 
@@ -48,6 +49,7 @@ pub use model::{
 };
 pub use resolved::Resolved;
 pub use sensors::{SensorSettings, Weather, WeatherSky};
+pub use sumo_files::SumoFiles;
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;
