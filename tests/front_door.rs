@@ -183,6 +183,45 @@ fn a_scenario_leaves_a_whole_folder_and_tells_where() {
 }
 
 #[test]
+fn a_scenario_goes_to_sumo_and_a_map_into_every_form() {
+    let folder = street();
+    let output = citytwin(folder.path(), &["export", "street.yaml", "--out", "there.sumocfg"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let written = ["there.add.xml", "there.net.xml", "there.rou.xml", "there.sumocfg"];
+    let there: Vec<String> = names(folder.path()).into_iter().filter(|name| name.starts_with("there")).collect();
+    assert_eq!(there, written, "and no unfinished file among them");
+    let runs = [["run", "street.yaml", "--out", "a"], ["run", "there.sumocfg", "--out", "b"]];
+    for words in runs {
+        let output = citytwin(folder.path(), &words);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    assert_eq!(read(folder.path(), "a/trips.csv"), read(folder.path(), "b/trips.csv"), "the same trips either way");
+    let map = citytwin(folder.path(), &["export", "there.net.xml", "--out", "again.net.xml"]);
+    assert_eq!(map.status.code(), Some(0), "{}", text(&map.stderr));
+    assert_eq!(read(folder.path(), "there.net.xml"), read(folder.path(), "again.net.xml"));
+}
+
+#[test]
+fn what_cannot_be_exported_is_explained_and_leaves_no_trace() {
+    let folder = street();
+    let before = names(folder.path());
+    for (words, said) in [
+        (vec!["street.yaml", "--out", "x.net.xml"], "end it in one of: .sumocfg"),
+        (vec!["street.net.xml", "--out", "x.txt"], "end it in one of: .osm, .net.xml, .geojson, .svg, .png"),
+        (vec!["street.net.xml", "--out", "x.geojson"], "no place on earth"),
+        (vec!["street.net.xml", "--out", "x.osm", "--variant", "b"], "`--variant` is for scenarios"),
+        (vec!["street.yaml", "--out", "x.sumocfg", "--variant", "b"], "b"),
+        (vec!["street.yaml", "--out", "street.sumocfg"], "would be written over"),
+    ] {
+        let words: Vec<&str> = std::iter::once("export").chain(words).collect();
+        let output = citytwin(folder.path(), &words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{words:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(names(folder.path()), before);
+}
+
+#[test]
 fn a_configuration_writes_only_what_is_asked_for() {
     let folder = street();
     let before = names(folder.path());

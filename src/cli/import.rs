@@ -1,4 +1,4 @@
-//! `citytwin import` and `citytwin export`: maps from OpenStreetMap, and back, and as pictures.
+//! `citytwin import`: maps from OpenStreetMap, with the list of what was guessed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,6 @@ use crate::city::network::Network;
 use crate::city::network::mapfile;
 use crate::city::network::osm::{self, BoundingBox, ImportSettings};
 use crate::city::network::picture::Picture;
-use crate::city::network::sumo::read_network;
 use crate::primitives::text::{Findings, Place, Problem};
 
 /// Longer side of a picture [pixels].
@@ -82,49 +81,7 @@ fn import(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `export` is told.
-#[derive(Debug, Args)]
-pub(super) struct ExportArguments {
-    /// Map: a map.json or the folder that holds it, a SUMO network (.net.xml), or a file of OpenStreetMap
-    map: PathBuf,
-    /// File to write, by its ending: .osm for OpenStreetMap's XML, .svg or .png for a picture
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-}
-
-/// Exports.
-pub(super) fn export(arguments: &ExportArguments) -> ExitCode {
-    exported(arguments).unwrap_or_else(|code| code)
-}
-
-fn exported(arguments: &ExportArguments) -> Result<ExitCode, ExitCode> {
-    let form = super::understood(form_of(&arguments.out, &["osm", "svg", "png"]))?;
-    let network = super::understood(network_of(&arguments.map))?;
-    if form == "osm" {
-        told(fs::write(&arguments.out, osm::write(&network)), &arguments.out)?;
-    } else {
-        drawn(&network, &arguments.out)?;
-    }
-    super::tell(&format!("written to {}", arguments.out.display()));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The network of a map in whatever form.
-pub(super) fn network_of(path: &Path) -> Result<Network, Findings> {
-    let path = if path.is_dir() { path.join("map.json") } else { path.to_owned() };
-    let name = path.to_string_lossy();
-    if name.ends_with(".json") {
-        let text = fs::read_to_string(&path)
-            .map_err(|error| just(Problem::new(Place::file(path.clone()), format!("cannot be read: {error}"))))?;
-        return mapfile::parse(&path, &text)?.map.build();
-    }
-    if name.ends_with(".net.xml") || name.ends_with(".net.xml.gz") {
-        return read_network(&path).map(|(network, _)| network);
-    }
-    osm::import(&path, &ImportSettings::default())?.file.map.build()
-}
-
-fn drawn(network: &Network, path: &Path) -> Result<(), ExitCode> {
+pub(super) fn drawn(network: &Network, path: &Path) -> Result<(), ExitCode> {
     let picture = Picture::of(network);
     let bytes = if path.extension().is_some_and(|ending| ending == "png") {
         picture.png(PICTURE_SIZE)
@@ -135,9 +92,10 @@ fn drawn(network: &Network, path: &Path) -> Result<(), ExitCode> {
 }
 
 /// The ending of a file, one of those known.
-fn form_of(path: &Path, known: &[&'static str]) -> Result<&'static str, Findings> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let found = known.iter().find(|form| ending == Some(**form)).copied();
+pub(super) fn form_of(path: &Path, known: &[&'static str]) -> Result<&'static str, Findings> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let ends = |form: &&'static str| name.strip_suffix(*form).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'));
+    let found = known.iter().copied().find(|form| ends(form));
     found.ok_or_else(|| {
         let problem = Problem::new(Place::file(path), "the ending of the file does not say what to write");
         just(problem.help(format!("end it in one of: .{}", known.join(", ."))))
@@ -151,7 +109,7 @@ pub(super) fn told(written: std::io::Result<()>, path: &Path) -> Result<(), Exit
     })
 }
 
-fn just(problem: Problem) -> Findings {
+pub(super) fn just(problem: Problem) -> Findings {
     let mut findings = Findings::default();
     findings.problem(problem);
     findings

@@ -10,6 +10,7 @@ mod compare;
 mod complaint;
 mod doctor;
 mod explain;
+mod export;
 mod import;
 mod listen;
 mod load;
@@ -73,8 +74,8 @@ enum Verb {
     Gravity(new::GravityArguments),
     /// Make a map out of a file of OpenStreetMap, and list what was guessed
     Import(import::Arguments),
-    /// Write a map as OpenStreetMap's XML or as a picture
-    Export(import::ExportArguments),
+    /// Write a map for OpenStreetMap, SUMO and map programs, or as a picture; or a whole scenario for SUMO
+    Export(export::Arguments),
     /// Listen for devices over MQTT and keep what they tell
     Listen(listen::Arguments),
     /// Let many devices tell a broker what they see, on a schedule, and write down what was sent
@@ -123,7 +124,7 @@ pub fn main() -> ExitCode {
         Verb::New(arguments) => new::run(&arguments),
         Verb::Gravity(arguments) => new::gravity(&arguments),
         Verb::Import(arguments) => import::run(&arguments),
-        Verb::Export(arguments) => import::export(&arguments),
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Send(arguments) => send::run(&arguments),

@@ -94,6 +94,31 @@ pub(crate) fn drive(name: &str, target: &Path, seconds: u32, fcd: &Path) -> Resu
     Ok(copy.bare)
 }
 
+/// Lets SUMO drive a configuration of ours to its end: how many arrive, and their mean time on the road [s].
+pub(crate) fn driven(configuration: &Path) -> Result<(u32, f64), String> {
+    let sumo = sumo::Program::install(&root().join("target/sumo-venv"))?;
+    let trips = configuration.with_extension("tripinfo.xml");
+    let mut command = sumo.command("sumo");
+    command.arg("-c").arg(configuration).arg("--no-step-log").arg("--tripinfo-output").arg(&trips);
+    let said = output_of(&mut command)?;
+    // What SUMO does not like about a file of ours it says in a warning.
+    let warned = said.lines().find(|line| line.starts_with("Warning:") && !line.contains("SUMO_HOME"));
+    match warned {
+        Some(warning) => Err(format!("SUMO says: {warning}")),
+        None => arrived(&trips),
+    }
+}
+
+/// How many trips a tripinfo file holds, and their mean duration [s].
+pub(crate) fn arrived(tripinfo: &Path) -> Result<(u32, f64), String> {
+    let trips = sumo::trips_of(&scene::read(tripinfo)?);
+    let total: f64 = trips.iter().map(|trip| trip.duration).sum();
+    match u32::try_from(trips.len()) {
+        Ok(count) if count > 0 => Ok((count, total / f64::from(count))),
+        _ => Err("nobody arrived".to_owned()),
+    }
+}
+
 /// Whether there is anything to compare with.
 pub(crate) fn data_is_there() -> bool {
     shared().join("data/sumo").is_dir() && shared().join("reference/sumo_summary.csv").is_file()

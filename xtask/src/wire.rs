@@ -29,12 +29,13 @@ pub(crate) fn wire() -> bool {
     if !crate::release() {
         return false;
     }
-    let checks: [(&str, Check<'_>); 6] = [
+    let checks: [(&str, Check<'_>); 7] = [
         ("read by pandas and DuckDB", &|| read(&python, &runs)),
         ("paho, MQTT 3.1.1", &|| thrown(&python, &runs, "3.1.1")),
         ("paho, MQTT 5", &|| thrown(&python, &runs, "5")),
         ("mosquitto_sub sees the city", &|| seen(&runs)),
         ("SUMO's vehicles", &|| crate::wire_sumo::vehicles(&runs)),
+        ("SUMO drives our city", &|| crate::wire_sumo::exported(&runs)),
         ("a full disk", &|| full_disk(&runs)),
     ];
     let mut sound = true;

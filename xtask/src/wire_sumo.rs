@@ -1,11 +1,12 @@
 //! `cargo xtask wire`, SUMO's part: real SUMO drives, its vehicles are sent over the wire, and what is kept is counted against what it
-//! wrote.
+//! wrote; and a city of ours is exported and driven by SUMO.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::compare;
+use crate::root;
 use crate::wire::{address_in, citytwin, output, text};
 
 /// The scenario that is driven, and for how long [s].
@@ -52,6 +53,32 @@ pub(crate) fn vehicles(runs: &Path) -> Result<String, String> {
         return Err(text(&agreed.stdout));
     }
     Ok(format!("{vehicles} places of vehicles of {SCENE}, all of them kept; live and batch view agree"))
+}
+
+/// How far SUMO's arrivals and its mean time on the road may be from ours.
+const ARRIVALS_OFF: f64 = 0.02;
+const DURATION_OFF: f64 = 0.05;
+
+/// A shipped scenario goes to SUMO, which drives it without a complaint and comes to the same; both sides' figures.
+pub(crate) fn exported(runs: &Path) -> Result<String, String> {
+    let configuration = runs.join("exported.sumocfg");
+    let scenario = root().join("scenarios/morning_hour.yaml");
+    let made = output(citytwin().arg("export").arg(scenario).arg("--out").arg(&configuration))?;
+    if !made.status.success() {
+        return Err(text(&made.stderr));
+    }
+    let ours = runs.join("exported-ours.xml");
+    let run = output(citytwin().arg("run").arg(&configuration).arg("--no-report").arg("--tripinfo").arg(&ours))?;
+    if !run.status.success() {
+        return Err(text(&run.stderr));
+    }
+    let (ours, theirs) = (compare::arrived(&ours)?, compare::driven(&configuration)?);
+    let off = |ours: f64, theirs: f64| (ours - theirs).abs() / theirs;
+    let figures = format!("{} arrive after {:.1} s here, {} after {:.1} s in SUMO", ours.0, ours.1, theirs.0, theirs.1);
+    if off(f64::from(ours.0), f64::from(theirs.0)) > ARRIVALS_OFF || off(ours.1, theirs.1) > DURATION_OFF {
+        return Err(figures);
+    }
+    Ok(figures)
 }
 
 /// Vehicles in all steps of a file, counted without reading XML.

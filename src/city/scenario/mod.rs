@@ -34,6 +34,7 @@ pub mod sensors;
 mod sensors_file;
 pub mod settings;
 mod sources;
+mod sumo_files;
 pub mod sumocfg;
 mod timetables;
 mod variant;
@@ -62,6 +63,7 @@ pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
 pub use timetables::Timetables;
+pub use sumo_files::SumoFiles;
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;

@@ -1,7 +1,7 @@
 //! SUMO's demand and additional files (`.rou.xml`, `.add.xml`, plain or gzip) as a [`Demand`].
 //!
 //! Reads in two rounds: `rows` gathers elements with their lines over all files, then types, routes, stops and vehicles are
-//! resolved against the network. What does not drive on roads is left out and counted. Runs nothing.
+//! resolved against the network. What does not drive on roads is left out and counted. Writes both as well. Runs nothing.
 
 mod flows;
 mod journey;
@@ -10,6 +10,7 @@ mod routes;
 mod rows;
 mod types;
 mod vehicles;
+mod write;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub(crate) use journey::{parse_depart_lane, parse_depart_speed};
 use routes::Routes;
 use rows::Rows;
 pub(super) use types::default_kind;
+pub use write::{Written, write_demand};
 
 /// What reading demand depends on besides the files.
 #[derive(Debug, Clone, Copy, PartialEq)]

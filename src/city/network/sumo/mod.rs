@@ -1,12 +1,16 @@
 //! SUMO's road networks (`.net.xml`, plain or gzip) as a [`Network`].
 //!
-//! Reads in two rounds: `raw` gathers elements with their lines, the others resolve names and build the columns. What only
+//! Writes them as well, for whoever goes on in SUMO. Reads in two rounds: `raw` gathers elements with their lines, the others resolve names and build the columns. What only
 //! ships or people on foot use is left out and counted. Knows no demand.
 
 mod build;
 mod junctions;
 mod raw;
 pub(crate) mod signals;
+mod write;
+mod write_signals;
+
+pub use write::write_network;
 
 use std::path::Path;
 
@@ -86,3 +90,5 @@ pub(crate) fn parse_classes(
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod write_tests;

@@ -434,11 +434,24 @@ fn read_location(element: &Element<'_>, findings: &mut Findings) -> Projection {
             let south = parameters.split_ascii_whitespace().any(|word| word == "+south");
             Projection::Utm { zone, south, offset }
         }
-        _ => {
-            findings.unsupported(format!("map projection '{parameters}'"), 1);
-            Projection::None
+        (Some("eqc"), _, Some((x, y))) if x.to_bits() | y.to_bits() == 0 => {
+            equirectangular(value).unwrap_or_else(|| unread(parameters, findings))
         }
+        _ => unread(parameters, findings),
     }
+}
+
+fn unread(parameters: &str, findings: &mut Findings) -> Projection {
+    findings.unsupported(format!("map projection '{parameters}'"), 1);
+    Projection::None
+}
+
+/// The projection of maps of this program: true to scale at its origin, on a sphere of WGS 84's equatorial radius.
+fn equirectangular<'v>(value: impl Fn(&str) -> Option<&'v str>) -> Option<Projection> {
+    let degrees = |key: &str| value(key)?.parse::<f64>().ok().filter(|degrees| degrees.abs() <= 180.0);
+    let (lon, lat, scale) = (degrees("+lon_0=")?, degrees("+lat_0=")?, degrees("+lat_ts=")?);
+    let fits = scale.to_bits() == lat.to_bits() && lat.abs() < 90.0 && value("+R=") == Some("6378137");
+    fits.then_some(Projection::Equirectangular { origin: (lon, lat) })
 }
 
 /// A problem at a place that speaks of a name that is not there, with the likeliest meant.

@@ -1,0 +1,454 @@
+//! Writing a network as SUMO's `.net.xml`, so that SUMO and everything built around it can go on from here.
+//!
+//! What [`super::read_network`] reads back is the network that was written, to the last bit; numbers keep every digit. Paths on foot
+//! and on water were never taken in and are not written. Knows the built network only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use quick_xml::escape::escape;
+
+use super::super::model::{
+    Conflict, Edge, Junction, JunctionKind, Lane, Link, Network, Projection, RightOfWay, SignalControl, Turn,
+};
+use super::write_signals::write_program;
+use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId};
+use crate::primitives::{ClassSet, Point, VehicleClass};
+
+/// From how far crossing traffic is seen unless a connection says otherwise [m], and at a zip (SUMO).
+const VISIBILITY: f64 = 4.5;
+const VISIBILITY_ZIPPER: f64 = 100.0;
+
+/// The text of a network as a `.net.xml` file; the same network always gives the same bytes.
+pub fn write_network(network: &Network) -> String {
+    let mut writer = Writer::new(network);
+    writer.location();
+    writer.edges();
+    writer.programs();
+    writer.junctions();
+    writer.connections();
+    writer.roundabouts();
+    writer.text.push_str("</net>\n");
+    writer.text
+}
+
+struct Writer<'n> {
+    network: &'n Network,
+    /// Junctions' entry links in the order of their rows: by incoming lane as the junction lists them.
+    rows: Vec<Vec<LinkId>>,
+    /// Roads that end at each junction.
+    ending: Vec<Vec<EdgeId>>,
+    text: String,
+}
+
+/// `name="value"` with what XML reserves written out.
+pub(super) fn attribute(name: &str, value: &str) -> String {
+    format!(" {name}=\"{}\"", escape(value))
+}
+
+fn points(points: &[Point]) -> String {
+    let mut text = String::new();
+    for point in points {
+        let gap = if text.is_empty() { "" } else { " " };
+        let _ = write!(text, "{gap}{},{}", point.x, point.y);
+    }
+    text
+}
+
+/// The classes of a set by name, in order.
+fn class_names(set: ClassSet) -> String {
+    let names: Vec<&str> = listed().filter(|&class| set.contains(class)).map(VehicleClass::name).collect();
+    names.join(" ")
+}
+
+/// Classes that stand in lists; the one that may use every lane is in none.
+fn listed() -> impl Iterator<Item = VehicleClass> {
+    VehicleClass::ALL.iter().copied().filter(|&class| class != VehicleClass::Ignoring)
+}
+
+/// Whom a lane is open to: nothing said for everybody, and for others the list the set was made of.
+fn permissions(set: ClassSet) -> String {
+    // What is left when some are taken away holds the bits nobody has, too.
+    let is_remainder = set.bits() > ClassSet::of(VehicleClass::ALL).bits();
+    match set {
+        ClassSet::ALL => String::new(),
+        ClassSet::EMPTY => attribute("disallow", "all"),
+        _ if is_remainder => attribute("disallow", &class_names(set.complement())),
+        _ => attribute("allow", &class_names(set)),
+    }
+}
+
+/// Who may leave a lane to one side.
+fn change(name: &str, set: ClassSet) -> String {
+    match listed().filter(|&class| !set.contains(class)).count() {
+        0 => String::new(),
+        _ if listed().all(|class| !set.contains(class)) => attribute(name, "none"),
+        _ => attribute(name, &class_names(set)),
+    }
+}
+
+const fn junction_type(kind: JunctionKind) -> &'static str {
+    match kind {
+        JunctionKind::Priority | JunctionKind::Other => "priority",
+        JunctionKind::TrafficLight => "traffic_light",
+        JunctionKind::RightBeforeLeft => "right_before_left",
+        JunctionKind::AllwayStop => "allway_stop",
+        JunctionKind::Zipper => "zipper",
+        JunctionKind::Unregulated => "unregulated",
+        JunctionKind::DeadEnd => "dead_end",
+    }
+}
+
+const fn direction(turn: Turn) -> char {
+    match turn {
+        Turn::Straight => 's',
+        Turn::Right => 'r',
+        Turn::SlightRight => 'R',
+        Turn::Left => 'l',
+        Turn::SlightLeft => 'L',
+        Turn::Back => 't',
+    }
+}
+
+const fn state(right_of_way: RightOfWay) -> char {
+    match right_of_way {
+        RightOfWay::Major => 'M',
+        RightOfWay::Minor => 'm',
+        RightOfWay::Equal => '=',
+        RightOfWay::Stop => 's',
+        RightOfWay::AllwayStop => 'w',
+        RightOfWay::Zipper => 'Z',
+        RightOfWay::Signal => 'o',
+        RightOfWay::DeadEnd => '-',
+    }
+}
+
+impl<'n> Writer<'n> {
+    fn new(network: &'n Network) -> Self {
+        let mut ending = vec![Vec::new(); network.junctions.len()];
+        for (id, edge) in network.roads() {
+            ending[edge.to.index()].push(id);
+        }
+        let mut writer = Self { network, rows: Vec::new(), ending, text: String::new() };
+        writer.rows = network.junctions.iter().map(|junction| writer.rows_of(junction)).collect();
+        writer.text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\n");
+        let _ = writeln!(writer.text, "<!-- generated by citytwin {} -->\n", env!("CARGO_PKG_VERSION"));
+        let left = if network.left_hand { " lefthand=\"true\"" } else { "" };
+        let _ = writeln!(
+            writer.text,
+            "<net version=\"1.20\" junctionCornerDetail=\"5\"{left} limitTurnSpeed=\"5.50\" \
+             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xsi:noNamespaceSchemaLocation=\"http://sumo.dlr.de/xsd/net_file.xsd\">"
+        );
+        writer
+    }
+
+    /// A junction's entry links, lane by lane, lanes in the order in which they first have a row.
+    fn rows_of(&self, junction: &Junction) -> Vec<LinkId> {
+        let mut first: BTreeMap<LaneId, usize> = BTreeMap::new();
+        for (row, &link) in junction.links.iter().enumerate() {
+            first.entry(self.network.link(link).from).or_insert(row);
+        }
+        let mut rows: Vec<(usize, usize, LinkId)> =
+            junction.links.iter().enumerate().map(|(row, &id)| (first[&self.network.link(id).from], row, id)).collect();
+        rows.sort_unstable();
+        rows.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    fn location(&mut self) {
+        let (low, high) = self.network.bounds();
+        let (offset, parameters) = match self.network.projection {
+            Projection::None => ((0.0, 0.0), "!".to_owned()),
+            Projection::Utm { zone, south, offset } => {
+                let south = if south { " +south" } else { "" };
+                (offset, format!("+proj=utm +zone={zone}{south} +ellps=WGS84 +datum=WGS84 +units=m +no_defs"))
+            }
+            Projection::Equirectangular { origin: (lon, lat) } => {
+                ((0.0, 0.0), format!("+proj=eqc +lat_ts={lat} +lat_0={lat} +lon_0={lon} +R=6378137 +units=m +no_defs"))
+            }
+        };
+        let corners = |low: (f64, f64), high: (f64, f64)| format!("{},{},{},{}", low.0, low.1, high.0, high.1);
+        let around = corners((low.x, low.y), (high.x, high.y));
+        let on_earth = self.network.projection.to_lon_lat(low).zip(self.network.projection.to_lon_lat(high));
+        let origin = on_earth.map_or_else(|| around.clone(), |(low, high)| corners(low, high));
+        let _ = writeln!(
+            self.text,
+            "    <location netOffset=\"{},{}\" convBoundary=\"{around}\" origBoundary=\"{origin}\" projParameter=\"{parameters}\"/>\n",
+            offset.0, offset.1
+        );
+    }
+
+    fn edges(&mut self) {
+        let network = self.network;
+        for (edge, id) in network.edges.iter().zip(0..).map(|(edge, i)| (edge, EdgeId::new(i))) {
+            let _ = write!(self.text, "    <edge{}", attribute("id", &edge.name));
+            if edge.is_internal() {
+                self.text.push_str(" function=\"internal\"");
+                // Where none is given it is -1.
+                if edge.priority != -1 {
+                    let _ = write!(self.text, " priority=\"{}\"", edge.priority);
+                }
+            } else {
+                self.road(id, edge);
+            }
+            self.text.push_str(">\n");
+            for lane in edge.lane_ids() {
+                self.lane(lane);
+            }
+            self.text.push_str("    </edge>\n");
+        }
+        self.text.push('\n');
+    }
+
+    fn road(&mut self, id: EdgeId, edge: &Edge) {
+        let end = |junction: JunctionId| &self.network.junction(junction).name;
+        let mut words = attribute("from", end(edge.from)) + &attribute("to", end(edge.to));
+        if let Some(street) = &edge.street {
+            words += &attribute("name", street);
+        }
+        let _ = write!(words, " priority=\"{}\"", edge.priority);
+        if let Some(road_type) = &edge.road_type {
+            words += &attribute("type", road_type);
+        }
+        if let Some(&other) = self.network.single_tracks.get(&id) {
+            words += &attribute("bidi", &self.network.edge(other).name);
+        }
+        self.text.push_str(&words);
+    }
+
+    fn lane(&mut self, id: LaneId) {
+        let lane: &Lane = self.network.lane(id);
+        let _ = writeln!(
+            self.text,
+            "        <lane{} index=\"{}\"{}{}{} speed=\"{}\" length=\"{}\" width=\"{}\" shape=\"{}\"/>",
+            attribute("id", &self.network.lane_name(id)),
+            lane.index,
+            permissions(lane.allowed),
+            change("changeLeft", lane.change_left),
+            change("changeRight", lane.change_right),
+            lane.speed.as_metres_per_second(),
+            lane.length.as_metres(),
+            lane.width.as_metres(),
+            points(lane.shape.points()),
+        );
+    }
+
+    fn programs(&mut self) {
+        for signal in &self.network.signals {
+            for program in &signal.programs {
+                write_program(&mut self.text, signal, program);
+            }
+        }
+        self.text.push('\n');
+    }
+
+    fn junctions(&mut self) {
+        let mut waiting = String::new();
+        for number in 0..self.network.junctions.len() {
+            self.junction(JunctionId::new(number), &mut waiting);
+        }
+        self.text.push_str(&waiting);
+        self.text.push('\n');
+    }
+
+    fn junction(&mut self, id: JunctionId, waiting: &mut String) {
+        let network = self.network;
+        let junction = network.junction(id);
+        let rows = &self.rows[id.index()].clone();
+        let mut incoming: Vec<LaneId> = Vec::new();
+        for &link in rows {
+            let from = network.link(link).from;
+            if incoming.last() != Some(&from) {
+                incoming.push(from);
+            }
+        }
+        // Lanes nothing leads on from stand behind the others: they have no rows.
+        let known: BTreeSet<LaneId> = incoming.iter().copied().collect();
+        let others = self.ending[id.index()].iter().flat_map(|&edge| network.edge(edge).lane_ids());
+        incoming.extend(others.filter(|lane| !known.contains(lane)));
+        let inside: Vec<LaneId> = rows.iter().filter_map(|&link| path(network, link).last().copied()).collect();
+        let names = |lanes: &[LaneId]| {
+            let names: Vec<String> = lanes.iter().map(|&lane| network.lane_name(lane)).collect();
+            names.join(" ")
+        };
+        // SUMO takes no rows where nothing is regulated; rows in which nobody yields say the same.
+        let unregulated = matches!(junction.kind, JunctionKind::Unregulated | JunctionKind::DeadEnd);
+        let kind = if unregulated && !rows.is_empty() { JunctionKind::Priority } else { junction.kind };
+        let kind = self.rail_type(rows).unwrap_or_else(|| junction_type(kind));
+        let _ = write!(
+            self.text,
+            "    <junction{} type=\"{kind}\" x=\"{}\" y=\"{}\"{}{} shape=\"{}\"",
+            attribute("id", &junction.name),
+            junction.position.x,
+            junction.position.y,
+            attribute("incLanes", &names(&incoming)),
+            attribute("intLanes", &names(&inside)),
+            points(&junction.shape),
+        );
+        if rows.is_empty() {
+            self.text.push_str("/>\n");
+            return;
+        }
+        self.text.push_str(">\n");
+        for (index, &link) in rows.iter().enumerate() {
+            self.request(index, link, rows);
+        }
+        self.text.push_str("    </junction>\n");
+        for &link in rows {
+            waiting_places(network, junction, link, waiting);
+        }
+    }
+
+    /// What SUMO calls a junction at which trains operate the signals.
+    fn rail_type(&self, rows: &[LinkId]) -> Option<&'static str> {
+        rows.iter().find_map(|&link| {
+            let (signal, _) = self.network.link(link).signal?;
+            match self.network.signal(signal).programs.last()?.control {
+                SignalControl::Block => Some("rail_signal"),
+                SignalControl::LevelCrossing { .. } => Some("rail_crossing"),
+                SignalControl::FixedTime | SignalControl::Actuated { .. } => None,
+            }
+        })
+    }
+
+    /// One row of the right-of-way matrix; bits stand from the last row to the first.
+    fn request(&mut self, index: usize, id: LinkId, rows: &[LinkId]) {
+        let link = self.network.link(id);
+        let mut touched: BTreeSet<LinkId> = BTreeSet::new();
+        for lane in path(self.network, id) {
+            let crossed = self.network.conflicts(lane).iter().filter(|conflict| !conflict.diverges);
+            touched.extend(crossed.map(Conflict::entry));
+        }
+        let yields = |other: &LinkId| link.yields_to.contains(other);
+        let yielded = |other: &LinkId| self.network.link(*other).yields_to.contains(&id);
+        let bits = |chosen: &dyn Fn(&LinkId) -> bool| -> String {
+            rows.iter().rev().map(|other| if chosen(other) { '1' } else { '0' }).collect()
+        };
+        let _ = writeln!(
+            self.text,
+            "        <request index=\"{index}\" response=\"{}\" foes=\"{}\" cont=\"{}\"/>",
+            bits(&yields),
+            bits(&|other| touched.contains(other) || yields(other) || yielded(other)),
+            u8::from(link.may_wait_inside),
+        );
+    }
+
+    fn connections(&mut self) {
+        let network = self.network;
+        let row: BTreeMap<LinkId, usize> =
+            self.rows.iter().flat_map(|rows| rows.iter().enumerate().map(|(row, &link)| (link, row))).collect();
+        for number in 0..network.lanes.len() {
+            // Rows of the matrix count the connections of a lane as they stand here.
+            let mut links: Vec<LinkId> = network.lane(LaneId::new(number)).link_ids().collect();
+            links.sort_by_key(|link| (row.get(link).copied().unwrap_or(usize::MAX), *link));
+            for link in links {
+                self.connection(network.link(link));
+            }
+        }
+        self.text.push('\n');
+    }
+
+    fn connection(&mut self, link: &Link) {
+        let network = self.network;
+        let (from, to) = (network.lane(link.from), network.lane(link.to));
+        let mut words =
+            attribute("from", &network.edge(from.edge).name) + &attribute("to", &network.edge(to.edge).name);
+        let _ = write!(words, " fromLane=\"{}\" toLane=\"{}\"", from.index, to.index);
+        if let Some(via) = link.via {
+            words += &attribute("via", &network.lane_name(via));
+        }
+        if let Some((signal, index)) = link.signal {
+            words += &attribute("tl", &network.signal(signal).name);
+            let _ = write!(words, " linkIndex=\"{index}\"");
+        }
+        if !link.keep_clear {
+            words.push_str(" keepClear=\"0\"");
+        }
+        let usual = if link.right_of_way == RightOfWay::Zipper { VISIBILITY_ZIPPER } else { VISIBILITY };
+        let visibility = link.visibility.as_metres();
+        if visibility.to_bits() != usual.to_bits() {
+            let _ = write!(words, " visibility=\"{visibility}\"");
+        }
+        let _ = writeln!(
+            self.text,
+            "    <connection{words} dir=\"{}\" state=\"{}\"/>",
+            direction(link.turn),
+            state(link.right_of_way)
+        );
+    }
+
+    /// Rings, each by itself: edges of rings that hang together.
+    fn roundabouts(&mut self) {
+        let mut left = self.network.roundabouts.clone();
+        while let Some(first) = left.pop_first() {
+            let mut ring = BTreeSet::from([first]);
+            let mut open = vec![first];
+            while let Some(edge) = open.pop() {
+                let ends = [self.network.edge(edge).from, self.network.edge(edge).to];
+                let touches = |other: EdgeId| {
+                    let other = self.network.edge(other);
+                    ends.contains(&other.from) || ends.contains(&other.to)
+                };
+                let near: Vec<EdgeId> = left.iter().copied().filter(|&other| touches(other)).collect();
+                for other in near {
+                    left.remove(&other);
+                    ring.insert(other);
+                    open.push(other);
+                }
+            }
+            let nodes: BTreeSet<&str> =
+                ring.iter().map(|&edge| self.network.junction(self.network.edge(edge).from).name.as_str()).collect();
+            let edges: Vec<&str> = ring.iter().map(|&edge| self.network.edge(edge).name.as_str()).collect();
+            let nodes: Vec<&str> = nodes.into_iter().collect();
+            let _ = writeln!(
+                self.text,
+                "    <roundabout{}{}/>",
+                attribute("nodes", &nodes.join(" ")),
+                attribute("edges", &edges.join(" "))
+            );
+        }
+    }
+}
+
+/// The places inside a junction at which vehicles of a link wait: junctions of their own to SUMO.
+fn waiting_places(network: &Network, junction: &Junction, entry: LinkId, text: &mut String) {
+    for pair in path(network, entry).windows(2) {
+        let (place, beyond) = (pair[0], pair[1]);
+        let inner = network.lane(place).link_ids().find(|&link| network.link(link).via == Some(beyond));
+        let Some(inner) = inner.map(|link| network.link(link)) else { continue };
+        let mut incoming = vec![place];
+        for &foe in &inner.yields_to {
+            let from = network.link(foe).from;
+            if !incoming.contains(&from) {
+                incoming.push(from);
+            }
+        }
+        let foes = network.conflicts(beyond).iter().filter(|conflict| conflict.yields && !conflict.diverges);
+        let foes: BTreeSet<LaneId> = foes.map(Conflict::foe).collect();
+        let names = |lanes: &mut dyn Iterator<Item = LaneId>| {
+            let names: Vec<String> = lanes.map(|lane| network.lane_name(lane)).collect();
+            names.join(" ")
+        };
+        let at = network.lane(place).shape.points().last().copied().unwrap_or(junction.position);
+        let _ = writeln!(
+            text,
+            "    <junction{} type=\"internal\" x=\"{}\" y=\"{}\"{}{}/>",
+            attribute("id", &network.lane_name(beyond)),
+            at.x,
+            at.y,
+            attribute("incLanes", &names(&mut incoming.into_iter())),
+            attribute("intLanes", &names(&mut foes.into_iter())),
+        );
+    }
+}
+
+/// The internal lanes a link from a road leads along, in order.
+fn path(network: &Network, entry: LinkId) -> Vec<LaneId> {
+    let mut lanes: Vec<LaneId> = Vec::new();
+    let mut next = network.link(entry).via;
+    while let Some(lane) = next.filter(|lane| !lanes.contains(lane)) {
+        lanes.push(lane);
+        next = network.lane(lane).link_ids().find_map(|link| network.link(link).via);
+    }
+    lanes
+}
