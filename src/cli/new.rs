@@ -108,7 +108,7 @@ fn distributed(arguments: &GravityArguments) -> Result<ExitCode, ExitCode> {
     let points = super::understood(read_settlements(&arguments.points))?;
     let zones = arguments.zones.as_ref().map(|file| Zones::read(file, arguments.id.as_deref()));
     let zones = super::understood(zones.transpose())?;
-    let network = super::understood(super::import::network_of(&arguments.map))?;
+    let network = super::understood(super::export::network_of(&arguments.map))?;
     let wish = GravityWish {
         points,
         zones,

@@ -410,7 +410,7 @@ impl Checker<'_> {
         let synthetic = file.demand.value.iter().any(|source| match &source.value {
             SourceKey::Synthetic(_) => true,
             SourceKey::Od(key) => super::od::has_mix(key),
-            SourceKey::SumoRoutes(_) | SourceKey::SumoAdditional(_) => false,
+            SourceKey::Buses(_) | SourceKey::SumoRoutes(_) | SourceKey::SumoAdditional(_) => false,
         });
         let fleet = file.fleet.as_ref().map(|fleet| &fleet.value);
         if let Some(fleet) = fleet.filter(|_| !synthetic) {

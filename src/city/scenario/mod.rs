@@ -62,8 +62,8 @@ pub use od::OdSource;
 pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
-pub use timetables::Timetables;
 pub use sumo_files::SumoFiles;
+pub use timetables::Timetables;
 
 /// The largest scenario file read [bytes].
 const FILE_MAX: u64 = 1 << 20;
