@@ -112,6 +112,21 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation, files, what a result means",
     ),
     room(
+        "studies/forecast",
+        &[
+            CITY[0],
+            CITY[1],
+            CITY[2],
+            CITY[3],
+            CITY[4],
+            "city/intervention",
+            "simulation",
+            "simulation/outcome",
+            "studies/equilibrium",
+        ],
+        "the inside of the simulation, files, who follows advice",
+    ),
+    room(
         "studies/experiment",
         &[
             CITY[0],
@@ -124,6 +139,7 @@ const ROOMS: &[Room] = &[
             "simulation",
             "simulation/outcome",
             "studies/equilibrium",
+            "studies/forecast",
             "studies/report",
         ],
         "the inside of the simulation",
@@ -131,7 +147,15 @@ const ROOMS: &[Room] = &[
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
     room(
         "studies/comparison",
-        &["primitives", "city/network", "city/scenario", "simulation/outcome", "studies/experiment", "studies/report"],
+        &[
+            "primitives",
+            "city/network",
+            "city/scenario",
+            "simulation/outcome",
+            "studies/experiment",
+            "studies/forecast",
+            "studies/report",
+        ],
         "what time it is, how a city is loaded, the inside of the simulation",
     ),
     room(

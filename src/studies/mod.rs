@@ -5,5 +5,6 @@ pub mod comparison;
 pub mod effects;
 pub mod equilibrium;
 pub mod experiment;
+pub mod forecast;
 pub mod load;
 pub mod report;

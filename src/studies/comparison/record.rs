@@ -15,7 +15,7 @@ use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
-use crate::simulation::outcome::{Convergence, Outcome};
+use crate::simulation::outcome::{Convergence, Outcome, Prediction};
 use crate::studies::experiment::{WriteError, write_file};
 
 /// The largest record or file of details read [bytes].
@@ -66,6 +66,9 @@ pub struct Record {
     /// How ways were found, where the scenario asks for an equilibrium.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convergence: Option<Convergence>,
+    /// How far the travel times are off that advice was given by, where they were predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// How much of the measured time still filled the roads, by the number of vehicles and by their speed [s]; none where it never
     /// settled.
     pub warm_up_s: [Option<f64>; 2],
@@ -138,6 +141,7 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, requ
         },
         gridlock: gridlock::find(&loaded.network, outcome),
         convergence: outcome.convergence.clone(),
+        prediction: outcome.prediction,
         warm_up_s: [seen(|instant| f64::from(instant.running)), seen(|instant| instant.speed_mean)],
         measures: measures::of(loaded, outcome),
     }

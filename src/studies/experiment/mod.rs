@@ -17,7 +17,7 @@ mod tables;
 
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
 pub use manifest::{Program, run_id, user_cpu_seconds};
-pub use run::{Destination, Finished, Progress, RunError, Wire, WireError, run};
+pub use run::{Destination, Finished, Progress, RunError, Wire, WireError, run, run_knowing};
 pub use states::StateRefused;
 pub use summary::Summary;
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
@@ -18,6 +19,7 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::Outcome;
 use crate::studies::equilibrium;
+use crate::studies::forecast::{self, Forecast};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
@@ -91,6 +93,9 @@ pub enum RunError {
     /// The saved state it was to go on from is not of this city.
     #[error(transparent)]
     State(#[from] StateRefused),
+    /// A day to learn from could not be made.
+    #[error("an earlier day cannot be made: {0}")]
+    Day(String),
 }
 
 /// A finished run.
@@ -116,6 +121,26 @@ pub fn run(
     loaded: &LoadedScenario,
     destination: &Destination,
     program: &Program,
+    wire: Option<&mut dyn Wire>,
+    interrupted: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Finished, RunError> {
+    let learnt = forecast::learn(loaded, interrupted).map_err(|findings| {
+        let first = findings.problems().first().map(ToString::to_string);
+        RunError::Day(first.unwrap_or_default())
+    })?;
+    run_knowing(loaded, learnt.as_ref(), destination, program, wire, interrupted, progress)
+}
+
+/// The same where what advice is given by has been learnt before.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_knowing(
+    loaded: &LoadedScenario,
+    learnt: Option<&Forecast>,
+    destination: &Destination,
+    program: &Program,
     mut wire: Option<&mut dyn Wire>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
@@ -127,6 +152,9 @@ pub fn run(
         remove_file(&folder.join("manifest.json"))?;
     }
     let before = user_cpu_seconds();
+    let mut knowing = loaded.clone();
+    knowing.forecast = learnt.map(|forecast| Arc::clone(&forecast.delays));
+    let loaded = &knowing;
     let settled = equilibrium::settle(loaded, interrupted);
     let (loaded, convergence) = match &settled {
         Some(settled) => (&settled.loaded, Some(settled.convergence.clone())),
@@ -136,6 +164,7 @@ pub fn run(
     let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut wire, interrupted, progress)?;
     let Made { mut outcome, no_place, continued, steps } = made;
     outcome.convergence = convergence;
+    outcome.prediction = learnt.map(|forecast| forecast.prediction);
     let has_wire = wire.is_some();
     let telling = wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();
