@@ -118,6 +118,21 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation, files, what a result means",
     ),
     room(
+        "studies/forecast",
+        &[
+            CITY[0],
+            CITY[1],
+            CITY[2],
+            CITY[3],
+            CITY[4],
+            "city/intervention",
+            "simulation",
+            "simulation/outcome",
+            "studies/equilibrium",
+        ],
+        "the inside of the simulation, files, who follows advice",
+    ),
+    room(
         "studies/experiment",
         &[
             CITY[0],
@@ -130,6 +145,7 @@ const ROOMS: &[Room] = &[
             "simulation",
             "simulation/outcome",
             "studies/equilibrium",
+            "studies/forecast",
             "studies/report",
         ],
         "the inside of the simulation",
@@ -145,6 +161,7 @@ const ROOMS: &[Room] = &[
             "studies/observation",
             "studies/effects",
             "studies/experiment",
+            "studies/forecast",
             "studies/report",
         ],
         "what time it is, how a city is loaded, the inside of the simulation",

@@ -79,6 +79,9 @@ impl City {
             city.bring_emergencies(&loaded.network, plan);
         }
         city.follow(&loaded.plan);
+        if let Some(forecast) = &loaded.forecast {
+            rules::foretell(&mut city.world, forecast);
+        }
         city
     }
 
@@ -308,6 +311,7 @@ impl City {
             laws,
             interrupted,
             convergence: None,
+            prediction: None,
             state_hash,
         }
     }

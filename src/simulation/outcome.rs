@@ -4,9 +4,11 @@
 
 mod convergence;
 mod emergency;
+mod prediction;
 
 pub use convergence::{Convergence, Iteration};
 pub use emergency::{Call, Happened, Happening, Incident, IncidentChange, Stage, UnitInstant, UnitStatus};
+pub use prediction::Prediction;
 
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::primitives::{Distance, SimDuration, SimTime, Speed};
@@ -226,6 +228,8 @@ pub struct Outcome {
     pub incidents: Vec<Incident>,
     /// How ways were found over many iterations of the run, where they were.
     pub convergence: Option<Convergence>,
+    /// How far the travel times are off that advice was given by, where they were predicted.
+    pub prediction: Option<Prediction>,
     /// Hash of the state at the end, hexadecimal.
     pub state_hash: String,
 }

@@ -15,10 +15,10 @@ use super::actors::{Percept, Wayfinding};
 use super::step::{Clockwork, Gate};
 use super::traffic::road::Road;
 use super::traffic::travel_time::TravelTimes;
-use crate::city::intervention::{Advice, Plan};
+use crate::city::intervention::{Advice, AdviceTimes, Plan};
 use crate::city::network::Network;
 use crate::city::network::rules::LaneRule;
-use crate::city::routing::Router;
+use crate::city::routing::{Delays, Journey, Router};
 use crate::primitives::ids::EdgeId;
 use crate::primitives::random::Purpose;
 use crate::primitives::{ClassSet, SimDuration, SimTime, Speed, VehicleClass};
@@ -36,6 +36,8 @@ pub(crate) struct Changes {
     /// Who pays what in time on which path over a junction [s].
     tolls: BTreeMap<usize, (ClassSet, f64)>,
     advice: Option<Advice>,
+    /// The delays that advice by predictions expects.
+    forecast: Option<Arc<Delays>>,
 }
 
 impl Changes {
@@ -141,7 +143,15 @@ pub(crate) fn bring(world: &mut World, network: &Arc<Network>, plan: &Arc<Plan>)
         residents: None,
         tolls: BTreeMap::new(),
         advice: None,
+        forecast: None,
     });
+}
+
+/// Tells those who give advice by predictions what to expect.
+pub(crate) fn foretell(world: &mut World, forecast: &Arc<Delays>) {
+    if let Some(mut changes) = world.get_resource_mut::<Changes>() {
+        changes.forecast = Some(Arc::clone(forecast));
+    }
 }
 
 /// Whether there is a plan.
@@ -198,6 +208,7 @@ pub(crate) fn advise(
     let (Some(changes), Some(ways)) = (changes, ways) else { return };
     let Some(advice) = changes.advice else { return };
     let turns = (advice.every.as_milliseconds() / clockwork.step.as_milliseconds().max(1)).max(1).unsigned_abs();
+    let now = percept.now;
     let road = &mut percept.road;
     let turn = |body: &u32| u64::from(*body) % turns == clockwork.number % turns;
     let follows = |body: &u32| clockwork.seed.stream(Purpose::Advice, u64::from(*body), 0).unit() < advice.share;
@@ -220,7 +231,21 @@ pub(crate) fn advise(
             ways.times.factor(edge.index(), speed_max, eager) + changes.toll(road, edge.index(), class, speed_max)
         };
         let (from, to) = (EdgeId::new(from as usize), EdgeId::new(to as usize));
-        let found = ways.router.shortest_in_traffic(from, to, class, Speed::metres_per_second(speed_max), factor);
+        let speed = Speed::metres_per_second(speed_max);
+        let found = match (advice.times, &changes.forecast) {
+            (AdviceTimes::Predicted { .. }, Some(forecast)) => {
+                let journey = Journey { from, via: &[], to, class, speed_max: speed, departs: now };
+                let charge = |edge: EdgeId| {
+                    changes
+                        .tolls
+                        .get(&edge.index())
+                        .filter(|(payers, _)| payers.contains(class))
+                        .map_or(0.0, |toll| toll.1)
+                };
+                ways.router.fastest_by_departure(&journey, forecast, charge)
+            }
+            _ => ways.router.shortest_in_traffic(from, to, class, speed, factor),
+        };
         let Some(found) = found else { continue };
         let found: Vec<u32> = found.iter().map(|edge| edge.raw()).collect();
         let way = [&committed[..committed.len() - 1], found.as_slice()].concat();

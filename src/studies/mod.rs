@@ -5,6 +5,7 @@ pub mod comparison;
 pub mod effects;
 pub mod equilibrium;
 pub mod experiment;
+pub mod forecast;
 pub mod load;
 pub mod observation;
 pub mod report;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::model::{Deed, Intervention, Measure, RoadChoice};
+use super::model::{AdviceTimes, Deed, Intervention, Measure, RoadChoice};
 use super::{charge, lines, roads};
 use crate::city::demand::{
     ArrivalSpeed, Demand, DepartLane, DepartPosition, DepartSpeed, Departure, Route, RouteChoice, Vehicle,
@@ -42,8 +42,12 @@ pub fn travellers(
         interventions.iter().flat_map(|one| (1_u64..).zip(&one.measures).map(|(at, measure)| (*one, at, measure)))
     {
         let said = match &measure.deed {
-            Deed::Advice { share, every } => {
-                Some(format!("{:.0} % of drivers look for the fastest way every {every}", share * 100.0))
+            Deed::Advice { share, every, times } => {
+                let by = match times {
+                    AdviceTimes::Live => String::new(),
+                    AdviceTimes::Predicted { days } => format!(" by what {days} earlier day(s) let expect"),
+                };
+                Some(format!("{:.0} % of drivers look for the fastest way every {every}{by}", share * 100.0))
             }
             Deed::Beside(said) => Some(said.clone()),
             deed if is_of_demand(deed) => {

@@ -19,6 +19,6 @@ mod transplant;
 
 pub use built::{Rebuilt, rebuild};
 pub use demand::travellers;
-pub use model::{Area, Deed, Intervention, LaneWish, Measure, RoadChoice, Window, Written};
+pub use model::{AdviceTimes, Area, Deed, Intervention, LaneWish, Measure, RoadChoice, Window, Written};
 pub use plan::{Advice, Change, Plan, Toll, plan};
 pub use transplant::Transplant;

@@ -191,12 +191,14 @@ pub enum Deed {
         /// Who does not pay.
         except: ClassSet,
     },
-    /// Drivers are told the fastest way by the travel times now.
+    /// Drivers are told the fastest way.
     Advice {
         /// Share of drivers who follow, 0 to 1.
         share: f64,
         /// How often each looks [s].
         every: SimDuration,
+        /// By which travel times.
+        times: AdviceTimes,
     },
     /// Something that the scenario does beside the roads' rules: other weather, incidents.
     Beside(String),
@@ -206,6 +208,18 @@ pub enum Deed {
         roads: RoadChoice,
         /// The limit [m/s].
         limit: Speed,
+    },
+}
+
+/// By which travel times advice is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdviceTimes {
+    /// Those of now.
+    Live,
+    /// Those to be expected when one gets there, learnt on earlier days.
+    Predicted {
+        /// On how many.
+        days: u32,
     },
 }
 

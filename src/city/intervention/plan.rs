@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::charge;
-use super::model::{Deed, Intervention, Measure, Window};
+use super::model::{AdviceTimes, Deed, Intervention, Measure, Window};
 use super::roads;
 use super::rules::Layer;
 use crate::city::network::Network;
@@ -58,6 +58,8 @@ pub struct Advice {
     pub share: f64,
     /// How often each looks [s].
     pub every: SimDuration,
+    /// By which travel times.
+    pub times: AdviceTimes,
 }
 
 impl Plan {
@@ -175,8 +177,8 @@ struct Wishes {
 }
 
 fn advice(measure: &Measure) -> Option<(Advice, Option<Window>)> {
-    let Deed::Advice { share, every } = measure.deed else { return None };
-    Some((Advice { share, every }, measure.window))
+    let Deed::Advice { share, every, times } = measure.deed else { return None };
+    Some((Advice { share, every, times }, measure.window))
 }
 
 /// The instants at which anything changes, from the beginning of the run to its end.

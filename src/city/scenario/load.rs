@@ -21,6 +21,7 @@ use crate::city::intervention::Plan;
 use crate::city::network::Network;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::places::Places;
+use crate::city::routing::Delays;
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
@@ -71,6 +72,8 @@ pub struct LoadedScenario {
     pub variants: Vec<Variant>,
     /// How travellers without a given route find their way.
     pub routing: Routing,
+    /// The delays by which advice is given, once they have been learnt on earlier days.
+    pub forecast: Option<Arc<Delays>>,
     /// How the run is to be made.
     pub settings: RunSettings,
     /// From when results count; later than the run's beginning when there is a warm-up [s].
@@ -95,6 +98,35 @@ pub struct LoadedScenario {
     pub left_out: BTreeMap<String, u64>,
     /// What other variants are made from; none for a SUMO configuration, which has none.
     pub(super) base: Option<Arc<Base>>,
+}
+
+impl LoadedScenario {
+    /// The same variant on another day: everything that is drawn is drawn with another seed, on the same roads.
+    ///
+    /// # Errors
+    /// When that day's travellers cannot be made.
+    pub fn day(&self, seed: Seed) -> Result<Self, Findings> {
+        let Some(base) = &self.base else {
+            let mut day = self.clone();
+            day.settings.seed = seed;
+            return Ok(day);
+        };
+        let mut day = Base::clone(base);
+        day.scenario.seed = seed;
+        day.settings.seed = seed;
+        let mut roads = sources::Roads {
+            network: Network::clone(&base.network),
+            places: base.places.clone(),
+            map: base.map.clone(),
+            files: Vec::new(),
+            left_out: Findings::default(),
+        };
+        let mut travellers = sources::travellers(&day.scenario, &mut roads)?;
+        super::fleet::apply(&day.scenario.fleet, &mut travellers.demand);
+        day.demand = Arc::new(travellers.demand);
+        let name = variant::base_name(&day.scenario);
+        variant::dress(&Arc::new(day), &name, &[])?.variant(&self.variant)
+    }
 }
 
 /// Loads a scenario: a `.yaml` file of this program or a `.sumocfg` of SUMO.
@@ -233,6 +265,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         variant: "base".to_owned(),
         variants: vec![Variant { name: "base".to_owned(), interventions: Vec::new() }],
         routing: Routing::AtDeparture,
+        forecast: None,
         settings,
         measured_from: settings.begin,
         telemetry: Telemetry { wire: false, ..Telemetry::default() },

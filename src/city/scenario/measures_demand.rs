@@ -3,11 +3,15 @@
 //! Weather and incidents are read as everywhere else in the file; the measure only says in which variant they are.
 
 use super::check::Checker;
-use super::measures_file::{AddLineKey, ChangeLineKey, CongestionChargeKey, MeasureKey, RoadKeys};
+use super::measures_file::{
+    AddLineKey, AdviceKey, AdviceTimesKey, ChangeLineKey, CongestionChargeKey, MeasureKey, RoadKeys,
+};
 use super::quantity::At;
-use crate::city::intervention::{Deed, RoadChoice};
+use crate::city::intervention::{AdviceTimes, Deed, RoadChoice};
 use crate::primitives::{ClassSet, SimDuration};
 
+/// The most days to learn on: each is a whole run.
+const DAYS_MAX: u32 = 30;
 /// The most trips a development may draw.
 const TRIPS_MAX: u32 = 1_000_000;
 
@@ -17,6 +21,24 @@ pub(super) fn chooses(keys: RoadKeys<'_>) -> bool {
 }
 
 impl Checker<'_> {
+    /// By which travel times advice is given.
+    fn advice_times(&mut self, key: &AdviceKey) -> Option<AdviceTimes> {
+        let predicted = key.times.as_ref().is_some_and(|times| times.value == AdviceTimesKey::Predicted);
+        let days = key.days.as_ref().map_or(3, |days| days.value);
+        if let Some(key) = &key.days {
+            if !predicted {
+                self.wrong(key.spot, "without `times: predicted` this changes nothing", "add it, or remove `days`");
+                return None;
+            }
+            if !(1..=DAYS_MAX).contains(&days) {
+                let message = format!("predictions cannot be learnt on {days} days");
+                self.wrong(key.spot, message, format!("from 1 to {DAYS_MAX}; each is a whole run"));
+                return None;
+            }
+        }
+        Some(if predicted { AdviceTimes::Predicted { days } } else { AdviceTimes::Live })
+    }
+
     /// A measure on the demand.
     pub(super) fn travelling(&mut self, measure: &At<MeasureKey>, key: &MeasureKey) -> Option<Deed> {
         match key {
@@ -55,7 +77,8 @@ impl Checker<'_> {
                     Some(every) => self.span(every, "`every`", 10.0, 3600.0)?,
                     None => SimDuration::seconds(300.0),
                 };
-                Some(Deed::Advice { share, every })
+                let times = self.advice_times(key)?;
+                Some(Deed::Advice { share, every, times })
             }
             MeasureKey::Weather(key) => {
                 let weather = self.weather(Some(key));

@@ -353,6 +353,16 @@ on_roads! {
     }
 }
 
+/// By which travel times advice is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AdviceTimesKey {
+    /// Those of now.
+    Live,
+    /// Those to be expected when one gets there, learnt on earlier days.
+    Predicted,
+}
+
 /// Advice to drivers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -361,6 +371,10 @@ pub(super) struct AdviceKey {
     pub share: At<WrittenShare>,
     /// How often each looks for a faster way. 5 min unless given.
     pub every: Option<At<WrittenDuration>>,
+    /// By which travel times. `live` unless given.
+    pub times: Option<At<AdviceTimesKey>>,
+    /// On how many earlier days predictions are learnt, with `times: predicted`; each is a whole run, and one more is. 3 unless given.
+    pub days: Option<At<u32>>,
     /// Time of day from which it is given. Always unless given.
     pub from: Option<At<WrittenClock>>,
     /// Time of day at which it ends; given with `from`.

@@ -159,3 +159,84 @@ impl Checker<'_> {
         Routing::Equilibrium(rule)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::city::scenario::{DemandSource, EquilibriumRule, Routing, Swaps, read};
+
+    /// The problems of a scenario with these keys, line and message; and the scenario, where there are none.
+    fn scenario(keys: &str, source: &str) -> Result<super::super::Scenario, Vec<String>> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("roads.net.xml"), "").expect("a file");
+        let path = folder.path().join("a.yaml");
+        let text = format!(
+            "citytwin: 1\nname: A\nmap: {{ sumo-net: roads.net.xml }}\ntime: {{ start: 07:00, run: 1 h }}\n\
+             demand:\n  - {source}\n{keys}"
+        );
+        std::fs::write(&path, text).expect("a file");
+        let told = |findings: crate::primitives::text::Findings| {
+            findings.problems().iter().map(|problem| format!("{}: {}", problem.place.line, problem.message)).collect()
+        };
+        read(&path).map_err(told)
+    }
+
+    const FILES: &str = "sumo-routes: { files: [roads.net.xml] }";
+
+    #[test]
+    fn an_equilibrium_means_what_it_says() {
+        let of = |keys: &str| scenario(keys, FILES).map(|scenario| scenario.routing);
+        assert_eq!(of(""), Ok(Routing::AtDeparture));
+        assert_eq!(of("routing: equilibrium\n"), Ok(Routing::Equilibrium(EquilibriumRule::default())));
+        let keys = "routing: equilibrium\nequilibrium: { gap: 2 %, iterations: 7, interval: 10 min, swaps: msa }\n";
+        let interval = crate::primitives::SimDuration::seconds(600.0);
+        let swaps = Swaps::SuccessiveAverages;
+        assert_eq!(of(keys), Ok(Routing::Equilibrium(EquilibriumRule { gap: 0.02, iterations: 7, interval, swaps })));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_at_its_place() {
+        let cases: [(&str, &str, &[&str]); 6] = [
+            ("equilibrium: { gap: 2 % }\n", FILES, &["7: without `routing: equilibrium` this changes nothing"]),
+            (
+                "routing: equilibrium\nequilibrium:\n  gap: 0 %\n  iterations: 0\n  interval: 2 h\n",
+                FILES,
+                &[
+                    "9: a gap of nothing is never reached",
+                    "10: there cannot be 0 iterations",
+                    "11: `interval` cannot be 7200 s",
+                ],
+            ),
+            ("", "buses: { gtfs: feed }", &["6: there is no file", "6: timetables are of a day"]),
+            (
+                "",
+                "buses: { gtfs: roads.net.xml, date: soon, lines: [] }",
+                &["6: `soon` is no date", "6: 0 lines are named"],
+            ),
+            (
+                "interventions:\n  a:\n    - rerouting-advice: { share: 10 %, days: 2 }\n",
+                FILES,
+                &["9: without `times: predicted` this changes nothing"],
+            ),
+            (
+                "interventions:\n  a:\n    - rerouting-advice: { share: 10 %, times: predicted, days: 99 }\n",
+                FILES,
+                &["9: predictions cannot be learnt on 99 days"],
+            ),
+        ];
+        for (keys, source, expected) in cases {
+            let told = scenario(keys, source).expect_err(keys);
+            let fits = |(told, expected): (&String, &&str)| told.starts_with(*expected);
+            assert!(told.len() == expected.len() && told.iter().zip(expected).all(fits), "{told:?} for {keys}{source}");
+        }
+    }
+
+    #[test]
+    fn timetables_are_of_their_own_day_or_the_scenarios() {
+        let dated =
+            scenario("", "buses: { gtfs: roads.net.xml, date: 2026-03-02, lines: [5], within: 25 m }").expect("sound");
+        let DemandSource::Timetables(timetables) = &dated.demand[0] else { panic!("buses") };
+        assert_eq!(timetables.date.as_deref(), Some("2026-03-02"));
+        assert_eq!((timetables.dwell.as_seconds(), timetables.within.as_metres()), (20.0, 25.0));
+        assert_eq!(timetables.lines[0].0, "5");
+    }
+}

@@ -117,6 +117,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         variant: name.to_owned(),
         variants: scenario.variants.clone(),
         routing: scenario.routing,
+        forecast: None,
         settings: base.settings,
         measured_from: scenario.start,
         telemetry: scenario.telemetry.clone(),

@@ -15,7 +15,7 @@ use super::record::Record;
 use super::statistics::paired::Interval;
 use super::wording;
 use crate::city::scenario::indicators::Measure;
-use crate::simulation::outcome::Convergence;
+use crate::simulation::outcome::{Convergence, Prediction};
 use crate::studies::experiment::{WriteError, write_file};
 
 /// Names of the files that are the same whenever the comparison is made again.
@@ -140,6 +140,8 @@ struct ValidityPart<'a> {
     gridlock: Option<&'a Gridlock>,
     #[serde(skip_serializing_if = "Option::is_none")]
     convergence: Option<&'a Convergence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prediction: Option<Prediction>,
     warm_up_s: [Option<f64>; 2],
     city: &'a str,
     state: &'a str,
@@ -250,6 +252,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
                     validity: run.validity,
                     gridlock: run.gridlock.as_ref(),
                     convergence: run.convergence.as_ref(),
+                    prediction: run.prediction,
                     warm_up_s: run.warm_up_s,
                     city: &run.city,
                     state: &run.state,

@@ -9,7 +9,8 @@ use crate::city::network::Network;
 use crate::city::scenario::{LoadedScenario, Observe};
 use crate::primitives::SimTime;
 use crate::simulation::outcome::VehicleInstant;
-use crate::studies::experiment::{self, Destination, Finished, Program, Progress, RunError, Watcher};
+use crate::studies::experiment::{self, Finished, Progress, RunError, Watcher};
+use crate::studies::forecast::Forecast;
 use crate::studies::observation::{Observed, Observer, Wanted};
 
 /// An approach over the measured time: its road, mean, 95th percentile and most of its queue [m], spill-back [s].
@@ -33,17 +34,17 @@ fn wanted(loaded: &LoadedScenario) -> Wanted {
 /// Makes a run, watched as far as the scenario asks for it.
 pub(super) fn run(
     loaded: &LoadedScenario,
+    learnt: Option<&Forecast>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Finished, Observed), RunError> {
     let wanted = wanted(loaded);
     if wanted.is_nothing() {
-        let (nothing, program) = (Destination::default(), Program::default());
-        let made = experiment::run(loaded, &nothing, &program, None, interrupted, progress)?;
+        let made = experiment::run_watched(loaded, learnt, None, interrupted, progress)?;
         return Ok((made, Observed::default()));
     }
     let mut watching = Watching(Observer::new(&loaded.network, &loaded.demand, loaded.measured_from, wanted));
-    let made = experiment::run_watched(loaded, &mut watching, interrupted, progress)?;
+    let made = experiment::run_watched(loaded, learnt, Some(&mut watching), interrupted, progress)?;
     Ok((made, watching.0.finish()))
 }
 
@@ -88,7 +89,8 @@ pub(super) fn approaches(network: &Network, observed: &Observed) -> Vec<Approach
 mod tests {
     use super::*;
     use crate::city::scenario::indicators::{Measure, Needs, QUANTITIES};
-    use crate::studies::observation::{Headways, Pursuit, Queues};
+    use crate::studies::forecast::Forecast;
+use crate::studies::observation::{Headways, Pursuit, Queues};
 
     /// Every measure that has to be asked for has a value where it was asked for, by a name of the table.
     #[test]

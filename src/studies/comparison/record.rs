@@ -17,7 +17,7 @@ use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
-use crate::simulation::outcome::{Convergence, Outcome};
+use crate::simulation::outcome::{Convergence, Outcome, Prediction};
 use crate::studies::experiment::{WriteError, write_file};
 use crate::studies::observation::Observed;
 
@@ -69,6 +69,9 @@ pub struct Record {
     /// How ways were found, where the scenario asks for an equilibrium.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convergence: Option<Convergence>,
+    /// How far the travel times are off that advice was given by, where they were predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// How much of the measured time still filled the roads, by the number of vehicles and by their speed [s]; none where it never
     /// settled.
     pub warm_up_s: [Option<f64>; 2],
@@ -150,6 +153,7 @@ pub(super) fn of(
         },
         gridlock: gridlock::find(&loaded.network, outcome),
         convergence: outcome.convergence.clone(),
+        prediction: outcome.prediction,
         warm_up_s: [settled(|instant| f64::from(instant.running)), settled(|instant| instant.speed_mean)],
         measures: measures::of(loaded, outcome, seen),
     }

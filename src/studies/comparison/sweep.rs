@@ -4,10 +4,10 @@
 //! the next, so memory is bounded by the jobs. Whoever works alone in a folder holds it by a lock that ends with the process;
 //! shares of one sweep (`i` of `n`) work in it side by side, each holding its own share. Knows no measure.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::design::Design;
 use super::key;
@@ -15,7 +15,8 @@ use super::observed;
 use super::record::{self, Record};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Findings;
-use crate::studies::experiment::{self, Progress, RunError, WriteError};
+use crate::studies::experiment::{Progress, RunError, WriteError};
+use crate::studies::forecast::{self, Forecast};
 
 /// A share of a sweep, for a cluster's array jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,10 @@ impl std::fmt::Debug for Sweep<'_> {
     }
 }
 
+/// What was learnt for the variants whose advice is given by predictions.
+#[derive(Default)]
+struct Learnt(Mutex<BTreeMap<usize, Forecast>>);
+
 /// A run to be made: the place of its variant, and its seed.
 type Task = (usize, u64);
 
@@ -148,7 +153,7 @@ impl Sweep<'_> {
         let tasks = self.tasks(&self.design.first_seeds());
         let mine = tasks.into_iter().enumerate();
         let mine = mine.filter(|(place, _)| place % share.of.max(1) as usize == share.number as usize - 1);
-        self.make(mine.map(|(_, task)| task).collect())
+        self.make(mine.map(|(_, task)| task).collect(), &Learnt::default())
     }
 
     /// Makes every run, adding more until they are enough; the records by variant, then by seed.
@@ -157,8 +162,9 @@ impl Sweep<'_> {
     /// As [`Sweep::share`].
     pub fn whole(&self) -> Result<Vec<Vec<Record>>, SweepError> {
         let mut seeds = self.design.first_seeds();
+        let learnt = Learnt::default();
         loop {
-            self.make(self.tasks(&seeds))?;
+            self.make(self.tasks(&seeds), &learnt)?;
             let records = self.records(&seeds)?;
             if !self.design.may_grow(seeds.len()) {
                 return Ok(records);
@@ -195,7 +201,7 @@ impl Sweep<'_> {
     }
 
     /// Makes the runs that are not kept.
-    fn make(&self, tasks: Vec<Task>) -> Result<(), SweepError> {
+    fn make(&self, tasks: Vec<Task>, learnt: &Learnt) -> Result<(), SweepError> {
         let all = tasks.len();
         let is_kept = |task: &Task| {
             record::read(self.folder, self.name(*task), task.1)
@@ -208,7 +214,7 @@ impl Sweep<'_> {
         let failure: Mutex<Option<SweepError>> = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..jobs {
-                scope.spawn(|| self.work(&queue, &failure));
+                scope.spawn(|| self.work(&queue, &failure, learnt));
             }
         });
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -216,11 +222,11 @@ impl Sweep<'_> {
     }
 
     /// Takes one run after the other until none is left or one has failed.
-    fn work(&self, queue: &Mutex<VecDeque<Task>>, failure: &Mutex<Option<SweepError>>) {
+    fn work(&self, queue: &Mutex<VecDeque<Task>>, failure: &Mutex<Option<SweepError>>, learnt: &Learnt) {
         loop {
             let task = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(task) = task else { return };
-            if let Err(error) = self.run(task) {
+            if let Err(error) = self.run(task, learnt) {
                 queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 return;
@@ -228,12 +234,30 @@ impl Sweep<'_> {
         }
     }
 
-    fn run(&self, task: Task) -> Result<(), SweepError> {
+    /// What advice of a variant is given by: learnt once, while those who need it wait.
+    fn learn(&self, task: Task, loaded: &LoadedScenario, learnt: &Learnt) -> Result<Option<Forecast>, SweepError> {
+        if forecast::days_of(loaded).is_none() {
+            return Ok(None);
+        }
+        let mut known = learnt.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(forecast) = known.get(&task.0) {
+            return Ok(Some(forecast.clone()));
+        }
+        let forecast = forecast::learn(loaded, self.interrupted).map_err(SweepError::Invalid)?;
+        let forecast = forecast.ok_or(SweepError::Interrupted)?;
+        known.insert(task.0, forecast.clone());
+        Ok(Some(forecast))
+    }
+
+    fn run(&self, task: Task, learnt: &Learnt) -> Result<(), SweepError> {
         if (self.interrupted)() {
             return Err(SweepError::Interrupted);
         }
         let (variant, seed) = (self.name(task), task.1);
-        let loaded = (self.load)(variant, seed).map_err(SweepError::Invalid)?;
+        let mut loaded = (self.load)(variant, seed).map_err(SweepError::Invalid)?;
+        let learnt = self.learn(task, &loaded, learnt)?;
+        // What was learnt is of the city that is run, and so of its digest.
+        loaded.forecast = learnt.as_ref().map(|forecast| Arc::clone(&forecast.delays));
         let (request, city) = (self.request(task), key::of_city(self.identity, &loaded));
         // Files that changed may make the same city: a comment, an expectation, another variant.
         if let Some(mut kept) = record::read(self.folder, variant, seed).filter(|kept| kept.city == city) {
@@ -249,7 +273,7 @@ impl Sweep<'_> {
             (self.tell)(Told::Advanced(reached.saturating_sub(told)));
             told = told.max(reached);
         };
-        let (made, seen) = observed::run(&loaded, self.interrupted, &mut show)?;
+        let (made, seen) = observed::run(&loaded, learnt.as_ref(), self.interrupted, &mut show)?;
         if made.outcome.interrupted {
             return Err(SweepError::Interrupted);
         }

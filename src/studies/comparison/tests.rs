@@ -431,3 +431,54 @@ fn equilibria_of_the_same_city_differ_by_exactly_nothing() {
         Some(1)
     );
 }
+
+/// What advice is given by is learnt once for a variant, is told, and is part of what a run is known by.
+#[test]
+fn predictions_are_learnt_once_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = |days: u32| {
+        format!(
+            "interventions:\n  live:\n    - rerouting-advice: {{ share: 100 %, every: 1 min }}\n  predicted:\n    \
+             - rerouting-advice: {{ share: 100 %, every: 1 min, times: predicted, days: {days} }}\n\
+             variants: {{ none: [], live: [live], predicted: [predicted] }}\ncompare: {{ against: none }}\n"
+        )
+    };
+    let out = folder.path().join("out");
+    let compared = |days: u32, jobs: usize, out: &Path| {
+        let file = fork::scenario(folder.path(), &keys(days));
+        let loaded = scenario::load(&file, &Overrides::default()).expect("it loads");
+        let variants = ["none", "live", "predicted"].map(|name| Variant::of(&loaded.variant(name).expect("a variant")));
+        let plan = Design::new(PathBuf::from("fork.yaml"), &loaded, variants.to_vec(), Some(vec![3, 4]));
+        let load = |variant: &str, seed: u64| {
+            let overrides = Overrides { seed: Some(Seed(seed)), ..Overrides::default() };
+            scenario::load(&file, &overrides)?.variant(variant)
+        };
+        let sweep = Sweep {
+            design: &plan,
+            folder: out,
+            jobs,
+            identity: "a test",
+            load: &load,
+            interrupted: &|| false,
+            tell: &|_| {},
+        };
+        let hold = Hold::take(out, None).expect("nobody else");
+        let records = sweep.whole().expect("runs");
+        complete(&plan, &records, &loaded.network, out).expect("a comparison");
+        drop(hold);
+        records
+    };
+    let records = compared(2, 1, &out);
+    let predicted: Vec<_> = records[2].iter().map(|run| run.prediction.expect("it was learnt")).collect();
+    assert_eq!(predicted[0], predicted[1], "for every seed the same days");
+    assert!(records[0].iter().chain(&records[1]).all(|run| run.prediction.is_none()));
+    assert_ne!(records[1][0].state, records[2][0].state, "other travel times, other ways");
+    assert_ne!(records[0][0].state, records[2][0].state, "advice is followed");
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("Predicted delays are off by"));
+    let again = compared(2, 2, &folder.path().join("again"));
+    assert_eq!(again, records, "also side by side");
+    let other = compared(1, 1, &out);
+    assert_ne!(other[2][0].city, records[2][0].city, "other days are another run");
+    assert_eq!(other[0][0].city, records[0][0].city);
+}

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::files::{Draft, WriteError, remove_file, write_file};
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
@@ -18,6 +19,7 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::{Outcome, VehicleInstant};
 use crate::studies::equilibrium;
+use crate::studies::forecast::{self, Forecast};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
@@ -100,6 +102,9 @@ pub enum RunError {
     /// The saved state it was to go on from is not of this city.
     #[error(transparent)]
     State(#[from] StateRefused),
+    /// A day to learn from could not be made.
+    #[error("an earlier day cannot be made: {0}")]
+    Day(String),
 }
 
 /// A finished run.
@@ -129,21 +134,28 @@ pub fn run(
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Finished, RunError> {
-    carry_out(loaded, destination, program, Attended { wire, watcher: None }, interrupted, progress)
+    let learnt = forecast::learn(loaded, interrupted).map_err(|findings| {
+        let first = findings.problems().first().map(ToString::to_string);
+        RunError::Day(first.unwrap_or_default())
+    })?;
+    let attended = Attended { wire, watcher: None };
+    carry_out(loaded, learnt.as_ref(), destination, program, attended, interrupted, progress)
 }
 
-/// Runs a scenario that leaves no files, seen by `watcher` at every whole second of simulated time.
+/// Runs a scenario that leaves no files, where what advice is given by has been learnt before, seen by `watcher`, if there is one, at
+/// every whole second of simulated time.
 ///
 /// # Errors
 /// None that a run without files and without a wire can meet; they are those of [`run`].
 pub fn run_watched(
     loaded: &LoadedScenario,
-    watcher: &mut dyn Watcher,
+    learnt: Option<&Forecast>,
+    watcher: Option<&mut dyn Watcher>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Finished, RunError> {
-    let attended = Attended { wire: None, watcher: Some(watcher) };
-    carry_out(loaded, &Destination::default(), &Program::default(), attended, interrupted, progress)
+    let attended = Attended { wire: None, watcher };
+    carry_out(loaded, learnt, &Destination::default(), &Program::default(), attended, interrupted, progress)
 }
 
 /// Who attends a run besides those who read its files.
@@ -154,6 +166,7 @@ struct Attended<'a> {
 
 fn carry_out(
     loaded: &LoadedScenario,
+    learnt: Option<&Forecast>,
     destination: &Destination,
     program: &Program,
     mut attended: Attended<'_>,
@@ -167,6 +180,9 @@ fn carry_out(
         remove_file(&folder.join("manifest.json"))?;
     }
     let before = user_cpu_seconds();
+    let mut knowing = loaded.clone();
+    knowing.forecast = learnt.map(|forecast| Arc::clone(&forecast.delays));
+    let loaded = &knowing;
     let settled = equilibrium::settle(loaded, interrupted);
     let (loaded, convergence) = match &settled {
         Some(settled) => (&settled.loaded, Some(settled.convergence.clone())),
@@ -176,6 +192,7 @@ fn carry_out(
     let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut attended, interrupted, progress)?;
     let Made { mut outcome, no_place, continued, steps } = made;
     outcome.convergence = convergence;
+    outcome.prediction = learnt.map(|forecast| forecast.prediction);
     let has_wire = attended.wire.is_some();
     let telling = attended.wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
     let simulated = user_cpu_seconds();

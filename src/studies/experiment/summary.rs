@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::stopwatch::Elapsed;
-use crate::simulation::outcome::{Convergence, LawCounts, Outcome, Trip};
+use crate::simulation::outcome::{Convergence, LawCounts, Outcome, Prediction, Trip};
 
 /// The few numbers one looks at first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +41,9 @@ pub struct Summary {
     /// How ways were found, where the scenario asks for an equilibrium.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub equilibrium: Option<Equilibrium>,
+    /// How far the travel times are off that advice was given by, where they were predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// How often each law was broken.
     pub laws: Laws,
     /// Steps simulated.
@@ -150,6 +153,7 @@ impl Summary {
             last_resort_moves: outcome.last_resort_moves,
             emergency_brakings: outcome.emergency_brakings,
             equilibrium: outcome.convergence.as_ref().map(Equilibrium::from),
+            prediction: outcome.prediction,
             laws: outcome.laws.into(),
             steps: outcome.steps,
             vehicle_updates: outcome.updates,

@@ -66,6 +66,26 @@ fn equilibrium(whole: &Whole<'_>) -> Option<Flag> {
     })
 }
 
+/// How far the travel times are off that advice was given by; none where none were predicted.
+fn prediction(whole: &Whole<'_>) -> Option<Flag> {
+    let variants = whole.design.variants.iter().zip(whole.records);
+    let told: Vec<String> = variants
+        .filter_map(|(variant, runs)| {
+            let one = runs.first()?.prediction?;
+            let (off, without) = (number(one.error_mean_s, 1), number(one.error_without_s, 1));
+            Some(format!("{}: {off} s after {} days, {without} s by empty roads", escape(&variant.name), one.days))
+        })
+        .collect();
+    (!told.is_empty()).then(|| Flag {
+        title: "Predicted delays are off by",
+        value: told.join("; "),
+        attention: false,
+        meaning: "How far the delays that advice was given by are off on a day that nothing was learnt from, mean over every vehicle and \
+                  every road it met, beside what expecting empty roads would be off by."
+            .to_owned(),
+    })
+}
+
 fn flags(whole: &Whole<'_>) -> Vec<Flag> {
     let trips = |figure: fn(&Record) -> u32| by_variant(whole, figure);
     let count = |title, figure: fn(&Record) -> u32, meaning: &str| Flag {
@@ -120,6 +140,7 @@ fn flags(whole: &Whole<'_>) -> Vec<Flag> {
         warm_up(whole),
     ];
     flags.extend(equilibrium);
+    flags.extend(prediction(whole));
     flags
 }
 
