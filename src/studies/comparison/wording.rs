@@ -80,11 +80,10 @@ fn clause(line: &Line) -> String {
             };
             let unit = line.measure.quantity().unit;
             let change = difference(line.paired.difference, unit);
-            // Decibels are a ratio already.
-            if unit == Unit::Decibels {
-                return format!("{label} {change}, {what}");
-            }
-            format!("{label} {change} ({}), {what}", relative(line.paired.relative))
+            // Decibels are a ratio already, and of nothing there is no share.
+            let share = line.paired.relative.filter(|_| unit != Unit::Decibels);
+            let share = share.map_or(String::new(), |share| format!(" ({})", relative(Some(share))));
+            format!("{label} {change}{share}, {what}")
         }
     }
 }
