@@ -105,11 +105,6 @@ const ROOMS: &[Room] = &[
         ],
         "the pipeline's own counters",
     ),
-    room(
-        "studies/observation",
-        &["primitives", "city/network", "city/demand", "simulation/outcome"],
-        "scenario files, pages; changing what it sees",
-    ),
     room("studies/load", &["primitives", "telemetry"], "simulation; clocks and sockets"),
     room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
@@ -151,6 +146,11 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation",
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
+    room(
+        "studies/observation",
+        &["primitives", "city/network", "city/demand", "simulation/outcome", "studies/effects"],
+        "scenario files, pages; changing what it sees",
+    ),
     room(
         "studies/comparison",
         &[

@@ -381,6 +381,10 @@ impl Checker<'_> {
             return None;
         };
         let number = written[sign.len()..].trim().replace('\u{2212}', "-");
+        if is_change && number.ends_with('%') && unit == Unit::Decibels {
+            self.wrong(text.spot, "decibels do not change by per cent", "write the change in decibels: `\"<= -1 dB\"`");
+            return None;
+        }
         if is_change && number.ends_with('%') {
             let bound = self.amount(text.spot, &number, PER_CENT)?;
             return Some((relation, Subject::RelativeChange, bound));
@@ -421,6 +425,7 @@ const fn units_of(unit: Unit) -> Units {
         Unit::PerCent => ("a number of hundredths", &[("pp", 1.0), ("%", 1.0)], &["5 pp", "5 %"]),
         Unit::Kilograms => ("a mass", &[("kg", 1.0), ("t", 1000.0)], &["120 kg"]),
         Unit::Grams => ("a mass", &[("g", 1.0), ("kg", 1000.0)], &["350 g"]),
+        Unit::Decibels => ("a level", &[("dB", 1.0), ("dB(A)", 1.0)], &["-1 dB"]),
         Unit::Money => ("an amount of money", &[("money", 1.0)], &["1200 money"]),
         Unit::Metres => return DISTANCE,
         Unit::Seconds | Unit::KilometresPerHour | Unit::PerTrip | Unit::Ratio => return DURATION,
@@ -549,6 +554,10 @@ mod tests {
                 "6:59 prices are in two currencies (there is one in EUR",
             ),
             ("compare: { effects: { value-of-time: { car: 9 EUR/kg } } }\n", "6:45 "),
+            (
+                "expect: [{ variant: calm, measure: noise-power, change: \"< -1 %\" }]\n",
+                "6:57 decibels do not change by per cent",
+            ),
             ("compare: { sedes: [1, 2] }\n", "6:12 unknown key `sedes`"),
             (
                 "expect: [{ variant: clam, measure: stops, change: \"< 0 %\" }]\n",

@@ -42,6 +42,8 @@ pub enum Unit {
     Kilograms,
     /// Grams.
     Grams,
+    /// Decibels, weighted by A.
+    Decibels,
     /// Money, in the currency of the scenario's prices.
     Money,
 }
@@ -63,6 +65,7 @@ impl Unit {
             Self::Ratio => "",
             Self::Kilograms => "kg",
             Self::Grams => "g",
+            Self::Decibels => "dB(A)",
             Self::Money => "money",
         }
     }
@@ -81,7 +84,8 @@ impl Unit {
             | Self::VehicleKilometres
             | Self::VehicleHours
             | Self::Kilograms
-            | Self::Grams => 1,
+            | Self::Grams
+            | Self::Decibels => 1,
         }
     }
 }
@@ -239,6 +243,8 @@ pub enum Needs {
     Headways,
     /// Followers and leaders are observed.
     Safety,
+    /// Noise is observed.
+    Noise,
     /// It is stated what engines there are.
     Engines,
     /// It is stated what something is worth.
@@ -253,6 +259,7 @@ impl Needs {
             Self::Queues => Some("observe: [queues]"),
             Self::Headways => Some("observe: [headways]"),
             Self::Safety => Some("observe: [safety]"),
+            Self::Noise => Some("observe: [noise]"),
             Self::Engines => Some("effects: { engines: .. }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
         }

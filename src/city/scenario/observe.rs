@@ -18,10 +18,13 @@ pub(super) enum ObserveKey {
     Headways,
     /// Time to collision between followers and leaders.
     Safety,
+    /// Who passes which road how fast, and how loud that makes it.
+    Noise,
 }
 
 /// What is looked at while a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what is looked at are independent choices")]
 pub struct Observe {
     /// Queues before junctions.
     pub queues: bool,
@@ -29,6 +32,8 @@ pub struct Observe {
     pub headways: bool,
     /// Time to collision between followers and leaders.
     pub safety: bool,
+    /// Noise of the roads.
+    pub noise: bool,
 }
 
 impl Observe {
@@ -38,6 +43,7 @@ impl Observe {
             ObserveKey::Queues => self.queues = true,
             ObserveKey::Headways => self.headways = true,
             ObserveKey::Safety => self.safety = true,
+            ObserveKey::Noise => self.noise = true,
         }
     }
 
@@ -48,6 +54,7 @@ impl Observe {
             Needs::Queues => self.queues = true,
             Needs::Headways => self.headways = true,
             Needs::Safety => self.safety = true,
+            Needs::Noise => self.noise = true,
         }
     }
 }

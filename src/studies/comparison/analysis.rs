@@ -137,6 +137,8 @@ pub struct VariantResult {
     pub levels: [f64; 6],
     /// Approaches with queues by id of their road; nothing where queues were not observed.
     pub approaches: BTreeMap<String, ApproachMean>,
+    /// The level 10 m beside the roads by their id [dB(A)], mean of the runs in which they were used; nothing where noise was not observed.
+    pub noise: BTreeMap<String, f64>,
 }
 
 impl VariantResult {
@@ -246,6 +248,8 @@ struct Sums {
     interval_s: f64,
     levels: [f64; 6],
     approaches: BTreeMap<String, ApproachMean>,
+    /// Sum of levels and how many.
+    noise: BTreeMap<String, (f64, f64)>,
     /// By area, one entry per run; the empty name is everybody.
     gains: BTreeMap<String, Vec<Count>>,
 }
@@ -269,6 +273,11 @@ impl Sums {
         }
         for (sum, count) in self.levels.iter_mut().zip(details.levels) {
             *sum += f64::from(count);
+        }
+        for (road, level) in &details.noise {
+            let sum = self.noise.entry(road.clone()).or_default();
+            sum.0 += level;
+            sum.1 += 1.0;
         }
         for ApproachTotal(road, mean, p95, max, spill_back) in &details.approaches {
             let sum = self.approaches.entry(road.clone()).or_default();
@@ -328,6 +337,7 @@ impl Sums {
             roads: roads.collect(),
             levels: self.levels.map(|sum| sum / runs),
             approaches: approaches.collect(),
+            noise: self.noise.into_iter().map(|(road, (sum, count))| (road, sum / count)).collect(),
         }
     }
 }

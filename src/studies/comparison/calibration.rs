@@ -194,7 +194,7 @@ fn of_flows(flows: &[Flow]) -> Vec<Criterion> {
     criteria.push(Criterion {
         name: "Sum of all flows".to_owned(),
         target: "within 5 %",
-        found: format!("{apart:+.1} %"),
+        found: format!("{} %", super::wording::signed(apart, 1)),
         met: apart.abs() <= 5.0,
     });
     let near = flows.iter().filter(|flow| flow.geh < 5.0).count();

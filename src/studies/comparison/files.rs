@@ -121,6 +121,7 @@ struct VariantPart<'a> {
     gains: Vec<GainsPart<'a>>,
     levels_of_service: [f64; 6],
     queues: Vec<QueuePart<'a>>,
+    noise_at_10_m: &'a std::collections::BTreeMap<String, f64>,
 }
 
 #[derive(Serialize)]
@@ -262,6 +263,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
             means: Measure::all().filter_map(mean).collect(),
             gains: result.gains.iter().map(GainsPart::from).collect(),
             levels_of_service: result.levels,
+            noise_at_10_m: &result.noise,
             queues: result
                 .approaches
                 .iter()

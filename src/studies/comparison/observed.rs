@@ -27,8 +27,8 @@ impl Watcher for Watching {
 
 /// What a scenario asks to be observed.
 fn wanted(loaded: &LoadedScenario) -> Wanted {
-    let Observe { queues, headways, safety } = loaded.comparison.observe;
-    Wanted { queues, headways, safety, stretches: calibration::stretches(loaded) }
+    let Observe { queues, headways, safety, noise } = loaded.comparison.observe;
+    Wanted { queues, headways, safety, noise, stretches: calibration::stretches(loaded) }
 }
 
 /// Makes a run, watched as far as the scenario asks for it.
@@ -72,7 +72,17 @@ pub(super) fn measures(observed: &Observed) -> Vec<(&'static str, f64)> {
         let share = |count: u64| count as f64 / safety.driven as f64 * 100.0;
         found.extend([("critical-following", share(safety.critical)), ("close-following", share(safety.short))]);
     }
+    if let Some(power) = observed.noise.as_ref().and_then(|noise| noise.power) {
+        found.push(("noise-power", power));
+    }
     found
+}
+
+/// The level beside every road that was used [dB(A)].
+pub(super) fn noise(network: &Network, observed: &Observed) -> Vec<(String, f64)> {
+    let roads = observed.noise.iter().flat_map(|noise| &noise.roads);
+    // To a hundredth, which is more than anybody hears.
+    roads.map(|(road, level)| (network.edge(*road).name.clone(), (level * 100.0).round() / 100.0)).collect()
 }
 
 /// The approaches where a queue was seen.
@@ -89,8 +99,7 @@ pub(super) fn approaches(network: &Network, observed: &Observed) -> Vec<Approach
 mod tests {
     use super::*;
     use crate::city::scenario::indicators::{Measure, Needs, QUANTITIES};
-    use crate::studies::forecast::Forecast;
-use crate::studies::observation::{Headways, Pursuit, Queues};
+    use crate::studies::observation::{Headways, Noise, Pursuit, Queues};
 
     /// Every measure that has to be asked for has a value where it was asked for, by a name of the table.
     #[test]
@@ -100,12 +109,13 @@ use crate::studies::observation::{Headways, Pursuit, Queues};
             queues: Some(Queues::default()),
             headways: Some(Headways { count: 3, mean: 600.0, variation: 0.2, excess_wait: 12.0 }),
             safety: Some(safety),
+            noise: Some(Noise { power: Some(90.0), roads: Vec::new() }),
             journeys: Vec::new(),
         };
         let found = measures(&observed);
         for quantity in QUANTITIES
             .iter()
-            .filter(|quantity| matches!(quantity.needs, Needs::Queues | Needs::Headways | Needs::Safety))
+            .filter(|quantity| matches!(quantity.needs, Needs::Queues | Needs::Headways | Needs::Safety | Needs::Noise))
         {
             assert!(found.iter().any(|(name, _)| *name == quantity.name), "{}", quantity.name);
         }

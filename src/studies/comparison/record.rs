@@ -111,6 +111,8 @@ pub(super) struct Details {
     pub levels: [u32; 6],
     /// Approaches where a queue was observed, in the order of the network.
     pub approaches: Vec<ApproachTotal>,
+    /// The level beside every road that was used [dB(A)], where noise was observed, in the order of the network.
+    pub noise: Vec<(String, f64)>,
     /// What is held against what was counted; of the variant the others are held against.
     pub calibration: Option<CalibrationTotal>,
 }
@@ -195,6 +197,7 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
         trips,
         levels,
         approaches: observed::approaches(network, seen),
+        noise: observed::noise(network, seen),
         calibration: calibration::total(loaded, outcome, seen),
     }
 }

@@ -145,7 +145,7 @@ fn what_is_observed_keeps_the_law_of_no_difference() {
     let (completed, seen) = compare((&file, &plain.0, &plain.1), &out, 2, None);
     let unobserved = completed.expect("a comparison").analysis.variants[1].lines.len();
     assert_eq!(seen.made, 4);
-    let file = street(folder.path(), "compare: { observe: [queues, headways, safety] }\n");
+    let file = street(folder.path(), "compare: { observe: [queues, headways, safety, noise] }\n");
     let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
     let (completed, seen) = compare((&file, &design, &base), &out, 2, None);
     assert_eq!(seen.made, 6, "runs that nobody watched were taken for watched ones");
@@ -154,10 +154,16 @@ fn what_is_observed_keeps_the_law_of_no_difference() {
         completed.analysis.variants[place].lines.iter().map(|line| line.measure.to_string()).collect()
     };
     // The street has no stop and nobody who waits at its end: there are no headways, and its queues have no length.
-    assert_eq!(names(1).len(), unobserved + 7);
-    for name in
-        ["queue-length", "queue-longest", "queued-vehicles", "spill-back", "critical-following", "close-following"]
-    {
+    assert_eq!(names(1).len(), unobserved + 8);
+    for name in [
+        "queue-length",
+        "queue-longest",
+        "queued-vehicles",
+        "spill-back",
+        "critical-following",
+        "close-following",
+        "noise-power",
+    ] {
         assert!(names(2).contains(&name.to_owned()), "{name}");
     }
     assert!(completed.analysis.variants[1].is_same());

@@ -52,7 +52,12 @@ pub(super) fn verdict(design: &Design, name: &str, result: &VariantResult) -> St
     if lines.is_empty() {
         return format!("{name}: none of the headline measures could be measured.");
     }
-    let told: Vec<String> = lines.iter().map(|line| clause(line)).collect();
+    let currency = design.rules.effects.currency();
+    let in_currency = |line: &&Line| match line.measure.quantity().unit {
+        Unit::Money => clause(line).replace(&format!("\u{a0}{}", Unit::Money.symbol()), &format!("\u{a0}{currency}")),
+        _ => clause(line),
+    };
+    let told: Vec<String> = lines.iter().map(in_currency).collect();
     format!("{name}: {}.", told.join("; "))
 }
 
@@ -73,8 +78,12 @@ fn clause(line: &Line) -> String {
                 Finding::NotShown => "no difference beyond chance",
                 other => other.name(),
             };
-            let share = relative(line.paired.relative);
-            format!("{label} {} ({share}), {what}", difference(line.paired.difference, line.measure.quantity().unit))
+            let unit = line.measure.quantity().unit;
+            let change = difference(line.paired.difference, unit);
+            // Decibels are a ratio already, and of nothing there is no share.
+            let share = line.paired.relative.filter(|_| unit != Unit::Decibels);
+            let share = share.map_or(String::new(), |share| format!(" ({})", relative(Some(share))));
+            format!("{label} {change}{share}, {what}")
         }
     }
 }

@@ -8,5 +8,5 @@ mod noise;
 mod service;
 
 pub use exhaust::{Carbon, Engine, Factor, Substance, carbon_dioxide, engine_of, factor};
-pub use noise::{Category, Flow, category_of, equivalent_level, power_per_metre, vehicle_power};
+pub use noise::{Category, Flow, category_of, equivalent_level, power_per_metre, vehicle_power, weighted_power};
 pub use service::{Control, LevelOfService, geh, level_of_service};

@@ -155,11 +155,15 @@ pub fn power_per_metre(flows: &[Flow]) -> Option<[f64; BANDS]> {
     sum.iter().all(|&sum| sum > 0.0).then(|| sum.map(decibels))
 }
 
+/// Sound power of a metre as the ear weighs it [dB(A) re 1 pW/m].
+pub fn weighted_power(power_per_metre: &[f64; BANDS]) -> f64 {
+    decibels(power_per_metre.iter().zip(A_WEIGHTING).map(|(level, weight)| power(level + weight)).sum())
+}
+
 /// Level beside a long straight road over hard ground, `distance` from its middle [dB(A)]: the power of a metre, spread over
 /// a half cylinder.
 pub fn equivalent_level(power_per_metre: &[f64; BANDS], distance: Distance) -> f64 {
-    let weighted = power_per_metre.iter().zip(A_WEIGHTING).map(|(level, weight)| power(level + weight)).sum();
-    decibels(weighted) - decibels(std::f64::consts::PI * distance.as_metres().max(1.0))
+    weighted_power(power_per_metre) - decibels(std::f64::consts::PI * distance.as_metres().max(1.0))
 }
 
 fn power(level: f64) -> f64 {

@@ -7,6 +7,7 @@
 
 mod headways;
 mod journeys;
+mod passing;
 mod pursuit;
 mod queues;
 
@@ -15,6 +16,7 @@ mod fixture;
 
 pub use headways::Headways;
 pub use journeys::{Journeys, Stretch};
+pub use passing::Noise;
 pub use pursuit::Pursuit;
 pub use queues::{Approach, Queues};
 
@@ -25,6 +27,7 @@ use crate::simulation::outcome::VehicleInstant;
 
 /// What is to be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what is observed are independent choices")]
 pub struct Wanted {
     /// Queues before junctions.
     pub queues: bool,
@@ -32,6 +35,8 @@ pub struct Wanted {
     pub headways: bool,
     /// Time to collision between followers and leaders.
     pub safety: bool,
+    /// Noise of the roads.
+    pub noise: bool,
     /// Stretches on which vehicles are timed.
     pub stretches: Vec<Stretch>,
 }
@@ -39,7 +44,7 @@ pub struct Wanted {
 impl Wanted {
     /// Whether nothing is.
     pub const fn is_nothing(&self) -> bool {
-        !(self.queues || self.headways || self.safety) && self.stretches.is_empty()
+        !(self.queues || self.headways || self.safety || self.noise) && self.stretches.is_empty()
     }
 }
 
@@ -52,6 +57,8 @@ pub struct Observed {
     pub headways: Option<Headways>,
     /// How close followers came to their leaders.
     pub safety: Option<Pursuit>,
+    /// How loud the roads are.
+    pub noise: Option<Noise>,
     /// Who drove the stretches, in their order.
     pub journeys: Vec<Journeys>,
 }
@@ -63,6 +70,7 @@ pub struct Observer {
     queues: Option<queues::Watch>,
     headways: Option<headways::Watch>,
     safety: Option<pursuit::Watch>,
+    noise: Option<passing::Watch>,
     journeys: Option<journeys::Watch>,
 }
 
@@ -74,6 +82,7 @@ impl Observer {
             queues: wanted.queues.then(|| queues::Watch::new(network, demand)),
             headways: wanted.headways.then(|| headways::Watch::new(demand)),
             safety: wanted.safety.then(|| pursuit::Watch::new(demand)),
+            noise: wanted.noise.then(|| passing::Watch::new(network, demand)),
             journeys: (!wanted.stretches.is_empty())
                 .then(|| journeys::Watch::new(network, demand.vehicles.len(), wanted.stretches)),
         }
@@ -97,6 +106,11 @@ impl Observer {
         {
             safety.look(vehicles);
         }
+        if let Some(noise) = &mut self.noise
+            && counts
+        {
+            noise.look(vehicles);
+        }
         if let Some(journeys) = &mut self.journeys {
             journeys.look(time, vehicles);
         }
@@ -108,6 +122,7 @@ impl Observer {
             queues: self.queues.map(queues::Watch::finish),
             headways: self.headways.map(headways::Watch::finish),
             safety: self.safety.map(pursuit::Watch::finish),
+            noise: self.noise.map(passing::Watch::finish),
             journeys: self.journeys.map(journeys::Watch::finish).unwrap_or_default(),
         }
     }

@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 42] = [
+pub const QUANTITIES: [Quantity; 43] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -414,6 +414,17 @@ pub const QUANTITIES: [Quantity; 42] = [
             (ONE, false),
             "the three together, as far as they are there",
             "stated rates",
+        ),
+    ),
+    asked(
+        Needs::Noise,
+        &quantity(
+            ("noise-power", "Sound power of traffic"),
+            Unit::Decibels,
+            Better::Lower,
+            (ONE, false),
+            "sound power of all roads and junctions together over the measured time, in dB(A) re 1 pW, by flow and mean speed of each category on each road",
+            "Directive (EU) 2015/996 (CNOSSOS-EU), coefficients of 2021/1226; source only, without the correction near signals",
         ),
     ),
 ];

@@ -33,7 +33,7 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> String {
             fit.outside
         );
     }
-    begin(&mut html, "Criteria", &["Criterion", "", "Asked for", "Found"]);
+    begin(&mut html, "Criteria", &["Criterion", "Verdict", "Asked for", "Found"]);
     for one in &fit.criteria {
         let (class, mark, word) = if one.met { ("good", "✓", "met") } else { ("bad", "✗", "not met") };
         let _ = write!(

@@ -8,6 +8,7 @@ mod flags;
 mod gains;
 mod hours;
 mod map;
+mod noise;
 mod queues;
 mod table;
 
@@ -57,6 +58,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     let drawn = map::section(whole, network);
     page.push_str(&drawn.html);
     page.push_str(&queues::section(whole, network));
+    page.push_str(&noise::section(whole, network));
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
     page.push_str(&gains::levels(whole));

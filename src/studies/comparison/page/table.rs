@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::super::analysis::{Finding, Line};
 use super::super::files::Whole;
 use super::super::wording;
-use crate::city::scenario::indicators::{Group, Statistic};
+use crate::city::scenario::indicators::{Group, Statistic, Unit};
 use crate::studies::report::markup::{NO_FIGURE, escape, number};
 
 /// The sections, one table for each variant.
@@ -81,7 +81,7 @@ fn row(html: &mut String, line: &Line, level: f64) {
         escape(&line.measure.label()),
         finding(line, level),
         interval(line, decimals),
-        wording::relative(paired.relative),
+        wording::relative(paired.relative.filter(|_| unit != Unit::Decibels)),
         number(paired.base.value, decimals),
         number(paired.variant.value, decimals),
         paired.hedges_g.map_or(NO_FIGURE.to_owned(), |g| wording::signed(g.clamp(-99.9, 99.9), 1)),

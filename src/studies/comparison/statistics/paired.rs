@@ -108,11 +108,11 @@ impl Paired {
     }
 }
 
-/// The ratio of the means less one, with Fieller's interval.
+/// The ratio of the means less one, with Fieller's interval; none of a base at or below zero, of which nothing can be a share.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 runs")]
 fn relative(base: &[f64], variant: &[f64], confidence: f64) -> Option<Interval> {
     let ((x, s_x), (y, s_y)) = (moments(base), moments(variant));
-    if !(x.is_finite() && y.is_finite()) || x == 0.0 {
+    if !(x.is_finite() && y.is_finite()) || x <= 0.0 {
         return None;
     }
     let value = y / x - 1.0;
@@ -199,6 +199,7 @@ mod tests {
         let paired = Paired::of(&[(0.1, 5.0), (-0.1, 6.0), (0.2, 7.0)], 0.95).expect("pairs");
         assert_eq!(paired.relative.expect("a ratio").ends, None);
         assert_eq!(Paired::of(&[(0.0, 1.0), (0.0, 2.0)], 0.95).expect("pairs").relative, None);
+        assert_eq!(Paired::of(&[(-3.0, -2.0), (-1.0, -2.5)], 0.95).expect("pairs").relative, None);
     }
 
     /// By hand: s 2.3, mean 20, 5 % at 95 % from five runs wants (2.776 · 2.3 / 1)² = 40.8.
