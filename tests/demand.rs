@@ -253,3 +253,123 @@ fn a_matrix_that_does_not_fit_is_explained_before_anything_runs() {
     let explained = text(&citytwin(folder.path(), &["explain", "a.yaml"]).stdout);
     assert!(explained.contains("rim: true") && explained.contains("a.yaml:6"), "{explained}");
 }
+
+/// Rows of a table by the names of its columns.
+fn rows(text: &str) -> Vec<Fields> {
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let head = lines.next().expect("a heading");
+    lines.map(|fields| head.iter().cloned().zip(fields).collect()).collect()
+}
+
+type Fields = std::collections::BTreeMap<String, String>;
+
+fn number(row: &Fields, key: &str) -> f64 {
+    row[key].parse().expect("a number")
+}
+
+/// A folder with an hour of a town that was run and counted, `counts.csv`, and with another matrix, `wrong.csv`, in a scenario.
+fn counted_hour() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("town.osm", &town());
+    let made = citytwin(folder.path(), &["new", "town.osm", "--out", "town"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let truth = read(folder.path(), "town/matrix.csv");
+    let scenario = |matrix: &str| {
+        format!(
+            "citytwin: 1\nname: Counted\nmap: {{ city: town/map }}\ntime: {{ start: 07:00, run: 75 min }}\ndemand:\n  \
+             - od: {{ matrix: {matrix}, zones: town/zones.geojson, from: 07:00, to: 08:00, kind: car }}\noutputs: {{ road-interval: 75 min }}\n"
+        )
+    };
+    write("truth.yaml", &scenario("town/matrix.csv"));
+    let words = ["run", "truth.yaml", "--out", "hour", "--wire", "off", "--no-report"];
+    let run = citytwin(folder.path(), &words);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let mut counts = String::from("road,from,to,vehicles\n");
+    for row in rows(&read(folder.path(), "hour/roads.csv")) {
+        // The main road and some of the others are counted; all trips are over by the end.
+        if row["edge"].len() % 2 == 0 || row["street"] == "Market Road" {
+            let _ = writeln!(
+                counts,
+                "{},07:00,08:00,{}",
+                row["edge"],
+                number(&row, "entered_veh") + number(&row, "departed_veh")
+            );
+        }
+    }
+    write("counts.csv", &counts);
+    let mut wrong = String::from("origin,destination,trips\n");
+    for row in rows(&truth) {
+        let factor = if row["origin"].starts_with("gate") { 2.5 } else { 0.3 };
+        let _ = writeln!(wrong, "{},{},{}", row["origin"], row["destination"], factor * number(&row, "trips"));
+    }
+    write("wrong.csv", &wrong);
+    write("wrong.yaml", &scenario("wrong.csv"));
+    folder
+}
+
+/// A matrix that nobody knows makes an hour of traffic; from a wrong one and the hour's counts the truth comes back.
+#[test]
+fn a_wrong_matrix_is_put_right_by_counts() {
+    let folder = counted_hour();
+    let fitted = citytwin(folder.path(), &["fit", "wrong.yaml", "--counts", "counts.csv", "--out", "fitted"]);
+    let told = text(&fitted.stderr);
+    assert_eq!((fitted.status.code(), text(&fitted.stdout)), (Some(0), "fitted\n".to_owned()), "{told}");
+    let table = rows(&read(folder.path(), "fitted/counts.csv"));
+    let good = |key: &str| table.iter().filter(|row| number(row, key) < 5.0).count() * 100 / table.len();
+    assert!(good("geh_before") < 85 && good("geh_after") >= 85, "{} {}\n{told}", good("geh_before"), good("geh_after"));
+    assert!(told.contains("GEH below 5") && told.contains("trips before"), "{told}");
+    let cells = |text: &str| -> std::collections::BTreeMap<(String, String), f64> {
+        rows(text)
+            .iter()
+            .map(|row| ((row["origin"].clone(), row["destination"].clone()), number(row, "trips")))
+            .collect()
+    };
+    let truth = cells(&read(folder.path(), "town/matrix.csv"));
+    let off = |text: &str| {
+        let found = cells(text);
+        let square =
+            |(pair, trips): (&(String, String), &f64)| (found.get(pair).copied().unwrap_or(0.0) - trips).powi(2);
+        truth.iter().map(square).sum::<f64>().sqrt()
+    };
+    let (before, after) = (off(&read(folder.path(), "wrong.csv")), off(&read(folder.path(), "fitted/matrix.csv")));
+    assert!(after < 0.5 * before, "{after} of {before}\n{told}");
+    let with = citytwin(folder.path(), &["new", "town.osm", "--out", "again", "--counts", "counts.csv"]);
+    assert_eq!(with.status.code(), Some(0), "{}", text(&with.stderr));
+    assert!(read(folder.path(), "again/README.md").contains("fitted to counts.csv"));
+    assert!(folder.path().join("again/counts.csv").exists());
+}
+
+#[test]
+fn counts_that_do_not_fit_are_explained_and_nothing_is_left() {
+    let folder = counted_hour();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    let counts = read(folder.path(), "counts.csv");
+    write(
+        "bad.csv",
+        "road,from,to,vehicles\nnowhere,07:00,08:00,5\nMarket Road,07:00,08:00,5\n11#0,08:00,07:00,5\n11#0,7 am,08:00,-5\n",
+    );
+    write("late.csv", &counts.replace("07:00,08:00", "18:00,19:00"));
+    write(
+        "none.yaml",
+        "citytwin: 1\nname: None\nmap: { city: town/map }\ntime: { start: 07:00, run: 5 min }\ndemand:\n  - synthetic: { vehicles: 5 }\n",
+    );
+    for (words, parts) in [
+        (
+            &["fit", "wrong.yaml", "--counts", "bad.csv", "--out", "x"][..],
+            &["no road `nowhere`", "`Market Road` has", "pieces", "not after", "`7 am`", "negative"][..],
+        ),
+        (&["fit", "wrong.yaml", "--counts", "late.csv", "--out", "x"], &["no count lies between"]),
+        (&["fit", "none.yaml", "--counts", "counts.csv", "--out", "x"], &["has no matrix to fit"]),
+        (&["fit", "wrong.yaml", "--counts", "counts.csv", "--out", "x", "--matrix", "2"], &["has no matrix 2, only 1"]),
+        (&["fit", "wrong.yaml", "--counts", "counts.csv", "--out", "town"], &["is there already"]),
+    ] {
+        let output = citytwin(folder.path(), words);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{part} is missing for {words:?} in:\n{told}");
+        }
+        assert!(!folder.path().join("x").exists());
+    }
+}

@@ -11,6 +11,7 @@ mod complaint;
 mod doctor;
 mod explain;
 mod export;
+mod fit;
 mod import;
 mod listen;
 mod load;
@@ -72,6 +73,8 @@ enum Verb {
     New(new::Arguments),
     /// Make a matrix of trips from where people live and work, by a gravity model
     Gravity(new::GravityArguments),
+    /// Fit the matrix of a scenario to counts, and say how well each count is met
+    Fit(fit::Arguments),
     /// Make a map out of a file of OpenStreetMap, and list what was guessed
     Import(import::Arguments),
     /// Write a map for OpenStreetMap, SUMO and map programs, or as a picture; or a whole scenario for SUMO
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::New(arguments) => new::run(&arguments),
         Verb::Gravity(arguments) => new::gravity(&arguments),
+        Verb::Fit(arguments) => fit::run(&arguments),
         Verb::Import(arguments) => import::run(&arguments),
         Verb::Export(arguments) => export::run(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),

@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Where people live and work, as CSV: lon,lat,people,jobs [default: guessed from the length of streets]
     #[arg(long, value_name = "FILE")]
     points: Option<PathBuf>,
+    /// Counts that the trips are fitted to, as CSV: road,from,to,vehicles; of 06:50 to 07:50
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
 }
 
 /// Makes a project.
@@ -52,6 +55,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
         left_hand: arguments.left_hand.then_some(true),
         country: arguments.country.clone(),
         points: arguments.points.clone(),
+        counts: arguments.counts.clone(),
     };
     let made = super::understood(project::make(&wish))?;
     let folder = Draft::new(&arguments.out)?;
@@ -81,10 +85,10 @@ pub(super) struct GravityArguments {
     /// Folder to make for `matrix.csv` and `zones.geojson`; there must be none of that name yet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Zones as GeoJSON [default: a grid]
+    /// Zones as .geojson [default: a grid]
     #[arg(long, value_name = "FILE")]
     zones: Option<PathBuf>,
-    /// Property that names the zones [default: the first of id, zone, name and zone_id that all have]
+    /// Property that names the zones [default: the first of `id`, `zone`, `name` and `zone_id` that all have]
     #[arg(long, value_name = "NAME", requires = "zones")]
     id: Option<String>,
     /// Side of the cells of a grid, such as `300 m` [default: about 15 along the map, 100 m to 1 km]
@@ -139,7 +143,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// A folder that is made is made whole, so nothing may be there.
-fn refuse_existing(out: &Path) -> Result<(), Findings> {
+pub(super) fn refuse_existing(out: &Path) -> Result<(), Findings> {
     let problem = |message: &str, help: &str| {
         let mut findings = Findings::default();
         findings.problem(Problem::new(Place::file(out), message).help(help));
@@ -155,12 +159,12 @@ fn refuse_existing(out: &Path) -> Result<(), Findings> {
 }
 
 /// A folder under another name beside its place, which goes unless it is kept.
-struct Draft {
+pub(super) struct Draft {
     place: PathBuf,
 }
 
 impl Draft {
-    fn new(out: &Path) -> Result<Self, ExitCode> {
+    pub(super) fn new(out: &Path) -> Result<Self, ExitCode> {
         let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let place = out.with_file_name(format!(".{name}.{}.unfinished", std::process::id()));
         if let Some(parent) = out.parent() {
@@ -170,7 +174,7 @@ impl Draft {
         Ok(Self { place })
     }
 
-    fn write(&self, project: &Project) -> Result<(), ExitCode> {
+    pub(super) fn write(&self, project: &Project) -> Result<(), ExitCode> {
         for (name, text) in &project.files {
             let path = self.place.join(name);
             if let Some(folder) = path.parent() {
@@ -182,7 +186,7 @@ impl Draft {
     }
 
     /// Gives it its name.
-    fn keep(&self, out: &Path) -> Result<(), ExitCode> {
+    pub(super) fn keep(&self, out: &Path) -> Result<(), ExitCode> {
         super::understood(refuse_existing(out))?;
         super::import::told(fs::rename(&self.place, out), out)
     }

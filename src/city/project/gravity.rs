@@ -35,13 +35,12 @@ pub struct GravityWish {
 pub fn by_gravity(network: &Network, wish: &GravityWish) -> Result<Project, Findings> {
     let router = Router::new(network);
     let car = kind("car", VehicleClass::Passenger);
-    let zones = match &wish.zones {
-        Some(zones) => zones.clone(),
-        None => {
-            let size = wish.cell.map_or_else(|| od::cell_size(network, ZONES_ACROSS), Distance::as_metres);
-            let grid = od::grid(network, &wish.points, size, ZONES_MAX);
-            Zones::parse(&Place::file("zones.geojson"), grid.to_geojson().as_bytes(), None)?
-        }
+    let zones = if let Some(zones) = &wish.zones {
+        zones.clone()
+    } else {
+        let size = wish.cell.map_or_else(|| od::cell_size(network, ZONES_ACROSS), Distance::as_metres);
+        let grid = od::grid(network, &wish.points, size, ZONES_MAX);
+        Zones::parse(&Place::file("zones.geojson"), grid.to_geojson().as_bytes(), None)?
     };
     let ground = Ground { network, router: &router, places: None, zones: &zones, kind: &car, rim: false };
     let usable = ground.usable()?;

@@ -3,6 +3,7 @@
 //! Everything that nobody said is guessed, and every guess is listed with its number, so that a planner can replace one after the
 //! other. Makes texts only: writes nothing, runs nothing.
 
+mod fitting;
 mod gravity;
 mod telling;
 mod traffic;
@@ -16,15 +17,21 @@ use crate::city::network::mapfile;
 use crate::city::network::osm::{self, BoundingBox, ImportSettings};
 use crate::city::network::places::Places;
 use crate::city::routing::Router;
-use crate::primitives::VehicleClass;
 use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::{SimTime, VehicleClass};
 
+pub use fitting::{FitWish, fitted};
 pub use gravity::{GravityWish, by_gravity};
 
 /// About how many zones lie along the longer side of a map.
 const ZONES_ACROSS: f64 = 8.0;
 /// The most zones of a grid.
 const ZONES_MAX: usize = 150;
+
+/// Clock times between which the trips of a project depart, as its scenario says [s].
+const SPAN: (f64, f64) = (6.0 * 3600.0 + 50.0 * 60.0, 7.0 * 3600.0 + 50.0 * 60.0);
+/// How much trips that nobody counted are doubted when there are counts, as a multiple of a Poisson number's variance.
+const DOUBT: f64 = 100.0;
 
 /// What a project is to be made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +48,8 @@ pub struct Wish {
     pub country: Option<String>,
     /// Where people live and work, if it is known.
     pub points: Option<PathBuf>,
+    /// Counts the trips are fitted to, if there are any.
+    pub counts: Option<PathBuf>,
 }
 
 /// Files of a project, and what is to be said of them.
@@ -84,15 +93,27 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
     if let Some(file) = &wish.points {
         od::refuse_all_outside(&held, points.len(), &Place::file(file))?;
     }
-    let hour = traffic::hour(&ground, places, &held)?;
+    let mut hour = traffic::hour(&ground, places, &held)?;
     if hour.matrix.total() < 1.0 {
         let problem = Problem::new(Place::file(&wish.file), "there is no way for a car from anywhere to anywhere else");
         return Err(just(problem.help("export a larger area")));
     }
     telling::of_map(&network, &imported.report, &mut told);
     telling::of_traffic(&hour, &zones, (&held, wish.points.as_deref()), &mut told);
+    let mut more = Vec::new();
+    if let Some(file) = &wish.counts {
+        let counts = od::read_counts(file, &network)?;
+        let place = Place::file(file);
+        let (matrix, span) = (&hour.matrix, (SimTime::seconds(SPAN.0), SimTime::seconds(SPAN.1)));
+        let fit = FitWish { ground, matrix, scale: 1.0, span, counts: &counts, counts_place: &place, doubt: DOUBT };
+        let (made, matrix) = fitting::fit(&fit)?;
+        hour.matrix = matrix;
+        told.push(format!("the trips are fitted to {}", file.display()));
+        told.extend(made.told);
+        more.extend(made.files.into_iter().filter(|(name, _)| name == "counts.csv"));
+    }
     let street = telling::example(&network);
-    let files = vec![
+    let mut files = vec![
         ("map/map.json".to_owned(), mapfile::write(&imported.file)),
         ("map/guesses.json".to_owned(), imported.report.to_json() + "\n"),
         ("zones.geojson".to_owned(), zones.to_geojson()),
@@ -100,6 +121,7 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
         ("scenario.yaml".to_owned(), telling::scenario(&wish.name, street.as_ref())),
         ("README.md".to_owned(), telling::readme(&wish.name, street.as_ref(), &told)),
     ];
+    files.extend(more);
     Ok(Project { files, told })
 }
 

@@ -43,17 +43,15 @@ pub(super) fn hour(ground: &Ground<'_>, places: &Places, held: &Held) -> Result<
     let share = |part: f64, all: f64| if all > 0.0 { part / all } else { 0.0 };
     let (mut origins, mut destinations) = (Vec::new(), Vec::new());
     for (at, zone) in ground.zones.list.iter().enumerate() {
-        let gate = places.gateways.iter().find(|gate| zone.roads.first() == Some(&gate.inbound));
-        match gate.filter(|_| !zone.roads.is_empty()) {
-            Some(gate) => {
-                origins.push(GATE_LANE * lanes(&gate.inbound));
-                destinations.push(GATE_LANE * lanes(&gate.outbound));
-            }
-            None => {
-                origins.push(held.people[at] * TRIPS_PER_PERSON);
-                let ends = TO_JOBS * share(held.jobs[at], jobs) + (1.0 - TO_JOBS) * share(held.people[at], people);
-                destinations.push(begun * ends);
-            }
+        let tied = (zone.roads.first(), zone.roads.last());
+        let gate = places.gateways.iter().find(|gate| tied == (Some(&gate.inbound), Some(&gate.outbound)));
+        if let Some(gate) = gate {
+            origins.push(GATE_LANE * lanes(&gate.inbound));
+            destinations.push(GATE_LANE * lanes(&gate.outbound));
+        } else {
+            origins.push(held.people[at] * TRIPS_PER_PERSON);
+            let ends = TO_JOBS * share(held.jobs[at], jobs) + (1.0 - TO_JOBS) * share(held.people[at], people);
+            destinations.push(begun * ends);
         }
     }
     let mut made = ground.gravity((&origins, &destinations), Deterrence::Exponential(BETA))?;

@@ -23,7 +23,7 @@ pub(super) struct OdKey {
     /// Trips as CSV, relative to the scenario file: a row for each pair, `origin,destination,trips`, or a square with the zones in its
     /// heading.
     pub matrix: At<String>,
-    /// Zones as GeoJSON, relative to the scenario file: polygons in longitude and latitude, or in metres where the map has no place
+    /// Zones as `GeoJSON`, relative to the scenario file: polygons in longitude and latitude, or in metres where the map has no place
     /// on earth.
     pub zones: At<String>,
     /// Property of the zones that the matrix names them by. The first of `id`, `zone`, `name` and `zone_id` that all of them have

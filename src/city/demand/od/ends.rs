@@ -262,7 +262,7 @@ impl<'a> Inside<'a> {
         for link in &network.links {
             let (from, to) = (network.lane(link.from).edge, network.lane(link.to).edge);
             let (a, b) = (network.edge(from), network.edge(to));
-            if !a.is_internal() && !(a.from == b.to && a.to == b.from) {
+            if !a.is_internal() && (a.from != b.to || a.to != b.from) {
                 entered[to.index()] = true;
                 left[from.index()] = true;
             }

@@ -4,7 +4,9 @@
 //! zone, and `trips` makes whole trips with times and ways out of them. See `docs/demand.md` for the formulas. Knows no vehicle in
 //! motion.
 
+mod counts;
 mod ends;
+mod fit;
 mod frame;
 mod gravity;
 mod matrix;
@@ -26,6 +28,8 @@ use super::fleet::FleetShare;
 use super::model::Demand;
 use super::synthetic::Profile;
 
+pub use counts::{COUNTS_MAX, Count, read_counts};
+pub use fit::{Fitted, Fitting, geh};
 pub use gravity::{Deterrence, Distribution, distribute};
 pub use matrix::{Cell, Matrix, ZONES_MAX};
 pub use modelled::{Ground, Loads, Modelled};
@@ -69,6 +73,30 @@ pub struct OdSpec {
     pub rim: bool,
     /// Root of every draw.
     pub seed: Seed,
+}
+
+impl Matrix {
+    /// The same matrix with the zones that are drawn, in their order.
+    ///
+    /// # Errors
+    /// Every zone that is not drawn.
+    pub fn among(&self, zones: &Zones) -> Result<Self, Findings> {
+        let mut findings = Findings::default();
+        let known = known(self, zones, &mut findings);
+        if !findings.is_ok() {
+            return Err(findings);
+        }
+        let cells =
+            self.cells.iter().filter_map(|cell| Some(Cell { from: known[cell.from]?, to: known[cell.to]?, ..*cell }));
+        let cells = cells.collect();
+        let zones = zones.list.iter().map(|zone| (zone.name.clone(), zone.line)).collect();
+        Ok(Self { place: self.place.clone(), zones, cells })
+    }
+}
+
+/// A field of CSV, in quotes where it needs them.
+pub fn csv_field(text: &str) -> String {
+    matrix::quoted(text)
 }
 
 impl OdSpec {

@@ -139,4 +139,44 @@ impl Ground<'_> {
             loads
         })
     }
+
+    /// For each pair of a matrix the counts that its trips pass, by their place in the list, and the share of the trips that does. The
+    /// zones of the matrix are those of the ground in the same order.
+    ///
+    /// # Errors
+    /// As [`Ground::gravity`].
+    pub fn shares_on(&self, matrix: &Matrix, counts: &[&[EdgeId]]) -> Result<Vec<Vec<(usize, f64)>>, Findings> {
+        let mut watched: BTreeMap<EdgeId, Vec<usize>> = BTreeMap::new();
+        for (count, roads) in counts.iter().enumerate() {
+            for road in *roads {
+                watched.entry(*road).or_default().push(count);
+            }
+        }
+        let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (at, cell) in matrix.cells.iter().enumerate() {
+            rows.entry(cell.from).or_default().push(at);
+        }
+        let wanted: Vec<(usize, Vec<usize>)> =
+            rows.iter().map(|(from, cells)| (*from, cells.iter().map(|at| matrix.cells[*at].to).collect())).collect();
+        let told = self.ends(|ends| {
+            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |_| 1.0 };
+            lay.between(&wanted, |_, _, ways| {
+                let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+                for way in &ways {
+                    // A trip that passes two roads of one count is counted at both.
+                    for count in way.edges.iter().filter_map(|edge| watched.get(edge)).flatten() {
+                        *shares.entry(*count).or_default() += way.share;
+                    }
+                }
+                shares.into_iter().collect::<Vec<_>>()
+            })
+        })?;
+        let mut shares = vec![Vec::new(); matrix.cells.len()];
+        for (cells, told) in rows.values().zip(told) {
+            for (at, one) in cells.iter().zip(told) {
+                shares[*at] = one;
+            }
+        }
+        Ok(shares)
+    }
 }

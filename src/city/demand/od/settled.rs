@@ -1,6 +1,6 @@
 //! Where people live and work, as points; and zones of a grid that gathers them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ends::Outlines;
@@ -99,9 +99,9 @@ pub fn grid(network: &Network, points: &[Settlement], size: f64, most: usize) ->
     let most = most.clamp(1, ZONES_MAX);
     let mut size = size.max(1.0);
     let cells = loop {
-        let mut cells: BTreeMap<(u32, u32), ()> = BTreeMap::new();
+        let mut cells: BTreeSet<(u32, u32)> = BTreeSet::new();
         for point in &planar {
-            cells.insert((cell((point.x - west) / size), cell((point.y - south) / size)), ());
+            cells.insert((cell((point.x - west) / size), cell((point.y - south) / size)));
         }
         if cells.len() <= most {
             break cells;
@@ -112,7 +112,7 @@ pub fn grid(network: &Network, points: &[Settlement], size: f64, most: usize) ->
         let point = crate::primitives::Point::new(west + f64::from(column) * size, south + f64::from(row) * size);
         frame.drawn(point)
     };
-    let zones = cells.into_keys().map(|(column, row)| Zone {
+    let zones = cells.into_iter().map(|(column, row)| Zone {
         name: format!("{column}-{row}"),
         rings: vec![vec![
             corner(column, row),

@@ -109,7 +109,7 @@ impl Table {
             }
             Ok(_) => self.wrong(row, format!("{what} cannot be `{text}`"), "write a finite number", findings),
             Err(_) if text.is_empty() => {
-                self.wrong(row, format!("{what} is missing"), "write a number, 0 for none", findings)
+                self.wrong(row, format!("{what} is missing"), "write a number, 0 for none", findings);
             }
             Err(_) => {
                 let help = if text.contains(',') {

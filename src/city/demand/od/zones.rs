@@ -185,7 +185,7 @@ impl Reader<'_> {
                 }
                 Ok(()) => list.push(Zone { name: zone, rings, roads, line: *line }),
                 Err(why) => {
-                    self.wrong(*line, format!("the zone `{zone}`: {why}"), "a zone is a Polygon or a MultiPolygon")
+                    self.wrong(*line, format!("the zone `{zone}`: {why}"), "a zone is a Polygon or a MultiPolygon");
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What must hold for the shipped city's traffic.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -122,4 +123,51 @@ fn every_senseless_number_is_named() {
         assert!(text.iter().any(|line| line.contains(part)), "{part} is missing in {text:#?}");
     }
     assert_eq!(text.len(), 6, "{text:#?}");
+}
+
+/// A motorway passes the map without a junction: trips from it to the street would have no way, and were lost.
+#[test]
+fn ends_are_drawn_until_a_way_leads_from_one_to_the_other() {
+    let nodes = [
+        (1, 9.990, 50.000),
+        (2, 10.000, 50.000),
+        (3, 10.010, 50.000),
+        (4, 10.000, 50.004),
+        (5, 9.990, 50.008),
+        (6, 10.010, 50.008),
+        (7, 10.000, 50.008),
+    ];
+    let mut osm = String::from(
+        "<osm version=\"0.6\"><bounds minlon=\"9.992\" minlat=\"49.999\" maxlon=\"10.008\" maxlat=\"50.009\"/>",
+    );
+    for (id, lon, lat) in nodes {
+        let _ = write!(osm, "<node id=\"{id}\" lon=\"{lon}\" lat=\"{lat}\"/>");
+    }
+    let ways = [
+        (10, "secondary", 50, vec![1, 2, 3]),
+        (11, "residential", 30, vec![2, 4]),
+        (12, "motorway", 100, vec![5, 7]),
+        (13, "motorway", 80, vec![7, 6]),
+    ];
+    for (id, kind, limit, refs) in ways {
+        let refs: String = refs.iter().fold(String::new(), |all, node| all + &format!("<nd ref=\"{node}\"/>"));
+        let tags = format!("<tag k=\"highway\" v=\"{kind}\"/><tag k=\"maxspeed\" v=\"{limit}\"/>");
+        let _ = write!(osm, "<way id=\"{id}\">{refs}{tags}</way>");
+    }
+    osm.push_str("</osm>");
+    let settings = crate::city::network::osm::ImportSettings::default();
+    let place = Place::file("town.osm");
+    let town = crate::city::network::osm::import_bytes(&place, osm.into_bytes(), &settings).expect("a town").file;
+    assert!(town.places.gateways.len() >= 3, "{:?}", town.places.gateways);
+    let network = town.map.build().expect("it builds");
+    let spec = SyntheticSpec {
+        volume: Volume::Total(300),
+        inbound: 0.2,
+        outbound: 0.1,
+        through: 0.6,
+        buses: false,
+        ..small()
+    };
+    let (demand, left_out) = synthesize(&network, &Router::new(&network), &town.places, &spec).expect("trips");
+    assert_eq!((demand.vehicles.len(), left_out.left_out().len()), (300, 0), "{:?}", left_out.left_out());
 }

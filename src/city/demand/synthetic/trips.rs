@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use rayon::prelude::*;
 
-use crate::city::network::Network;
+use crate::city::network::{Network, Reach};
 use crate::city::routing::Router;
 use crate::primitives::ids::{EdgeId, KindId};
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
@@ -16,6 +16,9 @@ use super::super::model::{
 };
 use super::gravity::Ends;
 use super::{SyntheticSpec, Writer};
+
+/// How often the ends of a trip are drawn before it is given up.
+const TRIES: u32 = 32;
 
 /// A trip before it has a way.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,8 @@ pub(super) fn make(
     writer: &mut Writer,
     findings: &mut Findings,
 ) {
-    let draw = Draw::new(ends, spec, ends.commuting(network, router, spec.deterrence_per_minute));
+    let reaches = spec.fleet.iter().map(|share| network.reach(share.kind.class)).collect();
+    let draw = Draw::new(ends, spec, ends.commuting(network, router, spec.deterrence_per_minute), reaches);
     let count = spec.trips();
     let trips: Vec<Option<Trip>> = (0..count).map(|number| draw.trip(number)).collect();
     // Every way depends on its trip alone, so the order of the work does not matter.
@@ -114,10 +118,12 @@ struct Draw<'a> {
     jobs: Choice,
     gateways: Choice,
     fleet: Choice,
+    /// Which roads lead to which, for each type of the fleet.
+    reaches: Vec<Reach>,
 }
 
 impl<'a> Draw<'a> {
-    fn new(ends: &'a Ends, spec: &'a SyntheticSpec, commuting: Vec<f64>) -> Self {
+    fn new(ends: &'a Ends, spec: &'a SyntheticSpec, commuting: Vec<f64>, reaches: Vec<Reach>) -> Self {
         Self {
             ends,
             spec,
@@ -127,10 +133,11 @@ impl<'a> Draw<'a> {
             jobs: Choice::of(ends.zones.iter().map(|zone| zone.jobs)),
             gateways: Choice::of(ends.gateways.iter().map(|gateway| gateway.share)),
             fleet: Choice::of(spec.fleet.iter().map(|share| share.weight)),
+            reaches,
         }
     }
 
-    /// A trip; none where nothing can be drawn or it would end where it begins.
+    /// A trip; none where nothing can be drawn, or it would end where it begins or where no way leads.
     fn trip(&self, number: u32) -> Option<Trip> {
         let mut rng = self.seed.stream(Purpose::Demand, u64::from(number), 0);
         let kind = self.fleet.pick(self.seed.stream(Purpose::TypeChoice, u64::from(number), 0).unit())?;
@@ -139,8 +146,8 @@ impl<'a> Draw<'a> {
         let gateways = !self.gateways.is_empty();
         let enters = gateways && (what < spec.inbound || (what >= spec.inbound + spec.outbound && self.passes(what)));
         let leaves = gateways && what >= spec.inbound && (what < spec.inbound + spec.outbound || self.passes(what));
-        // A few tries, for trips that would end where they begin.
-        for _ in 0..8 {
+        // Tries, for trips that would end where they begin or where no way leads.
+        for _ in 0..TRIES {
             let (from, to) = match (enters, leaves) {
                 (true, true) => (self.gateway(&mut rng)?.0, self.gateway(&mut rng)?.1),
                 (true, false) => (self.gateway(&mut rng)?.0, self.zone(&mut rng, false)?),
@@ -149,7 +156,7 @@ impl<'a> Draw<'a> {
             };
             let turns_back =
                 enters && leaves && self.ends.gateways.iter().any(|g| g.inbound == from && g.outbound == to);
-            if from != to && !turns_back {
+            if from != to && !turns_back && self.reaches[kind].leads(from, to) {
                 return Some(Trip { number, from, to, kind, enters, leaves });
             }
         }
