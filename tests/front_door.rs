@@ -256,6 +256,36 @@ fn a_run_goes_on_from_a_saved_state() {
     refused(&several, "leave `--save-to` out");
 }
 
+/// A road that is blocked for good: the run says where it stood still and since when, everywhere it says anything.
+#[test]
+fn a_run_that_cannot_finish_says_where_it_stood_still() {
+    let folder = street();
+    let stuck = SCENARIO.replace("run: 5 min", "run: 10 min").replace(
+        "demand:",
+        "last-resort-after: 1 h\nincidents:\n  \
+        - { at: 00:00:20, road: east, position: 90 %, duration: 1 h, kind: roadworks }\ndemand:",
+    );
+    std::fs::write(folder.path().join("stuck.yaml"), stuck).expect("a file");
+    let words = ["run", "stuck.yaml", "--wire", "off", "--out", "out", "--json"];
+    let output = citytwin(folder.path(), &words);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("gridlock: nobody left `east` since 00:01:00; at the end 2 vehicles on 1 road"), "{told}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let gridlock = &summary["gridlock"];
+    assert_eq!(
+        (&gridlock["road"], &gridlock["since_s"], &gridlock["roads"]),
+        (&"east".into(), &60.0.into(), &1.into())
+    );
+    let out = folder.path().join("out");
+    let manifest: serde_json::Value = serde_json::from_str(&read(&out, "manifest.json")).expect("JSON");
+    assert_eq!(&manifest["results"]["gridlock"], gridlock);
+    let page = read(&out, "report.html");
+    assert!(page.contains("Gridlock") && page.contains("since 00:01:00"), "the page says it too");
+    let output = citytwin(folder.path(), &["run", "street.yaml", "--wire", "off", "--out", "free", "--json"]);
+    assert!(!text(&output.stderr).contains("gridlock") && !text(&output.stdout).contains("gridlock"));
+}
+
 #[test]
 fn a_full_disk_is_a_failure_that_names_the_file() {
     if !Path::new("/dev/full").exists() {

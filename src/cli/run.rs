@@ -406,5 +406,7 @@ fn table(summary: &Summary) -> String {
         ),
     ];
     let head = if summary.interrupted { "interrupted: these are partial results\n" } else { "" };
-    head.to_owned() + &rows.map(|(what, value)| format!("{what:<32}{value:>12}")).join("\n")
+    let stuck = summary.gridlock.as_ref().map(|gridlock| format!("\ngridlock: nobody left {}", gridlock.sentence()));
+    let rows = rows.map(|(what, value)| format!("{what:<32}{value:>12}")).join("\n");
+    format!("{head}{rows}{}", stuck.unwrap_or_default())
 }

@@ -9,7 +9,6 @@ mod areas;
 mod design;
 mod files;
 mod gates;
-mod gridlock;
 mod key;
 mod measures;
 mod page;
@@ -27,7 +26,6 @@ pub use analysis::{Analysis, Finding, Gains, HourMean, Line, RoadMean, VariantRe
 pub use design::{Design, Seeds, Variant, Watched};
 pub use files::{Again, FILES};
 pub use gates::{Gate, Verdict};
-pub use gridlock::Gridlock;
 pub use measures::LEVEL_LIMITS;
 pub use record::{Record, Validity};
 pub use sweep::{Hold, Load, Share, Sweep, SweepError, Told};

@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::areas::Areas;
-use super::gridlock::{self, Gridlock};
 use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
 use crate::simulation::outcome::Outcome;
-use crate::studies::experiment::{WriteError, write_file};
+use crate::studies::experiment::{Gridlock, WriteError, find_gridlock, write_file};
 
 /// The largest record or file of details read [bytes].
 const FILE_MAX: u64 = 1 << 30;
@@ -133,7 +132,7 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, variant: &str, requ
             last_resort_moves: outcome.last_resort_moves,
             laws_broken: laws.into_iter().fold(0, u64::saturating_add),
         },
-        gridlock: gridlock::find(&loaded.network, outcome),
+        gridlock: find_gridlock(&loaded.network, outcome),
         warm_up_s: [seen(|instant| f64::from(instant.running)), seen(|instant| instant.speed_mean)],
         measures: measures::of(loaded, outcome),
     }

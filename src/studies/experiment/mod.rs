@@ -5,6 +5,7 @@
 
 mod emergencies;
 mod files;
+mod gridlock;
 mod manifest;
 mod measured;
 mod page;
@@ -16,6 +17,7 @@ mod sumo_xml;
 mod tables;
 
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
+pub use gridlock::{Gridlock, find as find_gridlock};
 pub use manifest::{Program, run_id, user_cpu_seconds};
 pub use run::{Destination, Finished, Progress, RunError, Wire, WireError, run};
 pub use states::StateRefused;

@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::simulation::outcome::Outcome;
+use crate::studies::experiment::Gridlock;
 
-use super::markup::{count, count_of, per_cent, plural, span};
+use super::markup::{count, count_of, escape, per_cent, plural, span};
 use super::trips::TripGroups;
 
 /// A backlog beyond this share of the vehicles due asks for attention even when it dissolves.
@@ -93,6 +94,17 @@ pub(super) fn flags(outcome: &Outcome) -> Vec<Flag> {
     ]
 }
 
+/// The flag of a run that stood still at its end.
+pub(super) fn gridlock(gridlock: &Gridlock) -> Flag {
+    Flag {
+        title: "Gridlock",
+        value: escape(&gridlock.sentence()),
+        attention: true,
+        meaning: "A road on which nobody moved for at least five minutes up to the end; trips that lead there could not \
+                  finish, and waiting longer would not have helped.",
+    }
+}
+
 fn broken(outcome: &Outcome) -> String {
     let laws = outcome.laws;
     let named = [
@@ -107,7 +119,7 @@ fn broken(outcome: &Outcome) -> String {
 }
 
 /// The flags as a list, `more` behind those of the outcome, with a sentence that counts those that ask for attention.
-pub(super) fn section(outcome: &Outcome, more: Option<Flag>) -> String {
+pub(super) fn section(outcome: &Outcome, more: impl IntoIterator<Item = Flag>) -> String {
     let mut flags = flags(outcome);
     flags.extend(more);
     let doubtful = flags.iter().filter(|flag| flag.attention).count();
