@@ -83,6 +83,36 @@ fn wrong_flags_are_invalid_input() {
     }
 }
 
+/// What a newcomer's fingers do: every slip is answered with what to write, without a panic or a number of the system's errors.
+#[test]
+fn slips_of_the_hand_are_answered_with_what_to_write() {
+    let folder = street();
+    std::fs::create_dir(folder.path().join("folder")).expect("a folder");
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["rnu", "street.yaml"], 2, "a similar subcommand exists: 'run'"),
+        (&["compair", "street.yaml"], 2, "'compare'"),
+        (&["drive", "street.yaml"], 2, "unrecognized subcommand 'drive'"),
+        (&["run", "street.yaml", "--sed", "7"], 2, "'--seed'"),
+        (&["run", "street.yaml", "--seed", "seven"], 2, "write a whole number from 0"),
+        (&["run", "street.yaml", "--variant", "bus"], 2, "there is no variant `bus`"),
+        (&["run", "stret.yaml"], 2, "did you mean `street.yaml`?"),
+        (&["run", "folder"], 2, "is a folder"),
+        (&["check", "cars.rou.xml"], 2, "scenarios end in `.yaml`"),
+        (&["run", "street.yaml", "--fcd", "folder"], 1, "cannot write `folder`: it is a folder; name a file"),
+        (&["run", "street.yaml", "--out", "street.yaml"], 1, "there is a file of that name; name a folder"),
+        (&["import", "street.net.xml", "--out", "new"], 2, "not OpenStreetMap's"),
+        (&["rerun", "nowhere"], 2, "name the folder that a run or a comparison left"),
+        (&["explain", "stret.yaml"], 2, "did you mean `street.yaml`?"),
+    ];
+    for (words, code, says) in cases {
+        let output = citytwin(folder.path(), words);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{words:?}: {told}");
+        assert!(told.contains(says), "{words:?}: {told}");
+        assert!(!told.contains("panicked") && !told.contains("os error"), "{words:?}: {told}");
+    }
+}
+
 #[test]
 fn help_version_and_schema_are_data() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -12,6 +12,7 @@ use crate::city::network::osm::{self, BoundingBox, ImportSettings};
 use crate::city::network::picture::Picture;
 use crate::city::network::sumo::read_network;
 use crate::primitives::text::{Findings, Place, Problem};
+use crate::studies::experiment::reason;
 
 /// Longer side of a picture [pixels].
 const PICTURE_SIZE: u32 = 2000;
@@ -146,7 +147,7 @@ fn form_of(path: &Path, known: &[&'static str]) -> Result<&'static str, Findings
 
 fn told(written: std::io::Result<()>, path: &Path) -> Result<(), ExitCode> {
     written.map_err(|error| {
-        super::tell(&format!("error: cannot write {}: {error}", path.display()));
+        super::tell(&format!("error: cannot write `{}`: {}", path.display(), reason(&error)));
         ExitCode::from(super::FAILED)
     })
 }

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
     /// Root of every draw, instead of the file's
-    #[arg(long)]
+    #[arg(long, value_parser = super::seed)]
     seed: Option<u64>,
     /// Threads to use; the result does not depend on it [default: 1, the cheapest for most cities]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]

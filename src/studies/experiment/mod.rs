@@ -16,6 +16,7 @@ mod summary;
 mod sumo_xml;
 mod tables;
 
+pub(crate) use files::reason;
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
 pub use gridlock::{Gridlock, find as find_gridlock};
 pub use manifest::{Program, run_id, user_cpu_seconds};
