@@ -2,14 +2,19 @@
 //!
 //! The arms of an experiment have disjoint seeds, so that their runs are independent, and the truth is a difference of zero. Of
 //! 95 % intervals 92 to 98 in 100 should cover it; fewer say that they are too narrow, more that they are too wide. Small
-//! numbers of `cargo test --test benches` keep it from rotting; `cargo xtask coverage` makes all 400 experiments.
+//! numbers of `cargo test --test benches` keep it from rotting; `cargo xtask coverage` makes all 400 experiments, keeps
+//! each in `target/coverage.txt` when it is made, and goes on from there when it is started again.
 //!
 //! ```text
 //!   A ──west (300 m)──> J ──east (300 m)──> B      cars by chance, a bus now and then
 //! ```
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
 
 use citytwin::city::scenario::{self, Overrides};
 use citytwin::primitives::random::Seed;
@@ -49,27 +54,76 @@ fn run(file: &Path, seed: u64, program: &Program) -> BTreeMap<String, f64> {
     measures_of(&loaded, &finished.expect("a run").outcome)
 }
 
-/// How many of so many experiments cover zero, by measure.
-pub(crate) fn coverage(experiments: u64) -> Vec<(&'static str, u64)> {
+/// The ends of the interval of every measure in one experiment.
+type Ends = Vec<(f64, f64)>;
+
+fn experiment(file: &Path, number: u64, program: &Program) -> Ends {
+    let arm = |arm: u64| -> Vec<BTreeMap<String, f64>> {
+        (0..RUNS).map(|one| run(file, (number * 2 + arm) * RUNS + one, program)).collect()
+    };
+    let (base, variant) = (arm(0), arm(1));
+    let ends = |name: &str| {
+        let pairs: Vec<(f64, f64)> = base.iter().zip(&variant).map(|(b, v)| (b[name], v[name])).collect();
+        Paired::of(&pairs, 0.95).and_then(|paired| paired.difference.ends).expect("an interval")
+    };
+    MEASURES.map(ends).to_vec()
+}
+
+/// The experiments a file holds, by number: a line for each, `7 -0.25 0.5 ...`. What was cut off in the middle of a line is left out.
+fn kept_in(file: &Path) -> BTreeMap<u64, Ends> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let number = words.next()?.parse().ok()?;
+        let values: Vec<f64> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        let ends: Ends = values.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+        (values.len() == 2 * MEASURES.len()).then_some((number, ends))
+    };
+    // A line is whole only with its end.
+    text.split_inclusive('\n').filter_map(|whole| line(whole.strip_suffix('\n')?)).collect()
+}
+
+/// How many of so many experiments cover zero, by measure; those a file holds are not made again, and those made are added to it.
+///
+/// The first experiment is always made. If the file has another result of it, the program is another one and all are made anew.
+pub(crate) fn coverage(experiments: u64, file: Option<&Path>) -> Vec<(&'static str, u64)> {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [("street.net.xml", NET), ("street.rou.xml", ROUTES), ("street.yaml", SCENARIO)] {
         std::fs::write(folder.path().join(name), text).expect("a file");
     }
-    let file = folder.path().join("street.yaml");
+    let scenario = folder.path().join("street.yaml");
     let program = Program::default();
-    let mut covered = MEASURES.map(|name| (name, 0));
-    for experiment in 0..experiments {
-        let arm = |arm: u64| -> Vec<BTreeMap<String, f64>> {
-            (0..RUNS).map(|one| run(&file, (experiment * 2 + arm) * RUNS + one, &program)).collect()
-        };
-        let (base, variant) = (arm(0), arm(1));
-        for (name, count) in &mut covered {
-            let pairs: Vec<(f64, f64)> = base.iter().zip(&variant).map(|(b, v)| (b[*name], v[*name])).collect();
-            let ends = Paired::of(&pairs, 0.95).and_then(|paired| paired.difference.ends).expect("an interval");
-            *count += u64::from(ends.0 <= 0.0 && 0.0 <= ends.1);
-        }
+    let first = experiment(&scenario, 0, &program);
+    let mut done = file.map(kept_in).unwrap_or_default();
+    if done.get(&0).is_some_and(|kept| *kept != first) {
+        done.clear();
     }
-    covered.to_vec()
+    done.insert(0, first);
+    let line = |number: u64, ends: &Ends| {
+        let ends: Vec<String> = ends.iter().map(|(low, high)| format!("{low} {high}")).collect();
+        format!("{number} {}\n", ends.join(" "))
+    };
+    let kept = file.map(|path| {
+        let lines: String = done.iter().map(|(number, ends)| line(*number, ends)).collect();
+        std::fs::write(path, lines).expect("a file for the experiments");
+        Mutex::new(std::fs::File::options().append(true).open(path).expect("a file for the experiments"))
+    });
+    let left: Vec<u64> = (0..experiments).filter(|number| !done.contains_key(number)).collect();
+    let made: Vec<(u64, Ends)> = left
+        .into_par_iter()
+        .map(|number| {
+            let ends = experiment(&scenario, number, &program);
+            if let Some(kept) = &kept {
+                let mut kept = kept.lock().expect("nobody panics while writing");
+                kept.write_all(line(number, &ends).as_bytes()).expect("room for the experiments");
+            }
+            (number, ends)
+        })
+        .collect();
+    done.extend(made);
+    let of_all = || done.range(..experiments).map(|(_, ends)| ends);
+    let covers = |at: usize| of_all().filter(|ends| ends[at].0 <= 0.0 && 0.0 <= ends[at].1).count() as u64;
+    MEASURES.iter().enumerate().map(|(at, name)| (*name, covers(at))).collect()
 }
 
 #[expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "a program for the terminal")]
@@ -77,7 +131,8 @@ fn main() {
     // `cargo test` and `cargo bench -- --test` look whether it runs; a measurement is asked for by its number.
     let experiments = std::env::var("CITYTWIN_EXPERIMENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     let mut is_sound = true;
-    for (name, covered) in coverage(experiments) {
+    let kept = std::env::var_os("CITYTWIN_EXPERIMENTS_KEPT").map(std::path::PathBuf::from);
+    for (name, covered) in coverage(experiments, kept.as_deref()) {
         let share = covered as f64 / experiments as f64 * 100.0;
         println!("{name:<20} {covered:>4} of {experiments} intervals of 95 % cover zero ({share:.1} %)");
         is_sound &= experiments < 100 || (92.0..=98.0).contains(&share);

@@ -11,7 +11,16 @@ mod coverage;
 /// Two experiments say nothing of coverage; they say that the bench still measures what it names.
 #[test]
 fn the_coverage_bench_runs() {
-    let covered = coverage::coverage(2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("kept.txt");
+    let covered = coverage::coverage(2, Some(&file));
+    // One that is kept is not made again: with another result in its place that one counts. What was cut off is made again.
+    let text = std::fs::read_to_string(&file).expect("what was kept");
+    let first = text.lines().next().expect("the first experiment");
+    std::fs::write(&file, format!("{first}\n1 1 2 1 2 1 2 1 2 1 2\n2 1 2 1")).expect("a file");
+    let resumed = coverage::coverage(2, Some(&file));
+    let alone = coverage::coverage(1, None);
+    assert_eq!(resumed, alone, "the second was taken from the file, and covers nothing");
     assert_eq!(covered.len(), 5);
     assert!(covered.iter().all(|(_, count)| *count <= 2) && covered.iter().any(|(_, count)| *count > 0), "{covered:?}");
 }

@@ -57,7 +57,7 @@ fn bytes(written: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = written;
     while let Some(at) = rest.find('\\') {
-        bytes.extend(rest[..at].as_bytes());
+        bytes.extend(&rest.as_bytes()[..at]);
         let (letter, after) = (rest.as_bytes()[at + 1], &rest[at + 2..]);
         rest = after;
         match letter {
@@ -193,7 +193,6 @@ fn faults(case: &Case, said: &Said) -> Vec<String> {
     faults
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "a filter hands out references")]
 fn is_number(word: &&str) -> bool {
     word.parse::<u32>().is_ok()
 }

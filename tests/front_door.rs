@@ -83,6 +83,36 @@ fn wrong_flags_are_invalid_input() {
     }
 }
 
+/// What a newcomer's fingers do: every slip is answered with what to write, without a panic or a number of the system's errors.
+#[test]
+fn slips_of_the_hand_are_answered_with_what_to_write() {
+    let folder = street();
+    std::fs::create_dir(folder.path().join("folder")).expect("a folder");
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["rnu", "street.yaml"], 2, "a similar subcommand exists: 'run'"),
+        (&["compair", "street.yaml"], 2, "'compare'"),
+        (&["drive", "street.yaml"], 2, "unrecognized subcommand 'drive'"),
+        (&["run", "street.yaml", "--sed", "7"], 2, "'--seed'"),
+        (&["run", "street.yaml", "--seed", "seven"], 2, "write a whole number from 0"),
+        (&["run", "street.yaml", "--variant", "bus"], 2, "there is no variant `bus`"),
+        (&["run", "stret.yaml"], 2, "did you mean `street.yaml`?"),
+        (&["run", "folder"], 2, "is a folder"),
+        (&["check", "cars.rou.xml"], 2, "scenarios end in `.yaml`"),
+        (&["run", "street.yaml", "--fcd", "folder"], 1, "cannot write `folder`: it is a folder; name a file"),
+        (&["run", "street.yaml", "--out", "street.yaml"], 1, "there is a file of that name; name a folder"),
+        (&["import", "street.net.xml", "--out", "new"], 2, "not OpenStreetMap's"),
+        (&["rerun", "nowhere"], 2, "name the folder that a run or a comparison left"),
+        (&["explain", "stret.yaml"], 2, "did you mean `street.yaml`?"),
+    ];
+    for (words, code, says) in cases {
+        let output = citytwin(folder.path(), words);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{words:?}: {told}");
+        assert!(told.contains(says), "{words:?}: {told}");
+        assert!(!told.contains("panicked") && !told.contains("os error"), "{words:?}: {told}");
+    }
+}
+
 #[test]
 fn help_version_and_schema_are_data() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -293,6 +323,36 @@ fn a_run_goes_on_from_a_saved_state() {
     refused(&["run", "street.yaml", "--out", "none", "--from", state], "add `--wire off`");
     let several = ["run", "street.yaml", "--save-at", "1", "--save-at", "2", "--save-to", "x"];
     refused(&several, "leave `--save-to` out");
+}
+
+/// A road that is blocked for good: the run says where it stood still and since when, everywhere it says anything.
+#[test]
+fn a_run_that_cannot_finish_says_where_it_stood_still() {
+    let folder = street();
+    let stuck = SCENARIO.replace("run: 5 min", "run: 10 min").replace(
+        "demand:",
+        "last-resort-after: 1 h\nincidents:\n  \
+        - { at: 00:00:20, road: east, position: 90 %, duration: 1 h, kind: roadworks }\ndemand:",
+    );
+    std::fs::write(folder.path().join("stuck.yaml"), stuck).expect("a file");
+    let words = ["run", "stuck.yaml", "--wire", "off", "--out", "out", "--json"];
+    let output = citytwin(folder.path(), &words);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("gridlock: nobody left `east` since 00:01:00; at the end 2 vehicles on 1 road"), "{told}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let gridlock = &summary["gridlock"];
+    assert_eq!(
+        (&gridlock["road"], &gridlock["since_s"], &gridlock["roads"]),
+        (&"east".into(), &60.0.into(), &1.into())
+    );
+    let out = folder.path().join("out");
+    let manifest: serde_json::Value = serde_json::from_str(&read(&out, "manifest.json")).expect("JSON");
+    assert_eq!(&manifest["results"]["gridlock"], gridlock);
+    let page = read(&out, "report.html");
+    assert!(page.contains("Gridlock") && page.contains("since 00:01:00"), "the page says it too");
+    let output = citytwin(folder.path(), &["run", "street.yaml", "--wire", "off", "--out", "free", "--json"]);
+    assert!(!text(&output.stderr).contains("gridlock") && !text(&output.stdout).contains("gridlock"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::city::network::mapfile;
 use crate::city::network::osm::{self, BoundingBox, ImportSettings};
 use crate::city::network::picture::Picture;
 use crate::primitives::text::{Findings, Place, Problem};
+use crate::studies::experiment::reason;
 
 /// Longer side of a picture [pixels].
 const PICTURE_SIZE: u32 = 2000;
@@ -104,7 +105,7 @@ pub(super) fn form_of(path: &Path, known: &[&'static str]) -> Result<&'static st
 
 pub(super) fn told(written: std::io::Result<()>, path: &Path) -> Result<(), ExitCode> {
     written.map_err(|error| {
-        super::tell(&format!("error: cannot write {}: {error}", path.display()));
+        super::tell(&format!("error: cannot write `{}`: {}", path.display(), reason(&error)));
         ExitCode::from(super::FAILED)
     })
 }

@@ -33,12 +33,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::fail_point;
-use crate::primitives::text::{Findings, Place, Problem, harmless};
+use crate::primitives::text::{Findings, Place, Problem, closest, harmless};
 use crate::telemetry::TopicMap;
 use crate::twin::{self, Equipment, PartsFile, Tally};
 
@@ -113,7 +114,7 @@ pub fn main() -> ExitCode {
         tell(&format!("error: CITYTWIN_DIES_AT: {reason}"));
         return ExitCode::from(INVALID);
     }
-    match Cli::parse().verb {
+    match parsed().verb {
         Verb::Run(arguments) => {
             ask_for_large_pages();
             run::run(&arguments)
@@ -141,6 +142,25 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }
+}
+
+/// The command line; ends the program where it cannot be understood, with the word that was probably meant.
+fn parsed() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        let suggests = error.get(ContextKind::SuggestedSubcommand).is_some();
+        if let (ErrorKind::InvalidSubcommand, Some(word), false) = (error.kind(), std::env::args().nth(1), suggests) {
+            let verbs: Vec<String> = Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            if let Some(meant) = closest(&word, verbs.iter().map(String::as_str)) {
+                error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant.to_owned()]));
+            }
+        }
+        error.exit()
+    })
+}
+
+/// A seed of the command line.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("write a whole number from 0 to {}, such as `7`", u64::MAX))
 }
 
 /// A database file that says nonsense makes redb panic; that is caught and told as damage, once and in a sentence.

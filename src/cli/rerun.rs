@@ -110,11 +110,17 @@ fn refused(why: &str) -> ExitCode {
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let about = std::fs::metadata(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    let why = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("there is no `{}`: name the folder that a run or a comparison left", path.display())
+        }
+        _ => format!("`{}` cannot be read: {error}", path.display()),
+    };
+    let about = std::fs::metadata(path).map_err(why)?;
     if about.len() > FILE_MAX {
         return Err(format!("`{}` is too large", path.display()));
     }
-    let bytes = std::fs::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    let bytes = std::fs::read(path).map_err(why)?;
     serde_json::from_slice(&bytes)
         .map_err(|error| format!("`{}` is not what this program wrote: {error}", path.display()))
 }

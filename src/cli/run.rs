@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
     /// Root of every draw, instead of the file's
-    #[arg(long)]
+    #[arg(long, value_parser = super::seed)]
     seed: Option<u64>,
     /// Threads to use; the result does not depend on it [default: 1, the cheapest for most cities]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -414,5 +414,6 @@ fn table(summary: &Summary) -> String {
     }
     let head = if summary.interrupted { "interrupted: these are partial results\n" } else { "" };
     let lines: Vec<String> = rows.iter().map(|(what, value)| format!("{what:<32}{value:>12}")).collect();
-    head.to_owned() + &lines.join("\n")
+    let stuck = summary.gridlock.as_ref().map(|gridlock| format!("\ngridlock: nobody left {}", gridlock.sentence()));
+    format!("{head}{}{}", lines.join("\n"), stuck.unwrap_or_default())
 }

@@ -45,11 +45,12 @@ fn main() -> ExitCode {
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),
         ["wire"] => wire::wire(),
-        ["coverage"] => cargo(&["bench", "--quiet", "--bench", "coverage"], &[("CITYTWIN_EXPERIMENTS", "400")]),
+        ["coverage"] => coverage(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),
         ["golden", "--write"] => {
             cargo(&["test", "--quiet", "--test", "golden"], &[("UPDATE_GOLDEN", "1")])
                 && cargo(&["test", "--quiet", "--test", "field"], &[("UPDATE_FIGURES", "1")])
+                && cargo(&["test", "--quiet", "--test", "broken", "--test", "walkthrough"], &[("UPDATE_GOLDEN", "1")])
         }
         _ => {
             eprintln!("{USAGE}");
@@ -79,6 +80,18 @@ fn cargo(words: &[&str], variables: &[(&str, &str)]) -> bool {
             false
         }
     }
+}
+
+/// Makes the experiments on intervals that are not made yet.
+fn coverage() -> bool {
+    let folder = root().join("target");
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        eprintln!("{}: {error}", folder.display());
+        return false;
+    }
+    let kept = folder.join("coverage.txt").display().to_string();
+    let variables = [("CITYTWIN_EXPERIMENTS", "400"), ("CITYTWIN_EXPERIMENTS_KEPT", kept.as_str())];
+    cargo(&["bench", "--quiet", "--bench", "coverage"], &variables)
 }
 
 /// Runs cargo in the project's folder; what it told on standard error, none if it failed.

@@ -156,7 +156,7 @@ fn service(
     for (none, what) in [(plan.bases.is_empty(), "ambulance station"), (plan.hospitals.is_empty(), "hospital")] {
         if none && findings.is_ok() {
             let problem = Problem::new(spec.place.clone(), format!("there is no {what} on the map"));
-            findings.problem(problem.help("add one to the map, or remove `emergencies`"));
+            findings.problem(problem.help(format!("{}, or remove `emergencies`", add(what))));
         }
     }
     if !findings.is_ok() {
@@ -177,6 +177,12 @@ fn service(
     let reachable = |edge: EdgeId| reach.both_ways(edge);
     plan.calls = draw::calls(network, places, &reachable, spec.calls_per_hour, span, seed);
     Some(reach)
+}
+
+/// How one gets onto a map.
+fn add(what: &str) -> String {
+    let tag = if what == "hospital" { "amenity=hospital" } else { "emergency=ambulance_station" };
+    format!("add one to the map, in OpenStreetMap a node with `{tag}`")
 }
 
 /// Which roads an ambulance can get to from the first station and back from.

@@ -20,6 +20,11 @@ use crate::primitives::text::{Findings, Place, Problem, closest};
 pub(crate) use number::parse_number;
 pub(crate) use walk::{Item, walk};
 
+/// ` name="value"`, with what XML reserves written out: for those who write files.
+pub(crate) fn attribute(name: &str, value: &str) -> String {
+    format!(" {name}=\"{}\"", quick_xml::escape::escape(value))
+}
+
 /// The largest file read, unpacked [bytes]; a country's network fits, a gzip bomb does not.
 pub(crate) const SIZE_MAX: u64 = 4 << 30;
 /// The deepest nesting of elements; SUMO's files need five.

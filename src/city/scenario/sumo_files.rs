@@ -4,12 +4,11 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::escape::escape;
-
 use super::load::LoadedScenario;
 use crate::city::demand::sumo::write_demand;
 use crate::city::intervention::{Change, Plan};
 use crate::city::network::sumo::write_network;
+use crate::city::network::xml::attribute;
 use crate::primitives::text::Findings;
 use crate::primitives::{SimDuration, SimTime};
 
@@ -61,7 +60,7 @@ impl LoadedScenario {
         let section = |text: &mut String, name: &str, options: &[(&str, String)]| {
             let _ = writeln!(text, "    <{name}>");
             for (option, value) in options {
-                let _ = writeln!(text, "        <{option} value=\"{}\"/>", escape(value));
+                let _ = writeln!(text, "        <{option}{}/>", attribute("value", value));
             }
             let _ = writeln!(text, "    </{name}>");
         };

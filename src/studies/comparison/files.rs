@@ -10,13 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::analysis::{Analysis, Gains, Line};
 use super::design::{Design, Seeds};
 use super::gates::Gate;
-use super::gridlock::Gridlock;
 use super::record::Record;
 use super::statistics::paired::Interval;
 use super::wording;
 use crate::city::scenario::indicators::Measure;
 use crate::simulation::outcome::{Convergence, Prediction};
-use crate::studies::experiment::{WriteError, write_file};
+use crate::studies::experiment::{Gridlock, WriteError, write_file};
 
 /// Names of the files that are the same whenever the comparison is made again.
 pub const FILES: [&str; 4] = ["comparison.json", "comparison.csv", "runs.csv", "report.html"];

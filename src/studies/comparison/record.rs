@@ -11,14 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::areas::Areas;
 use super::calibration::{self, CalibrationTotal};
-use super::gridlock::{self, Gridlock};
 use super::observed::{self, ApproachTotal};
 use super::statistics::warm_up::mser5;
 use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
 use crate::simulation::outcome::{Convergence, Outcome, Prediction};
-use crate::studies::experiment::{WriteError, write_file};
+use crate::studies::experiment::{Gridlock, WriteError, find_gridlock, write_file};
 use crate::studies::observation::Observed;
 
 /// The largest record or file of details read [bytes].
@@ -153,7 +152,7 @@ pub(super) fn of(
             last_resort_moves: outcome.last_resort_moves,
             laws_broken: laws.into_iter().fold(0, u64::saturating_add),
         },
-        gridlock: gridlock::find(&loaded.network, outcome),
+        gridlock: find_gridlock(&loaded.network, outcome),
         convergence: outcome.convergence.clone(),
         prediction: outcome.prediction,
         warm_up_s: [settled(|instant| f64::from(instant.running)), settled(|instant| instant.speed_mean)],

@@ -17,12 +17,13 @@ pub struct WriteError {
 }
 
 /// The reason in words, without the system's error number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
         io::ErrorKind::AlreadyExists => "there is a file of that name; name a folder".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder; name a file".to_owned(),
         io::ErrorKind::NotADirectory => "what should be a folder on its way is a file".to_owned(),
         _ => error.to_string(),
     }

@@ -5,6 +5,7 @@
 
 mod emergencies;
 mod files;
+mod gridlock;
 mod manifest;
 mod measured;
 mod page;
@@ -15,7 +16,9 @@ mod summary;
 mod sumo_xml;
 mod tables;
 
+pub(crate) use files::reason;
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
+pub use gridlock::{Gridlock, find as find_gridlock};
 pub use manifest::{Program, run_id, user_cpu_seconds};
 pub use run::{Destination, Finished, Progress, RunError, Watcher, Wire, WireError, run, run_watched};
 pub use states::StateRefused;

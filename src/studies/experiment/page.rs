@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use super::gridlock::Gridlock;
 use super::manifest::Program;
 use super::states::Continued;
 use crate::city::network::places::{self, Places};
@@ -26,7 +27,7 @@ pub(super) struct About<'a> {
 pub(super) fn write(
     loaded: &LoadedScenario,
     about: &About<'_>,
-    outcome: &Outcome,
+    (outcome, gridlock): (&Outcome, Option<&Gridlock>),
     telling: Option<&Telling>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -35,6 +36,7 @@ pub(super) fn write(
         question: loaded.question.as_deref(),
         network: &loaded.network,
         outcome,
+        gridlock,
         telling,
         demand: &loaded.demand,
         manifest: labels(loaded, about),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::files::{Draft, WriteError, remove_file, write_file};
+use super::gridlock::Gridlock;
 use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
 use super::states::{Continued, Saves, StateRefused, go_on_from};
 use super::stopwatch::{Elapsed, Stopwatch};
@@ -199,10 +200,10 @@ fn carry_out(
     let outcome = measured::from(outcome, loaded.measured_from);
     let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
     // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&outcome, if has_wire { Elapsed::default() } else { steps });
+    let summary = Summary::of(&loaded.network, &outcome, if has_wire { Elapsed::default() } else { steps });
     drafts.end(&outcome)?;
     let about = page::About { program, continued: continued.as_ref() };
-    let mut files = write_folder(loaded, destination, &about, &outcome, telling.as_ref())?;
+    let mut files = write_folder(loaded, destination, &about, (&outcome, summary.gridlock.as_ref()), telling.as_ref())?;
     files.append(&mut saves.written);
     let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
     files.extend(
@@ -376,7 +377,7 @@ fn write_folder(
     loaded: &LoadedScenario,
     destination: &Destination,
     about: &page::About<'_>,
-    outcome: &Outcome,
+    (outcome, gridlock): (&Outcome, Option<&Gridlock>),
     telling: Option<&Telling>,
 ) -> Result<Vec<PathBuf>, WriteError> {
     let Some(folder) = &destination.folder else { return Ok(Vec::new()) };
@@ -392,7 +393,7 @@ fn write_folder(
     }
     if destination.report {
         let path = folder.join("report.html");
-        write_file(&path, |out| page::write(loaded, about, outcome, telling, out))?;
+        write_file(&path, |out| page::write(loaded, about, (outcome, gridlock), telling, out))?;
         files.push(path);
     }
     Ok(files)

@@ -4,7 +4,9 @@
 
 use serde::Serialize;
 
+use super::gridlock::{self, Gridlock};
 use super::stopwatch::Elapsed;
+use crate::city::network::Network;
 use crate::simulation::outcome::{Convergence, LawCounts, Outcome, Prediction, Trip};
 
 /// The few numbers one looks at first.
@@ -58,6 +60,9 @@ pub struct Summary {
     pub updates_per_cpu_second: Option<f64>,
     /// Whether somebody stopped the run before its end.
     pub interrupted: bool,
+    /// Where nobody moved any more at the end, and since when; none where everybody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gridlock: Option<Gridlock>,
     /// Hash of the state at the end.
     pub state_hash: String,
 }
@@ -131,7 +136,7 @@ impl From<LawCounts> for Laws {
 impl Summary {
     /// The numbers of an outcome; `steps` is what the loop of steps cost.
     #[expect(clippy::cast_precision_loss, reason = "counts of a run stay far below 2^53")]
-    pub(super) fn of(outcome: &Outcome, steps: Elapsed) -> Self {
+    pub(super) fn of(network: &Network, outcome: &Outcome, steps: Elapsed) -> Self {
         let finished: Vec<&Trip> = outcome.trips.iter().filter(|trip| trip.arrival.is_some()).collect();
         let mean = |value: fn(&Trip) -> f64| {
             let sum: f64 = finished.iter().map(|trip| value(trip)).sum();
@@ -161,6 +166,7 @@ impl Summary {
             simulation_wall_seconds: Some(steps.wall).filter(|wall| *wall > 0.0),
             updates_per_cpu_second: steps.cpu.filter(|cpu| *cpu > 0.0).map(|cpu| outcome.updates as f64 / cpu),
             interrupted: outcome.interrupted,
+            gridlock: gridlock::find(network, outcome),
             state_hash: outcome.state_hash.clone(),
         }
     }

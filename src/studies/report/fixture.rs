@@ -73,6 +73,7 @@ impl Town {
             ("CPU seconds", "load 0.4 s, simulate 6.1 s, write 0.3 s"),
         ];
         ReportInput {
+            gridlock: None,
             title: "Morning hour in Fenwick Marrow",
             question: Some("Where does a weekday morning lose its time, and is any queue longer than its street?"),
             network: &self.network,

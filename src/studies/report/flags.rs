@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::simulation::outcome::{Convergence, Outcome};
+use crate::studies::experiment::Gridlock;
 
-use super::markup::{count, count_of, number, per_cent, plural, span};
+use super::markup::{count, count_of, escape, number, per_cent, plural, span};
 use super::trips::TripGroups;
 
 /// A backlog beyond this share of the vehicles due asks for attention even when it dissolves.
@@ -108,6 +109,17 @@ fn equilibrium(convergence: &Convergence) -> Flag {
     }
 }
 
+/// The flag of a run that stood still at its end.
+pub(super) fn gridlock(gridlock: &Gridlock) -> Flag {
+    Flag {
+        title: "Gridlock",
+        value: escape(&gridlock.sentence()),
+        attention: true,
+        meaning: "A road on which nobody moved for at least five minutes up to the end; trips that lead there could not \
+                  finish, and waiting longer would not have helped.",
+    }
+}
+
 fn broken(outcome: &Outcome) -> String {
     let laws = outcome.laws;
     let named = [
@@ -122,7 +134,7 @@ fn broken(outcome: &Outcome) -> String {
 }
 
 /// The flags as a list, `more` behind those of the outcome, with a sentence that counts those that ask for attention.
-pub(super) fn section(outcome: &Outcome, more: Option<Flag>) -> String {
+pub(super) fn section(outcome: &Outcome, more: impl IntoIterator<Item = Flag>) -> String {
     let mut flags = flags(outcome);
     flags.extend(more);
     let doubtful = flags.iter().filter(|flag| flag.attention).count();

@@ -9,6 +9,7 @@ use crate::city::demand::Demand;
 use crate::city::network::Network;
 use crate::primitives::Point;
 use crate::simulation::outcome::Outcome;
+use crate::studies::experiment::Gridlock;
 
 use telling::Telling;
 
@@ -42,6 +43,8 @@ pub struct ReportInput<'a> {
     pub network: &'a Network,
     /// What the run left.
     pub outcome: &'a Outcome,
+    /// Where nobody moved any more at the end; none where everybody did.
+    pub gridlock: Option<&'a Gridlock>,
     /// Who was to travel.
     pub demand: &'a Demand,
     /// What the city's own devices told; none where no device spoke, and then the page says nothing of it.

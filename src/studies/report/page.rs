@@ -37,7 +37,14 @@ pub(super) fn render(input: &ReportInput<'_>) -> io::Result<String> {
         let _ = write!(page, "<p class=\"question\">{}</p>", escape(question));
     }
     let _ = write!(page, "<p class=\"verdict\">{}</p></header>", flags::verdict(outcome, &trips));
-    page.push_str(&flags::section(outcome, input.telling.map(|telling| telling::flag(&telling.balance))));
+    page.push_str(&flags::section(
+        outcome,
+        input
+            .gridlock
+            .map(flags::gridlock)
+            .into_iter()
+            .chain(input.telling.map(|telling| telling::flag(&telling.balance))),
+    ));
     page.push_str(&key_figures(&trips));
     page.push_str("<section aria-labelledby=\"delay-map\"><h2 id=\"delay-map\">Where time is lost</h2>");
     page.push_str(map.html());

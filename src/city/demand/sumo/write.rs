@@ -5,14 +5,13 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::escape::escape;
-
 use super::types::NEVER;
 use crate::city::demand::model::{
     ArrivalSpeed, CarFollowing, Demand, DepartLane, DepartPosition, DepartSpeed, DetectorKind, Route, RouteChoice,
     Stop, Vehicle, VehicleKind,
 };
 use crate::city::network::Network;
+use crate::city::network::xml::attribute;
 use crate::primitives::SimDuration;
 
 /// Demand as the two files SUMO has it in.
@@ -55,11 +54,6 @@ fn head(element: &str, schema: &str) -> String {
          xsi:noNamespaceSchemaLocation=\"http://sumo.dlr.de/xsd/{schema}\">\n",
         env!("CARGO_PKG_VERSION")
     )
-}
-
-/// `name="value"` with what XML reserves written out.
-fn attribute(name: &str, value: &str) -> String {
-    format!(" {name}=\"{}\"", escape(value))
 }
 
 fn write_kind(text: &mut String, kind: &VehicleKind) {
@@ -165,7 +159,7 @@ fn write_vehicle(text: &mut String, vehicle: &Vehicle, demand: &Demand, network:
     }
     let route = demand.route(vehicle.route);
     let (element, inside) = match &vehicle.choice {
-        RouteChoice::Fixed => ("vehicle", format!("        <route edges=\"{}\"/>\n", escape(names(route, network)))),
+        RouteChoice::Fixed => ("vehicle", format!("        <route{}/>\n", attribute("edges", &names(route, network)))),
         RouteChoice::FastestAtDeparture { via } => {
             let name = |edge: Option<&_>| edge.map_or("", |&edge| network.edge(edge).name.as_str());
             words += &attribute("from", name(route.edges.first()));

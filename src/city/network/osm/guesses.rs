@@ -12,7 +12,7 @@ use serde::Serialize;
 const EXAMPLES_MAX: usize = 10;
 
 /// An object of OpenStreetMap, as one finds it again: `way/123`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OsmObject {
     Node(i64),
     Way(i64),

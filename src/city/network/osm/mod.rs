@@ -2,8 +2,8 @@
 //!
 //! In the order of the work: `raw` is what a file holds (read by `xml` and `pbf`), `ways` chooses the roads and `lanes`
 //! reads their tags, `graph` cuts them where they meet, `control` brings signals and signs to junctions, `joining` finds which
-//! nodes are one junction, `restrictions` says which turns are allowed, `map` writes it all down, and `ends` guesses where
-//! trips begin and end. Knows no simulation; a tag it does not know changes nothing.
+//! nodes are one junction, `restrictions` says which turns are allowed, `map` writes it all down, `ends` guesses where
+//! trips begin and end, and `sites` finds gates for hospitals and ambulance stations. Knows no simulation; a tag it does not know changes nothing.
 
 mod access;
 mod control;
@@ -19,6 +19,7 @@ mod map;
 mod pbf;
 mod raw;
 mod restrictions;
+mod sites;
 mod speed;
 mod ways;
 mod xml;
@@ -206,7 +207,8 @@ fn made(
     if written.map.roads.is_empty() {
         return Err(no_roads(place, settings));
     }
-    let places = ends::places(&written, &mut report);
+    let mut places = ends::places(&written, &mut report);
+    sites::add(&mut places, extract, &written, (&projection, settings.area), &mut report);
     let name = if settings.name.is_empty() { "imported".to_owned() } else { settings.name.clone() };
     Ok(Imported { file: MapFile { name, map: written.map, places }, report })
 }

@@ -1,4 +1,4 @@
-//! What a file of OpenStreetMap holds, as far as roads care: nodes, ways that are highways, and turn restrictions.
+//! What a file of OpenStreetMap holds, as far as roads care: nodes, ways that are highways, turn restrictions, and hospitals.
 //!
 //! Exists so that both readers fill the same thing and the same limits hold for both. Knows no tag's meaning beyond which
 //! objects are worth keeping.
@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::BoundingBox;
+use super::guesses::OsmObject;
+use super::sites::{self, RawSite};
 use crate::primitives::text::{Findings, Place, Problem};
 
 /// The most nodes kept of one file; Germany has some 400 million, a large city with its surroundings 20.
@@ -14,6 +16,8 @@ pub(super) const NODES_MAX: usize = 100_000_000;
 pub(super) const WAYS_MAX: usize = 5_000_000;
 /// The most nodes of one way; OpenStreetMap allows 2,000.
 pub(super) const WAY_NODES_MAX: usize = 20_000;
+/// The most hospitals and stations of ambulances kept.
+const SITES_MAX: usize = 100_000;
 /// The most members of a restriction.
 pub(super) const MEMBERS_MAX: usize = 64;
 /// The most tags kept of one object; more are rubbish.
@@ -109,6 +113,8 @@ pub(super) struct Extract {
     pub ways: Vec<RawWay>,
     /// Turn restrictions.
     pub restrictions: Vec<RawRestriction>,
+    /// Hospitals and stations of ambulances.
+    pub sites: Vec<RawSite>,
     /// The rectangle the file says it covers.
     pub bounds: Option<BoundingBox>,
     /// How often the file's addresses name each country.
@@ -140,6 +146,7 @@ impl Extract {
             return Err(too_many(place, "nodes", NODES_MAX));
         }
         self.note_country(tags);
+        self.note_site(OsmObject::Node(id), &[id], tags);
         self.nodes.push((id, to_units(lon), to_units(lat)));
         if NODE_KEYS.iter().any(|key| tags.get(key).is_some()) {
             self.tagged.insert(id, std::mem::take(tags));
@@ -154,6 +161,7 @@ impl Extract {
     pub(super) fn way(&mut self, id: i64, nodes: &mut Vec<i64>, tags: &mut Tags, place: &Place) -> Result<(), Problem> {
         self.note_country(tags);
         if tags.get("highway").is_none() {
+            self.note_site(OsmObject::Way(id), nodes, tags);
             return Ok(());
         }
         if nodes.len() > WAY_NODES_MAX {
@@ -191,6 +199,17 @@ impl Extract {
         Ok(())
     }
 
+    /// Keeps a hospital or a station of ambulances.
+    fn note_site(&mut self, object: OsmObject, nodes: &[i64], tags: &Tags) {
+        let Some(kind) = sites::kind_of(tags) else { return };
+        if self.sites.len() == SITES_MAX || nodes.len() > WAY_NODES_MAX {
+            self.odd += 1;
+            return;
+        }
+        let name = tags.get("name").filter(|name| !name.is_empty()).map(str::to_owned);
+        self.sites.push(RawSite { object, kind, name, nodes: nodes.to_vec() });
+    }
+
     fn note_country(&mut self, tags: &Tags) {
         let named = tags.first(&["addr:country", "is_in:country_code", "ISO3166-1:alpha2"]);
         if let Some(code) = named.filter(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic())) {
@@ -201,6 +220,8 @@ impl Extract {
     /// Sorts what was read, each object once.
     pub(super) fn seal(&mut self) {
         let before = self.nodes.len() + self.ways.len() + self.restrictions.len();
+        self.sites.sort_by_key(|site| site.object);
+        self.sites.dedup_by_key(|site| site.object);
         self.nodes.sort_by_key(|node| node.0);
         self.nodes.dedup_by_key(|node| node.0);
         self.ways.sort_by_key(|way| way.id);

@@ -3,6 +3,7 @@
 mod drawing;
 mod packed;
 mod roundtrip;
+mod sites;
 
 use super::*;
 use crate::city::network::bare::{BareControl, Sign};

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use quick_xml::escape::escape;
-
 use super::super::model::{
     Conflict, Edge, Junction, JunctionKind, Lane, Link, Network, Projection, RightOfWay, SignalControl, Turn,
 };
+use super::super::xml::attribute;
 use super::write_signals::write_program;
 use crate::primitives::ids::{EdgeId, JunctionId, LaneId, LinkId};
 use crate::primitives::{ClassSet, Point, VehicleClass};
@@ -39,11 +38,6 @@ struct Writer<'n> {
     /// Roads that end at each junction.
     ending: Vec<Vec<EdgeId>>,
     text: String,
-}
-
-/// `name="value"` with what XML reserves written out.
-pub(super) fn attribute(name: &str, value: &str) -> String {
-    format!(" {name}=\"{}\"", escape(value))
 }
 
 fn points(points: &[Point]) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::model::{Aspect, Signal, SignalControl, SignalProgram};
-use super::write::attribute;
+use super::super::xml::attribute;
 
 const fn letter(aspect: Aspect) -> char {
     match aspect {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::city::network::Network;
+use crate::primitives::SimTime;
 use crate::primitives::ids::EdgeId;
 use crate::simulation::outcome::{Outcome, RoadInterval};
 
@@ -30,8 +31,26 @@ pub struct Gridlock {
     pub vehicles: f64,
 }
 
+impl Gridlock {
+    /// Where and since when, and how much stood at the end: "High Street (`high-street-3`) since 07:25:00; 14 vehicles on 3 roads".
+    pub fn sentence(&self) -> String {
+        let many = |count: f64, one: &str, more: &str| {
+            if (count - 1.0).abs() < 0.5 { format!("1 {one}") } else { format!("{count:.0} {more}") }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "no city has 2^53 roads")]
+        let roads = many(self.roads as f64, "road", "roads");
+        let since = SimTime::seconds(self.since_s);
+        let vehicles = many(self.vehicles, "vehicle", "vehicles");
+        let road = match &self.street {
+            street if *street == self.road => format!("`{street}`"),
+            street => format!("{street} (`{}`)", self.road),
+        };
+        format!("{road} since {since}; at the end {vehicles} on {roads}")
+    }
+}
+
 /// What is stuck at the end of a run, if anything is.
-pub(super) fn find(network: &Network, outcome: &Outcome) -> Option<Gridlock> {
+pub fn find(network: &Network, outcome: &Outcome) -> Option<Gridlock> {
     let table = &outcome.roads;
     let interval = table.interval.as_seconds();
     let intervals = table.intervals.len();
