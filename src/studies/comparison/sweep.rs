@@ -15,7 +15,7 @@ use super::observed;
 use super::record::{self, Record};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Findings;
-use crate::studies::experiment::{Progress, RunError, WriteError};
+use crate::studies::experiment::{self, Progress, RunError, WriteError};
 use crate::studies::forecast::{self, Forecast};
 
 /// A share of a sweep, for a cluster's array jobs.
