@@ -44,17 +44,7 @@ const RESERVED: [&str; 12] = [
 /// The checked scenario; only as good as `findings` says.
 pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) -> Scenario {
     let mut checker = Checker { place, findings, beside: Beside::default() };
-    if file.citytwin.value != 1 {
-        let message = format!("this program reads version 1 of the grammar, not {}", file.citytwin.value);
-        checker.wrong(file.citytwin.spot, message, "write `citytwin: 1`");
-    }
-    if let Some(extends) = &file.extends {
-        checker.wrong(
-            extends.spot,
-            "`extends` is no key of a scenario here",
-            "write it as text at the beginning of a line, in a scenario's own file",
-        );
-    }
+    checker.grammar(&file);
     let name = checker.name(&file.name);
     let before = checker.findings.problems().len();
     let (date, start, warmup, run, step) = checker.time(&file.time.value);
@@ -127,6 +117,21 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// Whether the file is of the grammar this program reads.
+    fn grammar(&mut self, file: &ScenarioFile) {
+        if file.citytwin.value != 1 {
+            let message = format!("this program reads version 1 of the grammar, not {}", file.citytwin.value);
+            self.wrong(file.citytwin.spot, message, "write `citytwin: 1`");
+        }
+        if let Some(extends) = &file.extends {
+            self.wrong(
+                extends.spot,
+                "`extends` is no key of a scenario here",
+                "write it as text at the beginning of a line, in a scenario's own file",
+            );
+        }
+    }
+
     pub(super) fn wrong(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.findings.problem(Problem::new(spot.of_file(self.place), message).help(help));
     }
