@@ -277,6 +277,23 @@ pub enum Aspect {
     Off,
 }
 
+impl Aspect {
+    /// Its letter in SUMO's state strings.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Red => 'r',
+            Self::RedYellow => 'u',
+            Self::YellowMinor => 'y',
+            Self::YellowMajor => 'Y',
+            Self::GreenMinor => 'g',
+            Self::GreenMajor => 'G',
+            Self::Stop => 's',
+            Self::OffBlinking => 'o',
+            Self::Off => 'O',
+        }
+    }
+}
+
 /// One phase of a signal program.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Phase {

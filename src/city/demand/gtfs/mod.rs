@@ -4,13 +4,13 @@
 //! counted; what is wrong with the feed is told with file and line. A service day's times go on after midnight, so the days before
 //! are looked at too. Passengers are not in it.
 
+mod archive;
 mod calendar;
 mod feed;
 mod matching;
 mod table;
 #[cfg(test)]
 mod tests;
-mod zip;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

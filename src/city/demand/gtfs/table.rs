@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::zip;
+use super::archive::Archive;
 use crate::primitives::text::{Findings, Place, Problem, closest};
 
 /// The largest archive or table read [bytes].
@@ -16,8 +16,8 @@ const ROWS_MAX: u64 = 50_000_000;
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    /// The archive and its files; none for a folder.
-    archive: Option<(Vec<u8>, Vec<zip::Entry>)>,
+    /// The archive; none for a folder.
+    archive: Option<Archive>,
     /// Files read so far.
     pub(super) read: Vec<PathBuf>,
 }
@@ -29,15 +29,14 @@ impl Store {
         if path.is_dir() {
             return Ok(Self { path: path.to_owned(), archive: None, read: Vec::new() });
         }
-        let bytes = bounded(path).map_err(wrong)?;
-        let entries = zip::entries(&bytes).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), archive: Some((bytes, entries)), read: vec![path.to_owned()] })
+        let archive = bounded(path).and_then(Archive::of).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), archive: Some(archive), read: vec![path.to_owned()] })
     }
 
     /// Whether there is a table.
     pub(super) fn has(&self, name: &str) -> bool {
         match &self.archive {
-            Some((_, entries)) => entries.iter().any(|entry| base(&entry.name) == name),
+            Some(archive) => archive.names().any(|entry| base(&entry) == name),
             None => self.path.join(name).is_file(),
         }
     }
@@ -48,14 +47,16 @@ impl Store {
     }
 
     fn bytes(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        let Some((bytes, entries)) = &self.archive else {
+        let Some(archive) = &mut self.archive else {
             let path = self.path.join(name);
             let bytes = bounded(&path)?;
             self.read.push(path);
             return Ok(bytes);
         };
-        let entry = entries.iter().find(|entry| base(&entry.name) == name).ok_or("is not in the archive")?;
-        zip::unpack(bytes, entry)
+        // The first by name where folders hold several.
+        let entry = archive.names().filter(|entry| base(entry) == name).min();
+        let entry = entry.ok_or("is not in the archive")?.into_owned();
+        archive.unpack(&entry)
     }
 
     /// Hands every row of a table to `take`, in order; `required` columns must be there, `optional` ones may be missing. A row's columns are

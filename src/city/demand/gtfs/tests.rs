@@ -202,7 +202,7 @@ fn an_archive_reads_like_its_folder() {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("feed.zip");
-    std::fs::write(&path, zip::tests::archive(&files, 0)).expect("written");
+    std::fs::write(&path, archive::tests::archive(&files)).expect("written");
     let (demand, _) = sound(&feed, |_| {});
     let (zipped, read_files, _) =
         read(&spec(path.clone(), "2026-03-02", clock(6.0, 50.0), clock(8.0, 0.0)), &network(false)).expect("a feed");

@@ -5,20 +5,6 @@ use std::fmt::Write as _;
 use super::super::model::{Aspect, Signal, SignalControl, SignalProgram};
 use super::super::xml::attribute;
 
-const fn letter(aspect: Aspect) -> char {
-    match aspect {
-        Aspect::Red => 'r',
-        Aspect::RedYellow => 'u',
-        Aspect::YellowMinor => 'y',
-        Aspect::YellowMajor => 'Y',
-        Aspect::GreenMinor => 'g',
-        Aspect::GreenMajor => 'G',
-        Aspect::Stop => 's',
-        Aspect::OffBlinking => 'o',
-        Aspect::Off => 'O',
-    }
-}
-
 /// Writes one program of a signal; the phases of those that trains operate are known to everybody.
 pub(super) fn write_program(text: &mut String, signal: &Signal, program: &SignalProgram) {
     let (kind, parameters) = match program.control {
@@ -50,7 +36,7 @@ pub(super) fn write_program(text: &mut String, signal: &Signal, program: &Signal
     );
     let is_rail = matches!(program.control, SignalControl::Block | SignalControl::LevelCrossing { .. });
     for phase in program.phases.iter().filter(|_| !is_rail) {
-        let states: String = phase.aspects.iter().copied().map(letter).collect();
+        let states: String = phase.aspects.iter().copied().map(Aspect::letter).collect();
         let _ = write!(text, "        <phase duration=\"{}\" state=\"{states}\"", phase.duration.as_seconds());
         if phase.duration_min != phase.duration || phase.duration_max != phase.duration {
             let (least, most) = (phase.duration_min.as_seconds(), phase.duration_max.as_seconds());

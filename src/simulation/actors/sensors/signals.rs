@@ -24,7 +24,7 @@ pub(crate) fn report(
     changed.sort_by_key(|one| one.0.0);
     for (_, controller, junction, mut device) in changed {
         let (phase, _, aspects) = controller.phase();
-        let state: String = aspects.iter().take(TEXT_MAX).map(|&aspect| letter(aspect)).collect();
+        let state: String = aspects.iter().take(TEXT_MAX).copied().map(Aspect::letter).collect();
         let reading = Signal {
             junction_id: Text::clone(&junction.0),
             latitude: device.lon_lat.1,
@@ -33,20 +33,5 @@ pub(crate) fn report(
             state: Text::from(state),
         };
         outbox.post(device.emit(watch.timestamp(), reading.clone(), reading, None, Fate::Sent));
-    }
-}
-
-/// What an aspect is in SUMO's state strings.
-const fn letter(aspect: Aspect) -> char {
-    match aspect {
-        Aspect::Red => 'r',
-        Aspect::RedYellow => 'u',
-        Aspect::YellowMinor => 'y',
-        Aspect::YellowMajor => 'Y',
-        Aspect::GreenMinor => 'g',
-        Aspect::GreenMajor => 'G',
-        Aspect::Stop => 's',
-        Aspect::OffBlinking => 'o',
-        Aspect::Off => 'O',
     }
 }
