@@ -385,3 +385,7 @@ fn split(both: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = both.split_first_chunk::<8>()?;
     rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

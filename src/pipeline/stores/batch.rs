@@ -41,9 +41,10 @@ pub struct Batch {
     pub from: u64,
     /// The message after its last. Equal to `from` if there were no new messages, only rows or state.
     pub to: u64,
-    /// The records that were new, in the order of the log.
+    /// The records that were new, in the order in which they were decided on: mostly that of the log; some may be of messages before
+    /// `from` that were held back.
     pub records: Vec<Record>,
-    /// The messages that were no records.
+    /// The messages that were no records; some may be of before `from` as well.
     pub quarantined: Vec<Quarantined>,
     /// Results that are new or have changed.
     pub rows: Vec<Row>,

@@ -251,9 +251,9 @@ fn a_batch_that_is_not_the_next_one_or_breaks_a_limit_is_refused_whole() {
             |batch| batch.rows[0].table = String::from("../etc"),
             |batch| batch.rows[0].key = String::new(),
             |batch| batch.rows[0].json = vec![b' '; 70_000],
-            |batch| batch.quarantined[0].offset = 49,
+            |batch| batch.quarantined[0].offset = 90,
             |batch| batch.to = batch.from,
-            |batch| batch.records = [batch.records.clone(), batch.records.clone()].concat(),
+            |batch| batch.records = vec![batch.records[0].clone(); 91],
         ];
         for spoil in spoil {
             let mut bad = batch(&messages, 50, 90);
@@ -262,6 +262,30 @@ fn a_batch_that_is_not_the_next_one_or_breaks_a_limit_is_refused_whole() {
             assert!(matches!(refused, StoreError::BadBatch { .. }), "{refused}");
         }
         assert_eq!(content(&stores), before);
+    }
+}
+
+/// A message that is held back comes in one batch and is decided on in another.
+#[test]
+fn a_batch_takes_what_was_held_back_from_earlier_ones() {
+    let messages = messages();
+    let folder = tempfile::tempdir().expect("a folder");
+    for stores in [Stores::in_memory(), Stores::open(folder.path()).expect("a fresh folder")] {
+        let (first, mut second) = (batch(&messages, 0, 50), batch(&messages, 50, 60));
+        let (mut early, mut late) = (first.clone(), batch(&messages, 60, 61));
+        let held = early.records.split_off(early.records.len() - 20);
+        second.records.splice(0..0, held);
+        late.quarantined = std::mem::take(&mut early.quarantined);
+        for batch in [&early, &second, &late] {
+            stores.keep(batch).expect("it breaks no limit");
+        }
+        let rows: u64 = stores.pieces().expect("can be read").iter().map(|piece| piece.rows).sum();
+        let all = [&early, &second, &late].map(|batch| batch.records.len() as u64);
+        assert_eq!(rows, all.iter().sum::<u64>());
+        assert_eq!(stores.quarantine().totals().expect("can be read").messages(), {
+            let kept = [&early, &second, &late].map(|batch| batch.quarantined.len() as u64);
+            kept.iter().sum::<u64>()
+        });
     }
 }
 
