@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// By how many seconds the clocks are wrong then
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, requires = "clock_step_at")]
     clock_step_by: Option<f64>,
+    /// Share of devices whose clocks are an hour ahead all the time
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    wrong_clocks: f64,
     /// Mapping file: a topic for each reading type
     #[arg(long, value_name = "FILE")]
     topics: Option<PathBuf>,
@@ -138,6 +141,7 @@ fn settings(arguments: &Arguments) -> Result<LoadSettings, ExitCode> {
             malformed: arguments.malformed,
             hostile: arguments.hostile,
             clock_step: clock_step.map(|(at, by)| (SimDuration::seconds(at), SimDuration::seconds(by))),
+            wrong_clocks: arguments.wrong_clocks,
         },
     })
 }

@@ -25,8 +25,12 @@ pub struct Faults {
     pub hostile: f64,
     /// From this time after the beginning on, every device's clock is wrong by so much.
     pub clock_step: Option<(SimDuration, SimDuration)>,
+    /// The share of the devices whose clock is an hour ahead all the time, while everybody else's is right.
+    pub wrong_clocks: f64,
 }
 
+/// By how much a wrong clock is ahead.
+const AHEAD: SimDuration = SimDuration::milliseconds(3_600_000);
 /// How late a late message is.
 const LATE: SimDuration = SimDuration::milliseconds(600_000);
 /// Turns of its device a message may be held back.
@@ -146,6 +150,9 @@ impl Load {
         if let Some((_, by)) = self.faults.clock_step.filter(|(from, _)| due >= *from) {
             time = time.later(by);
         }
+        if self.seed.stream(Purpose::LoadFault, device, 1).unit() < self.faults.wrong_clocks {
+            time = time.later(AHEAD);
+        }
         if dice.unit() < self.faults.late {
             time = time.later(SimDuration::milliseconds(-LATE.as_milliseconds()));
         }
@@ -221,7 +228,8 @@ mod tests {
 
     #[test]
     fn every_fault_comes_about_as_often_as_asked_and_nothing_is_lost_by_it() {
-        let faults = Faults { doubled: 0.1, reordered: 0.1, late: 0.1, malformed: 0.1, hostile: 0.1, clock_step: None };
+        let faults =
+            Faults { doubled: 0.1, reordered: 0.1, late: 0.1, malformed: 0.1, hostile: 0.1, ..Faults::default() };
         let said = all(load(faults), 5000);
         let told: Vec<_> = said.iter().filter_map(|said| said.emission.as_ref()).collect();
         assert_eq!(told.len(), 5000, "the ledger hears of everything once");
@@ -237,5 +245,26 @@ mod tests {
         let hostile = said.iter().filter(|said| said.topic.contains("evil")).count();
         assert!((400..600).contains(&hostile), "{hostile}");
         assert_eq!(said, all(load(faults), 5000), "the same seed says the same");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_its_devices_and_wrong_all_the_time() {
+        let by_device = |faults| {
+            let mut times: BTreeMap<_, Vec<Timestamp>> = BTreeMap::new();
+            for emission in all(load(faults), 5000).into_iter().filter_map(|said| said.emission) {
+                times.entry(emission.record.device.clone()).or_default().push(emission.record.time);
+            }
+            times
+        };
+        let (right, wrong) =
+            (by_device(Faults::default()), by_device(Faults { wrong_clocks: 0.2, ..Faults::default() }));
+        let ahead = |device| {
+            let mut pairs = right[device].iter().zip(&wrong[device]);
+            let all_right = pairs.clone().all(|(right, wrong)| right == wrong);
+            assert!(all_right || pairs.all(|(right, wrong)| right.later(AHEAD) == *wrong), "{device:?}");
+            !all_right
+        };
+        let liars = right.keys().filter(|device| ahead(*device)).count();
+        assert!((4..20).contains(&liars), "{liars} of 50");
     }
 }

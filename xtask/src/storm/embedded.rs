@@ -56,6 +56,7 @@ pub(super) fn faults() -> Vec<Fault> {
         fault("hostile payloads", |scene| closes(scene, "--hostile 0.05", |_, _| Ok(()))),
         fault("clocks an hour ahead", |scene| closes(scene, "--clock-step-at 1 --clock-step-by 3600", |_, _| Ok(()))),
         fault("clocks an hour back", |scene| closes(scene, "--clock-step-at 1 --clock-step-by -3600", |_, _| Ok(()))),
+        fault("a few clocks an hour ahead", |scene| closes(scene, "--wrong-clocks 0.03", |_, _| Ok(()))),
         fault("everything at once and killed", |scene| {
             let words = "--doubled 0.02 --reordered 0.02 --late 0.02 --malformed 0.01 --hostile 0.01";
             closes(scene, words, |keeper, scene| {
@@ -103,7 +104,8 @@ pub(super) fn judged(verdict: &Verdict) -> Outcome {
 fn judge(scene: &Scene, mut sender: Player, keeper: &mut Keeper) -> Outcome {
     let ended = sender.wait()?;
     if !ended.success() {
-        return Err(format!("the sender ended with {ended}: {:?}", sender.said()));
+        let (sent, kept) = (sender.said(), keeper.player.said());
+        return Err(format!("the sender ended with {ended}: {sent:?}; the keeper said {kept:?}"));
     }
     let ended = keeper.player.interrupt()?;
     if !ended.success() {
