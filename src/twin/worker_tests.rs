@@ -37,7 +37,13 @@ fn kept(parts: &[&[Said]]) -> Result<(u64, u64), String> {
         (Arc::new(MemoryBus::new(1, 1 << 20)), Arc::new(Stores::in_memory()), Arc::new(TopicMap::new("a")));
     for (number, part) in parts.iter().enumerate() {
         let messages = part.iter().map(|said| message(said, &topics)).collect();
-        bus.submit(0, messages, Box::new(|done| drop(done.expect("it has room"))));
+        bus.submit(
+            0,
+            messages,
+            Box::new(|done| {
+                done.expect("it has room");
+            }),
+        );
         let board = Arc::new(Board::default());
         board.give(if number + 1 == parts.len() { Order::Finish } else { Order::Leave });
         let worker = Worker {
