@@ -118,7 +118,7 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
         ("map/guesses.json".to_owned(), imported.report.to_json() + "\n"),
         ("zones.geojson".to_owned(), zones.to_geojson()),
         ("matrix.csv".to_owned(), hour.matrix.to_csv()),
-        ("scenario.yaml".to_owned(), telling::scenario(&wish.name, street.as_ref())),
+        ("scenario.yaml".to_owned(), telling::scenario(&wish.name, street.as_ref(), hour.matrix.total())),
         ("README.md".to_owned(), telling::readme(&wish.name, street.as_ref(), &told)),
     ];
     files.extend(more);

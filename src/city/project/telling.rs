@@ -49,8 +49,11 @@ fn quoted(text: &str) -> String {
     format!("'{}'", plain.replace('\'', "''"))
 }
 
-/// The scenario.
-pub(super) fn scenario(name: &str, example: Option<&Example>) -> String {
+/// With more trips than this a comparison makes fewer runs, so that its first answer is there while one waits.
+const TRIPS_OF_MANY_RUNS: f64 = 30_000.0;
+
+/// The scenario, for so many trips.
+pub(super) fn scenario(name: &str, example: Option<&Example>, trips: f64) -> String {
     let mut text = format!(
         "# A morning hour in a town made from a map. Every number of it is a guess until you replace it: see README.md.\n\
          citytwin: 1\n\
@@ -70,11 +73,12 @@ pub(super) fn scenario(name: &str, example: Option<&Example>) -> String {
          fleet: { trucks: 3 %, vans: 6 %, motorcycles: 2 % }\n",
     );
     if let Some(Example { street, limit }) = example {
+        let runs = if trips > TRIPS_OF_MANY_RUNS { "min-runs: 3, max-runs: 6, " } else { "" };
         let _ = write!(
             text,
             "interventions:\n  slower:\n    - change-speed: {{ road: {}, limit: {limit} km/h }}\n\
              variants:\n  base: []\n  slower: [slower]\n\
-             compare: {{ min-runs: 3, max-runs: 6, precision: 5 %, measures: [travel-time, time-loss] }}\n",
+             compare: {{ {runs}precision: 5 %, measures: [travel-time, time-loss] }}\n",
             quoted(street)
         );
     }
