@@ -381,3 +381,63 @@ fn what_finds_no_place_is_said() {
     assert!((9_900..10_000).contains(&missing), "{short:?}");
     assert!(short.contains_key("map without a place on earth, put at 0° east 0° north"));
 }
+
+/// What traffic adds to the air is reckoned twice, by the stations from every second and by a comparison from hours and engines, with the
+/// same dispersion: with every second vehicle left out, both say about half of it.
+#[test]
+fn stations_and_comparisons_say_the_same_of_half_the_traffic() {
+    use citytwin::studies::effects::Engine;
+    use citytwin::studies::observation::{AirWanted, Observer, Wanted};
+    let town = people(SUBURB);
+    let weather = Weather::default();
+    let silent = citytwin::city::scenario::sensors::Devices { count: 0, every: every(300.0) };
+    let sensors = SensorSettings {
+        loops: silent,
+        cameras: silent,
+        parking: silent,
+        tracker_share: 0.0,
+        ..SensorSettings::default()
+    };
+    let added = |keep: usize| {
+        let mut demand = (*town.demand).clone();
+        // Who stays at home keeps its place, so that the stations stand where they stood.
+        for vehicle in demand.vehicles.iter_mut().enumerate().filter(|(row, _)| row % keep > 0).map(|one| one.1) {
+            vehicle.departure.time = SimTime::MAX;
+        }
+        let demand = std::sync::Arc::new(demand);
+        let mut city = City::assemble(&town.network, &demand, settings());
+        city.install_sensors(&town.network, &demand, &sensors, &weather);
+        let air = AirWanted {
+            engines: vec![Some(Engine::DieselCarEuro5); demand.kinds.len()],
+            wind: weather.wind,
+            wind_from: weather.wind_from,
+        };
+        let wanted = Wanted { air: Some(air), ..Wanted::default() };
+        let mut observer = Observer::new(&town.network, &demand, SimTime::ZERO, wanted);
+        let mut stations: BTreeMap<String, f64> = BTreeMap::new();
+        while city.time() < SimTime::seconds(900.0) {
+            city.step();
+            observer.look(city.time(), &city.vehicles());
+            for emission in city.take_emissions() {
+                if let Reading::Air(air) = &emission.truth {
+                    *stations.entry(emission.record.device.to_string()).or_default() += air.no2;
+                }
+            }
+        }
+        let beside = observer.finish().air.expect("it was wanted").roads;
+        let total: f64 = beside.iter().map(|road| road.added[0].nox * road.length.as_metres()).sum();
+        (stations, total)
+    };
+    // Over what is left of one in ten, the background of the stations falls out.
+    let (few, least) = added(10);
+    let (all, whole) = added(1);
+    let (half, less) = added(2);
+    assert!(few.len() > 10 && few.keys().eq(all.keys()) && few.keys().eq(half.keys()));
+    let streets = |stations: &BTreeMap<String, f64>| stations.iter().map(|(name, sum)| sum - few[name]).sum::<f64>();
+    let (of_stations, of_comparison) = (streets(&half) / streets(&all), (less - least) / (whole - least));
+    assert!(streets(&all) > 1.0 && (0.3..0.6).contains(&of_stations), "{of_stations}");
+    assert!(
+        (of_stations - of_comparison).abs() < 0.1,
+        "{of_stations} at the stations, {of_comparison} beside the roads"
+    );
+}

@@ -65,6 +65,14 @@ pub(crate) const TEMPERATURE: Units =
 pub(crate) const RAINFALL: Units =
     Units { what: "a rainfall", table: &[("mm/h", 1.0)], examples: &["2 mm/h"], sums: false };
 
+/// Concentrations [µg/m³].
+pub(crate) const CONCENTRATION: Units = Units {
+    what: "a concentration",
+    table: &[("ug/m3", 1.0), ("µg/m3", 1.0), ("µg/m³", 1.0), ("μg/m3", 1.0), ("μg/m³", 1.0), ("mg/m3", 1000.0)],
+    examples: &["20 ug/m3"],
+    sums: false,
+};
+
 /// How people spell units beside the way this program does.
 const SPELLINGS: [(&str, &str); 17] = [
     ("m", "min"),
@@ -175,8 +183,9 @@ fn split_unit(text: &str) -> (&str, &str) {
     let text = text.trim_start();
     // "per hour" is one unit of two words.
     let from = if text.starts_with("per ") { 4 } else { 0 };
-    let ends = |c: char| c.is_whitespace() || c.is_ascii_digit();
-    let end = text[from..].find(ends).map_or(text.len(), |end| end + from);
+    // The digit of a cubic metre belongs to its unit.
+    let ends = |&(at, c): &(usize, char)| c.is_whitespace() || c.is_ascii_digit() && !text[..at].ends_with("/m");
+    let end = text.char_indices().skip_while(|(at, _)| *at < from).find(ends).map_or(text.len(), |(at, _)| at);
     text.split_at(end)
 }
 

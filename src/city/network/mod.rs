@@ -7,6 +7,7 @@ pub mod assembly;
 pub mod bare;
 pub mod cache;
 pub mod check;
+pub mod dispersion;
 pub mod geojson;
 pub mod invented;
 mod junction_builder;

@@ -1,16 +1,18 @@
 //! The key `effects:` of a comparison: which engines burn the fuel, and what time, fuel and exhaust are worth.
 //!
-//! Nothing is taken for granted: without engines there is no exhaust, and what has no stated price costs nothing. Knows names and
-//! rates, no coefficient and no result.
+//! Nothing is taken for granted: without engines there is no exhaust, what has no stated price costs nothing, and what the air holds
+//! without the traffic of the map has to be stated. Knows names and rates, no coefficient and no result.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::check::Checker;
 use super::indicators::{Group, Needs};
-use super::quantity::At;
+use super::quantity::{At, WrittenConcentration, WrittenShare};
 use super::tree::Spot;
 
+/// The highest concentration of anything without the traffic of the map [µg/m³].
+const CONCENTRATION_MAX: f64 = 1_000.0;
 /// The highest price of anything, in any currency: beyond it a zero is too many.
 const PRICE_MAX: f64 = 1e9;
 
@@ -20,6 +22,10 @@ const PRICE_MAX: f64 = 1e9;
 pub(super) struct EffectsKey {
     /// What the vehicles of a group burn. Groups without an engine have no exhaust counted.
     pub engines: Option<At<EnginesKey>>,
+    /// What the air holds without the traffic of the map, for concentrations that can be held against limits.
+    pub background: Option<At<BackgroundKey>>,
+    /// Which share of the nitrogen oxides leaves the exhaust as nitrogen dioxide, by mass as NO2: "20 %".
+    pub primary_no2: Option<At<WrittenShare>>,
     /// What an hour of a vehicle on its way is worth, with everybody and everything in it, by group.
     pub value_of_time: Option<At<TimeKey>>,
     /// The price of fuel: "2.40 EUR/kg".
@@ -40,6 +46,19 @@ pub(super) struct EnginesKey {
     pub car: Option<CarEngine>,
     /// City buses.
     pub bus: Option<BusEngine>,
+}
+
+/// What the air holds without the traffic of the map, the same in every hour.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct BackgroundKey {
+    /// Nitrogen dioxide: "20 ug/m3".
+    pub no2: Option<At<WrittenConcentration>>,
+    /// Ozone, which turns nitrogen monoxide into dioxide: "60 ug/m3".
+    pub ozone: Option<At<WrittenConcentration>>,
+    /// Particles below 2.5 µm: "9 ug/m3".
+    #[serde(rename = "pm2-5")]
+    pub fine: Option<At<WrittenConcentration>>,
 }
 
 /// A car's engine, of 1.4 to 2 l.
@@ -118,6 +137,17 @@ impl JsonSchema for WrittenPrice {
 /// A currency by its three letters (ISO 4217), which are not held against the list.
 type Currency = [u8; 3];
 
+/// What it takes to tell nitrogen dioxide from nitrogen oxides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dioxide {
+    /// Nitrogen dioxide without the traffic of the map [µg/m³].
+    pub background: f64,
+    /// Ozone there [µg/m³].
+    pub ozone: f64,
+    /// Share of the nitrogen oxides that leaves the exhaust as dioxide, by mass as NO2.
+    pub primary: f64,
+}
+
 /// What traffic does to others, and what it is worth; nothing unless stated.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Effects {
@@ -125,6 +155,10 @@ pub struct Effects {
     pub car: Option<CarEngine>,
     /// What buses burn.
     pub bus: Option<BusEngine>,
+    /// What it takes to tell nitrogen dioxide.
+    pub dioxide: Option<Dioxide>,
+    /// Particles below 2.5 µm without the traffic of the map [µg/m³].
+    pub fine: Option<f64>,
     /// What an hour of a vehicle is worth, by the place of its group in [`Group::ALL`] [money/h].
     pub time: [Option<f64>; Group::ALL.len()],
     /// The price of fuel [money/kg].
@@ -148,7 +182,9 @@ impl Effects {
     /// Whether a measure that needs this can be made.
     pub const fn gives(&self, needs: Needs) -> bool {
         match needs {
-            Needs::Engines => self.car.is_some() || self.bus.is_some(),
+            Needs::Engines | Needs::Air => self.car.is_some() || self.bus.is_some(),
+            Needs::Dioxide => self.gives(Needs::Air) && self.dioxide.is_some(),
+            Needs::Particles => self.gives(Needs::Air) && self.fine.is_some(),
             Needs::Prices => self.currency.is_some(),
             _ => true,
         }
@@ -198,10 +234,41 @@ impl Checker<'_> {
                 last = Some(spot);
             }
         }
+        self.background(key, &mut effects);
         if let (Some(spot), false) = (last, effects.gives(Needs::Engines)) {
             self.wrong(spot, "there is a price and nothing that burns fuel", "add `engines: { car: petrol-euro-6 }`");
         }
         effects
+    }
+
+    /// What the air holds, and what becomes of nitrogen oxides in it: three figures that are given together.
+    fn background(&mut self, key: &EffectsKey, effects: &mut Effects) {
+        let background = key.background.as_ref();
+        let mut read = |of: fn(&BackgroundKey) -> &Option<At<WrittenConcentration>>, what: &str| {
+            let key = background.and_then(|background| of(&background.value).as_ref())?;
+            let value = self.read(key.spot, key.value.read())?;
+            self.within(key.spot, what, value, 0.0, CONCENTRATION_MAX, "ug/m3").then_some(value)
+        };
+        let (no2, ozone) = (read(|key| &key.no2, "`no2`"), read(|key| &key.ozone, "`ozone`"));
+        effects.fine = read(|key| &key.fine, "`pm2-5`");
+        let primary = self.share(key.primary_no2.as_ref(), "`primary-no2`");
+        effects.dioxide =
+            no2.zip(ozone).zip(primary).map(|((background, ozone), primary)| Dioxide { background, ozone, primary });
+        let Some(spot) = background.map(|key| key.spot).or_else(|| key.primary_no2.as_ref().map(|key| key.spot)) else {
+            return;
+        };
+        let given = |of: fn(&BackgroundKey) -> bool| background.is_some_and(|key| of(&key.value));
+        let named = [given(|key| key.no2.is_some()), given(|key| key.ozone.is_some()), key.primary_no2.is_some()];
+        if named.contains(&true) && named.contains(&false) {
+            let help =
+                "give `background: { no2: 20 ug/m3, ozone: 60 ug/m3 }` and `primary-no2: 20 %`, or none of the three";
+            self.wrong(spot, "nitrogen dioxide takes `no2`, `ozone` and `primary-no2`, and one is missing", help);
+        } else if !given(|key| key.fine.is_some()) && !named.contains(&true) {
+            self.wrong(spot, "the background is empty", "give `no2` and `ozone`, or `pm2-5`");
+        } else if !effects.gives(Needs::Engines) {
+            let help = "add `engines: { car: petrol-euro-6 }`";
+            self.wrong(spot, "there is a background and nothing that adds to it", help);
+        }
     }
 
     /// A price per one of `units`, the first of which is the unit it is told in; all are of one currency.

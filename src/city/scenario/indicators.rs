@@ -44,6 +44,10 @@ pub enum Unit {
     Grams,
     /// Decibels, weighted by A.
     Decibels,
+    /// Times per hour.
+    PerHour,
+    /// Micrograms per cubic metre.
+    MicrogramsPerCubicMetre,
     /// Money, in the currency of the scenario's prices.
     Money,
 }
@@ -66,6 +70,8 @@ impl Unit {
             Self::Kilograms => "kg",
             Self::Grams => "g",
             Self::Decibels => "dB(A)",
+            Self::PerHour => "per h",
+            Self::MicrogramsPerCubicMetre => "µg/m³",
             Self::Money => "money",
         }
     }
@@ -85,6 +91,8 @@ impl Unit {
             | Self::VehicleHours
             | Self::Kilograms
             | Self::Grams
+            | Self::PerHour
+            | Self::MicrogramsPerCubicMetre
             | Self::Decibels => 1,
         }
     }
@@ -247,6 +255,12 @@ pub enum Needs {
     Noise,
     /// It is stated what engines there are.
     Engines,
+    /// The air is observed, and it is stated what engines there are.
+    Air,
+    /// The same, and what it takes to tell nitrogen dioxide is stated.
+    Dioxide,
+    /// The same, and the fine particles of the background are stated.
+    Particles,
     /// It is stated what something is worth.
     Prices,
 }
@@ -261,6 +275,11 @@ impl Needs {
             Self::Safety => Some("observe: [safety]"),
             Self::Noise => Some("observe: [noise]"),
             Self::Engines => Some("effects: { engines: .. }"),
+            Self::Air => Some("observe: [air], effects: { engines: .. }"),
+            Self::Dioxide => {
+                Some("observe: [air], effects: { engines: .., background: { no2: .., ozone: .. }, primary-no2: .. }")
+            }
+            Self::Particles => Some("observe: [air], effects: { engines: .., background: { pm2-5: .. } }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
         }
     }

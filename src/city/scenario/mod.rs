@@ -50,7 +50,7 @@ use crate::primitives::{tree, units};
 pub use calibration::{Calibration, CalibrationFiles, Counted, Timed};
 pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;
-pub use effects::{BusEngine, CarEngine, Effects};
+pub use effects::{BusEngine, CarEngine, Dioxide, Effects};
 pub use explain::explain;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use measures::Variant;

@@ -20,6 +20,8 @@ pub(super) enum ObserveKey {
     Safety,
     /// Who passes which road how fast, and how loud that makes it.
     Noise,
+    /// What stated engines give off on which road, and what becomes of it beside the roads.
+    Air,
 }
 
 /// What is looked at while a run goes.
@@ -34,6 +36,8 @@ pub struct Observe {
     pub safety: bool,
     /// Noise of the roads.
     pub noise: bool,
+    /// The air beside the roads.
+    pub air: bool,
 }
 
 impl Observe {
@@ -44,6 +48,7 @@ impl Observe {
             ObserveKey::Headways => self.headways = true,
             ObserveKey::Safety => self.safety = true,
             ObserveKey::Noise => self.noise = true,
+            ObserveKey::Air => self.air = true,
         }
     }
 
@@ -55,6 +60,7 @@ impl Observe {
             Needs::Headways => self.headways = true,
             Needs::Safety => self.safety = true,
             Needs::Noise => self.noise = true,
+            Needs::Air | Needs::Dioxide | Needs::Particles => self.air = true,
         }
     }
 }

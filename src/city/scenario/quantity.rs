@@ -12,7 +12,7 @@ use serde_saphyr::Spanned;
 
 use super::tree::Spot;
 use super::units::{
-    DISTANCE, DURATION, FLOW, RAINFALL, RATE, SHARE, SPEED, TEMPERATURE, Units, Unreadable, read_clock,
+    CONCENTRATION, DISTANCE, DURATION, FLOW, RAINFALL, RATE, SHARE, SPEED, TEMPERATURE, Units, Unreadable, read_clock,
 };
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
 
@@ -54,7 +54,7 @@ pub(super) fn unreadable(quantity: &str, text: &str) -> Option<Unreadable> {
     if quantity == CLOCK {
         return read_clock(text).err();
     }
-    let all = [DURATION, SHARE, SPEED, DISTANCE, FLOW, RATE, TEMPERATURE, RAINFALL];
+    let all = [DURATION, SHARE, SPEED, DISTANCE, FLOW, RATE, TEMPERATURE, RAINFALL, CONCENTRATION];
     let units = all.into_iter().find(|units| units.what == quantity)?;
     units.read(text).err()
 }
@@ -156,6 +156,14 @@ written!(
     RAINFALL,
     f64,
     |rainfall| rainfall
+);
+
+written!(
+    /// A concentration [µg/m³], "20 ug/m3".
+    WrittenConcentration,
+    CONCENTRATION,
+    f64,
+    |micrograms| micrograms
 );
 
 /// A clock time, with or without its day: "07:00", "2026-03-10T07:00".

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::air::AirTotal;
 use super::calibration::{Fit, fit};
 use super::design::{Design, pairs};
 use super::observed::ApproachTotal;
@@ -109,6 +110,21 @@ pub struct ApproachMean {
     pub spill_back: f64,
 }
 
+/// The air beside a road in the mean of all runs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AirMean {
+    /// Nitrogen oxides given off on the road [g per km and hour].
+    pub emitted: f64,
+    /// Nitrogen oxides that are added beside it, over the measured time [µg/m³].
+    pub added: f64,
+    /// In the highest hour [µg/m³].
+    pub highest: f64,
+    /// Exhaust particles that are added in their highest hour [µg/m³].
+    pub particles: f64,
+    /// Nitrogen dioxide in the highest hour, if it can be told [µg/m³].
+    pub dioxide: Option<f64>,
+}
+
 /// The city in an interval of the day, in the mean of all runs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct HourMean {
@@ -139,6 +155,8 @@ pub struct VariantResult {
     pub approaches: BTreeMap<String, ApproachMean>,
     /// The level 10 m beside the roads by their id [dB(A)], mean of the runs in which they were used; nothing where noise was not observed.
     pub noise: BTreeMap<String, f64>,
+    /// The air beside the roads by their id; nothing where it was not observed.
+    pub air: BTreeMap<String, AirMean>,
 }
 
 impl VariantResult {
@@ -250,6 +268,7 @@ struct Sums {
     approaches: BTreeMap<String, ApproachMean>,
     /// Sum of levels and how many.
     noise: BTreeMap<String, (f64, f64)>,
+    air: BTreeMap<String, AirMean>,
     /// By area, one entry per run; the empty name is everybody.
     gains: BTreeMap<String, Vec<Count>>,
 }
@@ -278,6 +297,14 @@ impl Sums {
             let sum = self.noise.entry(road.clone()).or_default();
             sum.0 += level;
             sum.1 += 1.0;
+        }
+        for AirTotal(road, emitted, added, highest, particles, dioxide) in &details.air {
+            let sum = self.air.entry(road.clone()).or_default();
+            sum.emitted += emitted;
+            sum.added += added;
+            sum.highest += highest;
+            sum.particles += particles;
+            sum.dioxide = dioxide.map(|dioxide| sum.dioxide.unwrap_or_default() + dioxide);
         }
         for ApproachTotal(road, mean, p95, max, spill_back) in &details.approaches {
             let sum = self.approaches.entry(road.clone()).or_default();
@@ -327,6 +354,11 @@ impl Sums {
             let [mean, p95, max, spill_back] = [sum.mean, sum.p95, sum.max, sum.spill_back].map(|sum| sum / runs);
             (road, ApproachMean { mean, p95, max, spill_back })
         });
+        let air = self.air.into_iter().map(|(road, sum)| {
+            let [emitted, added, highest, particles] =
+                [sum.emitted, sum.added, sum.highest, sum.particles].map(|sum| sum / runs);
+            (road, AirMean { emitted, added, highest, particles, dioxide: sum.dioxide.map(|sum| sum / runs) })
+        });
         let gains = self.gains.into_iter().map(|(area, counts)| gains(area, &counts, confidence));
         let mut gains: Vec<Gains> = gains.collect();
         gains.sort_by(|a, b| (!a.area.is_empty(), &a.area).cmp(&(!b.area.is_empty(), &b.area)));
@@ -337,6 +369,7 @@ impl Sums {
             roads: roads.collect(),
             levels: self.levels.map(|sum| sum / runs),
             approaches: approaches.collect(),
+            air: air.collect(),
             noise: self.noise.into_iter().map(|(road, (sum, count))| (road, sum / count)).collect(),
         }
     }

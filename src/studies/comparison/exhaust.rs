@@ -30,7 +30,7 @@ struct Sum {
 }
 
 /// The engine of a vehicle; none where the scenario states none.
-const fn engine_of(effects: &Effects, group: Group, class: VehicleClass) -> Option<Engine> {
+pub(super) const fn engine_of(effects: &Effects, group: Group, class: VehicleClass) -> Option<Engine> {
     match (group, class) {
         // An electric car burns nothing here, and is not covered by a curve either.
         (Group::Car, VehicleClass::Evehicle) => None,

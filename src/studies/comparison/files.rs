@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, Gains, Line};
+use super::analysis::{Analysis, Gains, Line, VariantResult};
 use super::design::{Design, Seeds};
 use super::gates::Gate;
 use super::record::Record;
@@ -121,6 +121,8 @@ struct VariantPart<'a> {
     levels_of_service: [f64; 6],
     queues: Vec<QueuePart<'a>>,
     noise_at_10_m: &'a std::collections::BTreeMap<String, f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    air_at_10_m: Vec<AirPart<'a>>,
 }
 
 #[derive(Serialize)]
@@ -130,6 +132,17 @@ struct QueuePart<'a> {
     p95_m: f64,
     longest_m: f64,
     spill_back_s: f64,
+}
+
+#[derive(Serialize)]
+struct AirPart<'a> {
+    road: &'a str,
+    nox_emitted_g_per_km_and_hour: f64,
+    nox_added_ug_m3: f64,
+    nox_added_highest_hour_ug_m3: f64,
+    exhaust_particles_added_highest_hour_ug_m3: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no2_highest_hour_ug_m3: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -232,6 +245,18 @@ struct GatePart<'a> {
     verdict: &'static str,
 }
 
+fn air(result: &VariantResult) -> Vec<AirPart<'_>> {
+    let parts = result.air.iter().map(|(road, air)| AirPart {
+        road,
+        nox_emitted_g_per_km_and_hour: air.emitted,
+        nox_added_ug_m3: air.added,
+        nox_added_highest_hour_ug_m3: air.highest,
+        exhaust_particles_added_highest_hour_ug_m3: air.particles,
+        no2_highest_hour_ug_m3: air.dioxide,
+    });
+    parts.collect()
+}
+
 /// Writes everything as JSON.
 fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     let design = whole.design;
@@ -263,6 +288,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
             gains: result.gains.iter().map(GainsPart::from).collect(),
             levels_of_service: result.levels,
             noise_at_10_m: &result.noise,
+            air_at_10_m: air(result),
             queues: result
                 .approaches
                 .iter()

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use crate::city::scenario::{InputFile, LoadedScenario};
 
 /// Version of what is kept of a run; another one makes the runs anew.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The digest of a request: program, files, variant (its name and its city with the scenario's own seed) and seed.
 pub(super) fn of_request(program: &str, files: &[InputFile], variant: (&str, &str), seed: u64) -> String {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{exhaust, observed};
+use super::{air, exhaust, observed};
 use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
 use crate::city::scenario::indicators::{Group, Measure, Statistic};
@@ -62,7 +62,8 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observed) ->
     for (name, group, value) in exhaust::measures(loaded, outcome) {
         found.put(name, group, Statistic::Mean, Some(value));
     }
-    for (name, value) in observed::measures(seen) {
+    let of_air = seen.air.iter().flat_map(|seen| air::measures(&loaded.comparison.effects, seen, &air::homes(loaded)));
+    for (name, value) in observed::measures(seen).into_iter().chain(of_air) {
         found.one(name, value);
     }
     found.0

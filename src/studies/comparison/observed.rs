@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration;
+use super::{air, calibration};
 use crate::city::network::Network;
 use crate::city::scenario::{LoadedScenario, Observe};
 use crate::primitives::SimTime;
@@ -27,8 +27,8 @@ impl Watcher for Watching {
 
 /// What a scenario asks to be observed.
 fn wanted(loaded: &LoadedScenario) -> Wanted {
-    let Observe { queues, headways, safety, noise } = loaded.comparison.observe;
-    Wanted { queues, headways, safety, noise, stretches: calibration::stretches(loaded) }
+    let Observe { queues, headways, safety, noise, air: _ } = loaded.comparison.observe;
+    Wanted { queues, headways, safety, noise, air: air::wanted(loaded), stretches: calibration::stretches(loaded) }
 }
 
 /// Makes a run, watched as far as the scenario asks for it.
@@ -72,6 +72,13 @@ pub(super) fn measures(observed: &Observed) -> Vec<(&'static str, f64)> {
         let share = |count: u64| count as f64 / safety.driven as f64 * 100.0;
         found.extend([("critical-following", share(safety.critical)), ("close-following", share(safety.short))]);
     }
+    if let Some(crossings) = observed.crossings.filter(|crossings| crossings.seconds > 0) {
+        let per_hour = |count: u32| f64::from(count) / f64::from(crossings.seconds) * 3600.0;
+        found.extend([
+            ("critical-crossing", per_hour(crossings.critical)),
+            ("close-crossing", per_hour(crossings.short)),
+        ]);
+    }
     if let Some(power) = observed.noise.as_ref().and_then(|noise| noise.power) {
         found.push(("noise-power", power));
     }
@@ -99,7 +106,7 @@ pub(super) fn approaches(network: &Network, observed: &Observed) -> Vec<Approach
 mod tests {
     use super::*;
     use crate::city::scenario::indicators::{Measure, Needs, QUANTITIES};
-    use crate::studies::observation::{Headways, Noise, Pursuit, Queues};
+    use crate::studies::observation::{Crossings, Headways, Noise, Pursuit, Queues};
 
     /// Every measure that has to be asked for has a value where it was asked for, by a name of the table.
     #[test]
@@ -109,7 +116,9 @@ mod tests {
             queues: Some(Queues::default()),
             headways: Some(Headways { count: 3, mean: 600.0, variation: 0.2, excess_wait: 12.0 }),
             safety: Some(safety),
+            crossings: Some(Crossings { seconds: 1_800, critical: 1, short: 3 }),
             noise: Some(Noise { power: Some(90.0), roads: Vec::new() }),
+            air: None,
             journeys: Vec::new(),
         };
         let found = measures(&observed);
@@ -124,6 +133,7 @@ mod tests {
         }
         let value = |wanted: &str| found.iter().find(|(name, _)| *name == wanted).map(|one| one.1);
         assert_eq!((value("critical-following"), value("close-following")), (Some(0.25), Some(2.5)));
+        assert_eq!((value("critical-crossing"), value("close-crossing")), (Some(2.0), Some(6.0)));
         assert!(measures(&Observed::default()).is_empty());
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::air::{self, AirTotal};
 use super::areas::Areas;
 use super::calibration::{self, CalibrationTotal};
 use super::observed::{self, ApproachTotal};
@@ -112,6 +113,8 @@ pub(super) struct Details {
     pub approaches: Vec<ApproachTotal>,
     /// The level beside every road that was used [dB(A)], where noise was observed, in the order of the network.
     pub noise: Vec<(String, f64)>,
+    /// The air beside the roads, where it was observed, in the order of the network.
+    pub air: Vec<AirTotal>,
     /// What is held against what was counted; of the variant the others are held against.
     pub calibration: Option<CalibrationTotal>,
 }
@@ -197,6 +200,7 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
         levels,
         approaches: observed::approaches(network, seen),
         noise: observed::noise(network, seen),
+        air: air::totals(network, &loaded.comparison.effects, seen.air.as_ref()),
         calibration: calibration::total(loaded, outcome, seen),
     }
 }

@@ -154,7 +154,7 @@ fn what_is_observed_keeps_the_law_of_no_difference() {
         completed.analysis.variants[place].lines.iter().map(|line| line.measure.to_string()).collect()
     };
     // The street has no stop and nobody who waits at its end: there are no headways, and its queues have no length.
-    assert_eq!(names(1).len(), unobserved + 8);
+    assert_eq!(names(1).len(), unobserved + 10);
     for name in [
         "queue-length",
         "queue-longest",
@@ -162,6 +162,8 @@ fn what_is_observed_keeps_the_law_of_no_difference() {
         "spill-back",
         "critical-following",
         "close-following",
+        "critical-crossing",
+        "close-crossing",
         "noise-power",
     ] {
         assert!(names(2).contains(&name.to_owned()), "{name}");
@@ -201,6 +203,33 @@ fn what_is_stated_is_reckoned_with() {
     assert!((3.137..3.184).contains(&carbon), "{carbon}");
     let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
     assert!(page.contains("Money is in EUR"));
+}
+
+/// The air beside the roads follows the traffic, and is told with what it is held against.
+#[test]
+fn the_air_beside_the_roads_is_observed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let keys = "weather: { sky: dry, wind: 2 m/s, wind-from: 200 }\ncompare: { observe: [air], effects: { engines: { car: diesel-euro-5 }, \
+                primary-no2: 30 %, background: { no2: 20 ug/m3, ozone: 60 ug/m3, pm2-5: 9 ug/m3 } } }\n";
+    let file = street(folder.path(), keys);
+    let (design, base) = design(&file, &["base", "same", "slow"], Some(vec![3, 4]));
+    let completed = compare((&file, &design, &base), &out, 2, None).0.expect("a comparison");
+    assert!(completed.analysis.variants[1].is_same());
+    let lines = &completed.analysis.variants[2].lines;
+    let line = |name: &str| lines.iter().find(|line| line.measure.to_string() == name);
+    let value = |name: &str| line(name).unwrap_or_else(|| panic!("no {name}")).paired.variant.value;
+    // About 720 cars an hour of 0.6 g/km; and five minutes are no hour to be held against a limit.
+    assert!((1.0..60.0).contains(&value("nox-highest")), "{}", value("nox-highest"));
+    assert!(value("nox-roadside") <= value("nox-highest") && value("no2-highest") > 20.0);
+    assert!(line("no2-over-hour").is_none() && line("pm2-5-over-day").is_none());
+    let roads = &completed.analysis.variants[0].air;
+    assert_eq!(roads.keys().collect::<Vec<_>>(), ["east", "west"]);
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("id=\"air\"") && page.contains("ozone limiting method"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("comparison.json")).expect("JSON")).expect("JSON");
+    assert!(json["variants"][0]["air_at_10_m"][1]["no2_highest_hour_ug_m3"].as_f64().is_some_and(|no2| no2 > 20.0));
 }
 
 /// What was counted is held against the base alone, and stands on the page and in the files.

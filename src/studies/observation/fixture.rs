@@ -33,17 +33,45 @@ const NET: &str = r#"<net version="1.20">
     <connection from=":J_0" to="east" fromLane="0" toLane="0" dir="s" state="M"/>
     <connection from=":J_1" to="east" fromLane="0" toLane="0" dir="r" state="M"/></net>"#;
 
+/// Two roads that cross, each path 20 m long.
+const CROSS: &str = r#"<net version="1.20">
+    <edge id="west" from="A" to="J" priority="1"><lane id="west_0" index="0" speed="13.9" length="100" shape="0,0 100,0"/></edge>
+    <edge id="south" from="C" to="J" priority="1"><lane id="south_0" index="0" speed="13.9" length="100" shape="110,-110 110,-10"/></edge>
+    <edge id="east" from="J" to="B" priority="1"><lane id="east_0" index="0" speed="13.9" length="100" shape="120,0 220,0"/></edge>
+    <edge id="north" from="J" to="D" priority="1"><lane id="north_0" index="0" speed="13.9" length="100" shape="110,10 110,110"/></edge>
+    <edge id=":J_0" function="internal"><lane id=":J_0_0" index="0" speed="13.9" length="20" shape="100,0 120,0"/></edge>
+    <edge id=":J_1" function="internal"><lane id=":J_1_0" index="0" speed="13.9" length="20" shape="110,-10 110,10"/></edge>
+    <junction id="A" type="dead_end" x="0" y="0" incLanes="" intLanes="" shape="0,0"/>
+    <junction id="B" type="dead_end" x="220" y="0" incLanes="east_0" intLanes="" shape="220,0"/>
+    <junction id="C" type="dead_end" x="110" y="-110" incLanes="" intLanes="" shape="110,-110"/>
+    <junction id="D" type="dead_end" x="110" y="110" incLanes="north_0" intLanes="" shape="110,110"/>
+    <junction id="J" type="priority" x="110" y="0" incLanes="west_0 south_0" intLanes=":J_0_0 :J_1_0" shape="100,0 120,0">
+        <request index="0" response="00" foes="10" cont="0"/><request index="1" response="01" foes="01" cont="0"/></junction>
+    <connection from="west" to="east" fromLane="0" toLane="0" via=":J_0_0" dir="s" state="M"/>
+    <connection from="south" to="north" fromLane="0" toLane="0" via=":J_1_0" dir="s" state="m"/>
+    <connection from=":J_0" to="east" fromLane="0" toLane="0" dir="s" state="M"/>
+    <connection from=":J_1" to="north" fromLane="0" toLane="0" dir="s" state="M"/></net>"#;
+
+/// Two roads that cross: from west to east over `:J_0_0`, from south to north over `:J_1_0`.
+pub(super) fn cross() -> Network {
+    read(CROSS)
+}
+
 /// The crossing; `west_0` is lane 0 and `south_0` lane 1.
 pub(super) fn crossing() -> Network {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("crossing.net.xml");
-    std::fs::write(&file, NET).expect("a net");
-    let (network, _) = read_network(&file).unwrap_or_else(|wrong| panic!("{:?}", wrong.problems()));
+    let network = read(NET);
     assert_eq!(
         (network.find_lane("west_0"), network.find_lane("south_0")),
         (Some(LaneId::new(0)), Some(LaneId::new(1)))
     );
     network
+}
+
+fn read(text: &str) -> Network {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("crossing.net.xml");
+    std::fs::write(&file, text).expect("a net");
+    read_network(&file).unwrap_or_else(|wrong| panic!("{:?}", wrong.problems())).0
 }
 
 fn demand(class: &str, count: usize, every: f64) -> Demand {

@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 43] = [
+pub const QUANTITIES: [Quantity; 53] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -318,6 +318,28 @@ pub const QUANTITIES: [Quantity; 43] = [
         ),
     ),
     asked(
+        Needs::Safety,
+        &quantity(
+            ("critical-crossing", "Critical crossing"),
+            Unit::PerHour,
+            Better::Lower,
+            (ONE, false),
+            "how often in an hour a vehicle enters the area where two paths cross less than 1.5 s after another has left it on the other path (post-encroachment time)",
+            "Allen, Shin and Cooper 1978",
+        ),
+    ),
+    asked(
+        Needs::Safety,
+        &quantity(
+            ("close-crossing", "Close crossing"),
+            Unit::PerHour,
+            Better::Lower,
+            (ONE, false),
+            "the same less than 3 s after, critical crossing included",
+            "as `critical-crossing`",
+        ),
+    ),
+    asked(
         Needs::Engines,
         &quantity(
             ("fuel", "Fuel"),
@@ -425,6 +447,94 @@ pub const QUANTITIES: [Quantity; 43] = [
             (ONE, false),
             "sound power of all roads and junctions together over the measured time, in dB(A) re 1 pW, by flow and mean speed of each category on each road",
             "Directive (EU) 2015/996 (CNOSSOS-EU), coefficients of 2021/1226; source only, without the correction near signals",
+        ),
+    ),
+    asked(
+        Needs::Air,
+        &quantity(
+            ("nox-roadside", "Nitrogen oxides beside roads"),
+            Unit::MicrogramsPerCubicMetre,
+            Better::Lower,
+            (ONE, false),
+            "nitrogen oxides, as NO2, that the vehicles with a stated engine add to the air 10 m from the middle of a carriageway, the higher of its two sides, mean over the roads by their length and over the measured time",
+            "emissions as `nox`, but by mean speed on each road; dispersion after Briggs 1973 (Hanna, Briggs and Hosker 1982, table 4.5)",
+        ),
+    ),
+    asked(
+        Needs::Air,
+        &quantity(
+            ("nox-inhabitants", "Nitrogen oxides where people live"),
+            Unit::MicrogramsPerCubicMetre,
+            Better::Lower,
+            (ONE, false),
+            "the same, mean over the inhabitants of the map's zones, each zone's spread over its roads as its trips are",
+            "as `nox-roadside`; not there where the map has no zones with inhabitants",
+        ),
+    ),
+    asked(
+        Needs::Air,
+        &quantity(
+            ("nox-highest", "Highest nitrogen oxides"),
+            Unit::MicrogramsPerCubicMetre,
+            Better::Lower,
+            (ONE, false),
+            "the same as `nox-roadside` at the road and in the hour where it is highest; hours count from the start of the measured time",
+            "as `nox-roadside`",
+        ),
+    ),
+    asked(
+        Needs::Air,
+        &quantity(
+            ("particles-highest", "Highest exhaust particles"),
+            Unit::MicrogramsPerCubicMetre,
+            Better::Lower,
+            (ONE, false),
+            "particles from the exhaust that the same vehicles add there, at the road and in the hour where they are highest",
+            "as `nox-roadside`",
+        ),
+    ),
+    asked(
+        Needs::Dioxide,
+        &quantity(
+            ("no2-highest", "Highest nitrogen dioxide"),
+            Unit::MicrogramsPerCubicMetre,
+            Better::Lower,
+            (ONE, false),
+            "nitrogen dioxide at the road and in the hour where it is highest: background, primary share of the added oxides, and of the rest what the ozone can turn into dioxide",
+            "ozone limiting method (Cole and Summerhays 1979), with 46 g of NO2 for 48 g of ozone",
+        ),
+    ),
+    asked(
+        Needs::Dioxide,
+        &quantity(
+            ("no2-over-hour", "Roads over the hourly limit of NO2"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "share of the roads, by length, with more than 200 µg/m³ of nitrogen dioxide in at least one whole hour",
+            "Directive 2008/50/EC, annex XI: 200 µg/m³ in an hour, which may be exceeded 18 times a year",
+        ),
+    ),
+    asked(
+        Needs::Dioxide,
+        &quantity(
+            ("no2-over-day", "Roads over the daily guideline of NO2"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "share of the roads, by length, with more than 25 µg/m³ of nitrogen dioxide in the mean of the first 24 hours; not there where fewer are measured",
+            "WHO global air quality guidelines 2021: 25 µg/m³ in 24 hours",
+        ),
+    ),
+    asked(
+        Needs::Particles,
+        &quantity(
+            ("pm2-5-over-day", "Roads over the daily guideline of PM2.5"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "the same with more than 15 µg/m³ of background and exhaust particles together; what brakes, tyres and roads give off is left out, so it is at least this share",
+            "WHO global air quality guidelines 2021: 15 µg/m³ in 24 hours",
         ),
     ),
 ];

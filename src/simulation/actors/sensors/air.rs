@@ -6,12 +6,12 @@
 
 use bevy_ecs::prelude::*;
 
-use super::dispersion::{Piece, plume};
 use super::exhaust::Emitted;
 use super::scene::Scene;
 use super::{AIR, Alarm, Device, Directory, Outbox, Watch, entity, rounded};
+use crate::city::network::dispersion::{Piece, Wind};
 use crate::primitives::random::Purpose;
-use crate::primitives::{SimDuration, SimTime};
+use crate::primitives::{SimDuration, SimTime, Speed};
 use crate::telemetry::Fate;
 use crate::telemetry::error::air::{AirState, AirStation};
 use crate::telemetry::reading::Air;
@@ -66,9 +66,10 @@ fn from_streets(watch: &Watch, scene: &Scene, sensor: &mut AirSensor) -> Option<
     let before = std::mem::replace(&mut sensor.before, now);
     let seconds = span?.as_seconds();
     let weather = watch.climate.at(watch.now);
+    let wind = Wind::new(Speed::metres_per_second(weather.wind), weather.wind_from);
     let mut sum = Emitted::default();
     for piece in &sensor.pieces {
-        let factor = plume(piece, weather.wind, weather.wind_from);
+        let factor = wind.plume(piece);
         if factor > 0.0 {
             let edge = piece.edge as usize;
             let grams = sensor.before[edge].minus(before.get(edge).copied().unwrap_or_default());

@@ -9,7 +9,6 @@ pub(crate) mod bay;
 pub(crate) mod camera;
 pub(crate) mod climate;
 pub(crate) mod detector;
-pub(crate) mod dispersion;
 pub(crate) mod earth;
 pub(crate) mod exhaust;
 pub(crate) mod scene;

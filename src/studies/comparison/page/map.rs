@@ -1,27 +1,26 @@
 //! The map of differences: roads coloured by how much longer a vehicle waits there than in the base, with the base to peek at.
 //!
-//! Drawn for the first variant without any script; the script shows the other variants, the delays themselves, and while a
-//! button is held the base. Colours run from blue over grey to orange (safe for the colour-blind), and the
-//! table beside it says the same in numbers. Only roads of the base are drawn.
+//! Drawn for the delays of the first variant without any script; the script shows the other variants and layers, the figures themselves,
+//! and while a button is held the base. Colours run from blue over grey to orange (safe for the colour-blind), and the
+//! tables of the page say the same in numbers. Only roads of the base are drawn.
 
 use std::fmt::Write as _;
 
 use super::super::analysis::{RoadMean, VariantResult};
 use super::super::files::Whole;
 use super::super::wording::signed;
+use super::layers::{Layer, layers};
 use crate::city::network::{Edge, Network};
 use crate::primitives::ids::EdgeId;
 use crate::studies::report::map::drawing::{Sheet, road_line, scale_bar, twins};
 use crate::studies::report::markup::{count_of, escape, json_text, number};
 
-/// Limits between the classes of a difference of delay [s/veh].
-const LIMITS: [f64; 6] = [-10.0, -3.0, -1.0, 1.0, 3.0, 10.0];
-/// Limits between the classes of a delay [s/veh], those of a run's report.
-const DELAYS: [f64; 6] = [5.0, 10.0, 20.0, 35.0, 55.0, 80.0];
 /// Most roads drawn; beyond it those with the least traffic are left out, and counted.
 const ROADS_MAX: usize = 12_000;
 /// Most variants that the script can show.
 const VARIANTS_MAX: usize = 20;
+/// Most figures on the page, of all layers, variants and roads; beyond it the last variants are only in the tables.
+const FIGURES_MAX: usize = 900_000;
 /// Roads in the table of a variant.
 const WORST: usize = 5;
 
@@ -32,16 +31,6 @@ pub(super) struct Drawn {
     pub(super) data: String,
 }
 
-/// The class of a difference of delay: 0 much less to 6 much more.
-fn class(difference: f64) -> usize {
-    LIMITS.iter().filter(|limit| difference > **limit).count()
-}
-
-/// The difference of delay of a road; none where it is used in one of the two only, or in neither.
-fn difference(base: Option<&RoadMean>, variant: Option<&RoadMean>) -> Option<f64> {
-    Some(variant?.delay()? - base?.delay()?)
-}
-
 /// The section of the page.
 pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
     let Some((base, others)) = whole.analysis.variants.split_first().filter(|(_, others)| !others.is_empty()) else {
@@ -49,12 +38,19 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
     };
     let others = &others[..others.len().min(VARIANTS_MAX)];
     let (roads, left_out) = drawn_roads(network, whole);
+    let names: Vec<&str> = roads.iter().map(|road| network.edge(*road).name.as_str()).collect();
+    let results: Vec<&VariantResult> = std::iter::once(base).chain(others).collect();
+    let mut layers = layers(&results, &names);
+    let shown = (FIGURES_MAX / (names.len() * layers.len()).max(1)).saturating_sub(1).clamp(1, others.len());
+    for layer in &mut layers {
+        layer.truncate(shown);
+    }
     let sheet = Sheet::around(network);
     let mut html = String::from(
-        "<section aria-labelledby=\"where\"><h2 id=\"where\">Where it changes</h2><p>Time lost on a road per vehicle that used it, mean of all \
-         runs: variant less base.</p><figure class=\"map-figure\">",
+        "<section aria-labelledby=\"where\"><h2 id=\"where\">Where it changes</h2><p>Every road of the base, mean of all runs: variant less base. \
+         Without a script, the map is that of delays.</p><figure class=\"map-figure\">",
     );
-    controls(&mut html, whole, others.len());
+    controls(&mut html, whole, shown, &layers);
     let _ = write!(
         html,
         "<div class=\"map\" id=\"map\"><svg id=\"map-svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Map of the city’s roads coloured by \
@@ -65,21 +61,18 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
         sheet.lane_width()
     );
     let twins = twins(network);
-    for id in &roads {
-        let edge = network.edge(*id);
-        let (was, is) = (base.roads.get(&edge.name), others[0].roads.get(&edge.name));
-        let class = match difference(was, is) {
-            Some(difference) => format!("d{}", class(difference)),
-            None if was.is_some() && is.is_none() => "gone".to_owned(),
-            None => "unused".to_owned(),
-        };
-        let lanes = edge.lane_count().clamp(1, 6);
+    for (place, id) in roads.iter().enumerate() {
+        let class = layers.first().map_or_else(|| "unused".to_owned(), |delay| delay.change_class(1, place));
+        let lanes = network.edge(*id).lane_count().clamp(1, 6);
         let _ = write!(html, "<path class=\"w{lanes} {class}\" d=\"{}\"/>", road_line(network, *id, &sheet, &twins));
     }
     html.push_str("</g>");
     html.push_str(&scale_bar(&sheet));
     html.push_str("</svg><div id=\"tip\" class=\"tip\" role=\"status\" aria-live=\"polite\" hidden></div></div>");
-    legend(&mut html);
+    legend(&mut html, layers.first());
+    if shown + 1 < whole.design.variants.len() {
+        let _ = write!(html, "<p class=\"small\">The map shows the first {} variants.</p>", count_of(shown));
+    }
     if left_out > 0 {
         let _ =
             write!(html, "<p class=\"small\">{} roads with the least traffic are not drawn.</p>", count_of(left_out));
@@ -87,7 +80,7 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
     html.push_str("</figure>");
     tables(&mut html, whole, network);
     html.push_str("</section>");
-    Drawn { html, data: data(whole, network, &roads, base, others) }
+    Drawn { html, data: data(whole, network, &roads, &layers, shown) }
 }
 
 /// The roads to be drawn in the order of the network, and how many are not.
@@ -104,13 +97,20 @@ fn drawn_roads(network: &Network, whole: &Whole<'_>) -> (Vec<EdgeId>, usize) {
     (roads, left_out)
 }
 
-fn controls(html: &mut String, whole: &Whole<'_>, shown: usize) {
-    html.push_str("<div class=\"toggles js-only\" hidden><div role=\"group\" aria-label=\"Variant\">");
+fn controls(html: &mut String, whole: &Whole<'_>, shown: usize, layers: &[Layer]) {
+    html.push_str("<div class=\"toggles js-only\" hidden>");
+    if layers.len() > 1 {
+        html.push_str("<label class=\"field\">Layer<select id=\"layer\">");
+        for (place, layer) in layers.iter().enumerate() {
+            let _ = write!(html, "<option value=\"{place}\">{}</option>", escape(&layer.label()));
+        }
+        html.push_str("</select></label>");
+    }
+    html.push_str("<div role=\"group\" aria-label=\"Variant\">");
     for (place, variant) in whole.design.variants.iter().enumerate().skip(1).take(shown) {
         let _ = write!(
             html,
-            "<button type=\"button\" data-variant=\"{}\" aria-pressed=\"{}\">{}</button>",
-            place - 1,
+            "<button type=\"button\" data-variant=\"{place}\" aria-pressed=\"{}\">{}</button>",
             place == 1,
             escape(&variant.name)
         );
@@ -118,36 +118,32 @@ fn controls(html: &mut String, whole: &Whole<'_>, shown: usize) {
     let _ = write!(
         html,
         "</div><div role=\"group\" aria-label=\"What is shown\"><button type=\"button\" data-show=\"change\" aria-pressed=\"true\">What \
-         changes</button><button type=\"button\" data-show=\"delay\" aria-pressed=\"false\">How it is</button></div>\
+         changes</button><button type=\"button\" data-show=\"value\" aria-pressed=\"false\">How it is</button></div>\
          <button type=\"button\" id=\"peek\">Hold to see {}</button></div>",
         escape(&whole.design.base().name)
     );
 }
 
-fn legend(html: &mut String) {
-    html.push_str(
-        "<div class=\"legend\"><p id=\"legend-title\"><strong>Change of delay [s/veh]</strong> blue is less, orange is more time lost than in \
-         the base</p><ol class=\"scale\" id=\"legend-change\">",
+fn legend(html: &mut String, layer: Option<&Layer>) {
+    let Some(layer) = layer else { return };
+    let _ = write!(
+        html,
+        "<div class=\"legend\"><p id=\"legend-title\" aria-live=\"polite\"><strong>Change of {}</strong> blue is less, orange is more than in the \
+         base. {}</p>",
+        escape(&layer.label().to_lowercase()),
+        escape(layer.about())
     );
-    for place in 0..=LIMITS.len() {
-        let label = match place {
-            0 => format!("{} and less", signed(LIMITS[0], 0)),
-            6 => format!("{} and more", signed(LIMITS[5], 0)),
-            place => format!("{} to {}", signed(LIMITS[place - 1], 0), signed(LIMITS[place], 0)),
-        };
-        let _ = write!(html, "<li><span class=\"swatch d{place}\"></span><span>{label}</span></li>");
-    }
-    html.push_str("</ol><ol class=\"scale\" id=\"legend-delay\" hidden>");
-    for place in 0..=DELAYS.len() {
-        let label = match place {
-            0 => format!("under {}", DELAYS[0]),
-            6 => format!("{} and more", DELAYS[5]),
-            place => format!("{}–{}", DELAYS[place - 1], DELAYS[place]),
-        };
-        let _ = write!(html, "<li><span class=\"swatch c{place}\"></span><span>{label}</span></li>");
+    for (id, class, hidden, labels) in
+        [("legend-change", 'd', "", layer.change_labels()), ("legend-value", 'c', " hidden", layer.value_labels())]
+    {
+        let _ = write!(html, "<ol class=\"scale\" id=\"{id}\"{hidden}>");
+        for (place, label) in labels.iter().enumerate() {
+            let _ = write!(html, "<li><span class=\"swatch {class}{place}\"></span><span>{label}</span></li>");
+        }
+        html.push_str("</ol>");
     }
     html.push_str(
-        "</ol><ul class=\"keys\"><li><span class=\"swatch unused\"></span>not used, or new</li><li><span class=\"swatch gone\"></span>used in the \
+        "<ul class=\"keys\"><li><span class=\"swatch unused\"></span>no figure: not used, or new</li><li><span class=\"swatch gone\"></span>in the \
          base only</li></ul></div>",
     );
 }
@@ -206,20 +202,8 @@ fn row(html: &mut String, change: f64, edge: &Edge, was: Option<&RoadMean>, is: 
     );
 }
 
-/// What the script needs: names of the drawn roads, and delays [0.1 s] in the base and in each variant.
-fn data(
-    whole: &Whole<'_>,
-    network: &Network,
-    roads: &[EdgeId],
-    base: &VariantResult,
-    others: &[VariantResult],
-) -> String {
-    let column = |result: &VariantResult| {
-        let delay = |id: &EdgeId| result.roads.get(&network.edge(*id).name).and_then(RoadMean::delay);
-        let cells: Vec<String> =
-            roads.iter().map(|id| delay(id).map_or(String::new(), |delay| format!("{:.0}", delay * 10.0))).collect();
-        format!("\"{}\"", cells.join(","))
-    };
+/// What the script needs: names of the drawn roads, and the layers.
+fn data(whole: &Whole<'_>, network: &Network, roads: &[EdgeId], layers: &[Layer], shown: usize) -> String {
     let names: Vec<String> = roads
         .iter()
         .map(|id| {
@@ -228,30 +212,11 @@ fn data(
             format!("[{},{}]", json_text(street), json_text(&edge.name))
         })
         .collect();
-    let variants: Vec<String> = whole.design.variants.iter().skip(1).map(|variant| json_text(&variant.name)).collect();
+    let variants = whole.design.variants.iter().take(shown + 1).map(|variant| json_text(&variant.name));
     format!(
-        "{{\"limits\":{LIMITS:?},\"delays\":{DELAYS:?},\"roads\":[{}],\"base\":{},\"baseName\":{},\"names\":[{}],\"variants\":[{}]}}",
+        "{{\"roads\":[{}],\"names\":[{}],\"layers\":[{}]}}",
         names.join(","),
-        column(base),
-        json_text(&whole.design.base().name),
-        variants[..others.len()].join(","),
-        others.iter().map(column).collect::<Vec<_>>().join(",")
+        variants.collect::<Vec<_>>().join(","),
+        layers.iter().map(Layer::json).collect::<Vec<_>>().join(",")
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_have_a_middle_and_two_sides() {
-        assert_eq!([-99.0, -10.0, -2.0, 0.0, 1.0, 1.1, 10.0, 11.0].map(class), [0, 0, 2, 3, 3, 4, 5, 6]);
-    }
-
-    #[test]
-    fn a_road_nobody_uses_any_more_has_no_difference() {
-        let road = RoadMean { vehicles: 10.0, lost: 50.0 };
-        assert_eq!(difference(Some(&road), Some(&RoadMean { lost: 80.0, ..road })), Some(3.0));
-        assert_eq!(difference(Some(&road), None), None);
-    }
 }

@@ -3,10 +3,12 @@
 //! Verdict, expectations, validity, what changed, measures, map, time of day, who gains and loses, method, how to make it again.
 //! The same runs give the same bytes. It arranges and draws what the analysis found, and computes nothing new.
 
+mod air;
 mod calibration;
 mod flags;
 mod gains;
 mod hours;
+mod layers;
 mod map;
 mod noise;
 mod queues;
@@ -59,6 +61,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     page.push_str(&drawn.html);
     page.push_str(&queues::section(whole, network));
     page.push_str(&noise::section(whole, network));
+    page.push_str(&air::section(whole, network));
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
     page.push_str(&gains::levels(whole));

@@ -1,4 +1,4 @@
-// Lets the map show each variant, its delays, and while a button is held the base. The page is whole without it.
+// Lets the map show each variant and layer, the figures themselves, and while a button is held the base. The page is whole without it.
 (function () {
 'use strict';
 const $ = (id) => document.getElementById(id);
@@ -6,9 +6,12 @@ const data = JSON.parse($('map-data').textContent);
 if (!data) return;
 document.documentElement.classList.add('js');
 for (const part of document.querySelectorAll('.js-only')) part.hidden = false;
-const column = (text) => text.split(',').map((t) => (t === '' ? NaN : Number(t) / 10));
-const base = column(data.base), variants = data.variants.map(column), paths = Array.from($('roads').children);
-let variant = 0, show = 'change', peeking = false;
+const paths = Array.from($('roads').children);
+for (const layer of data.layers) {
+  const scale = Math.pow(10, layer.decimals);
+  layer.columns = layer.columns.map((text) => text.split(',').map((t) => (t === '' ? NaN : Number(t) / scale)));
+}
+let layer = data.layers[0], variant = 1, show = 'change', peeking = false;
 
 // Only the roads are shown, and nothing of the sheet around them; lines and words keep their size on the screen.
 const svg = $('map-svg'), frame = $('roads').getBBox(), lane = parseFloat(svg.style.getPropertyValue('--lane'));
@@ -26,23 +29,29 @@ new ResizeObserver(fit).observe($('map'));
 fit();
 
 function classOf(road) {
-  const was = base[road], is = variants[variant][road];
-  if (peeking || show === 'delay') {
+  const was = layer.columns[0][road], is = layer.columns[variant][road];
+  if (peeking || show === 'value') {
     const v = peeking ? was : is;
-    return Number.isNaN(v) ? 'unused' : 'c' + data.delays.filter((l) => v >= l).length;
+    return Number.isNaN(v) ? 'unused' : 'c' + layer.values.filter((l) => v >= l).length;
   }
   if (Number.isNaN(is) && !Number.isNaN(was)) return 'gone';
   if (Number.isNaN(is) || Number.isNaN(was)) return 'unused';
-  return 'd' + data.limits.filter((l) => is - was > l).length;
+  return 'd' + layer.changes.filter((l) => is - was > l).length;
+}
+function label(list, texts) {
+  Array.from($(list).children).forEach((entry, place) => { entry.lastElementChild.textContent = texts[place]; });
 }
 function colour() {
   paths.forEach((path, road) => path.setAttribute('class', path.classList[0] + ' ' + classOf(road)));
-  const change = show === 'change' && !peeking;
+  const change = show === 'change' && !peeking, name = layer.label + ' [' + layer.unit + ']';
   $('legend-change').hidden = !change;
-  $('legend-delay').hidden = change;
-  const [title, text] = change ? ['Change of delay [s/veh]', 'blue is less, orange is more time lost than in ' + data.baseName]
-    : ['Delay [s/veh]', 'in ' + (peeking ? data.baseName : data.names[variant])];
-  $('legend-title').replaceChildren(Object.assign(document.createElement('strong'), { textContent: title }), ' ' + text);
+  $('legend-value').hidden = change;
+  label('legend-change', layer.changeLabels);
+  label('legend-value', layer.valueLabels);
+  const [title, text] = change ? ['Change of ' + name.charAt(0).toLowerCase() + name.slice(1), data.names[variant] + ': blue is less, orange is more than in ' + data.names[0] + '.']
+    : [name, 'in ' + data.names[peeking ? 0 : variant] + '.'];
+  $('legend-title').replaceChildren(Object.assign(document.createElement('strong'), { textContent: title }), ' ' + text + ' ' + layer.about);
+  svg.setAttribute('aria-label', 'Map of the city’s roads coloured by ' + title + ' ' + text + ' The tables of this page name the roads that change most.');
 }
 function choose(buttons, chosen) {
   for (const button of buttons) button.setAttribute('aria-pressed', String(button === chosen));
@@ -51,6 +60,8 @@ function choose(buttons, chosen) {
 const of = Array.from(document.querySelectorAll('[data-variant]')), how = Array.from(document.querySelectorAll('[data-show]'));
 for (const button of of) button.addEventListener('click', () => { variant = Number(button.dataset.variant); choose(of, button); });
 for (const button of how) button.addEventListener('click', () => { show = button.dataset.show; choose(how, button); });
+const choice = $('layer');
+if (choice) choice.addEventListener('change', () => { layer = data.layers[Number(choice.value)]; tip.hidden = true; colour(); });
 const peek = (on) => () => { if (peeking !== on) { peeking = on; colour(); } };
 const button = $('peek');
 button.addEventListener('pointerdown', peek(true));
@@ -61,19 +72,22 @@ button.addEventListener('contextmenu', (event) => event.preventDefault());
 
 // The figures of the road under the pointer.
 const tip = $('tip'), box = $('map');
-const figure = (v) => (Number.isNaN(v) ? 'not used' : v.toFixed(1) + ' s/veh');
-box.addEventListener('pointermove', (event) => {
+const figure = (v) => (Number.isNaN(v) ? 'no figure' : v.toFixed(layer.decimals) + ' ' + layer.unit);
+function tell(event) {
   const road = paths.indexOf(event.target);
   tip.hidden = road < 0;
   if (road < 0) return;
   const [street, id] = data.roads[road];
   const strong = Object.assign(document.createElement('strong'), { textContent: street || id });
-  const lines = [[data.baseName, base[road]], [data.names[variant], variants[variant][road]]];
+  const lines = [0, variant].map((place) => [data.names[place], layer.columns[place][road]]);
   tip.replaceChildren(strong, ...lines.map(([name, v]) => Object.assign(document.createElement('div'), { textContent: name + ': ' + figure(v) })));
   const at = box.getBoundingClientRect(), x = event.clientX - at.left, y = event.clientY - at.top;
   tip.style.left = Math.max(4, Math.min(x + 14, box.clientWidth - tip.offsetWidth - 6)) + 'px';
   tip.style.top = Math.max(4, y + 16 + tip.offsetHeight < box.clientHeight ? y + 16 : y - tip.offsetHeight - 12) + 'px';
-});
-box.addEventListener('pointerleave', () => { tip.hidden = true; });
+}
+box.addEventListener('pointermove', tell);
+box.addEventListener('pointerdown', tell);
+// A finger that is lifted leaves too, but its answer is still to be read.
+box.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') tip.hidden = true; });
 colour();
 }());
