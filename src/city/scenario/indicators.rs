@@ -249,10 +249,12 @@ pub enum Needs {
     Engines,
     /// It is stated what something is worth.
     Prices,
+    /// The scenario says how many places there are at the kerb.
+    Parking,
 }
 
 impl Needs {
-    /// The keys of `compare:` that ask for it; none where it is always there.
+    /// The keys of `compare:`, or of the scenario, that ask for it; none where it is always there.
     pub const fn key(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
@@ -262,6 +264,7 @@ impl Needs {
             Self::Noise => Some("observe: [noise]"),
             Self::Engines => Some("effects: { engines: .. }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
+            Self::Parking => Some("parking: { kerbs: .., .. }"),
         }
     }
 }
