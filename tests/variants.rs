@@ -471,7 +471,7 @@ fn what_cannot_be_is_refused_where_it_stands() {
         ("- retime-signal: {signal: a, cycle: 60 s}\n- make-adaptive: {signals: [a]}", "two plans"),
         ("- roundabout: {junction: square}", "needs three"),
         ("- roundabout: {junction: corner, radius: 60 m}\n- add-signal: {junction: corner}", "built over"),
-        ("- parking: {price: 3}", "congestion-charge"),
+        ("- parking: {road: Square, price: 3, elasticity: 0}", "says nothing of parking"),
         ("- congestion-charge: {road: Square, price: 3, value-of-time: 10, elasticity: 2}", "`elasticity`"),
         ("- within: {}", "unknown key `within`"),
         ("- close-road: {within: {polygon: [[1000, 1000], [1010, 1000], [1010, 1010]]}}", "no road in the area"),

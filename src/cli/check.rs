@@ -70,8 +70,10 @@ fn lay_out(loaded: LoadedScenario) -> Result<(LoadedScenario, Vec<String>), Find
     for variant in &loaded.variants {
         match loaded.variant(&variant.name) {
             Ok(variant) => {
-                let measures = &variant.resolved.interventions;
-                said.extend(measures.iter().map(|measure| format!("variant `{}`: {measure}", variant.variant)));
+                let measures = variant.resolved.interventions.iter();
+                let measures =
+                    measures.cloned().chain(variant.resolved.parking.iter().map(|said| format!("parking: {said}")));
+                said.extend(measures.map(|measure| format!("variant `{}`: {measure}", variant.variant)));
             }
             Err(wrong) => {
                 for problem in wrong

@@ -33,6 +33,9 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
                 for said in &variant.resolved.interventions {
                     let _ = writeln!(page, "#   {said}");
                 }
+                for said in &variant.resolved.parking {
+                    let _ = writeln!(page, "#   parking: {said}");
+                }
             }
             Err(findings) => return invalid(&findings),
         }

@@ -77,6 +77,8 @@ pub enum Purpose {
     Charge = 62,
     /// Who changes its way after an iteration of an assignment.
     WaySwap = 63,
+    /// Who parks at the kerb, and for how long.
+    Parking = 64,
     /// What a device of a load says.
     LoadReading = 50,
     /// What goes wrong with a message of a load.

@@ -61,6 +61,12 @@ pub(super) fn tolls(network: &Network, measure: &Measure, findings: &mut Finding
     paths.into_values().map(|toll| (toll, measure.window)).collect()
 }
 
+/// Whether a trip that has cost so much, in any money, is still made when it costs `more`; what is no dearer always is.
+pub(super) fn still_made(cost: f64, more: f64, elasticity: f64, (seed, row, number): (Seed, usize, u64)) -> bool {
+    let cost = cost.max(1e-6);
+    more <= 0.0 || seed.stream(Purpose::Charge, row as u64, number).unit() < libm::pow((cost + more) / cost, elasticity)
+}
+
 /// Keeps those at home who would no longer make their trip; what was done, in words.
 pub(super) fn answer(
     network: &Network,
@@ -88,9 +94,7 @@ pub(super) fn answer(
         }
         asked += 1;
         let time = router.travel_time(&route.edges, kind.class, kind.speed_max).map_or(HOUR, SimDuration::as_seconds);
-        let cost = (time / HOUR * hour).max(1e-6);
-        let made = libm::pow((cost + price) / cost, *elasticity);
-        if seed.stream(Purpose::Charge, row as u64, number).unit() >= made {
+        if !still_made(time / HOUR * hour, *price, *elasticity, (seed, row, number)) {
             demand.vehicles[row].departure.time = SimTime::MAX;
             stay += 1;
         }

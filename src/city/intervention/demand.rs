@@ -69,7 +69,7 @@ pub fn travellers(
 }
 
 /// The key of a measure's dice: the same in every variant that has its intervention (FNV-1a over the name: Fowler, Noll and Vo 1991).
-fn key(name: &str, at: u64) -> u64 {
+pub(super) fn key(name: &str, at: u64) -> u64 {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

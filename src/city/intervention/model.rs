@@ -3,6 +3,7 @@
 //! Coordinates are longitude and latitude [°] where the map has a place on earth, else metres east and north on the map. Knows no
 //! network and no file's grammar.
 
+use super::parking::KerbTerms;
 use crate::primitives::text::Place;
 use crate::primitives::{ClassSet, Distance, SimDuration, SimTime, Speed};
 
@@ -190,6 +191,13 @@ pub enum Deed {
         elasticity: f64,
         /// Who does not pay.
         except: ClassSet,
+    },
+    /// Other places at the kerb, or another price for them.
+    Park {
+        /// What holds then.
+        terms: KerbTerms,
+        /// How the number of trips to these kerbs answers to what they cost: the exponent of the cost, zero or below.
+        elasticity: f64,
     },
     /// Drivers are told the fastest way.
     Advice {

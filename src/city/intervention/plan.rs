@@ -62,7 +62,35 @@ pub struct Advice {
     pub times: AdviceTimes,
 }
 
+/// Which roads are closed to cars, by name, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Closures(BTreeMap<String, Vec<(SimTime, bool)>>);
+
+impl Closures {
+    /// Whether a road is closed at an instant.
+    pub fn is_closed(&self, road: &str, now: SimTime) -> bool {
+        let changes = self.0.get(road).map_or(&[][..], Vec::as_slice);
+        changes.iter().rev().find(|(since, _)| *since <= now).is_some_and(|(_, closed)| *closed)
+    }
+}
+
 impl Plan {
+    /// When which roads are closed to cars.
+    pub fn closures(&self, network: &Network) -> Closures {
+        let mut rules: BTreeMap<LaneId, LaneRule> = BTreeMap::new();
+        let mut closures = Closures::default();
+        for change in &self.changes {
+            rules.extend(change.lanes.iter().map(|rule| (rule.lane, *rule)));
+            let edges: BTreeSet<EdgeId> = change.lanes.iter().map(|rule| network.lane(rule.lane).edge).collect();
+            for edge in edges.into_iter().filter(|&edge| !network.edge(edge).is_internal()) {
+                let allowed = |lane| rules.get(&lane).map_or(network.lane(lane).allowed, |rule| rule.allowed);
+                let closed = !network.edge(edge).lane_ids().any(|lane| allowed(lane).allows_cars());
+                closures.0.entry(network.edge(edge).name.clone()).or_default().push((change.at, closed));
+            }
+        }
+        closures
+    }
+
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

@@ -43,7 +43,7 @@ const RESERVED: [&str; 12] = [
 
 /// The checked scenario; only as good as `findings` says.
 pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) -> Scenario {
-    let mut checker = Checker { place, findings, beside: Beside::default() };
+    let mut checker = Checker { place, findings, beside: Beside::default(), with_parking: file.parking.is_some() };
     checker.grammar(&file);
     let name = checker.name(&file.name);
     let before = checker.findings.problems().len();
@@ -77,6 +77,8 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
     let weather = checker.weather(file.weather.as_ref().map(|weather| &weather.value));
     checker.beside.rules_of_incidents(span, &file);
     let (interventions, beside) = checker.interventions(&file);
+    let parking = checker.parking(file.parking.as_ref());
+    checker.parking_is_known(&interventions);
     let variants = checker.variants(&file, &interventions);
     let comparison = checker.comparison(file.compare.as_ref(), file.expect.as_ref(), &variants);
     let calibration = file.calibration.as_ref().map(|key| checker.calibration(key)).unwrap_or_default();
@@ -92,6 +94,7 @@ pub(super) fn check(file: ScenarioFile, place: &Place, findings: &mut Findings) 
         demand,
         routing,
         fleet,
+        parking,
         telemetry,
         incidents,
         emergencies,
@@ -114,6 +117,8 @@ pub(super) struct Checker<'a> {
     findings: &'a mut Findings,
     /// What the measures of the intervention that is being read do beside the roads.
     pub(super) beside: Beside,
+    /// Whether the file speaks of places at the kerb.
+    pub(super) with_parking: bool,
 }
 
 impl Checker<'_> {

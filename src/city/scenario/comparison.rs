@@ -337,7 +337,9 @@ impl Checker<'_> {
 
     /// Whether what a measure needs is stated.
     fn given(&mut self, measure: Measure, spot: Spot, effects: &Effects) {
-        if let (false, Some(key)) = (effects.gives(measure.quantity().needs), measure.quantity().needs.key()) {
+        let needs = measure.quantity().needs;
+        let given = if needs == Needs::Parking { self.with_parking } else { effects.gives(needs) };
+        if let (false, Some(key)) = (given, needs.key()) {
             self.wrong(spot, format!("nothing is stated of which `{measure}` could be made"), format!("add `{key}`"));
         }
     }

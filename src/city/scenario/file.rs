@@ -10,6 +10,7 @@ use super::calibration::CalibrationKey;
 use super::comparison::{CompareKey, ExpectKey};
 use super::measures_file::{InterventionsKey, VariantsKey};
 use super::od::OdKey;
+use super::parking::ParkingSupplyKey;
 use super::quantity::{
     At, WrittenClock, WrittenDistance, WrittenDuration, WrittenFlow, WrittenRate, WrittenShare, WrittenSpeed,
 };
@@ -43,6 +44,8 @@ pub(super) struct ScenarioFile {
     pub equilibrium: Option<At<EquilibriumKey>>,
     /// What the vehicles and their drivers are like.
     pub fleet: Option<At<FleetKey>>,
+    /// Places at the kerb. Everybody has one where it wants to be unless given.
+    pub parking: Option<At<ParkingSupplyKey>>,
     /// How what the sensors tell leaves the city.
     pub telemetry: Option<At<TelemetryKey>>,
     /// What blocks roads, and when.

@@ -263,10 +263,12 @@ pub enum Needs {
     Particles,
     /// It is stated what something is worth.
     Prices,
+    /// The scenario says how many places there are at the kerb.
+    Parking,
 }
 
 impl Needs {
-    /// The keys of `compare:` that ask for it; none where it is always there.
+    /// The keys of `compare:`, or of the scenario, that ask for it; none where it is always there.
     pub const fn key(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
@@ -281,6 +283,7 @@ impl Needs {
             }
             Self::Particles => Some("observe: [air], effects: { engines: .., background: { pm2-5: .. } }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
+            Self::Parking => Some("parking: { kerbs: .., .. }"),
         }
     }
 }

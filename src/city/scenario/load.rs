@@ -18,6 +18,7 @@ use super::{sources, sumocfg};
 use crate::city::demand::Demand;
 use crate::city::emergency::EmergencyPlan;
 use crate::city::intervention::Plan;
+use crate::city::intervention::parking::Parked;
 use crate::city::network::Network;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::places::Places;
@@ -70,6 +71,8 @@ pub struct LoadedScenario {
     pub variant: String,
     /// Every variant there is, in the order of the file, the city as it is among them.
     pub variants: Vec<Variant>,
+    /// What came of looking for places at the kerb, if the scenario speaks of them.
+    pub parked: Option<Arc<Parked>>,
     /// How travellers without a given route find their way.
     pub routing: Routing,
     /// The delays by which advice is given, once they have been learnt on earlier days.
@@ -262,6 +265,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         demand: Arc::new(sumo.demand),
         emergencies: None,
         plan: Arc::default(),
+        parked: None,
         variant: "base".to_owned(),
         variants: vec![Variant { name: "base".to_owned(), interventions: Vec::new() }],
         routing: Routing::AtDeparture,

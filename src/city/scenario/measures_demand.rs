@@ -93,14 +93,7 @@ impl Checker<'_> {
                 self.beside.incidents.push(incident);
                 Some(Deed::Beside(said))
             }
-            MeasureKey::Parking(key) => {
-                let help =
-                    "a price of parking in a zone is paid like a `congestion-charge`; fewer trips are `scale-demand`";
-                let price = key.price.as_ref().map(|price| price.spot);
-                let spot = price.or(key.places.as_ref().map(|places| places.spot)).unwrap_or(measure.spot);
-                self.wrong(spot, "nobody in the model chooses by parking, so the measure would do nothing", help);
-                None
-            }
+            MeasureKey::Parking(key) => self.parking_measure(measure, key),
             _ => None,
         }
     }

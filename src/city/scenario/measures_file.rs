@@ -13,6 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::file::IncidentKey;
+use super::parking::ParkingKey;
 use super::quantity::{At, WrittenClock, WrittenDistance, WrittenDuration, WrittenShare, WrittenSpeed};
 use super::sensors_file::WeatherKey;
 use super::tree::Spot;
@@ -144,6 +145,8 @@ macro_rules! on_roads {
         }
     };
 }
+
+pub(super) use on_roads;
 
 on_roads! {
     /// Roads that are closed, or some of their lanes.
@@ -381,16 +384,6 @@ pub(super) struct AdviceKey {
     pub to: Option<At<WrittenClock>>,
 }
 
-/// Parking, which the model does not choose by; refused with a word on what to use.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ParkingKey {
-    /// Price of an hour.
-    pub price: Option<At<f64>>,
-    /// Number of places.
-    pub places: Option<At<u32>>,
-}
-
 /// One thing that is done to the city.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -437,7 +430,7 @@ pub(super) enum MeasureKey {
     Weather(WeatherKey),
     /// Something that blocks a road: a crash, roadworks, an event.
     Incident(IncidentKey),
-    /// Refused: nobody in the model chooses by the price or the number of parking places.
+    /// Changes the number of places at the kerb, or their price.
     Parking(ParkingKey),
 }
 
@@ -448,6 +441,7 @@ impl MeasureKey {
             Self::ScaleDemand(key) => key.times(),
             Self::NewDevelopment(key) => key.times(),
             Self::CongestionCharge(key) => key.times(),
+            Self::Parking(key) => key.times(),
             Self::AddBusLine(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
             Self::ChangeBusLine(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },
             Self::ReroutingAdvice(key) => TimeKeys { from: key.from.as_ref(), to: key.to.as_ref() },

@@ -27,6 +27,7 @@ mod measures_file;
 mod model;
 mod observe;
 mod od;
+mod parking;
 mod quantity;
 mod resolved;
 mod routing;

@@ -13,6 +13,7 @@ use super::sensors::{SensorSettings, Weather};
 use super::timetables::Timetables;
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
+use crate::city::intervention::parking::Parking;
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
@@ -42,6 +43,8 @@ pub struct Scenario {
     pub routing: Routing,
     /// What vehicles and drivers are like.
     pub fleet: Fleet,
+    /// Places at the kerb, if the scenario speaks of them.
+    pub parking: Option<Parking>,
     /// How what the sensors tell leaves the city.
     pub telemetry: Telemetry,
     /// Incidents written down.

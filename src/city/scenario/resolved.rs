@@ -41,6 +41,9 @@ pub struct Resolved {
     /// Changes to the fleet, in words; empty where types are as they come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fleet: Vec<String>,
+    /// Places at the kerb and who found one, in words; empty where nothing is said of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parking: Vec<String>,
     /// The ambulance service, in words; empty without one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub emergencies: Vec<String>,
@@ -139,6 +142,7 @@ impl Resolved {
             demand: scenario.demand.iter().map(source).collect(),
             routing: scenario.routing.describe(),
             fleet: fleet(&scenario.fleet),
+            parking: Vec::new(),
             emergencies: scenario.emergencies.as_ref().map(emergencies).unwrap_or_default(),
             incidents: scenario.incidents.iter().map(incident).collect(),
             sensors: scenario.sensors.map(|sensors| sensors.describe()).unwrap_or_default(),
@@ -166,6 +170,7 @@ impl Resolved {
             demand: vec![ResolvedSource::Sumo(files.iter().skip(2).map(shown).collect())],
             routing: None,
             fleet: Vec::new(),
+            parking: Vec::new(),
             emergencies: Vec::new(),
             incidents: Vec::new(),
             sensors: Vec::new(),

@@ -14,6 +14,7 @@ use super::resolved::Resolved;
 use super::settings::RunSettings;
 use crate::city::demand::Demand;
 use crate::city::emergency::{EmergencyPlan, IncidentSpec, Spot, resolve};
+use crate::city::intervention::parking::{Parked, Setting, park};
 use crate::city::intervention::{Intervention, Plan, Transplant, plan, rebuild, travellers};
 use crate::city::network::Network;
 use crate::city::network::bare::BareMap;
@@ -86,6 +87,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         let said = travellers(&base.network, &mut demand, chosen, scenario.seed, span)?;
         plan.resolved.extend(said);
     }
+    let parked = find_places(base, chosen, (&mut plan, &network), &mut demand)?;
     if built.anew {
         let transplant = Transplant::new(&base.network, &network);
         let (moved, stranded) = transplant.demand(&demand);
@@ -101,6 +103,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         driving.apply(Arc::make_mut(&mut demand));
     }
     let mut resolved = Resolved::of(scenario);
+    resolved.parking = parked.as_ref().map(|parked| parked.describe()).unwrap_or_default();
     if !chosen.is_empty() {
         resolved.variant = Some(name.to_owned());
         resolved.interventions.clone_from(&plan.resolved);
@@ -114,6 +117,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         demand,
         emergencies,
         plan: Arc::new(plan),
+        parked,
         variant: name.to_owned(),
         variants: scenario.variants.clone(),
         routing: scenario.routing,
@@ -131,6 +135,28 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         left_out: base.left_out.clone(),
         base: Some(Arc::clone(base)),
     })
+}
+
+/// Lets everybody look for a place at the kerb, where the scenario speaks of them.
+fn find_places(
+    base: &Base,
+    chosen: &[&Intervention],
+    (plan, network): (&mut Plan, &Network),
+    demand: &mut Arc<Demand>,
+) -> Result<Option<Arc<Parked>>, Findings> {
+    let scenario = &base.scenario;
+    let Some(parking) = &scenario.parking else { return Ok(None) };
+    let setting = Setting {
+        network: &base.network,
+        parking,
+        interventions: chosen,
+        closures: &plan.closures(network),
+        seed: scenario.seed,
+        span: (scenario.begin(), scenario.end()),
+    };
+    let (said, parked) = park(&setting, demand)?;
+    plan.resolved.extend(said);
+    Ok(Some(Arc::new(parked)))
 }
 
 /// What an intervention does beside the roads.

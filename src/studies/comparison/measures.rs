@@ -9,6 +9,7 @@ use super::{air, exhaust, observed};
 use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
 use crate::city::scenario::indicators::{Group, Measure, Statistic};
+use crate::primitives::Distance;
 use crate::primitives::ids::EdgeId;
 use crate::simulation::outcome::{Outcome, RoadInterval, Stage, Trip};
 use crate::studies::observation::Observed;
@@ -49,6 +50,7 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observed) ->
     }
     of_roads(loaded, outcome, &mut found);
     of_calls(outcome, &mut found);
+    of_parking(loaded, &mut found);
     let late = outcome.left_stops.iter().map(|left| (left.at - left.due).as_seconds());
     found.spread("bus-delay", Group::All, &Sample::new(late));
     let counts = [
@@ -173,6 +175,20 @@ fn of_calls(outcome: &Outcome, found: &mut Found) {
         .collect();
     found.one("calls-reached", responses.len() as f64 / outcome.calls.len() as f64 * 100.0);
     found.spread("ambulance-response", Group::All, &Sample::new(responses));
+}
+
+/// Who found a place at the kerb, of those who would come to the first road of their search in the measured time.
+fn of_parking(loaded: &LoadedScenario, found: &mut Found) {
+    let Some(figures) = loaded.parked.as_ref().map(|parked| parked.figures(loaded.measured_from)) else { return };
+    let figures = [
+        ("parking-searched", figures.searched.map(|share| share * 100.0)),
+        ("parking-none", figures.none.map(|share| share * 100.0)),
+        ("parking-search", figures.driven.map(Distance::as_metres)),
+        ("parking-walk", figures.walk.map(Distance::as_metres)),
+    ];
+    for (name, figure) in figures {
+        found.put(name, Group::All, Statistic::Mean, figure);
+    }
 }
 
 #[cfg(test)]

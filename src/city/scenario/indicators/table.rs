@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 53] = [
+pub const QUANTITIES: [Quantity; 57] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -535,6 +535,50 @@ pub const QUANTITIES: [Quantity; 53] = [
             (ONE, false),
             "the same with more than 15 µg/m³ of background and exhaust particles together; what brakes, tyres and roads give off is left out, so it is at least this share",
             "WHO global air quality guidelines 2021: 15 µg/m³ in 24 hours",
+        ),
+    ),
+    asked(
+        Needs::Parking,
+        &quantity(
+            ("parking-searched", "Trips that look on more than one road for a place"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "share of the trips of the measured time that look for a place at the kerb and find the first road full",
+            "on paper, in the order of arrival on empty roads: docs/parking.md",
+        ),
+    ),
+    asked(
+        Needs::Parking,
+        &quantity(
+            ("parking-search", "Distance driven in search of a place"),
+            Unit::Metres,
+            Better::Lower,
+            (ONE, false),
+            "distance driven behind the first road on which a trip of the measured time looks for a place at the kerb, over all that look for one",
+            "on paper, in the order of arrival on empty roads: docs/parking.md",
+        ),
+    ),
+    asked(
+        Needs::Parking,
+        &quantity(
+            ("parking-none", "Trips that find no place"),
+            Unit::PerCent,
+            Better::Lower,
+            (ONE, false),
+            "share of the trips of the measured time that look for a place at the kerb and find none within the walk they would make",
+            "on paper, in the order of arrival on empty roads: docs/parking.md",
+        ),
+    ),
+    asked(
+        Needs::Parking,
+        &quantity(
+            ("parking-walk", "Walk from the place"),
+            Unit::Metres,
+            Better::Lower,
+            (ONE, false),
+            "distance on foot from a place at the kerb to where the trip would have ended, over the trips of the measured time that found one",
+            "on paper, in the order of arrival on empty roads: docs/parking.md",
         ),
     ),
 ];
