@@ -155,6 +155,8 @@ pub struct VariantResult {
     pub approaches: BTreeMap<String, ApproachMean>,
     /// The level 10 m beside the roads by their id [dB(A)], mean of the runs in which they were used; nothing where noise was not observed.
     pub noise: BTreeMap<String, f64>,
+    /// Critical and close pairs per hour on crossing paths, by the id of the junction; nothing where safety was not observed.
+    pub crossings: BTreeMap<String, (f64, f64)>,
     /// The air beside the roads by their id; nothing where it was not observed.
     pub air: BTreeMap<String, AirMean>,
 }
@@ -260,6 +262,7 @@ struct Count {
 /// What is added up over the runs of a variant.
 #[derive(Debug, Default)]
 struct Sums {
+    crossings: BTreeMap<String, (f64, f64)>,
     roads: BTreeMap<String, RoadMean>,
     /// By the beginning of the interval [ms]: time spent [s], distance [m], time lost [s], length [s].
     hours: BTreeMap<i64, [f64; 3]>,
@@ -297,6 +300,11 @@ impl Sums {
             let sum = self.noise.entry(road.clone()).or_default();
             sum.0 += level;
             sum.1 += 1.0;
+        }
+        for (junction, critical, short) in &details.crossings {
+            let sum = self.crossings.entry(junction.clone()).or_default();
+            sum.0 += critical;
+            sum.1 += short;
         }
         for AirTotal(road, emitted, added, highest, particles, dioxide) in &details.air {
             let sum = self.air.entry(road.clone()).or_default();
@@ -369,6 +377,7 @@ impl Sums {
             roads: roads.collect(),
             levels: self.levels.map(|sum| sum / runs),
             approaches: approaches.collect(),
+            crossings: self.crossings.into_iter().map(|(at, sum)| (at, (sum.0 / runs, sum.1 / runs))).collect(),
             air: air.collect(),
             noise: self.noise.into_iter().map(|(road, (sum, count))| (road, sum / count)).collect(),
         }

@@ -122,6 +122,8 @@ struct VariantPart<'a> {
     queues: Vec<QueuePart<'a>>,
     noise_at_10_m: &'a std::collections::BTreeMap<String, f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    crossings: Vec<CrossingPart<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     air_at_10_m: Vec<AirPart<'a>>,
 }
 
@@ -132,6 +134,13 @@ struct QueuePart<'a> {
     p95_m: f64,
     longest_m: f64,
     spill_back_s: f64,
+}
+
+#[derive(Serialize)]
+struct CrossingPart<'a> {
+    junction: &'a str,
+    critical_per_h: f64,
+    close_per_h: f64,
 }
 
 #[derive(Serialize)]
@@ -245,6 +254,15 @@ struct GatePart<'a> {
     verdict: &'static str,
 }
 
+fn crossings(result: &VariantResult) -> Vec<CrossingPart<'_>> {
+    let parts = result.crossings.iter().map(|(junction, (critical, close))| CrossingPart {
+        junction,
+        critical_per_h: *critical,
+        close_per_h: *close,
+    });
+    parts.collect()
+}
+
 fn air(result: &VariantResult) -> Vec<AirPart<'_>> {
     let parts = result.air.iter().map(|(road, air)| AirPart {
         road,
@@ -288,6 +306,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
             gains: result.gains.iter().map(GainsPart::from).collect(),
             levels_of_service: result.levels,
             noise_at_10_m: &result.noise,
+            crossings: crossings(result),
             air_at_10_m: air(result),
             queues: result
                 .approaches

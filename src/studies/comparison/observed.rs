@@ -11,7 +11,7 @@ use crate::primitives::SimTime;
 use crate::simulation::outcome::VehicleInstant;
 use crate::studies::experiment::{self, Finished, Progress, RunError, Watcher};
 use crate::studies::forecast::Forecast;
-use crate::studies::observation::{Observed, Observer, Wanted};
+use crate::studies::observation::{Crossings, Observed, Observer, Wanted};
 
 /// An approach over the measured time: its road, mean, 95th percentile and most of its queue [m], spill-back [s].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,17 +72,32 @@ pub(super) fn measures(observed: &Observed) -> Vec<(&'static str, f64)> {
         let share = |count: u64| count as f64 / safety.driven as f64 * 100.0;
         found.extend([("critical-following", share(safety.critical)), ("close-following", share(safety.short))]);
     }
-    if let Some(crossings) = observed.crossings.filter(|crossings| crossings.seconds > 0) {
-        let per_hour = |count: u32| f64::from(count) / f64::from(crossings.seconds) * 3600.0;
+    if let Some(crossings) = observed.crossings.as_ref().filter(|crossings| crossings.seconds > 0) {
         found.extend([
-            ("critical-crossing", per_hour(crossings.critical)),
-            ("close-crossing", per_hour(crossings.short)),
+            ("critical-crossing", per_hour(crossings, crossings.critical)),
+            ("close-crossing", per_hour(crossings, crossings.short)),
         ]);
     }
     if let Some(power) = observed.noise.as_ref().and_then(|noise| noise.power) {
         found.push(("noise-power", power));
     }
     found
+}
+
+fn per_hour(crossings: &Crossings, count: u32) -> f64 {
+    f64::from(count) / f64::from(crossings.seconds) * 3600.0
+}
+
+/// The junctions where vehicles came close on crossing paths: their id, critical and close pairs per hour.
+pub(super) fn crossings(network: &Network, observed: &Observed) -> Vec<(String, f64, f64)> {
+    let seen = observed.crossings.iter().filter(|crossings| crossings.seconds > 0);
+    seen.flat_map(|seen| {
+        seen.junctions.iter().map(|(junction, (critical, short))| {
+            let [critical, short] = [*critical, *short].map(|count| super::record::tenth(per_hour(seen, count)));
+            (network.junction(*junction).name.clone(), critical, short)
+        })
+    })
+    .collect()
 }
 
 /// The level beside every road that was used [dB(A)].
@@ -106,7 +121,7 @@ pub(super) fn approaches(network: &Network, observed: &Observed) -> Vec<Approach
 mod tests {
     use super::*;
     use crate::city::scenario::indicators::{Measure, Needs, QUANTITIES};
-    use crate::studies::observation::{Crossings, Headways, Noise, Pursuit, Queues};
+    use crate::studies::observation::{Headways, Noise, Pursuit, Queues};
 
     /// Every measure that has to be asked for has a value where it was asked for, by a name of the table.
     #[test]
@@ -116,7 +131,7 @@ mod tests {
             queues: Some(Queues::default()),
             headways: Some(Headways { count: 3, mean: 600.0, variation: 0.2, excess_wait: 12.0 }),
             safety: Some(safety),
-            crossings: Some(Crossings { seconds: 1_800, critical: 1, short: 3 }),
+            crossings: Some(Crossings { seconds: 1_800, critical: 1, short: 3, ..Crossings::default() }),
             noise: Some(Noise { power: Some(90.0), roads: Vec::new() }),
             air: None,
             journeys: Vec::new(),

@@ -113,6 +113,8 @@ pub(super) struct Details {
     pub approaches: Vec<ApproachTotal>,
     /// The level beside every road that was used [dB(A)], where noise was observed, in the order of the network.
     pub noise: Vec<(String, f64)>,
+    /// Junctions where vehicles came close on crossing paths: their id, critical and close pairs per hour.
+    pub crossings: Vec<(String, f64, f64)>,
     /// The air beside the roads, where it was observed, in the order of the network.
     pub air: Vec<AirTotal>,
     /// What is held against what was counted; of the variant the others are held against.
@@ -200,6 +202,7 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
         levels,
         approaches: observed::approaches(network, seen),
         noise: observed::noise(network, seen),
+        crossings: observed::crossings(network, seen),
         air: air::totals(network, &loaded.comparison.effects, seen.air.as_ref()),
         calibration: calibration::total(loaded, outcome, seen),
     }

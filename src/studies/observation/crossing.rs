@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::city::demand::Demand;
 use crate::city::network::{Conflict, Network};
-use crate::primitives::ids::LaneId;
+use crate::primitives::ids::{JunctionId, LaneId};
 use crate::primitives::{SimTime, VehicleClass};
 use crate::simulation::outcome::VehicleInstant;
 
@@ -25,7 +25,7 @@ const LANES_MAX: usize = 8;
 const NONE: u32 = u32::MAX;
 
 /// How often vehicles came close where paths cross.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Crossings {
     /// How long was watched [s].
     pub seconds: u32,
@@ -33,6 +33,8 @@ pub struct Crossings {
     pub critical: u32,
     /// Pairs with one below 3 s, the critical ones included.
     pub short: u32,
+    /// The same by junction, critical and short, in the order of the network; those without a pair are not there.
+    pub junctions: BTreeMap<JunctionId, (u32, u32)>,
 }
 
 /// An area in which a vehicle is.
@@ -140,7 +142,7 @@ impl Watch {
         events
             .sort_by(|a, b| a.time.total_cmp(&b.time).then(a.enters.cmp(&b.enters)).then(a.conflict.cmp(&b.conflict)));
         for event in events.drain(..) {
-            self.happen(event, counts);
+            self.happen(network, event, counts);
         }
         self.events = events;
         self.seen.seconds += u32::from(counts);
@@ -202,7 +204,7 @@ impl Watch {
         }
     }
 
-    fn happen(&mut self, event: Event, counts: bool) {
+    fn happen(&mut self, network: &Network, event: Event, counts: bool) {
         let own = event.conflict as usize;
         if !event.enters {
             let (inside, left) = &mut self.areas[own];
@@ -213,9 +215,14 @@ impl Watch {
         self.areas[own].0 += 1;
         let (inside, left) = &mut self.areas[self.twins[own] as usize];
         let post = if *inside > 0 { Some(0.0) } else { left.take().map(|left| event.time - left) };
-        if let Some(post) = post.filter(|_| counts) {
-            self.seen.critical += u32::from(post < CRITICAL);
-            self.seen.short += u32::from(post < SHORT);
+        if let Some(post) = post.filter(|post| counts && *post < SHORT) {
+            let critical = u32::from(post < CRITICAL);
+            self.seen.critical += critical;
+            self.seen.short += 1;
+            let at = network.link(self.conflicts[own].entry()).junction;
+            let here = self.seen.junctions.entry(at).or_default();
+            here.0 += critical;
+            here.1 += 1;
         }
     }
 
@@ -314,7 +321,12 @@ mod tests {
         for (post, critical, short) in [(0.2, 1, 1), (1.4, 1, 1), (1.6, 0, 1), (2.9, 0, 1), (3.1, 0, 0)] {
             let found = crossed(whole + post);
             assert_eq!((found.critical, found.short), (critical, short), "{post} s");
-            assert_eq!(found.seconds, 12);
+            let junctions: Vec<(&str, (u32, u32))> =
+                found.junctions.iter().map(|(at, pairs)| (network.junction(*at).name.as_str(), *pairs)).collect();
+            assert_eq!(
+                (found.seconds, junctions),
+                (12, if short > 0 { vec![("J", (critical, short))] } else { Vec::new() })
+            );
         }
         // Who enters before the other has left is as close as can be.
         assert_eq!(crossed(whole - 0.3).critical, 1);
@@ -358,6 +370,6 @@ mod tests {
             both.sort_by_key(|one| one.lane);
             watch.look(&network, SimTime::seconds(now), &both, second > 8);
         }
-        assert_eq!(watch.finish(), Crossings { seconds: 3, critical: 0, short: 0 });
+        assert_eq!(watch.finish(), Crossings { seconds: 3, ..Crossings::default() });
     }
 }

@@ -268,6 +268,7 @@ mod tests {
             levels: [0.0; 6],
             approaches: std::collections::BTreeMap::new(),
             noise: std::collections::BTreeMap::new(),
+            crossings: std::collections::BTreeMap::new(),
             air: std::collections::BTreeMap::new(),
         };
         let air = emitted.map(|emitted| ("a".to_owned(), AirMean { emitted, ..AirMean::default() }));

@@ -54,7 +54,7 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
     let _ = write!(
         html,
         "<div class=\"map\" id=\"map\"><svg id=\"map-svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Map of the city’s roads coloured by \
-         change of delay; the tables below name the roads that change most.\" style=\"--px:{:.2};--lane:{:.2}\"><g id=\"roads\">",
+         change of delay; the tables below name the roads that change most.\" style=\"--px:{:.2};--lane:{:.2}\"><g id=\"chosen\"></g><g id=\"roads\">",
         sheet.width(),
         sheet.height(),
         sheet.pixel(),
@@ -77,7 +77,10 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> Drawn {
         let _ =
             write!(html, "<p class=\"small\">{} roads with the least traffic are not drawn.</p>", count_of(left_out));
     }
-    html.push_str("</figure>");
+    html.push_str(
+        "<figcaption><p class=\"js-only\" hidden>Point at a road for its figures. With the keyboard, N and P step through the roads from the \
+         largest change, and Escape leaves them.</p></figcaption></figure>",
+    );
     tables(&mut html, whole, network);
     html.push_str("</section>");
     Drawn { html, data: data(whole, network, &roads, &layers, shown) }

@@ -5,6 +5,7 @@
 
 mod air;
 mod calibration;
+mod crossings;
 mod flags;
 mod gains;
 mod hours;
@@ -60,6 +61,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     let drawn = map::section(whole, network);
     page.push_str(&drawn.html);
     page.push_str(&queues::section(whole, network));
+    page.push_str(&crossings::section(whole, network));
     page.push_str(&noise::section(whole, network));
     page.push_str(&air::section(whole, network));
     page.push_str(&hours::section(whole)?);

@@ -11,7 +11,7 @@ for (const layer of data.layers) {
   const scale = Math.pow(10, layer.decimals);
   layer.columns = layer.columns.map((text) => text.split(',').map((t) => (t === '' ? NaN : Number(t) / scale)));
 }
-let layer = data.layers[0], variant = 1, show = 'change', peeking = false;
+let layer = data.layers[0], variant = 1, show = 'change', peeking = false, ranked = null, step = -1;
 
 // Only the roads are shown, and nothing of the sheet around them; lines and words keep their size on the screen.
 const svg = $('map-svg'), frame = $('roads').getBBox(), lane = parseFloat(svg.style.getPropertyValue('--lane'));
@@ -53,7 +53,13 @@ function colour() {
   $('legend-title').replaceChildren(Object.assign(document.createElement('strong'), { textContent: title }), ' ' + text + ' ' + layer.about);
   svg.setAttribute('aria-label', 'Map of the city’s roads coloured by ' + title + ' ' + text + ' The tables of this page name the roads that change most.');
 }
+function again() {
+  ranked = null;
+  step = -1;
+  hush();
+}
 function choose(buttons, chosen) {
+  again();
   for (const button of buttons) button.setAttribute('aria-pressed', String(button === chosen));
   colour();
 }
@@ -61,7 +67,7 @@ const of = Array.from(document.querySelectorAll('[data-variant]')), how = Array.
 for (const button of of) button.addEventListener('click', () => { variant = Number(button.dataset.variant); choose(of, button); });
 for (const button of how) button.addEventListener('click', () => { show = button.dataset.show; choose(how, button); });
 const choice = $('layer');
-if (choice) choice.addEventListener('change', () => { layer = data.layers[Number(choice.value)]; tip.hidden = true; colour(); });
+if (choice) choice.addEventListener('change', () => { layer = data.layers[Number(choice.value)]; again(); colour(); });
 const peek = (on) => () => { if (peeking !== on) { peeking = on; colour(); } };
 const button = $('peek');
 button.addEventListener('pointerdown', peek(true));
@@ -73,21 +79,49 @@ button.addEventListener('contextmenu', (event) => event.preventDefault());
 // The figures of the road under the pointer.
 const tip = $('tip'), box = $('map');
 const figure = (v) => (Number.isNaN(v) ? 'no figure' : v.toFixed(layer.decimals) + ' ' + layer.unit);
-function tell(event) {
-  const road = paths.indexOf(event.target);
-  tip.hidden = road < 0;
-  if (road < 0) return;
+function tell(road, x, y) {
   const [street, id] = data.roads[road];
   const strong = Object.assign(document.createElement('strong'), { textContent: street || id });
   const lines = [0, variant].map((place) => [data.names[place], layer.columns[place][road]]);
   tip.replaceChildren(strong, ...lines.map(([name, v]) => Object.assign(document.createElement('div'), { textContent: name + ': ' + figure(v) })));
-  const at = box.getBoundingClientRect(), x = event.clientX - at.left, y = event.clientY - at.top;
+  tip.hidden = false;
   tip.style.left = Math.max(4, Math.min(x + 14, box.clientWidth - tip.offsetWidth - 6)) + 'px';
   tip.style.top = Math.max(4, y + 16 + tip.offsetHeight < box.clientHeight ? y + 16 : y - tip.offsetHeight - 12) + 'px';
 }
-box.addEventListener('pointermove', tell);
-box.addEventListener('pointerdown', tell);
+function hush() {
+  tip.hidden = true;
+  $('chosen').replaceChildren();
+}
+function point(event) {
+  const road = paths.indexOf(event.target), at = box.getBoundingClientRect();
+  hush();
+  if (road >= 0) tell(road, event.clientX - at.left, event.clientY - at.top);
+}
+box.addEventListener('pointermove', point);
+box.addEventListener('pointerdown', point);
 // A finger that is lifted leaves too, but its answer is still to be read.
-box.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') tip.hidden = true; });
+box.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') hush(); });
+
+// Keys step through the roads, those that change most first.
+svg.tabIndex = 0;
+function next(direction) {
+  const change = (road) => Math.abs(layer.columns[variant][road] - layer.columns[0][road]);
+  ranked = ranked || paths.map((_, road) => road).filter((road) => change(road) > 0).sort((a, b) => change(b) - change(a) || a - b);
+  if (!ranked.length) return;
+  step = step < 0 && direction < 0 ? ranked.length - 1 : (step + direction + ranked.length) % ranked.length;
+  const road = ranked[step], at = box.getBoundingClientRect(), there = paths[road].getBoundingClientRect();
+  const mark = paths[road].cloneNode();
+  mark.setAttribute('class', paths[road].classList[0]);
+  $('chosen').replaceChildren(mark);
+  tell(road, there.left + there.width / 2 - at.left, there.top + there.height / 2 - at.top);
+}
+const keys = { n: () => next(1), p: () => next(-1), Escape: hush };
+svg.addEventListener('keydown', (event) => {
+  const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  act();
+});
+svg.addEventListener('blur', hush);
 colour();
 }());
