@@ -103,8 +103,13 @@ impl Lane {
         if self.is_probed() && self.probe.is_some_and(|probe| probe > now) {
             return Vec::new();
         }
-        let due = self.in_order().filter(|notice| notice.next_try <= now).map(|notice| notice.number);
-        due.take(self.room()).collect()
+        let due = self.in_order().filter(|notice| notice.next_try <= now);
+        if self.is_probed() {
+            // Whoever has most tries left probes: else the oldest would use up all of theirs, and wait longest when the action is back.
+            let probe = due.min_by_key(|notice| (notice.attempts, notice.number));
+            return probe.map(|notice| notice.number).into_iter().take(self.room()).collect();
+        }
+        due.map(|notice| notice.number).take(self.room()).collect()
     }
 
     /// When something is due again, unless a try ends before.

@@ -221,6 +221,7 @@ fn an_action_that_is_away_is_probed_and_its_notices_keep_their_tries() {
         assert!(now.since(at(0)) < SimDuration::seconds(200.0), "it is back and nobody notices");
     }
     assert_eq!(courier.given().len(), 62);
+    assert!((0..50).all(|number| stored(&tables, number).attempts <= 2), "whoever has most tries left probes");
     assert!(now.since(at(0)) >= SimDuration::seconds(60.0), "probes have time between them");
 }
 
