@@ -249,6 +249,8 @@ pub enum Needs {
     Engines,
     /// It is stated what something is worth.
     Prices,
+    /// It is stated from where and in which time people are to get somewhere.
+    Access,
 }
 
 impl Needs {
@@ -262,6 +264,7 @@ impl Needs {
             Self::Noise => Some("observe: [noise]"),
             Self::Engines => Some("effects: { engines: .. }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
+            Self::Access => Some("access: { within: [..] }"),
         }
     }
 }

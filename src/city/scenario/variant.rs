@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::calibration::Calibration;
 use super::load::{InputFile, LoadedScenario};
 use super::measures::Beside;
@@ -34,6 +35,8 @@ pub(super) struct Base {
     pub demand: Arc<Demand>,
     /// What was counted and measured, if tables are named.
     pub calibration: Option<Arc<Calibration>>,
+    /// From where people get to how many jobs, if that is asked for.
+    pub access: Option<Arc<Access>>,
     pub files: Vec<InputFile>,
     pub left_out: BTreeMap<String, u64>,
 }
@@ -86,6 +89,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         let said = travellers(&base.network, &mut demand, chosen, scenario.seed, span)?;
         plan.resolved.extend(said);
     }
+    let mut access = base.access.clone();
     if built.anew {
         let transplant = Transplant::new(&base.network, &network);
         let (moved, stranded) = transplant.demand(&demand);
@@ -94,6 +98,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         if let Some(plan) = &mut emergencies {
             transplant_plan(&transplant, Arc::make_mut(plan));
         }
+        access = access.map(|access| Arc::new(access.moved(&transplant)));
     }
     let weather = beside().filter_map(|one| one.weather).next_back().unwrap_or(scenario.weather);
     let driving = weather.driving();
@@ -125,6 +130,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         weather,
         comparison: scenario.comparison.clone(),
         calibration: base.calibration.clone(),
+        access,
         outputs: scenario.outputs.clone(),
         resolved,
         files: base.files.clone(),

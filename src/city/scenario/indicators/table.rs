@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 43] = [
+pub const QUANTITIES: [Quantity; 46] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -425,6 +425,39 @@ pub const QUANTITIES: [Quantity; 43] = [
             (ONE, false),
             "sound power of all roads and junctions together over the measured time, in dB(A) re 1 pW, by flow and mean speed of each category on each road",
             "Directive (EU) 2015/996 (CNOSSOS-EU), coefficients of 2021/1226; source only, without the correction near signals",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access", "Jobs within reach"),
+            Unit::PerCent,
+            Better::Higher,
+            (ONE, false),
+            "share of all jobs that can be reached by car within the first time of `within`, mean over the people of all zones and the departures, by the travel times of the run",
+            "cumulative opportunities: Wachs and Kumagai 1973, after Hansen 1959",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access-hospital", "Hospital within reach"),
+            Unit::PerCent,
+            Better::Higher,
+            (ONE, false),
+            "share of the people of all zones who reach a hospital of the map by car within the first time of `within`, mean over the departures",
+            "as `access`",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access-gini", "Inequality of access"),
+            Unit::Ratio,
+            Better::Lower,
+            (ONE, false),
+            "Gini coefficient over the people of all zones of the jobs within reach",
+            "Gini 1912; of what transport supplies: Delbosc and Currie 2011",
         ),
     ),
 ];
