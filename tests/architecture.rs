@@ -128,6 +128,11 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation, files, who follows advice",
     ),
     room(
+        "studies/access",
+        &[CITY[0], CITY[1], CITY[2], CITY[3], CITY[4], "simulation/outcome", "studies/equilibrium"],
+        "any other run, files, pages",
+    ),
+    room(
         "studies/experiment",
         &[
             CITY[0],
@@ -158,6 +163,7 @@ const ROOMS: &[Room] = &[
             "city/network",
             "city/scenario",
             "simulation/outcome",
+            "studies/access",
             "studies/observation",
             "studies/effects",
             "studies/experiment",

@@ -1,5 +1,6 @@
 //! What we learn from the city: one run with its manifest, the report a planner looks at, and whether the books balance.
 
+pub mod access;
 pub mod audit;
 pub mod comparison;
 pub mod effects;

@@ -136,6 +136,45 @@ impl Router {
         Some(SimDuration::seconds(now - departs))
     }
 
+    /// How long it takes to the end of every road from entering `from` at `departs`, by edge [s]; infinite where there is no way, or none
+    /// within `within`. Charges do not count. Found by settling roads in the order of arrival, as [`Router::fastest_by_departure`] does.
+    pub fn times_by_departure(
+        &self,
+        (from, departs): (EdgeId, SimTime),
+        (class, speed_max): (VehicleClass, Speed),
+        delays: &Delays,
+        within: SimDuration,
+    ) -> Vec<f64> {
+        let journey = Journey { from, via: &[], to: from, class, speed_max, departs };
+        let clock = Clock { journey: &journey, delays, charge: &|_: EdgeId| 0.0 };
+        let (start, within) = (departs.as_seconds(), within.as_seconds());
+        let mut left = vec![f64::INFINITY; self.graph.nodes.len()];
+        let mut settled = vec![false; left.len()];
+        let mut queue = BinaryHeap::new();
+        if let Some(leaving) = self.leaving(&clock, from, start) {
+            left[from.index()] = leaving;
+            queue.push(Waiting { estimate: leaving, edge: from });
+        }
+        while let Some(Waiting { estimate: now, edge }) = queue.pop() {
+            if now - start > within {
+                break;
+            }
+            if std::mem::replace(&mut settled[edge.index()], true) {
+                continue;
+            }
+            for turn in self.graph.turns_from(edge, class) {
+                let to = turn.to.index();
+                let Some(leaving) = self.leaving(&clock, turn.to, clock.over(turn, now)) else { continue };
+                if !settled[to] && leaving < left[to] {
+                    left[to] = leaving;
+                    queue.push(Waiting { estimate: leaving, edge: turn.to });
+                }
+            }
+        }
+        let known = settled.into_iter().zip(left);
+        known.map(|(settled, left)| if settled { left - start } else { f64::INFINITY }).collect()
+    }
+
     /// When whoever enters an edge at `now` reaches its end [s]; none where the class may not.
     fn leaving<C: Fn(EdgeId) -> f64>(&self, clock: &Clock<'_, C>, edge: EdgeId, now: f64) -> Option<f64> {
         let free = self.graph.nodes.get(edge.index())?.time(clock.journey.class, clock.speed_max())?;

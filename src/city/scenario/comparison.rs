@@ -6,15 +6,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::access::{AccessKey, AccessSource};
 use super::check::Checker;
 use super::effects::{Effects, EffectsKey};
 use super::indicators::{Measure, Needs, Unit};
-use super::load::LoadedScenario;
 use super::measures::Variant;
-use super::model::{Outputs, Telemetry};
 use super::observe::{Observe, ObserveKey};
 use super::quantity::{At, WrittenDuration, WrittenShare};
-use super::resolved::Resolved;
 use super::tree::Spot;
 use super::units::{CONCENTRATION, DISTANCE, DURATION, SPEED, Units};
 use crate::primitives::SimDuration;
@@ -55,6 +53,8 @@ pub(super) struct CompareKey {
     pub observe: Option<At<Vec<At<ObserveKey>>>>,
     /// What traffic does to others, and what it is worth. Nothing unless given.
     pub effects: Option<At<EffectsKey>>,
+    /// From where people get to how many jobs in which time. Nothing unless given.
+    pub access: Option<At<AccessKey>>,
 }
 
 /// What is expected of a variant.
@@ -142,6 +142,8 @@ pub struct Comparison {
     pub observe: Observe,
     /// What traffic does to others, and what it is worth.
     pub effects: Effects,
+    /// From where people get to how many jobs, if that is asked for.
+    pub access: Option<AccessSource>,
     /// What is expected.
     pub expectations: Vec<Expectation>,
 }
@@ -160,39 +162,9 @@ impl Default for Comparison {
             noticeable: SimDuration::seconds(30.0),
             observe: Observe::default(),
             effects: Effects::default(),
+            access: None,
             expectations: Vec::new(),
         }
-    }
-}
-
-impl LoadedScenario {
-    /// The same without what a run does not depend on: names and words, what is only told or written, other variants, threads.
-    /// Two that are equal then make equal runs.
-    #[must_use]
-    pub fn without_words(&self) -> Self {
-        let mut bare = self.clone();
-        // Only the variant the others are held against is held against what was counted.
-        if bare.variant != bare.comparison.against {
-            bare.calibration = None;
-        }
-        for word in [&mut bare.name, &mut bare.variant] {
-            word.clear();
-        }
-        bare.question = None;
-        bare.resolved = Resolved::default();
-        bare.files.clear();
-        bare.left_out.clear();
-        bare.variants.clear();
-        bare.base = None;
-        bare.telemetry = Telemetry::default();
-        bare.sensors = None;
-        // What is observed and reckoned is kept with a run; where nobody did, it is another one.
-        let Comparison { observe, effects, .. } = bare.comparison;
-        bare.comparison = Comparison { observe, effects, ..Comparison::default() };
-        bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
-        std::sync::Arc::make_mut(&mut bare.plan).resolved.clear();
-        bare.settings.threads = 1;
-        bare
     }
 }
 
@@ -221,7 +193,7 @@ impl Checker<'_> {
             for key in list.value.iter().take(EXPECTATIONS_MAX) {
                 let expectation = self.expectation(key, variants, &comparison.against);
                 if let Some(expectation) = &expectation {
-                    self.given(expectation.measure, key.value.measure.spot, &comparison.effects);
+                    self.given(expectation.measure, key.value.measure.spot, &comparison);
                 }
                 comparison.expectations.extend(expectation);
             }
@@ -272,9 +244,10 @@ impl Checker<'_> {
         if let Some(effects) = &key.effects {
             comparison.effects = self.effects(&effects.value);
         }
+        comparison.access = key.access.as_ref().and_then(|access| self.access(access));
         for name in key.measures.iter().flat_map(|list| &list.value) {
             if let Ok(measure) = Measure::parse(&name.value) {
-                self.given(measure, name.spot, &comparison.effects);
+                self.given(measure, name.spot, comparison);
             }
         }
         if let Some(key) = &key.noticeable
@@ -336,10 +309,14 @@ impl Checker<'_> {
     }
 
     /// Whether what a measure needs is stated.
-    fn given(&mut self, measure: Measure, spot: Spot, effects: &Effects) {
+    fn given(&mut self, measure: Measure, spot: Spot, comparison: &Comparison) {
         let needs = measure.quantity().needs;
-        let given = if needs == Needs::Parking { self.with_parking } else { effects.gives(needs) };
-        if let (false, Some(key)) = (given, needs.key()) {
+        let is_given = match needs {
+            Needs::Access => comparison.access.is_some(),
+            Needs::Parking => self.with_parking,
+            needs => comparison.effects.gives(needs),
+        };
+        if let (false, Some(key)) = (is_given, needs.key()) {
             self.wrong(spot, format!("nothing is stated of which `{measure}` could be made"), format!("add `{key}`"));
         }
     }

@@ -265,6 +265,8 @@ pub enum Needs {
     Prices,
     /// The scenario says how many places there are at the kerb.
     Parking,
+    /// It is stated from where and in which time people are to get somewhere.
+    Access,
 }
 
 impl Needs {
@@ -284,6 +286,7 @@ impl Needs {
             Self::Particles => Some("observe: [air], effects: { engines: .., background: { pm2-5: .. } }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
             Self::Parking => Some("parking: { kerbs: .., .. }"),
+            Self::Access => Some("access: { within: [..] }"),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::access::{self, Access, AccessSource};
 use super::calibration::{self, Calibration};
 use super::comparison::Comparison;
 use super::measures::Variant;
@@ -91,6 +92,8 @@ pub struct LoadedScenario {
     pub comparison: Comparison,
     /// What was counted and measured in the measured time, if tables are named.
     pub calibration: Option<Arc<Calibration>>,
+    /// From where people get to how many jobs, if a comparison asks for it.
+    pub access: Option<Arc<Access>>,
     /// What is written.
     pub outputs: Outputs,
     /// The scenario with every default filled in.
@@ -104,6 +107,35 @@ pub struct LoadedScenario {
 }
 
 impl LoadedScenario {
+    /// The same without what a run does not depend on: names and words, what is only told or written, other variants, threads.
+    /// Two that are equal then make equal runs.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        let mut bare = self.clone();
+        // Only the variant the others are held against is held against what was counted.
+        if bare.variant != bare.comparison.against {
+            bare.calibration = None;
+        }
+        for word in [&mut bare.name, &mut bare.variant] {
+            word.clear();
+        }
+        bare.question = None;
+        bare.resolved = Resolved::default();
+        bare.files.clear();
+        bare.left_out.clear();
+        bare.variants.clear();
+        bare.base = None;
+        bare.telemetry = Telemetry::default();
+        bare.sensors = None;
+        // What is observed and reckoned is kept with a run; where nobody did, it is another one.
+        let Comparison { observe, effects, .. } = bare.comparison;
+        bare.comparison = Comparison { observe, effects, ..Comparison::default() };
+        bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
+        Arc::make_mut(&mut bare.plan).resolved.clear();
+        bare.settings.threads = 1;
+        bare
+    }
+
     /// The same variant on another day: everything that is drawn is drawn with another seed, on the same roads.
     ///
     /// # Errors
@@ -187,6 +219,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let measured =
         calibration::Measured { from: scenario.start, until: scenario.end(), interval: scenario.outputs.road_interval };
     let calibration = calibration::read(&scenario.calibration, &roads.network, measured)?.map(Arc::new);
+    let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
     let tables = [&scenario.calibration.counts, &scenario.calibration.travel_times];
     let tables: Vec<PathBuf> = tables.into_iter().flatten().map(|file| file.path.clone()).collect();
     let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
@@ -196,7 +229,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         .chain(roads.files)
         .chain(travellers.files)
         .chain(topics)
-        .chain(tables);
+        .chain(tables)
+        .chain(scenario.comparison.access.iter().flat_map(AccessSource::files));
     let files = hashed(read)?;
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
@@ -209,6 +243,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         map: roads.map,
         demand: Arc::new(travellers.demand),
         calibration,
+        access: reach,
         files,
         left_out: left_out.left_out().clone(),
     };
@@ -278,6 +313,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         weather: Weather::default(),
         comparison: Comparison::default(),
         calibration: None,
+        access: None,
         outputs,
         files: hashed(sumo.files.into_iter())?,
         left_out: sumo.findings.left_out().clone(),

@@ -3,6 +3,7 @@
 //! Reading goes file → tree with places → grammar → types → [`Scenario`] → [`LoadedScenario`], and every stage gathers all its
 //! problems before it gives up. Runs nothing and writes nothing.
 
+mod access;
 mod calibration;
 mod check;
 mod comparison;
@@ -48,6 +49,7 @@ use crate::primitives::SimTime;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{tree, units};
 
+pub use access::{Access, AccessSource, AccessZone, Division, Residents, ZoneRoads};
 pub use calibration::{Calibration, CalibrationFiles, Counted, Timed};
 pub use comparison::{Comparison, Expectation, RUNS_MAX, Relation, Subject};
 pub use driving::Driving;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::calibration::Calibration;
 use super::load::{InputFile, LoadedScenario};
 use super::measures::Beside;
@@ -35,6 +36,8 @@ pub(super) struct Base {
     pub demand: Arc<Demand>,
     /// What was counted and measured, if tables are named.
     pub calibration: Option<Arc<Calibration>>,
+    /// From where people get to how many jobs, if that is asked for.
+    pub access: Option<Arc<Access>>,
     pub files: Vec<InputFile>,
     pub left_out: BTreeMap<String, u64>,
 }
@@ -88,6 +91,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         plan.resolved.extend(said);
     }
     let parked = find_places(base, chosen, (&mut plan, &network), &mut demand)?;
+    let mut access = base.access.clone();
     if built.anew {
         let transplant = Transplant::new(&base.network, &network);
         let (moved, stranded) = transplant.demand(&demand);
@@ -96,6 +100,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         if let Some(plan) = &mut emergencies {
             transplant_plan(&transplant, Arc::make_mut(plan));
         }
+        access = access.map(|access| Arc::new(access.moved(&transplant)));
     }
     let weather = beside().filter_map(|one| one.weather).next_back().unwrap_or(scenario.weather);
     let driving = weather.driving();
@@ -129,6 +134,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         weather,
         comparison: scenario.comparison.clone(),
         calibration: base.calibration.clone(),
+        access,
         outputs: scenario.outputs.clone(),
         resolved,
         files: base.files.clone(),

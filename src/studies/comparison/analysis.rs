@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::access::{self, AccessTotal, Within};
 use super::air::AirTotal;
 use super::calibration::{Fit, fit};
 use super::design::{Design, pairs};
@@ -15,6 +16,7 @@ use super::statistics::bootstrap;
 use super::statistics::holm;
 use super::statistics::paired::{Interval, Paired, mean_interval};
 use super::sweep::SweepError;
+use crate::city::scenario::Access;
 use crate::city::scenario::indicators::{Better, Measure};
 use crate::primitives::random::Seed;
 
@@ -145,6 +147,10 @@ pub struct VariantResult {
     pub lines: Vec<Line>,
     /// Who gains and who loses, everybody first; nothing for the base.
     pub gains: Vec<Gains>,
+    /// Who gains and who loses of the groups of people, by the places of division and group; nothing for the base and without groups.
+    pub group_gains: Vec<((usize, usize), Gains)>,
+    /// Who gets to how many jobs, in the base and in the variant; nothing unless it was asked for.
+    pub access: Vec<Within>,
     /// Over the day.
     pub hours: Vec<HourMean>,
     /// Its roads by id.
@@ -196,15 +202,23 @@ pub fn analyse(design: &Design, folder: &Path, records: &[Vec<Record>]) -> Resul
         for (place, variant) in design.variants.iter().enumerate().skip(1) {
             let details = read(&variant.name)?;
             sums[place].add(&details);
-            sums[place].compare(&of_base, &details, design.rules.noticeable.as_seconds());
+            let noticeable = design.rules.noticeable.as_seconds();
+            sums[place].compare(&of_base, &details, noticeable, design.access.as_deref());
         }
         sums[0].add(&of_base);
         totals.extend(of_base.calibration);
     }
     let mut variants = Vec::new();
-    for (place, sum) in sums.into_iter().enumerate() {
+    let reached_in_base = sums.first_mut().map(|base| std::mem::take(&mut base.access)).unwrap_or_default();
+    for (place, mut sum) in sums.into_iter().enumerate() {
+        let reached = std::mem::take(&mut sum.access);
+        let reached = if place == 0 { &reached_in_base } else { &reached };
         let lines = if place == 0 { Vec::new() } else { lines(design, base, &records[place]) };
-        variants.push(sum.finish(lines, base.len(), design.rules.confidence));
+        let mut result = sum.finish(lines, base.len(), design.rules.confidence);
+        if let Some(access) = &design.access {
+            result.access = access::compare(access, (&reached_in_base, reached), design.rules.confidence);
+        }
+        variants.push(result);
     }
     let fit = design.calibration.as_ref().and_then(|calibration| fit(calibration, &totals));
     Ok(Analysis { variants, seeds: base.iter().map(|run| run.seed).collect(), fit })
@@ -259,6 +273,16 @@ struct Count {
     change: f64,
 }
 
+impl Count {
+    /// Adds so much of a trip that changed by so much [s].
+    fn add(&mut self, change: f64, noticeable: f64, share: f64) {
+        self.trips += share;
+        self.faster += share * f64::from(change < -noticeable);
+        self.slower += share * f64::from(change > noticeable);
+        self.change += share * change;
+    }
+}
+
 /// What is added up over the runs of a variant.
 #[derive(Debug, Default)]
 struct Sums {
@@ -274,6 +298,10 @@ struct Sums {
     air: BTreeMap<String, AirMean>,
     /// By area, one entry per run; the empty name is everybody.
     gains: BTreeMap<String, Vec<Count>>,
+    /// By division and group, one entry per run.
+    group_gains: BTreeMap<(usize, usize), Vec<Count>>,
+    /// One entry per run.
+    access: Vec<AccessTotal>,
 }
 
 impl Sums {
@@ -286,6 +314,7 @@ impl Sums {
             mean.lost += road.4;
         }
         self.interval_s = details.interval_s;
+        self.access.extend(details.access.clone());
         for (place, interval) in details.intervals.iter().enumerate() {
             let begin = ((details.begin_s + place as f64 * details.interval_s) * 1000.0).round() as i64;
             let sum = self.hours.entry(begin).or_default();
@@ -324,21 +353,28 @@ impl Sums {
     }
 
     /// Adds the trips that finished in both runs.
-    fn compare(&mut self, base: &Details, details: &Details, noticeable: f64) {
+    fn compare(&mut self, base: &Details, details: &Details, noticeable: f64, access: Option<&Access>) {
+        let mut groups: BTreeMap<(usize, usize), Count> = BTreeMap::new();
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
         let mut others = details.trips.iter().peekable();
-        for trip in &base.trips {
+        for (place, trip) in base.trips.iter().enumerate() {
             while others.next_if(|other| other.0 < trip.0).is_some() {}
             let Some(TripTotal(.., duration)) = others.next_if(|other| other.0 == trip.0) else { continue };
             let change = duration - trip.3;
             let area = base.areas.get(trip.2).map_or("", String::as_str);
             for name in ["", area] {
-                let count = counts.entry(name).or_default();
-                count.trips += 1.0;
-                count.faster += f64::from(change < -noticeable);
-                count.slower += f64::from(change > noticeable);
-                count.change += change;
+                counts.entry(name).or_default().add(change, noticeable, 1.0);
             }
+            let zone = base.zones.get(place).copied().flatten();
+            let residents = access.zip(zone).and_then(|(access, zone)| access.zones.get(zone as usize));
+            for (division, shares) in residents.iter().flat_map(|zone| zone.residents.shares.iter().enumerate()) {
+                for (group, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+                    groups.entry((division, group)).or_default().add(change, noticeable, *share);
+                }
+            }
+        }
+        for (group, count) in groups {
+            self.group_gains.entry(group).or_default().push(count);
         }
         for (name, count) in counts {
             self.gains.entry(name.to_owned()).or_default().push(count);
@@ -367,12 +403,17 @@ impl Sums {
                 [sum.emitted, sum.added, sum.highest, sum.particles].map(|sum| sum / runs);
             (road, AirMean { emitted, added, highest, particles, dioxide: sum.dioxide.map(|sum| sum / runs) })
         });
+        let groups = self.group_gains.into_iter();
+        let groups = groups.map(|(group, counts)| (group, gains(String::new(), &counts, confidence)));
+        let group_gains = groups.collect();
         let gains = self.gains.into_iter().map(|(area, counts)| gains(area, &counts, confidence));
         let mut gains: Vec<Gains> = gains.collect();
         gains.sort_by(|a, b| (!a.area.is_empty(), &a.area).cmp(&(!b.area.is_empty(), &b.area)));
         VariantResult {
             lines,
             gains,
+            group_gains,
+            access: Vec::new(),
             hours: hours.collect(),
             roads: roads.collect(),
             levels: self.levels.map(|sum| sum / runs),

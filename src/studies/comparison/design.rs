@@ -11,7 +11,7 @@ use super::key;
 use super::record::Record;
 use super::statistics::paired::{Paired, moments, runs_needed};
 use crate::city::scenario::indicators::Measure;
-use crate::city::scenario::{Calibration, Comparison, InputFile, LoadedScenario, Subject};
+use crate::city::scenario::{Access, Calibration, Comparison, InputFile, LoadedScenario, Subject};
 
 /// A variant of the scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Design {
     pub files: Vec<InputFile>,
     /// What was counted and measured, if tables are named.
     pub calibration: Option<Arc<Calibration>>,
+    /// From where people get to how many jobs, if that is asked for.
+    pub access: Option<Arc<Access>>,
 }
 
 impl Design {
@@ -82,6 +84,7 @@ impl Design {
             rules,
             files: loaded.files.clone(),
             calibration: loaded.calibration.clone(),
+            access: loaded.access.clone(),
         }
     }
 

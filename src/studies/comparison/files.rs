@@ -7,12 +7,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::{self, Whose, Within};
 use super::analysis::{Analysis, Gains, Line, VariantResult};
 use super::design::{Design, Seeds};
 use super::gates::Gate;
 use super::record::Record;
 use super::statistics::paired::Interval;
 use super::wording;
+use crate::city::scenario::Access;
 use crate::city::scenario::indicators::Measure;
 use crate::simulation::outcome::{Convergence, Prediction};
 use crate::studies::experiment::{Gridlock, WriteError, write_file};
@@ -118,6 +120,10 @@ struct VariantPart<'a> {
     measures: Vec<LinePart>,
     means: Vec<(String, f64)>,
     gains: Vec<GainsPart<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    access: Vec<AccessPart>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gains_by_group: Vec<GroupPart>,
     levels_of_service: [f64; 6],
     queues: Vec<QueuePart<'a>>,
     noise_at_10_m: &'a std::collections::BTreeMap<String, f64>,
@@ -245,6 +251,69 @@ impl<'a> From<&'a Gains> for GainsPart<'a> {
     }
 }
 
+/// Who gets to how many of all jobs within a time, as shares.
+#[derive(Serialize)]
+struct AccessPart {
+    #[serde(flatten)]
+    whose: WhosePart,
+    people: f64,
+    within_s: f64,
+    base: Ends,
+    variant: Ends,
+    difference: Ends,
+}
+
+/// Everybody where it says nothing.
+#[derive(Serialize)]
+struct WhosePart {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+}
+
+/// Trips by group of the people where they begin.
+#[derive(Serialize)]
+struct GroupPart {
+    group: String,
+    trips: f64,
+    faster: Ends,
+    slower: Ends,
+    change_s: Ends,
+}
+
+impl WhosePart {
+    fn of(access: &Access, whose: &Whose) -> Self {
+        let name = || Some(access::name(access, whose));
+        match whose {
+            Whose::Everybody => Self { zone: None, group: None },
+            Whose::Zone(_) => Self { zone: name(), group: None },
+            Whose::Group(..) => Self { zone: None, group: name() },
+        }
+    }
+}
+
+/// What `comparison.json` says of a variant's access, and of the trips of groups.
+fn access_parts(whole: &Whole<'_>, result: &VariantResult) -> (Vec<AccessPart>, Vec<GroupPart>) {
+    let Some(access) = whole.design.access.as_deref() else { return (Vec::new(), Vec::new()) };
+    let part = |line: &Within| AccessPart {
+        whose: WhosePart::of(access, &line.whose),
+        people: line.people,
+        within_s: access.within.get(line.limit).map_or(0.0, |within| within.as_seconds()),
+        base: line.base.into(),
+        variant: line.variant.into(),
+        difference: line.difference.into(),
+    };
+    let group = |((division, group), gains): &((usize, usize), Gains)| GroupPart {
+        group: access::name(access, &Whose::Group(*division, *group)),
+        trips: gains.trips,
+        faster: gains.faster.into(),
+        slower: gains.slower.into(),
+        change_s: gains.change.into(),
+    };
+    (result.access.iter().map(part).collect(), result.group_gains.iter().map(group).collect())
+}
+
 #[derive(Serialize)]
 struct GatePart<'a> {
     variant: &'a str,
@@ -280,6 +349,7 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     let design = whole.design;
     let variants = design.variants.iter().enumerate().map(|(place, variant)| {
         let (records, result) = (&whole.records[place], &whole.analysis.variants[place]);
+        let (access, gains_by_group) = access_parts(whole, result);
         let mean = |measure: Measure| {
             let values = super::design::values(records, measure);
             (!values.is_empty()).then(|| (measure.to_string(), super::statistics::paired::moments(&values).0))
@@ -304,6 +374,8 @@ fn json(whole: &Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
             measures: result.lines.iter().map(LinePart::from).collect(),
             means: Measure::all().filter_map(mean).collect(),
             gains: result.gains.iter().map(GainsPart::from).collect(),
+            access,
+            gains_by_group,
             levels_of_service: result.levels,
             noise_at_10_m: &result.noise,
             crossings: crossings(result),

@@ -4,6 +4,7 @@
 //! judges what was expected and writes the tables and the page. The same scenario gives the same bytes, on any number of cores,
 //! at one go or after any interruption. Does not know how a city is loaded, what time it is, or who watches.
 
+mod access;
 mod air;
 mod analysis;
 mod areas;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use access::{Whose, Within};
 pub use analysis::{AirMean, Analysis, ApproachMean, Finding, Gains, HourMean, Line, RoadMean, VariantResult, analyse};
 pub use calibration::{Criterion, Fit, Flow, Journey};
 pub use design::{Design, Seeds, Variant, Watched};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::access::AccessTotal;
 use super::air::{self, AirTotal};
 use super::areas::Areas;
 use super::calibration::{self, CalibrationTotal};
@@ -18,6 +19,7 @@ use super::{key, measures};
 use crate::city::scenario::indicators::Group;
 use crate::city::scenario::{LoadedScenario, folder_name};
 use crate::simulation::outcome::{Convergence, Outcome, Prediction};
+use crate::studies::access;
 use crate::studies::experiment::{Gridlock, WriteError, find_gridlock, write_file};
 use crate::studies::observation::Observed;
 
@@ -119,6 +121,12 @@ pub(super) struct Details {
     pub air: Vec<AirTotal>,
     /// What is held against what was counted; of the variant the others are held against.
     pub calibration: Option<CalibrationTotal>,
+    /// From where people get to how many jobs, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessTotal>,
+    /// The zones in which `trips` begin, in their order, where people of zones were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Option<u32>>,
 }
 
 /// Keeps a tenth of a unit, which is all that the report shows.
@@ -191,7 +199,7 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
     for (_, delay) in measures::approaches(network, outcome) {
         levels[measures::level(delay)] += 1;
     }
-    let (areas, trips) = trips(loaded, outcome);
+    let (areas, trips, zones) = trips(loaded, outcome);
     Details {
         begin_s: table.begin.as_seconds(),
         interval_s: table.interval.as_seconds(),
@@ -205,11 +213,14 @@ pub(super) fn details(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observe
         crossings: observed::crossings(network, seen),
         air: air::totals(network, &loaded.comparison.effects, seen.air.as_ref()),
         calibration: calibration::total(loaded, outcome, seen),
+        access: access::total(loaded, outcome).map(AccessTotal::from),
+        zones,
     }
 }
 
-/// The finished trips of everybody without siren, and the areas they begin in.
-fn trips(loaded: &LoadedScenario, outcome: &Outcome) -> (Vec<String>, Vec<TripTotal>) {
+/// The finished trips of everybody without siren, the areas they begin in, and the zones of each where there are any.
+fn trips(loaded: &LoadedScenario, outcome: &Outcome) -> (Vec<String>, Vec<TripTotal>, Vec<Option<u32>>) {
+    let zone_of = loaded.access.as_deref().map(access::zone_of_roads);
     let areas = Areas::new(&loaded.network, loaded.places.as_ref());
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut trips = Vec::new();
@@ -223,14 +234,19 @@ fn trips(loaded: &LoadedScenario, outcome: &Outcome) -> (Vec<String>, Vec<TripTo
         let count = places.len();
         let area = *places.entry(areas.of(*origin)).or_insert(count);
         let group = Group::ALL.iter().position(|one| *one == group).unwrap_or(0);
-        trips.push(TripTotal(row.name.clone(), group, area, trip.duration.as_seconds()));
+        let zone = zone_of.as_ref().and_then(|zones| zones.get(origin)).and_then(|&zone| u32::try_from(zone).ok());
+        trips.push((TripTotal(row.name.clone(), group, area, trip.duration.as_seconds()), zone));
     }
-    trips.sort_by(|a, b| a.0.cmp(&b.0));
+    trips.sort_by(|a, b| a.0.0.cmp(&b.0.0));
     let mut names = vec![String::new(); places.len()];
     for (name, place) in places {
         names[place] = name;
     }
-    (names, trips)
+    let (trips, mut zones): (Vec<_>, Vec<_>) = trips.into_iter().unzip();
+    if zone_of.is_none() {
+        zones.clear();
+    }
+    (names, trips, zones)
 }
 
 /// The folder of runs in a comparison's folder.

@@ -15,6 +15,7 @@ use super::observed;
 use super::record::{self, Record};
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Findings;
+use crate::studies::access;
 use crate::studies::experiment::{self, Progress, RunError, WriteError};
 use crate::studies::forecast::{self, Forecast};
 
@@ -278,7 +279,11 @@ impl Sweep<'_> {
             return Err(SweepError::Interrupted);
         }
         let details = record::details(&loaded, &made.outcome, &seen);
-        let record = record::of(&loaded, (&made.outcome, &seen), variant, (request, city));
+        let mut record = record::of(&loaded, (&made.outcome, &seen), variant, (request, city));
+        if let Some((access, total)) = loaded.access.as_deref().zip(details.access.as_ref()) {
+            let found = access::measures(access, &total.jobs, &total.hospitals).into_iter();
+            record.measures.extend(found.map(|(name, value)| (name.to_owned(), value)));
+        }
         record::keep(self.folder, &record, &details)?;
         (self.tell)(Told::Advanced(1000_u64.saturating_sub(told)));
         (self.tell)(Told::Finished);

@@ -4,6 +4,8 @@
 //!   A ──west (300 m)──> J ──east (300 m)──> B      cars by chance, a bus now and then
 //! ```
 
+mod access;
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

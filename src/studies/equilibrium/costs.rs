@@ -12,7 +12,7 @@ use crate::simulation::outcome::{RoadInterval, RoadTable};
 const STANDSTILL: f64 = 1e6;
 
 /// The delays in the roads' table of a run.
-pub(super) fn delays(network: &Network, table: &RoadTable) -> Delays {
+pub fn delays(network: &Network, table: &RoadTable) -> Delays {
     let mut columns = Vec::with_capacity(network.edges.len());
     for (index, edge) in network.edges.iter().enumerate() {
         let length = edge.length.as_metres();

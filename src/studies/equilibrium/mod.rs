@@ -26,7 +26,9 @@ use crate::primitives::SimTime;
 use crate::primitives::ids::{EdgeId, RouteId};
 use crate::simulation::City;
 use crate::simulation::outcome::{Convergence, Iteration, Outcome};
-use rules::Rules;
+
+pub use costs::delays;
+pub use rules::Rules;
 
 /// A city whose travellers have found their ways, and how that went.
 #[derive(Debug, Clone)]

@@ -23,14 +23,14 @@ struct Period {
 
 /// What holds when.
 #[derive(Debug, Clone)]
-pub(super) struct Rules {
+pub struct Rules {
     /// In order of time; the first holds from the beginning.
     periods: Vec<Period>,
 }
 
 impl Rules {
     /// The rules of a city, with everything its plan changes in the course of the run.
-    pub(super) fn of(loaded: &LoadedScenario) -> Self {
+    pub fn of(loaded: &LoadedScenario) -> Self {
         let router = Arc::new(Router::new(&loaded.network));
         let mut periods = vec![Period { from: SimTime::ZERO, router: Arc::clone(&router), charges: BTreeMap::new() }];
         let (mut router, mut laid): (_, BTreeMap<LaneId, LaneRule>) = (router, BTreeMap::new());
@@ -48,6 +48,11 @@ impl Rules {
             periods.push(Period { from: change.at, router: Arc::clone(&router), charges });
         }
         Self { periods }
+    }
+
+    /// What finds ways by the rules at an instant.
+    pub fn router(&self, instant: SimTime) -> &Router {
+        &self.at(instant).router
     }
 
     fn at(&self, instant: SimTime) -> &Period {

@@ -62,6 +62,29 @@ impl Zones {
         Self::parse(&Place::file(path), &bytes, name)
     }
 
+    /// Reads zones and what their features say of themselves: the properties of each, in the order of the zones.
+    ///
+    /// # Errors
+    /// As [`Zones::read`].
+    pub fn read_with_properties(
+        path: &Path,
+        name: Option<&str>,
+    ) -> Result<(Self, Vec<serde_json::Map<String, Json>>), Findings> {
+        let bytes = bounded(path, FILE_MAX).map_err(|problem| just(problem, ""))?;
+        let zones = Self::parse(&Place::file(path), &bytes, name)?;
+        // It has been read once, so it can be read again, and every feature has become a zone.
+        let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&bytes);
+        let features = serde_json::from_slice::<Collection<'_>>(bytes).map(|all| all.features).unwrap_or_default();
+        let properties = features.into_iter().map(|feature| match serde_json::from_str::<Json>(feature.get()) {
+            Ok(Json::Object(mut feature)) => match feature.remove("properties") {
+                Some(Json::Object(properties)) => properties,
+                _ => serde_json::Map::new(),
+            },
+            _ => serde_json::Map::new(),
+        });
+        Ok((zones, properties.collect()))
+    }
+
     /// Reads zones from the bytes of a file; `place` is only named in complaints.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 57] = [
+pub const QUANTITIES: [Quantity; 60] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -579,6 +579,39 @@ pub const QUANTITIES: [Quantity; 57] = [
             (ONE, false),
             "distance on foot from a place at the kerb to where the trip would have ended, over the trips of the measured time that found one",
             "on paper, in the order of arrival on empty roads: docs/parking.md",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access", "Jobs within reach"),
+            Unit::PerCent,
+            Better::Higher,
+            (ONE, false),
+            "share of all jobs that can be reached by car within the first time of `within`, mean over the people of all zones and the departures, by the travel times of the run",
+            "cumulative opportunities: Wachs and Kumagai 1973, after Hansen 1959",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access-hospital", "Hospital within reach"),
+            Unit::PerCent,
+            Better::Higher,
+            (ONE, false),
+            "share of the people of all zones who reach a hospital of the map by car within the first time of `within`, mean over the departures",
+            "as `access`",
+        ),
+    ),
+    asked(
+        Needs::Access,
+        &quantity(
+            ("access-gini", "Inequality of access"),
+            Unit::Ratio,
+            Better::Lower,
+            (ONE, false),
+            "Gini coefficient over the people of all zones of the jobs within reach",
+            "Gini 1912; of what transport supplies: Delbosc and Currie 2011",
         ),
     ),
 ];

@@ -12,6 +12,8 @@ use crate::studies::report::markup::{escape, number};
 
 /// Most areas in a table.
 const AREAS_MAX: usize = 40;
+/// What all areas together are called.
+const EVERYWHERE: &str = "everywhere";
 
 /// The section of who gains and loses.
 pub(super) fn section(whole: &Whole<'_>) -> String {
@@ -26,15 +28,9 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
     let others = whole.design.variants.iter().zip(&whole.analysis.variants).skip(1);
     for (variant, result) in others.filter(|(_, result)| !result.is_same()) {
         let name = escape(&variant.name);
-        let _ = write!(
-            html,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Who gains and loses: {name}\"><table class=\"gains\"><caption>\
-             <span>{name}</span></caption><thead><tr><th scope=\"col\">Trips from</th><th scope=\"col\">Trips</th>\
-             <th scope=\"col\">Faster</th><th scope=\"col\">Slower</th><th scope=\"col\">Faster | slower</th>\
-             <th scope=\"col\">Mean change [s]</th></tr></thead><tbody>"
-        );
+        begin(&mut html, &name, "Trips from");
         for gains in result.gains.iter().take(AREAS_MAX) {
-            row(&mut html, gains);
+            row(&mut html, if gains.area.is_empty() { EVERYWHERE } else { &gains.area }, gains);
         }
         html.push_str("</tbody></table></div>");
         if result.gains.len() > AREAS_MAX {
@@ -45,13 +41,24 @@ pub(super) fn section(whole: &Whole<'_>) -> String {
     html
 }
 
-fn row(html: &mut String, gains: &Gains) {
-    let everybody = gains.area.is_empty();
+/// The beginning of a table of gains; `caption` is HTML.
+pub(super) fn begin(html: &mut String, caption: &str, of: &str) {
+    let _ = write!(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Who gains and loses: {caption}\"><table class=\"gains\"><caption>\
+         <span>{caption}</span></caption><thead><tr><th scope=\"col\">{of}</th><th scope=\"col\">Trips</th>\
+         <th scope=\"col\">Faster</th><th scope=\"col\">Slower</th><th scope=\"col\">Faster | slower</th>\
+         <th scope=\"col\">Mean change [s]</th></tr></thead><tbody>"
+    );
+}
+
+/// A row of it.
+pub(super) fn row(html: &mut String, name: &str, gains: &Gains) {
     let _ = write!(
         html,
         "<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-        if everybody { " class=\"total\"" } else { "" },
-        if everybody { "everywhere".to_owned() } else { escape(&gains.area) },
+        if name == EVERYWHERE { " class=\"total\"" } else { "" },
+        escape(name),
         number(gains.trips, 0),
         share(gains.faster),
         share(gains.slower),

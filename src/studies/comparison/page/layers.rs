@@ -263,6 +263,8 @@ mod tests {
         let empty = VariantResult {
             lines: Vec::new(),
             gains: Vec::new(),
+            group_gains: Vec::new(),
+            access: Vec::new(),
             hours: Vec::new(),
             roads: [("a".to_owned(), RoadMean { vehicles: 10.0, lost: 10.0 * delay })].into(),
             levels: [0.0; 6],

@@ -3,6 +3,7 @@
 //! Verdict, expectations, validity, what changed, measures, map, time of day, who gains and loses, method, how to make it again.
 //! The same runs give the same bytes. It arranges and draws what the analysis found, and computes nothing new.
 
+mod access;
 mod air;
 mod calibration;
 mod crossings;
@@ -66,6 +67,7 @@ pub(super) fn render(whole: &Whole<'_>, network: &Network) -> io::Result<String>
     page.push_str(&air::section(whole, network));
     page.push_str(&hours::section(whole)?);
     page.push_str(&gains::section(whole));
+    page.push_str(&access::section(whole, network));
     page.push_str(&gains::levels(whole));
     page.push_str(&calibration::section(whole, network));
     method(&mut page, whole);
