@@ -85,6 +85,8 @@ pub enum Purpose {
     LoadFault = 51,
     /// Trips of an origin-destination matrix: how many of a pair, between which roads, when.
     OdTrips = 70,
+    /// Which of equally good routes are driven to meet counts, and when.
+    RouteSampling = 71,
     /// Which runs of a comparison are drawn anew.
     Bootstrap = 90,
 }

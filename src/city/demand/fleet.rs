@@ -24,6 +24,12 @@ pub fn kind(name: &str, class: VehicleClass) -> VehicleKind {
     default_kind(name, class, PATIENCE)
 }
 
+/// The class of a type that is called so: one of a town's mix, a city bus, or one named like its class.
+pub(super) fn class_of(name: &str) -> Option<VehicleClass> {
+    let known = town_mix().into_iter().map(|share| share.kind).chain([city_bus()]).find(|kind| kind.name == name);
+    known.map(|kind| kind.class).or_else(|| VehicleClass::from_name(name))
+}
+
 /// The type of a city bus.
 pub fn city_bus() -> VehicleKind {
     kind("city_bus", VehicleClass::Bus)

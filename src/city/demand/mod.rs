@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod gtfs;
 pub mod model;
 pub mod od;
+pub mod sampling;
 pub mod sumo;
 pub mod synthetic;
 

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Project;
-use crate::city::demand::od::{Count, Fitting, Ground, Matrix, geh};
+use super::congested::{FitTimes, Rounds, Settling};
+use crate::city::demand::od::{Count, Fitted, Fitting, Ground, Matrix, geh};
 use crate::primitives::SimTime;
+use crate::primitives::ids::EdgeId;
 use crate::primitives::text::{Findings, Place, Problem};
 
 /// What a matrix is to be fitted to.
@@ -24,12 +26,28 @@ pub struct FitWish<'a> {
     pub counts_place: &'a Place,
     /// How much the matrix is doubted: its variance as a multiple of a Poisson number's.
     pub doubt: f64,
+    /// By which times the ways are the fastest.
+    pub times: FitTimes<'a>,
+    /// The scenario's other demand: when each departs, and its roads. What it puts on a count is not the matrix's.
+    pub others: &'a [(SimTime, &'a [EdgeId])],
 }
 
 /// How well counts are met before and after: share with a GEH below 5, and mean GEH.
 struct Met {
     good: (f64, f64),
     mean: (f64, f64),
+}
+
+impl Met {
+    fn told(&self, counts: usize) -> String {
+        format!(
+            "GEH below 5: {:.0} % of {counts} counts before, {:.0} % after; mean GEH {:.1} before, {:.1} after",
+            self.good.0 * 100.0,
+            self.good.1 * 100.0,
+            self.mean.0,
+            self.mean.1
+        )
+    }
 }
 
 /// Fits a matrix, and writes it with a table of the counts.
@@ -56,13 +74,18 @@ pub(super) fn fit(wish: &FitWish<'_>) -> Result<(Project, Matrix), Findings> {
         return Err(wrong(&message, "count at other times, or fit the matrix of those"));
     }
     let known = wish.matrix.among(wish.ground.zones)?;
-    let watched: Vec<&[crate::primitives::ids::EdgeId]> = counts.iter().map(|count| count.roads.as_slice()).collect();
-    let shares = wish.ground.shares_on(&known, &watched)?;
+    let ground = match wish.times {
+        FitTimes::Given(slow) => Ground { slow: Some(slow), ..wish.ground },
+        FitTimes::Empty | FitTimes::ByVolume(_) => wish.ground,
+    };
+    let shares = ground.shares_on(&known, &counts)?;
     let hours = (end - begin).as_seconds() / 3600.0;
-    let fitting = Fitting {
+    let others: Vec<f64> = counts.iter().map(|count| others_on(count, wish.others)).collect();
+    let own = |count: &Count, others: f64| (count.hourly() - others).max(0.0) * hours;
+    let mut fitting = Fitting {
         believed: known.cells.iter().map(|cell| cell.trips * wish.scale).collect(),
         shares,
-        counted: counts.iter().map(|count| count.hourly() * hours).collect(),
+        counted: counts.iter().zip(&others).map(|(count, others)| own(count, *others)).collect(),
         doubt: wish.doubt,
     };
     let passed = fitting.on_counts(&vec![1.0; known.cells.len()]);
@@ -70,35 +93,30 @@ pub(super) fn fit(wish: &FitWish<'_>) -> Result<(Project, Matrix), Findings> {
         return Err(wrong("no trip of the matrix passes any count", "are the counts on roads between the zones?"));
     }
     let before = fitting.on_counts(&fitting.believed);
-    let answer = fitting.solve();
+    let (answer, settling) = answered(wish, (&known, &counts), &mut fitting, hours)?;
     let mut matrix = known;
     for (cell, trips) in matrix.cells.iter_mut().zip(&answer.trips) {
         cell.trips = *trips;
     }
-    let rows = Rows { counts: &counts, counted: &fitting.counted, before: &before, after: &answer.modelled, hours };
-    let met = rows.met();
+    let hourly =
+        |vehicles: &[f64]| vehicles.iter().zip(&others).map(|(vehicles, others)| vehicles / hours + others).collect();
+    let rows = Rows {
+        counts: &counts,
+        counted: counts.iter().map(|count| count.hourly()).collect(),
+        before: hourly(&before),
+        after: hourly(&answer.modelled),
+    };
     let mut told = vec![
-        format!(
-            "GEH below 5: {:.0} % of {} counts before, {:.0} % after; mean GEH {:.1} before, {:.1} after",
-            met.good.0 * 100.0,
-            counts.len(),
-            met.good.1 * 100.0,
-            met.mean.0,
-            met.mean.1
-        ),
+        rows.told(),
         format!("{:.0} trips before, {:.0} after", fitting.believed.iter().sum::<f64>(), matrix.total()),
     ];
+    told.extend(settling.map(Settling::told));
+    told.extend(of_others(&counts, &others, wish.others.len()));
     told.extend(rows.worst(5));
     if outside > 0 {
         told.push(format!("left out: {outside} counts at other times than the matrix's"));
     }
-    let without =
-        passed.iter().zip(&fitting.counted).filter(|(pairs, counted)| **pairs <= 0.0 && **counted > 0.0).count();
-    if without > 0 {
-        told.push(format!(
-            "note: {without} counts have traffic where no trip of the matrix passes; nothing can meet them"
-        ));
-    }
+    told.extend(not_met(&passed, &fitting.counted));
     if !answer.settled {
         told.push("note: the bound at zero trips did not settle; the matrix is near the best, not at it".to_owned());
     }
@@ -106,23 +124,76 @@ pub(super) fn fit(wish: &FitWish<'_>) -> Result<(Project, Matrix), Findings> {
     Ok((Project { files, told }, matrix))
 }
 
-/// Counts with what is modelled before and after, in the time of the matrix.
-struct Rows<'a> {
-    counts: &'a [&'a Count],
-    counted: &'a [f64],
-    before: &'a [f64],
-    after: &'a [f64],
-    /// Length of that time [h]; the GEH is of hourly flows.
+/// Fits to the ways of the times that are wanted.
+fn answered(
+    wish: &FitWish<'_>,
+    (matrix, counts): (&Matrix, &[&Count]),
+    fitting: &mut Fitting,
     hours: f64,
+) -> Result<(Fitted, Option<Settling>), Findings> {
+    let FitTimes::ByVolume(lane_capacity) = wish.times else { return Ok((fitting.solve(), None)) };
+    let others = others_on_roads(wish, hours);
+    let rounds = Rounds { wish, matrix, counts, others: &others, lane_capacity, hours };
+    let (answer, settling) = rounds.settle(fitting)?;
+    Ok((answer, Some(settling)))
+}
+
+/// What is said of the scenario's other demand.
+fn of_others(counts: &[&Count], others: &[f64], vehicles: usize) -> Option<String> {
+    let more = counts.iter().zip(others).filter(|(count, others)| count.hourly() < **others).count();
+    let all = counts.len();
+    let told = format!(
+        "the scenario's other demand, {vehicles} vehicles, is taken off the counts; {more} of {all} are less than it"
+    );
+    (vehicles > 0).then_some(told)
+}
+
+/// What is said of counts that no pair passes.
+fn not_met(passed: &[f64], counted: &[f64]) -> Option<String> {
+    let without = passed.iter().zip(counted).filter(|(pairs, counted)| **pairs <= 0.0 && **counted > 0.0).count();
+    let told = format!("note: {without} counts have traffic where no trip of the matrix passes; nothing can meet them");
+    (without > 0).then_some(told)
+}
+
+/// What other demand puts on a count by its given or empty ways [veh/h]: those who depart in its time.
+fn others_on(count: &Count, others: &[(SimTime, &[EdgeId])]) -> f64 {
+    let passing = others
+        .iter()
+        .filter(|(depart, way)| (count.from..count.to).contains(depart) && count.is_passed_by(way))
+        .fold(0.0, |sum, _| sum + 1.0);
+    passing / ((count.to - count.from).as_seconds() / 3600.0)
+}
+
+/// What other demand puts on each edge in the time of the matrix [veh/h].
+fn others_on_roads(wish: &FitWish<'_>, hours: f64) -> Vec<f64> {
+    let mut flows = vec![0.0; wish.ground.network.edges.len()];
+    let (begin, end) = wish.span;
+    for (_, way) in wish.others.iter().filter(|(depart, _)| (begin..end).contains(depart)) {
+        for edge in *way {
+            flows[edge.index()] += 1.0 / hours;
+        }
+    }
+    flows
+}
+
+/// Counts with what is modelled before and after, by the hour [veh/h].
+pub(super) struct Rows<'a> {
+    pub(super) counts: &'a [&'a Count],
+    pub(super) counted: Vec<f64>,
+    pub(super) before: Vec<f64>,
+    pub(super) after: Vec<f64>,
 }
 
 impl Rows<'_> {
     /// Counted, before and after by the hour, for each count.
     fn hourly(&self) -> impl Iterator<Item = (&Count, f64, f64, f64)> {
-        let flows = self.counted.iter().zip(self.before.iter().zip(self.after));
-        self.counts.iter().zip(flows).map(|(count, (counted, (before, after)))| {
-            (*count, counted / self.hours, before / self.hours, after / self.hours)
-        })
+        let flows = self.counted.iter().zip(self.before.iter().zip(&self.after));
+        self.counts.iter().zip(flows).map(|(count, (counted, (before, after)))| (*count, *counted, *before, *after))
+    }
+
+    /// How well they are met, in a sentence.
+    pub(super) fn told(&self) -> String {
+        self.met().told(self.counts.len())
     }
 
     fn met(&self) -> Met {
@@ -137,7 +208,7 @@ impl Rows<'_> {
     }
 
     /// The counts that are met worst, a sentence each; none of those with a GEH below 5.
-    fn worst(&self, most: usize) -> Vec<String> {
+    pub(super) fn worst(&self, most: usize) -> Vec<String> {
         let mut list: Vec<(f64, &Count, f64, f64)> =
             self.hourly().map(|(count, counted, _, after)| (geh(after, counted), count, counted, after)).collect();
         list.retain(|(geh, ..)| *geh >= 5.0);
@@ -148,7 +219,7 @@ impl Rows<'_> {
         list.iter().take(most).map(tell).collect()
     }
 
-    fn to_csv(&self) -> String {
+    pub(super) fn to_csv(&self) -> String {
         let mut text = String::from("road,from,to,counted_veh_h,before_veh_h,after_veh_h,geh_before,geh_after\n");
         for (count, counted, before, after) in self.hourly() {
             let name = crate::city::demand::od::csv_field(&count.name);

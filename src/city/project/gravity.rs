@@ -42,7 +42,7 @@ pub fn by_gravity(network: &Network, wish: &GravityWish) -> Result<Project, Find
         let grid = od::grid(network, &wish.points, size, ZONES_MAX);
         Zones::parse(&Place::file("zones.geojson"), grid.to_geojson().as_bytes(), None)?
     };
-    let ground = Ground { network, router: &router, places: None, zones: &zones, kind: &car, rim: false };
+    let ground = Ground { network, router: &router, places: None, zones: &zones, kind: &car, rim: false, slow: None };
     let usable = ground.usable()?;
     let without_roads = usable.iter().filter(|one| !**one).count();
     let zones = Zones { list: keep(zones.list.clone(), &usable), ..zones.clone() };

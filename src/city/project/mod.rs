@@ -3,8 +3,10 @@
 //! Everything that nobody said is guessed, and every guess is listed with its number, so that a planner can replace one after the
 //! other. Makes texts only: writes nothing, runs nothing.
 
+mod congested;
 mod fitting;
 mod gravity;
+mod sampling;
 mod telling;
 mod traffic;
 
@@ -20,8 +22,10 @@ use crate::city::routing::Router;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{SimTime, VehicleClass};
 
+pub use congested::FitTimes;
 pub use fitting::{FitWish, fitted};
 pub use gravity::{GravityWish, by_gravity};
+pub use sampling::{RouteWish, routes_to_counts};
 
 /// About how many zones lie along the longer side of a map.
 const ZONES_ACROSS: f64 = 8.0;
@@ -84,8 +88,15 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
     };
     let car = kind("car", VehicleClass::Passenger);
     let zones = zones(&network, places, &points)?;
-    let ground =
-        Ground { network: &network, router: &router, places: Some(places), zones: &zones, kind: &car, rim: false };
+    let ground = Ground {
+        network: &network,
+        router: &router,
+        places: Some(places),
+        zones: &zones,
+        kind: &car,
+        rim: false,
+        slow: None,
+    };
     let usable = ground.usable()?;
     let zones = Zones { list: keep(zones.list.clone(), &usable), ..zones.clone() };
     let ground = Ground { zones: &zones, ..ground };
@@ -102,15 +113,7 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
     telling::of_traffic(&hour, &zones, (&held, wish.points.as_deref()), &mut told);
     let mut more = Vec::new();
     if let Some(file) = &wish.counts {
-        let counts = od::read_counts(file, &network)?;
-        let place = Place::file(file);
-        let (matrix, span) = (&hour.matrix, (SimTime::seconds(SPAN.0), SimTime::seconds(SPAN.1)));
-        let fit = FitWish { ground, matrix, scale: 1.0, span, counts: &counts, counts_place: &place, doubt: DOUBT };
-        let (made, matrix) = fitting::fit(&fit)?;
-        hour.matrix = matrix;
-        told.push(format!("the trips are fitted to {}", file.display()));
-        told.extend(made.told);
-        more.extend(made.files.into_iter().filter(|(name, _)| name == "counts.csv"));
+        more.extend(to_counts(file, &ground, &mut hour, &mut told)?);
     }
     let street = telling::example(&network);
     let mut files = vec![
@@ -123,6 +126,35 @@ pub fn make(wish: &Wish) -> Result<Project, Findings> {
     ];
     files.extend(more);
     Ok(Project { files, told })
+}
+
+/// Fits an hour's traffic to counts; what is to be written beside it.
+fn to_counts(
+    file: &Path,
+    ground: &Ground<'_>,
+    hour: &mut traffic::Hour,
+    told: &mut Vec<String>,
+) -> Result<Option<(String, String)>, Findings> {
+    let span = (SimTime::seconds(SPAN.0), SimTime::seconds(SPAN.1));
+    let source = od::CountsFile { path: file, detectors: None, intervals: od::Intervals::Within(span.0, span.1) };
+    let (counts, left_out) = source.read(ground.network, od::COUNTS_MAX)?;
+    let fit = FitWish {
+        ground: *ground,
+        matrix: &hour.matrix,
+        scale: 1.0,
+        span,
+        counts: &counts,
+        counts_place: &Place::file(file),
+        doubt: DOUBT,
+        times: FitTimes::Empty,
+        others: &[],
+    };
+    let (made, matrix) = fitting::fit(&fit)?;
+    hour.matrix = matrix;
+    told.extend(left_out.left_out().iter().map(|(what, number)| format!("left out: {number} {what}")));
+    told.push(format!("the trips are fitted to {}", file.display()));
+    told.extend(made.told);
+    Ok(made.files.into_iter().find(|(name, _)| name == "counts.csv"))
 }
 
 /// People and jobs where the map has guessed them, at the middle of each road.

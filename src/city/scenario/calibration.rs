@@ -2,8 +2,10 @@
 //!
 //! Two tables of comma-separated values, without quotation marks, with a head: `road,begin,end,count`, and `from,to,begin,end,seconds`.
 //! Clock times are those
-//! of scenario files. What lies outside the measured time is left out and counted, so that a table of a whole day serves every hour of
+//! of scenario files. Files of SUMO's results stand for tables (`results`). What lies outside the measured time is left out and counted, so that a table of a whole day serves every hour of
 //! it. All mistakes of both tables are told at once, each with its line and column. Knows no result.
+
+mod results;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -16,9 +18,11 @@ use super::check::Checker;
 use super::model::NamedFile;
 use super::quantity::At;
 use super::units::read_clock;
+use crate::city::demand::sumo::is_result;
 use crate::city::network::Network;
 use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::{SimDuration, SimTime};
+use results::What;
 
 /// The largest table read [bytes].
 const FILE_MAX: u64 = 16 << 20;
@@ -33,10 +37,13 @@ const SIMILAR_MAX: usize = 10;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct CalibrationKey {
-    /// A table `road,begin,end,count` of vehicles counted on roads, relative to the scenario file.
-    pub counts: Option<At<String>>,
-    /// A table `from,to,begin,end,seconds` of mean travel times from the beginning of one road to the end of another, relative to the
+    /// A table `road,begin,end,count` of vehicles counted on roads, or SUMO's edge data or output of induction loops, relative to the
     /// scenario file.
+    pub counts: Option<At<String>>,
+    /// SUMO's additional file that says where the loops of `counts` lie.
+    pub detectors: Option<At<String>>,
+    /// A table `from,to,begin,end,seconds` of mean travel times from the beginning of one road to the end of another, or SUMO's tripinfo or
+    /// edge data, relative to the scenario file.
     pub travel_times: Option<At<String>>,
 }
 
@@ -45,6 +52,8 @@ pub(super) struct CalibrationKey {
 pub struct CalibrationFiles {
     /// Counted flows.
     pub counts: Option<NamedFile>,
+    /// Where loops lie.
+    pub detectors: Option<NamedFile>,
     /// Measured travel times.
     pub travel_times: Option<NamedFile>,
 }
@@ -75,6 +84,9 @@ pub struct Timed {
     pub end: SimTime,
     /// How long [s].
     pub seconds: f64,
+    /// Whether they are trips from somewhere on the first road to somewhere on the last, and not passages from the first's beginning to the
+    /// last's end.
+    pub whole_trips: bool,
 }
 
 /// What was counted and measured in the measured time.
@@ -93,9 +105,12 @@ impl Checker<'_> {
     pub(super) fn calibration(&mut self, key: &At<CalibrationKey>) -> CalibrationFiles {
         let files = CalibrationFiles {
             counts: key.value.counts.as_ref().map(|path| self.named(path)),
+            detectors: key.value.detectors.as_ref().map(|path| self.named(path)),
             travel_times: key.value.travel_times.as_ref().map(|path| self.named(path)),
         };
-        if files == CalibrationFiles::default() {
+        if let (Some(key), None) = (&key.value.detectors, &files.counts) {
+            self.wrong(key.spot, "there are no counts of these detectors", "name what they counted as `counts`");
+        } else if files == CalibrationFiles::default() {
             let help = "name a table: `counts: counts.csv` or `travel-times: times.csv`";
             self.wrong(key.spot, "there is nothing to be held against", help);
         }
@@ -130,10 +145,17 @@ pub(super) fn read(
     let mut calibration = Calibration::default();
     let mut reader = Reader { network, measured, findings: &mut findings, strangers: BTreeSet::new() };
     if let Some(file) = &files.counts {
-        reader.counts(file, &mut calibration);
+        match is_result(&file.path) {
+            Ok(true) => reader.roads(file, files.detectors.as_ref(), What::Counts, &mut calibration),
+            // What cannot be read is told by whoever reads it as a table.
+            Ok(false) | Err(_) => reader.counts(file, &mut calibration),
+        }
     }
     if let Some(file) = &files.travel_times {
-        reader.times(file, &mut calibration);
+        match is_result(&file.path) {
+            Ok(true) => reader.measured_times(file, &mut calibration),
+            Ok(false) | Err(_) => reader.times(file, &mut calibration),
+        }
     }
     if findings.is_ok() { Ok(Some(calibration)) } else { Err(findings) }
 }
@@ -201,7 +223,7 @@ impl Reader<'_> {
                 calibration.outside += 1;
                 return;
             }
-            calibration.times.push(Timed { from, to, begin, end, seconds });
+            calibration.times.push(Timed { from, to, begin, end, seconds, whole_trips: false });
         });
     }
 
@@ -332,7 +354,11 @@ mod tests {
             let path = write(name, text);
             Some(NamedFile { place: Place::file(&path).at(7, 3), path })
         };
-        let files = CalibrationFiles { counts: named("counts.csv", counts), travel_times: named("times.csv", times) };
+        let files = CalibrationFiles {
+            counts: named("counts.csv", counts),
+            detectors: None,
+            travel_times: named("times.csv", times),
+        };
         let [from, until] = [7.0, 8.0].map(|hours| SimTime::seconds(hours * 3600.0));
         let measured = Measured { from, until, interval: SimDuration::seconds(300.0) };
         let told = |problem: &Problem| {
@@ -359,8 +385,14 @@ mod tests {
                 Counted { road: "east".to_owned(), begin: hour(7.5), end: hour(7.75), count: 250.5 },
             ]
         );
-        let timed =
-            Timed { from: "west".to_owned(), to: "east".to_owned(), begin: hour(7.0), end: hour(7.5), seconds: 64.5 };
+        let timed = Timed {
+            from: "west".to_owned(),
+            to: "east".to_owned(),
+            begin: hour(7.0),
+            end: hour(7.5),
+            seconds: 64.5,
+            whole_trips: false,
+        };
         assert_eq!((calibration.times, calibration.outside), (vec![timed], 2));
     }
 

@@ -17,6 +17,7 @@ use super::model::{
 use super::quantity::{At, WrittenDuration, WrittenShare};
 use super::tree::Spot;
 use super::units::Unreadable;
+use crate::city::demand::sumo::Recording;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{Flow, SimDuration, SimTime};
@@ -263,6 +264,8 @@ impl Checker<'_> {
             SourceKey::Synthetic(key) => self.synthetic(key, place, warmup, run).map(DemandSource::Synthetic),
             SourceKey::Buses(key) => self.timetables(key, place).map(DemandSource::Timetables),
             SourceKey::SumoRoutes(key) => Some(DemandSource::SumoRoutes(self.files(key))),
+            SourceKey::Trips(key) => Some(DemandSource::Recorded(self.named(&key.tripinfo), Recording::Trips)),
+            SourceKey::Fcd(key) => Some(DemandSource::Recorded(self.named(&key.file), Recording::Sightings)),
             SourceKey::SumoAdditional(key) => Some(DemandSource::SumoAdditional(self.files(key))),
         }
     }
@@ -420,7 +423,11 @@ impl Checker<'_> {
         let synthetic = file.demand.value.iter().any(|source| match &source.value {
             SourceKey::Synthetic(_) => true,
             SourceKey::Od(key) => super::od::has_mix(key),
-            SourceKey::Buses(_) | SourceKey::SumoRoutes(_) | SourceKey::SumoAdditional(_) => false,
+            SourceKey::Buses(_)
+            | SourceKey::SumoRoutes(_)
+            | SourceKey::SumoAdditional(_)
+            | SourceKey::Trips(_)
+            | SourceKey::Fcd(_) => false,
         });
         let fleet = file.fleet.as_ref().map(|fleet| &fleet.value);
         if let Some(fleet) = fleet.filter(|_| !synthetic) {

@@ -113,6 +113,10 @@ pub(super) enum SourceKey {
     Buses(BusesKey),
     /// SUMO route files (`.rou.xml`).
     SumoRoutes(FilesKey),
+    /// Trips that were made, by SUMO's tripinfo or this program's: from the road of departure to that of arrival.
+    Trips(TripsKey),
+    /// Vehicles that were seen, by SUMO's floating car data (FCD) or this program's: trips over the roads that were driven.
+    Fcd(RecordingKey),
     /// SUMO additional files (`.add.xml`): bus stops, detectors, vehicle types, routes.
     SumoAdditional(FilesKey),
 }
@@ -123,6 +127,22 @@ pub(super) enum SourceKey {
 pub(super) struct FilesKey {
     /// Their paths, relative to the scenario file.
     pub files: At<Vec<At<String>>>,
+}
+
+/// Trips that were made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TripsKey {
+    /// The file, also gzipped, relative to the scenario file.
+    pub tripinfo: At<String>,
+}
+
+/// A recording of vehicles.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordingKey {
+    /// The file, also gzipped, relative to the scenario file.
+    pub file: At<String>,
 }
 
 /// Travellers made up from the map.

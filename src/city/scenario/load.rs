@@ -220,7 +220,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         calibration::Measured { from: scenario.start, until: scenario.end(), interval: scenario.outputs.road_interval };
     let calibration = calibration::read(&scenario.calibration, &roads.network, measured)?.map(Arc::new);
     let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
-    let tables = [&scenario.calibration.counts, &scenario.calibration.travel_times];
+    let tables = &scenario.calibration;
+    let tables = [&tables.counts, &tables.detectors, &tables.travel_times];
     let tables: Vec<PathBuf> = tables.into_iter().flatten().map(|file| file.path.clone()).collect();
     let topics = scenario.telemetry.topics.as_ref().map(|file| file.path.clone());
     let parents = scenario.parents.iter().cloned();

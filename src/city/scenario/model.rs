@@ -11,6 +11,7 @@ use super::od::OdSource;
 use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
 use super::timetables::Timetables;
+use crate::city::demand::sumo::Recording;
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::intervention::Intervention;
 use crate::city::intervention::parking::Parking;
@@ -120,6 +121,8 @@ pub enum DemandSource {
     SumoRoutes(Vec<NamedFile>),
     /// SUMO additional files.
     SumoAdditional(Vec<NamedFile>),
+    /// Results, of which everybody who drove travels again.
+    Recorded(NamedFile, Recording),
 }
 
 /// How departures spread over time.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::model::{DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Profile, Scenario};
+use crate::city::demand::sumo::Recording;
 use crate::city::emergency::{EmergencySpec, IncidentSpec};
 use crate::city::scenario::settings::RunSettings;
 use crate::primitives::{SimDuration, VehicleClass};
@@ -119,6 +120,10 @@ pub enum ResolvedSource {
         /// How far a stop may be from its lane [m].
         within_m: f64,
     },
+    /// Trips that were made.
+    Trips(String),
+    /// Vehicles that were seen.
+    Fcd(String),
     /// Files of SUMO.
     Sumo(Vec<String>),
 }
@@ -209,6 +214,8 @@ fn source(source: &DemandSource) -> ResolvedSource {
             lines: timetables.lines.iter().map(|(line, _)| line.clone()).collect(),
             within_m: timetables.within.as_metres(),
         },
+        DemandSource::Recorded(file, Recording::Trips) => ResolvedSource::Trips(file.path.display().to_string()),
+        DemandSource::Recorded(file, Recording::Sightings) => ResolvedSource::Fcd(file.path.display().to_string()),
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => {
             ResolvedSource::Sumo(files.iter().map(|NamedFile { path, .. }| path.display().to_string()).collect())
         }

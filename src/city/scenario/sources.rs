@@ -11,7 +11,7 @@ use super::od;
 use super::routing::Routing;
 use super::sumocfg::apply_programs;
 use crate::city::demand::gtfs;
-use crate::city::demand::sumo::{ReadSettings, read_demand};
+use crate::city::demand::sumo::{ReadSettings, Recording, read_with_recordings};
 use crate::city::demand::synthetic::{self, SyntheticSpec, Volume, synthesize};
 use crate::city::demand::{Demand, RouteChoice};
 use crate::city::network::Network;
@@ -166,7 +166,15 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
             files.extend(named.iter().map(|file| file.path.clone()));
         }
     }
-    if files.is_empty() {
+    let recordings: Vec<(PathBuf, Recording)> = scenario
+        .demand
+        .iter()
+        .filter_map(|source| match source {
+            DemandSource::Recorded(file, how) => Some((file.path.clone(), *how)),
+            _ => None,
+        })
+        .collect();
+    if files.is_empty() && recordings.is_empty() {
         return Ok(Travellers { demand: Demand::default(), files, left_out: Findings::default() });
     }
     let settings = ReadSettings {
@@ -175,8 +183,9 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
         seed: scenario.seed,
         ..ReadSettings::default()
     };
-    let (read, mut left_out) =
-        read_demand(&files, &roads.network, &settings).map_err(|findings| findings.advised(OF_ROUTES))?;
+    let (read, mut left_out) = read_with_recordings(&files, &recordings, &roads.network, &settings)
+        .map_err(|wrong| wrong.advised(OF_ROUTES))?;
+    files.extend(recordings.into_iter().map(|(file, _)| file));
     apply_programs(read.programs, &mut roads.network, &mut left_out);
     if !left_out.is_ok() {
         return Err(left_out.advised(OF_ROUTES));
@@ -194,6 +203,7 @@ fn sumo(scenario: &Scenario, roads: &mut Roads) -> Result<Travellers, Findings> 
 fn nobody_due(scenario: &Scenario, vehicles: usize) -> Findings {
     let named = scenario.demand.iter().find_map(|source| match source {
         DemandSource::SumoRoutes(files) | DemandSource::SumoAdditional(files) => files.first(),
+        DemandSource::Recorded(file, _) => Some(file),
         DemandSource::Synthetic(_) | DemandSource::Od(_) | DemandSource::Timetables(_) => None,
     });
     let place = named.map_or_else(|| Place::file("scenario"), |file| file.place.clone());

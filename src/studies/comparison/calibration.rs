@@ -4,10 +4,14 @@
 //! Analysis Toolbox, volume III, in the version of 2004 (FHWA-HRT-04-040, table 4, after Wisconsin DOT). The criteria of 2019
 //! (FHWA-HOP-18-036) take the variation between many days as their measure, which one table of counts does not have.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::city::network::Network;
 use crate::city::scenario::{Calibration, Counted, LoadedScenario, Timed};
+use crate::primitives::SimTime;
+use crate::primitives::ids::EdgeId;
 use crate::simulation::outcome::Outcome;
 use crate::studies::effects::geh;
 use crate::studies::observation::{Observed, Stretch};
@@ -31,15 +35,37 @@ pub(super) fn stretches(loaded: &LoadedScenario) -> Vec<Stretch> {
         Some(Stretch { from, to, begin: one.begin, end: one.end })
     };
     // All or none, so that they keep the order of the table; they were found when it was read.
-    times.iter().map(stretch).collect::<Option<Vec<_>>>().unwrap_or_default()
+    times.iter().filter(|one| !one.whole_trips).map(stretch).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 /// What a run says; none of other variants, and where nothing was counted.
 pub(super) fn total(loaded: &LoadedScenario, outcome: &Outcome, observed: &Observed) -> Option<CalibrationTotal> {
     let calibration = of(loaded)?;
     let flows = calibration.counts.iter().map(|row| flow(&loaded.network, outcome, row)).collect();
-    let times = observed.journeys.iter().map(|one| (one.count, one.seconds)).collect();
+    let mut journeys = observed.journeys.iter().map(|one| (one.count, one.seconds));
+    let trips = trips(loaded, outcome);
+    let time = |row: &Timed| {
+        if !row.whole_trips {
+            return journeys.next();
+        }
+        let key = (loaded.network.find_edge(&row.from)?, loaded.network.find_edge(&row.to)?);
+        let of_pair = trips.get(&key).map_or(&[][..], Vec::as_slice);
+        let within = of_pair.iter().filter(|(depart, _)| (row.begin..row.end).contains(depart));
+        Some(within.fold((0, 0.0), |(count, seconds), one| (count + 1, seconds + one.1)))
+    };
+    let times = calibration.times.iter().map(time).map(Option::unwrap_or_default).collect();
     Some(CalibrationTotal(flows, times))
+}
+
+/// Finished trips by the roads they began and ended on: when they entered the road, and how long they took [s].
+fn trips(loaded: &LoadedScenario, outcome: &Outcome) -> BTreeMap<(EdgeId, EdgeId), Vec<(SimTime, f64)>> {
+    let mut trips: BTreeMap<(EdgeId, EdgeId), Vec<(SimTime, f64)>> = BTreeMap::new();
+    let wanted = of(loaded).is_some_and(|calibration| calibration.times.iter().any(|row| row.whole_trips));
+    for trip in outcome.trips.iter().filter(|trip| wanted && trip.arrival.is_some()) {
+        let key = (loaded.network.lane(trip.depart_lane).edge, loaded.network.lane(trip.arrival_lane).edge);
+        trips.entry(key).or_default().push((trip.depart, trip.duration.as_seconds()));
+    }
+    trips
 }
 
 /// Vehicles that used a road in the time of a row: those that came onto it or left it, whichever are more.
@@ -241,7 +267,7 @@ pub(super) fn by_hour(flows: &[Flow]) -> Vec<(f64, usize, usize, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::primitives::{SimDuration, SimTime};
+    use crate::primitives::SimDuration;
 
     fn counted(road: &str, begin: f64, minutes: f64, count: f64) -> Counted {
         let begin = SimTime::seconds(begin * 3600.0);
@@ -258,8 +284,14 @@ mod tests {
             counted("d", 8.0, 15.0, 50.0),
         ];
         let hour = |hour: f64| SimTime::seconds(hour * 3600.0);
-        let timed =
-            |seconds| Timed { from: "a".to_owned(), to: "b".to_owned(), begin: hour(7.0), end: hour(8.0), seconds };
+        let timed = |seconds| Timed {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+            begin: hour(7.0),
+            end: hour(8.0),
+            seconds,
+            whole_trips: false,
+        };
         let times = vec![timed(100.0), timed(600.0), timed(600.0), timed(50.0)];
         let runs = vec![
             CalibrationTotal(vec![680.0, 1160.0, 3390.0, 50.0], vec![(2, 300.0), (1, 690.0), (1, 691.0), (0, 0.0)]),

@@ -14,7 +14,9 @@ mod matrix;
 mod modelled;
 mod settled;
 mod table;
+mod times;
 mod trips;
+mod turns;
 mod ways;
 mod zones;
 
@@ -29,13 +31,16 @@ use super::fleet::FleetShare;
 use super::model::Demand;
 use super::synthetic::Profile;
 
-pub use counts::{COUNTS_MAX, Count, read_counts};
+pub use counts::{COUNTS_MAX, Count, CountsFile, Intervals};
 pub use fit::{Fitted, Fitting, geh};
 pub use gravity::{Deterrence, Distribution, distribute};
 pub use inhabitants::{Division, Inhabitants, Residents, ZoneRoads, zone_roads};
 pub use matrix::{Cell, Matrix, ZONES_MAX};
 pub use modelled::{Ground, Loads, Modelled};
 pub use settled::{Held, Settlement, cell_size, gate, gather, grid, middle, read_settlements, refuse_all_outside};
+pub use times::{RoadTimes, read_times};
+pub use trips::vehicle_prefix;
+pub use turns::read_turns;
 pub use zones::{Zone, Zones};
 
 /// The most trips one matrix may stand for.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counts::Count;
 use super::ends::{End, Ends, Inside};
 use super::gravity::{Deterrence, distribute};
 use super::matrix::{Cell, Matrix};
@@ -29,6 +30,8 @@ pub struct Ground<'a> {
     pub kind: &'a VehicleKind,
     /// Whether zones without a road lie beyond the map.
     pub rim: bool,
+    /// For each edge how many times longer it takes than on empty roads, which it takes unless this is given.
+    pub slow: Option<&'a [f64]>,
 }
 
 /// A matrix made by the gravity model.
@@ -56,6 +59,11 @@ pub struct Loads {
 }
 
 impl Ground<'_> {
+    /// How many times longer than empty an edge takes.
+    fn factor(&self, edge: EdgeId) -> f64 {
+        self.slow.and_then(|slow| slow.get(edge.index())).copied().unwrap_or(1.0)
+    }
+
     /// What something makes of where trips begin and end.
     ///
     /// # Errors
@@ -90,7 +98,7 @@ impl Ground<'_> {
         let count = self.zones.list.len();
         let wanted: Vec<(usize, Vec<usize>)> = (0..count).map(|from| (from, (0..count).collect())).collect();
         let times: Vec<Option<f64>> = self.ends(|ends| {
-            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |_| 1.0 };
+            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |edge| self.factor(edge) };
             let tied = |zone: usize| !self.zones.list[zone].roads.is_empty();
             let told = |from: usize, to: usize, ways: Vec<Way>| minutes(&ways).filter(|_| from != to || !tied(from));
             lay.between(&wanted, told).into_iter().flatten().collect()
@@ -123,7 +131,7 @@ impl Ground<'_> {
             trips.push(row.iter().map(|cell| cell.trips).collect());
         }
         self.ends(|ends| {
-            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |_| 1.0 };
+            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |edge| self.factor(edge) };
             let mut loads = Loads { roads: vec![0.0; self.network.edges.len()], turns: BTreeMap::new() };
             let ways = lay.between(&wanted, |_, _, ways| ways);
             for (ways, trips) in ways.iter().flatten().zip(trips.iter().flatten()) {
@@ -145,11 +153,15 @@ impl Ground<'_> {
     ///
     /// # Errors
     /// As [`Ground::gravity`].
-    pub fn shares_on(&self, matrix: &Matrix, counts: &[&[EdgeId]]) -> Result<Vec<Vec<(usize, f64)>>, Findings> {
+    pub fn shares_on(&self, matrix: &Matrix, counts: &[&Count]) -> Result<Vec<Vec<(usize, f64)>>, Findings> {
         let mut watched: BTreeMap<EdgeId, Vec<usize>> = BTreeMap::new();
-        for (count, roads) in counts.iter().enumerate() {
-            for road in *roads {
-                watched.entry(*road).or_default().push(count);
+        let mut turns: BTreeMap<(EdgeId, EdgeId), Vec<usize>> = BTreeMap::new();
+        for (at, count) in counts.iter().enumerate() {
+            for road in &count.roads {
+                match count.next {
+                    Some(next) => turns.entry((*road, next)).or_default().push(at),
+                    None => watched.entry(*road).or_default().push(at),
+                }
             }
         }
         let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -159,12 +171,14 @@ impl Ground<'_> {
         let wanted: Vec<(usize, Vec<usize>)> =
             rows.iter().map(|(from, cells)| (*from, cells.iter().map(|at| matrix.cells[*at].to).collect())).collect();
         let told = self.ends(|ends| {
-            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |_| 1.0 };
+            let lay = Lay { router: self.router, ends, kind: self.kind, factor: |edge| self.factor(edge) };
             lay.between(&wanted, |_, _, ways| {
                 let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
                 for way in &ways {
                     // A trip that passes two roads of one count is counted at both.
-                    for count in way.edges.iter().filter_map(|edge| watched.get(edge)).flatten() {
+                    let on_roads = way.edges.iter().filter_map(|edge| watched.get(edge));
+                    let on_turns = way.edges.windows(2).filter_map(|turn| turns.get(&(turn[0], turn[1])));
+                    for count in on_roads.chain(on_turns).flatten() {
                         *shares.entry(*count).or_default() += way.share;
                     }
                 }

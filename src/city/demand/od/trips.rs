@@ -171,10 +171,15 @@ fn on_their_ways(network: &Network, router: &Router, trips: &[Trip], spec: &OdSp
     (demand, lost)
 }
 
+/// What the names of the vehicles of a matrix begin with, by its place among the matrices of a scenario.
+pub fn vehicle_prefix(number: usize) -> String {
+    format!("od{}-", number + 1)
+}
+
 fn vehicle(network: &Network, trip: &Trip, route: RouteId, spec: &OdSpec) -> Vehicle {
     let last = network.edge(trip.to).length;
     Vehicle {
-        name: format!("od{}-{:05}", spec.number + 1, trip.number + 1),
+        name: format!("{}{:05}", vehicle_prefix(spec.number), trip.number + 1),
         kind: KindId::new(trip.kind),
         route,
         choice: RouteChoice::FastestAtDeparture { via: Vec::new() },

@@ -6,6 +6,7 @@
 mod flows;
 mod journey;
 mod kerb;
+mod results;
 mod routes;
 mod rows;
 mod types;
@@ -17,12 +18,14 @@ use std::path::PathBuf;
 use crate::city::network::xml::Source;
 use crate::city::network::{Network, SignalProgram};
 use crate::city::routing::Router;
+use crate::primitives::ids::EdgeId;
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place};
 use crate::primitives::{SimDuration, SimTime};
 
-use super::model::{Demand, DepartLane, DepartSpeed};
+use super::model::{Demand, DepartLane, DepartSpeed, VehicleKind};
 pub(crate) use journey::{parse_depart_lane, parse_depart_speed};
+pub use results::{Recording, RoadRow, TripRow, is_result, read_roads, read_trips};
 use routes::Routes;
 use rows::Rows;
 pub(super) use types::default_kind;
@@ -100,20 +103,71 @@ pub fn read_demand(
     network: &Network,
     settings: &ReadSettings,
 ) -> Result<(SumoDemand, Findings), Findings> {
+    read_with_recordings(files, &[], network, settings)
+}
+
+/// The same with files of results, of which everybody who drove becomes a traveller; the other files may describe their types.
+///
+/// # Errors
+/// As [`read_demand`].
+pub fn read_with_recordings(
+    files: &[PathBuf],
+    recordings: &[(PathBuf, Recording)],
+    network: &Network,
+    settings: &ReadSettings,
+) -> Result<(SumoDemand, Findings), Findings> {
     let mut findings = Findings::default();
-    let mut sources = Vec::new();
-    for file in files {
-        match Source::open(file) {
-            Ok(source) => sources.push(source),
-            Err(problem) => findings.problem(problem),
+    let mut open = |file: &PathBuf| match Source::open(file) {
+        Ok(source) => Some(source),
+        Err(problem) => {
+            findings.problem(problem);
+            None
         }
-    }
-    let demand = read_sources(&sources, network, settings, &mut findings);
+    };
+    let sources: Vec<Source> = files.iter().filter_map(&mut open).collect();
+    let recorded: Vec<_> = recordings.iter().filter_map(|(file, how)| Some((open(file)?, *how))).collect();
+    let demand = read_all(&sources, &recorded, network, settings, &mut findings);
     if findings.is_ok() { Ok((demand, findings)) } else { Err(findings) }
 }
 
+/// Every route of files that a kind of vehicle can drive, as often as it is given: those of vehicles once for each of them, those that stand
+/// alone once, and of trips the fastest way on empty roads. Departures count for nothing.
+///
+/// # Errors
+/// As [`read_demand`].
+pub fn read_routes(
+    files: &[PathBuf],
+    network: &Network,
+    kind: &VehicleKind,
+) -> Result<(Vec<Vec<EdgeId>>, Findings), Findings> {
+    let mut findings = Findings::default();
+    let mut rows = Rows::default();
+    for file in files {
+        match Source::open(file) {
+            Ok(source) => rows.gather(&source, &ReadSettings::default(), &mut findings),
+            Err(problem) => findings.problem(problem),
+        }
+    }
+    let router = Router::new(network);
+    let mut routes = Routes::new(network, &router, &rows);
+    let ids = routes.all(kind, &mut findings);
+    let list = ids.into_iter().map(|id| routes.edges(id).to_vec()).collect();
+    if findings.is_ok() { Ok((list, findings)) } else { Err(findings) }
+}
+
+#[cfg(test)]
 pub(crate) fn read_sources(
     sources: &[Source],
+    network: &Network,
+    settings: &ReadSettings,
+    findings: &mut Findings,
+) -> SumoDemand {
+    read_all(sources, &[], network, settings, findings)
+}
+
+fn read_all(
+    sources: &[Source],
+    recordings: &[(Source, Recording)],
     network: &Network,
     settings: &ReadSettings,
     findings: &mut Findings,
@@ -122,8 +176,12 @@ pub(crate) fn read_sources(
     for source in sources {
         rows.gather(source, settings, findings);
     }
+    for (source, recording) in recordings {
+        recording.gather(source, network, settings, &mut rows, findings);
+    }
     let used = rows.vehicles.iter().map(|row| row.type_name.as_deref().unwrap_or(types::DEFAULT_TYPE)).collect();
     rows.types.finish(&used, settings.impatience_after, findings);
+    rows.types.adopt(&rows.recorded_types, settings.impatience_after, findings);
     let mut demand = Demand::default();
     kerb::resolve(&rows, network, &mut demand, findings);
     demand.kinds = rows.types.kinds();

@@ -2,7 +2,7 @@
 //!
 //! A route is checked for every class that uses it, and complained about once per class however many vehicles drive it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::city::network::Network;
 use crate::city::network::xml::suggest;
@@ -10,9 +10,10 @@ use crate::city::routing::Router;
 use crate::primitives::VehicleClass;
 use crate::primitives::ids::{EdgeId, RouteId};
 use crate::primitives::random::{Purpose, Seed};
-use crate::primitives::text::{Place, Problem};
+use crate::primitives::text::{Findings, Place, Problem};
 
 use super::super::model::{Route, VehicleKind};
+use super::results::no_way;
 use super::rows::{ChoiceMember, RawRoute, RawVehicle, RawWay, Rows};
 
 /// A way a trip asks for: class, top speed in bits, and the edges it must pass.
@@ -93,7 +94,83 @@ impl<'r> Routes<'r> {
                 let id = self.trip(raw, (from, via, to), kind)?;
                 Ok((id, None))
             }
+            RawWay::Seen(roads) => self.seen(raw, roads, kind).map(|id| (id, None)).map_err(Unsound::New),
         }
+    }
+
+    /// Every route that this kind can drive, as often as it is given; what is wrong with one is told.
+    pub(super) fn all(&mut self, kind: &VehicleKind, findings: &mut Findings) -> Vec<RouteId> {
+        let rows = self.rows;
+        let mut found = Vec::new();
+        let mut named = BTreeSet::new();
+        for raw in &rows.vehicles {
+            let row = match &raw.way {
+                RawWay::Own(row) => Some(*row),
+                RawWay::Named(name) => rows.route_names.get(name).copied(),
+                // Of a choice that belongs to a vehicle the likeliest was driven; SUMO writes the others with a probability of 0.
+                RawWay::OwnChoice(choice) => {
+                    rows.choices[*choice]
+                        .members
+                        .iter()
+                        .rev()
+                        .fold((0.0, None), |best, one| match &one.0 {
+                            ChoiceMember::Route(row) if one.1 > best.0 => (one.1, Some(*row)),
+                            _ => best,
+                        })
+                        .1
+                }
+                _ => None,
+            };
+            named.extend(row);
+            let way = match (&raw.way, row) {
+                (_, Some(row)) => self.by_row(row, kind),
+                (RawWay::Ends { from, via, to }, _) => self.trip(raw, (from, via, to), kind).map(|id| (id, None)),
+                _ => {
+                    findings.unsupported("vehicles whose route is a choice", 1);
+                    continue;
+                }
+            };
+            match way {
+                Ok((id, _)) => found.push(id),
+                Err(Unsound::New(problem)) => findings.problem(problem),
+                Err(Unsound::Told) => {}
+            }
+        }
+        // Routes that a vehicle's choice replaced on the way are no routes that anybody drove.
+        let replaced = rows.choices.iter().flat_map(|choice| &choice.members);
+        named.extend(replaced.filter_map(|(member, weight)| match member {
+            ChoiceMember::Route(row) if *weight <= 0.0 => Some(*row),
+            _ => None,
+        }));
+        for row in (0..rows.routes.len()).filter(|row| !named.contains(row)) {
+            match self.by_row(row, kind) {
+                Ok((id, _)) => found.push(id),
+                Err(Unsound::New(problem)) => findings.problem(problem),
+                Err(Unsound::Told) => {}
+            }
+        }
+        found
+    }
+
+    /// The way of a vehicle that was seen on these roads, with those between them that it was not seen on.
+    fn seen(&mut self, raw: &RawVehicle, roads: &[EdgeId], kind: &VehicleKind) -> Result<RouteId, Problem> {
+        let mut edges: Vec<EdgeId> = roads.iter().take(1).copied().collect();
+        if let Some(first) = edges.first().filter(|edge| !self.network.edge_allows(**edge, kind.class)) {
+            let name = &self.network.edge(*first).name;
+            let message = format!("'{}' was first seen on '{name}', closed to class {}", raw.name, kind.class);
+            let help = "describe its type in a file under `sumo-additional`";
+            return Err(Problem::new(raw.place.clone(), message).help(help));
+        }
+        for pair in roads.windows(2) {
+            if self.router.connects(pair[0], pair[1], kind.class) {
+                edges.push(pair[1]);
+                continue;
+            }
+            let between = self.router.shortest(pair[0], pair[1], kind.class, kind.speed_max);
+            let between = between.ok_or_else(|| no_way(raw, self.network, (pair[0], pair[1])))?;
+            edges.extend(between.into_iter().skip(1));
+        }
+        Ok(self.intern(edges))
     }
 
     /// Draws one route of a choice.

@@ -2,10 +2,11 @@
 //!
 //! Resolves no edge and no stop; numbers, words and times are checked here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::city::network::sumo::signals::ProgramReader;
 use crate::city::network::xml::{Element, Item, Source, walk};
+use crate::primitives::ids::EdgeId;
 use crate::primitives::text::{Findings, Place};
 use crate::primitives::{SimDuration, SimTime, Speed};
 
@@ -49,6 +50,8 @@ pub(super) enum RawWay {
     OwnChoice(usize),
     /// From and to, over others in between.
     Ends { from: String, via: Vec<String>, to: String },
+    /// Over these roads, of which it was seen on, and others between them that are too short for that.
+    Seen(Vec<EdgeId>),
     /// Not said.
     Missing,
 }
@@ -145,6 +148,8 @@ pub(super) struct Rows {
     pub(super) kerb: Vec<RawKerb>,
     pub(super) programs: Vec<ProgramChange>,
     pub(super) not_due: usize,
+    /// Types of those whom a recording brought; no file needs to describe them.
+    pub(super) recorded_types: BTreeSet<String>,
     order: u64,
     open_vehicle: Option<RawVehicle>,
     open_choice: Option<usize>,
@@ -176,6 +181,14 @@ impl Rows {
         });
         // A file that breaks off leaves them open.
         (self.open_vehicle, self.open_choice, self.open_route) = (None, None, None);
+    }
+
+    /// Takes in a vehicle of a recording, behind all that are there.
+    pub(super) fn add_recorded(&mut self, mut vehicle: RawVehicle) {
+        vehicle.order = self.order;
+        self.order += 1;
+        self.recorded_types.extend(vehicle.type_name.clone());
+        self.vehicles.push(vehicle);
     }
 
     /// Takes in one element; says whether what lies in it is wanted.

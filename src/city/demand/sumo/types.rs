@@ -9,6 +9,7 @@ use crate::primitives::ids::KindId;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::{Acceleration, Distance, SimDuration, SimTime, Speed, VehicleClass};
 
+use super::super::fleet;
 use super::super::model::{CarFollowing, LaneChanging, SpeedFactor, VehicleKind};
 
 /// Patience that never ends [s].
@@ -128,6 +129,23 @@ impl Types {
                 self.weights.push(1.0);
                 self.meanings.insert(name.to_string(), Meaning::Kind(id));
             }
+        }
+    }
+
+    /// Adds the types of recorded vehicles that no file describes, by what their names say; those that say nothing are cars, which is counted.
+    pub(super) fn adopt(&mut self, used: &BTreeSet<String>, patience: SimDuration, findings: &mut Findings) {
+        for name in used {
+            if self.meanings.contains_key(name) {
+                continue;
+            }
+            let class = fleet::class_of(name).unwrap_or_else(|| {
+                findings.unsupported("descriptions of types of vehicles that no file has (taken as cars)", 1);
+                VehicleClass::Passenger
+            });
+            let id = KindId::new(self.kinds.len());
+            self.kinds.push(default_kind(name, class, patience));
+            self.weights.push(1.0);
+            self.meanings.insert(name.clone(), Meaning::Kind(id));
         }
     }
 
