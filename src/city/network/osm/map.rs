@@ -16,7 +16,7 @@ use super::guesses::ImportReport;
 use super::highway::Class;
 use super::joining::Junctions;
 use super::lanes::Side;
-use super::restrictions::{Directed, Restrictions, Turns};
+use super::restrictions::{Directed, Meets, Restrictions, RoadBans, Turns};
 use crate::city::network::bare::{BareControl, BareMap, BareNode, BareRoad, Markings, Sign};
 use crate::city::network::model::Projection;
 use crate::primitives::{Point, Polyline, VehicleClass};
@@ -79,9 +79,11 @@ impl Writer<'_> {
     pub(super) fn write(&self, report: &mut ImportReport) -> Written {
         let at = self.graph.at_nodes();
         let turns = Turns { graph: self.graph, junctions: self.junctions, restrictions: self.restrictions, at: &at };
-        turns.note_unfollowed(report);
         let drafts = self.drafts();
-        let bans = self.bans(&drafts, &turns);
+        let mut bans = self.bans(&drafts, &turns);
+        let over = over_roads(&drafts, &turns, &bans);
+        turns.note_unfollowed(&over, report);
+        bans.extend(over.bans);
         let edges = self.edges(&drafts, &at);
         let reach = self.reach(&drafts, &bans, &edges);
         let kept = self.connected(&drafts, largest(&reach, |road| self.metres(&drafts, road)), report);
@@ -411,6 +413,23 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// What restrictions over roads between two junctions come to.
+fn over_roads(drafts: &[Draft], turns: &Turns<'_>, bans: &BTreeSet<(usize, usize)>) -> RoadBans {
+    let mut meets = Meets::default();
+    let mut leaving: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (road, draft) in drafts.iter().enumerate() {
+        leaving.entry(draft.from).or_default().push(road);
+    }
+    for (road, draft) in drafts.iter().enumerate() {
+        for &next in leaving.get(&draft.to).into_iter().flatten() {
+            meets.behind.entry(road).or_default().push(next);
+            meets.before.entry(next).or_default().push(road);
+        }
+    }
+    let roads: Vec<Directed> = drafts.iter().map(|draft| draft.directed).collect();
+    turns.over_roads(&roads, bans, &meets)
 }
 
 /// The number of a junction's first node; of one that is in no file, how it came about.

@@ -11,7 +11,7 @@ use flate2::read::ZlibDecoder;
 
 use self::message::{Field, Message, Value, zigzag};
 use super::BoundingBox;
-use super::raw::{Extract, Member, MemberKind, Tags, just};
+use super::raw::{self, Extract, Member, MemberKind, Tags, just};
 use crate::primitives::text::{Findings, Place, Problem};
 
 /// The largest header of a blob [bytes]; the format's own limit.
@@ -32,6 +32,16 @@ pub(super) fn is_pbf(bytes: &[u8]) -> bool {
 /// What is wrong with it, with the block it is in.
 pub(super) fn read(place: &Place, bytes: &[u8]) -> Result<Extract, Findings> {
     let mut extract = Extract::default();
+    pass(place, bytes, &mut extract)?;
+    if extract.wants_outlines() {
+        pass(place, bytes, &mut extract)?;
+        extract.take_outlines();
+    }
+    Ok(extract)
+}
+
+/// Goes through a file once.
+fn pass(place: &Place, bytes: &[u8], extract: &mut Extract) -> Result<(), Findings> {
     let mut rest = bytes;
     let mut number = 0_u64;
     while !rest.is_empty() {
@@ -43,9 +53,9 @@ pub(super) fn read(place: &Place, bytes: &[u8]) -> Result<Extract, Findings> {
                 Fault::Told(problem) => problem,
             })
         };
-        rest = block(&mut extract, rest, place).map_err(told)?;
+        rest = block(extract, rest, place).map_err(told)?;
     }
-    Ok(extract)
+    Ok(())
 }
 
 /// What can be wrong.
@@ -295,7 +305,7 @@ fn relation(
         }
     }
     block.tags(tags, keys, values)?;
-    if !tags.get("type").is_some_and(|kind| kind.starts_with("restriction")) {
+    if !raw::is_wanted(tags) {
         return Ok(());
     }
     let (mut members, mut member) = (Vec::new(), 0_i64);

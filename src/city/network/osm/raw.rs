@@ -1,4 +1,4 @@
-//! What a file of OpenStreetMap holds, as far as roads care: nodes, ways that are highways, turn restrictions, and hospitals.
+//! What a file of OpenStreetMap holds, as far as roads care: nodes, ways that are highways, turn restrictions, and hospitals (whose outlines may take a second reading).
 //!
 //! Exists so that both readers fill the same thing and the same limits hold for both. Knows no tag's meaning beyond which
 //! objects are worth keeping.
@@ -121,6 +121,10 @@ pub(super) struct Extract {
     pub countries: BTreeMap<String, u64>,
     /// Objects that were read twice or have no place on earth.
     pub odd: u64,
+    /// Outlines of hospitals mapped as relations, which name ways that have gone by: looked for when the file is read a second time.
+    outlines: BTreeMap<i64, Vec<i64>>,
+    /// Whether that is now.
+    second: bool,
 }
 
 /// Keys by which a node says something about traffic.
@@ -138,6 +142,9 @@ impl Extract {
         tags: &mut Tags,
         place: &Place,
     ) -> Result<(), Problem> {
+        if self.second {
+            return Ok(());
+        }
         if !(lon.abs() <= 180.0 && lat.abs() <= 90.0) {
             self.odd += 1;
             return Ok(());
@@ -146,7 +153,7 @@ impl Extract {
             return Err(too_many(place, "nodes", NODES_MAX));
         }
         self.note_country(tags);
-        self.note_site(OsmObject::Node(id), &[id], tags);
+        self.note_site(OsmObject::Node(id), (&[id], Vec::new()), tags);
         self.nodes.push((id, to_units(lon), to_units(lat)));
         if NODE_KEYS.iter().any(|key| tags.get(key).is_some()) {
             self.tagged.insert(id, std::mem::take(tags));
@@ -159,9 +166,15 @@ impl Extract {
     /// # Errors
     /// When there are too many, or it is too long.
     pub(super) fn way(&mut self, id: i64, nodes: &mut Vec<i64>, tags: &mut Tags, place: &Place) -> Result<(), Problem> {
+        if self.second {
+            if let Some(outline) = self.outlines.get_mut(&id).filter(|_| nodes.len() <= WAY_NODES_MAX) {
+                outline.clone_from(nodes);
+            }
+            return Ok(());
+        }
         self.note_country(tags);
         if tags.get("highway").is_none() {
-            self.note_site(OsmObject::Way(id), nodes, tags);
+            self.note_site(OsmObject::Way(id), (nodes, Vec::new()), tags);
             return Ok(());
         }
         if nodes.len() > WAY_NODES_MAX {
@@ -174,7 +187,7 @@ impl Extract {
         Ok(())
     }
 
-    /// Keeps a relation if it is a turn restriction.
+    /// Keeps a relation if it is a turn restriction or a hospital.
     ///
     /// # Errors
     /// When there are too many.
@@ -185,7 +198,13 @@ impl Extract {
         tags: &mut Tags,
         place: &Place,
     ) -> Result<(), Problem> {
-        if !tags.get("type").is_some_and(|kind| kind == "restriction" || kind.starts_with("restriction:")) {
+        if self.second {
+            return Ok(());
+        }
+        if !is_restriction(tags) {
+            let of = |kind: MemberKind| members.iter().filter(move |one| one.kind == kind && &*one.role != "inner");
+            let nodes: Vec<i64> = of(MemberKind::Node).map(|one| one.id).collect();
+            self.note_site(OsmObject::Relation(id), (&nodes, of(MemberKind::Way).map(|one| one.id).collect()), tags);
             return Ok(());
         }
         if self.restrictions.len() == WAYS_MAX {
@@ -200,14 +219,32 @@ impl Extract {
     }
 
     /// Keeps a hospital or a station of ambulances.
-    fn note_site(&mut self, object: OsmObject, nodes: &[i64], tags: &Tags) {
+    fn note_site(&mut self, object: OsmObject, (nodes, ways): (&[i64], Vec<i64>), tags: &Tags) {
         let Some(kind) = sites::kind_of(tags) else { return };
         if self.sites.len() == SITES_MAX || nodes.len() > WAY_NODES_MAX {
             self.odd += 1;
             return;
         }
         let name = tags.get("name").filter(|name| !name.is_empty()).map(str::to_owned);
-        self.sites.push(RawSite { object, kind, name, nodes: nodes.to_vec() });
+        self.sites.push(RawSite { object, kind, name, nodes: nodes.to_vec(), ways });
+    }
+
+    /// Whether the file has to be read again, for outlines whose ways had gone by before they were asked for.
+    pub(super) fn wants_outlines(&mut self) -> bool {
+        let ways = self.sites.iter().flat_map(|site| &site.ways);
+        self.outlines = ways.map(|&way| (way, Vec::new())).collect();
+        self.second = !self.outlines.is_empty();
+        self.second
+    }
+
+    /// Gives the outlines that were found to whom they belong.
+    pub(super) fn take_outlines(&mut self) {
+        for site in &mut self.sites {
+            let ways = std::mem::take(&mut site.ways);
+            site.nodes.extend(ways.iter().filter_map(|way| self.outlines.get(way)).flatten());
+        }
+        self.outlines.clear();
+        self.second = false;
     }
 
     fn note_country(&mut self, tags: &Tags) {
@@ -243,6 +280,16 @@ impl Extract {
 #[expect(clippy::cast_possible_truncation, reason = "180 degrees are 1.8 billion units, which fit")]
 fn to_units(degrees: f64) -> i32 {
     (degrees * UNITS_PER_DEGREE).round() as i32
+}
+
+/// Whether a relation is a turn restriction.
+fn is_restriction(tags: &Tags) -> bool {
+    tags.get("type").is_some_and(|kind| kind == "restriction" || kind.starts_with("restriction:"))
+}
+
+/// Whether a relation is worth its members.
+pub(super) fn is_wanted(tags: &Tags) -> bool {
+    is_restriction(tags) || sites::kind_of(tags).is_some()
 }
 
 fn too_many(place: &Place, what: &str, most: usize) -> Problem {

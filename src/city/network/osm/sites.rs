@@ -1,9 +1,11 @@
 //! Hospitals and stations of ambulances: where they are mapped, and on which roads their gates are.
 //!
 //! Tags as the wiki of OpenStreetMap has them: `amenity=hospital` and `healthcare=hospital`, but for those that say `emergency=no`, and
-//! `emergency=ambulance_station`, once written `amenity=ambulance_station`. Nodes and outlines are read, relations are not: whoever
-//! maps a hospital as one usually has its outline as a way too. The gate is a guess: the nearest point of a road that cars get to and
+//! `emergency=ambulance_station`, once written `amenity=ambulance_station`: nodes, outlines, and relations by the outlines and nodes they
+//! consist of, holes left out. The gate is a guess: the nearest point of a road that cars get to and
 //! away from. Guesses no place that nobody mapped.
+
+use std::collections::BTreeSet;
 
 use super::BoundingBox;
 use super::guesses::{ImportReport, OsmObject};
@@ -39,6 +41,8 @@ pub(super) struct RawSite {
     pub name: Option<String>,
     /// Its node, or the nodes of its outline.
     pub nodes: Vec<i64>,
+    /// The ways of a relation whose nodes are still to be found.
+    pub ways: Vec<i64>,
 }
 
 /// What an object with these tags is for.
@@ -90,12 +94,14 @@ pub(super) fn add(
 
 /// The middle of a place: its node, or the mean of its outline's [°].
 fn middle(raw: &RawSite, extract: &Extract) -> Option<(f64, f64)> {
-    // A closed outline has its first node twice.
+    // A closed outline has its first node twice, and one of several ways those where they meet.
     let nodes = match &raw.nodes[..] {
         [first, .., last] if first == last => &raw.nodes[1..],
         nodes => nodes,
     };
-    let places: Vec<(f64, f64)> = nodes.iter().filter_map(|node| extract.place_of(*node)).collect();
+    let mut seen = BTreeSet::new();
+    let nodes = nodes.iter().filter(|node| seen.insert(**node));
+    let places: Vec<(f64, f64)> = nodes.filter_map(|node| extract.place_of(*node)).collect();
     let count = f64::from(u32::try_from(places.len()).ok().filter(|count| *count > 0)?);
     let sum = places.iter().fold((0.0, 0.0), |sum, place| (sum.0 + place.0, sum.1 + place.1));
     Some((sum.0 / count, sum.1 / count))

@@ -278,6 +278,54 @@ fn restrictions_over_a_way_hold_within_a_junction() {
 }
 
 #[test]
+fn restrictions_over_several_ways_hold_within_a_junction() {
+    // The way between the carriageways is drawn in two pieces, and they are named in the wrong order.
+    let nodes = "1 -100 -6\n2 0 -6\n3 100 -6\n4 100 6\n5 0 6\n6 -100 6\n7 0 100\n8 0 -100\n9 0 0\n";
+    let ways = "10 1,2 highway=primary oneway=yes name=E\n16 2,3 highway=primary oneway=yes name=E\n\
+                11 4,5,6 highway=primary oneway=yes name=E\n12 2,9 highway=tertiary\n15 9,5 highway=tertiary bridge=yes\n\
+                13 5,7 highway=tertiary\n14 8,2 highway=tertiary\n";
+    let over = |kind: &str| {
+        let mut drawn = drawing(nodes, ways, &format!("1 10 w15 13 {kind}\n"));
+        if let Some((_, members)) = drawn.relations.first_mut() {
+            members.insert(2, ("way", 12, "via"));
+        }
+        import_plain(&drawn)
+    };
+    let (_, network) = import_plain(&drawing(nodes, ways, ""));
+    assert!(leads(&network, "10#0", "13#0") && leads(&network, "14#0", "13#0"));
+    let (imported, network) = over("no_left_turn");
+    assert!(!leads(&network, "10#0", "13#0"), "it is over both pieces");
+    assert!(leads(&network, "14#0", "13#0"), "for those from elsewhere nothing is forbidden");
+    assert!(!imported.report.to_text().contains("make no sense"), "{}", imported.report.to_text());
+    let (_, network) = over("only_straight_on");
+    assert!(leads(&network, "10#0", "13#0") && leads(&network, "14#0", "13#0"));
+}
+
+#[test]
+fn a_restriction_over_a_road_is_followed_where_a_ban_says_the_same() {
+    // A street from the west forks at 2 into 30 and 40; 20 comes to the road between from the south.
+    let nodes = "1 -100 0\n2 0 0\n3 150 0\n4 300 60\n5 300 -60\n6 0 -120\n7 -20 120\n";
+    let left_out = "turn restrictions over a road between two junctions";
+    let alone = "10 1,2 highway=primary\n12 2,3 highway=primary oneway=yes\n13 3,4 highway=primary\n14 3,5 highway=primary\n\
+                 15 4,1 highway=primary\n16 5,1 highway=primary\n20 2,6 highway=primary oneway=yes\n21 6,1 highway=primary oneway=yes\n";
+    let (imported, network) = import_plain(&drawing(nodes, alone, "1 10 w12 13 no_left_turn\n"));
+    assert!(!leads(&network, "12#0", "13#0") && leads(&network, "12#0", "14#0"), "all who are there came from 10");
+    assert!(!imported.report.left_out.contains_key(left_out), "{}", imported.report.to_text());
+    // With somebody else on the road a ban would forbid too much, or too little.
+    let shared = alone.replace("20 2,6", "20 6,2").replace("21 6,1", "21 1,6");
+    let (imported, network) = import_plain(&drawing(nodes, &shared, "1 10 w12 13 no_left_turn\n"));
+    assert!(leads(&network, "12#0", "13#0") && leads(&network, "12#0", "14#0"));
+    assert!(imported.report.left_out.contains_key(left_out), "{}", imported.report.to_text());
+    // Where all go on to what is forbidden, nobody may turn onto the road from there.
+    let lane = shared.replace("14 3,5 highway=primary\n", "").replace("16 5,1 highway=primary\n", "22 2,7,1 highway=primary\n");
+    let (imported, network) = import_plain(&drawing(nodes, &lane, "1 10 w12 13 no_left_turn\n"));
+    assert!(!imported.report.left_out.contains_key(left_out), "{}", imported.report.to_text());
+    let names: Vec<&str> = network.roads().map(|(_, edge)| edge.name.as_str()).collect();
+    assert!(names.contains(&"12#0"), "{names:?}");
+    assert!(!leads(&network, "10#0", "12#0") && leads(&network, "20#0", "12#0"));
+}
+
+#[test]
 fn arrows_lead_where_they_point() {
     let ways = "10 1,5 highway=primary oneway=yes lanes=3 turn:lanes=left|left|through;right\n30 5,3 highway=primary lanes=4\n\
                 20 2,5,4 highway=primary lanes=4\n";

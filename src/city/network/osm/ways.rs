@@ -113,7 +113,8 @@ fn class_of(way: &RawWay, report: &mut ImportReport) -> Option<Class> {
 
 /// Rules a map cannot hold.
 fn note_rules(tags: &Tags, object: OsmObject, report: &mut ImportReport) {
-    if tags.iter().any(|(key, _)| key.ends_with(":conditional")) {
+    let of_traffic = |key: &str| key.ends_with(":conditional") && !key.starts_with("parking:");
+    if tags.iter().any(|(key, _)| of_traffic(key)) {
         report.leave_out("rules for certain hours or vehicles (`:conditional`)", object);
     }
     let business = ["access", "vehicle", "motor_vehicle", "motorcar"];

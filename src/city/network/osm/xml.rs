@@ -8,7 +8,7 @@ use super::raw::{Extract, Member, MemberKind, Tags, WAY_NODES_MAX};
 use crate::city::network::xml::{Element, Item, Source, walk};
 use crate::primitives::text::{Findings, Problem};
 
-/// Members of a relation that are read; others of the file may have thousands, and none of them is a restriction.
+/// Members of a relation that are read; others of the file may have thousands, and none of them is a restriction or a hospital.
 const MEMBERS_READ: usize = 256;
 
 /// The object being read.
@@ -35,7 +35,21 @@ pub(super) fn read(source: &Source) -> Result<Extract, Findings> {
         stopped: false,
     };
     let mut findings = Findings::default();
-    walk(source, &mut findings, |item, findings| {
+    pass(source, &mut reader, &mut findings);
+    if findings.is_ok() && reader.extract.wants_outlines() {
+        pass(source, &mut reader, &mut findings);
+        reader.extract.take_outlines();
+    }
+    if findings.is_ok() && !reader.root {
+        let problem = Problem::new(source.place.clone(), "the file is XML, but not OpenStreetMap's: there is no <osm>");
+        findings.problem(problem.help("export the area as `.osm` or `.osm.pbf`"));
+    }
+    if findings.is_ok() { Ok(reader.extract) } else { Err(findings) }
+}
+
+/// Goes through a file once.
+fn pass(source: &Source, reader: &mut Reader, findings: &mut Findings) {
+    walk(source, findings, |item, findings| {
         if reader.stopped {
             return false;
         }
@@ -50,11 +64,6 @@ pub(super) fn read(source: &Source) -> Result<Extract, Findings> {
             }
         }
     });
-    if findings.is_ok() && !reader.root {
-        let problem = Problem::new(source.place.clone(), "the file is XML, but not OpenStreetMap's: there is no <osm>");
-        findings.problem(problem.help("export the area as `.osm` or `.osm.pbf`"));
-    }
-    if findings.is_ok() { Ok(reader.extract) } else { Err(findings) }
 }
 
 struct Reader {

@@ -60,7 +60,7 @@ fn blob(kind: &str, content: &[u8], zlib: bool) -> Vec<u8> {
 }
 
 /// A drawing as `.osm.pbf`.
-fn pbf(drawing: &Drawing, zlib: bool) -> Vec<u8> {
+pub(super) fn pbf(drawing: &Drawing, zlib: bool) -> Vec<u8> {
     let mut strings: Vec<String> = vec![String::new()];
     let mut string = |text: &str| -> u64 {
         let found = strings.iter().position(|known| known == text);

@@ -30,6 +30,35 @@ fn hospitals_and_stations_have_gates_on_the_nearest_road() {
 }
 
 #[test]
+fn a_hospital_may_be_a_relation() {
+    let nodes = "65 -80 -30\n66 -60 -30\n67 -60 -50\n68 -80 -50\n71 -71 -39\n72 -69 -39\n73 -70 -41\n";
+    // Two halves of an outline without any tag, and a court within.
+    let ways = "30 65,66,67 building=yes\n31 67,68,65 building=yes\n32 71,72,73,71 building=yes\n";
+    let mut drawn = drawing(
+        &format!("{STAR}{nodes}"),
+        &format!("{STAR_WAYS}{ways}"),
+        "7 30 w31 32 amenity=hospital name=Infirmary\n",
+    );
+    let (relation, members) = drawn.relations.first_mut().expect("one");
+    relation.tags.retain(|(key, _)| key != "type");
+    relation.tags.push(("type".to_owned(), "multipolygon".to_owned()));
+    for (member, role) in members.iter_mut().zip(["outer", "outer", "inner"]) {
+        member.2 = role;
+    }
+    let of_xml = import_plain(&drawn).0;
+    let packed = super::packed::pbf(&drawn, true);
+    let settings = super::ImportSettings { country: Some("DE".to_owned()), ..super::ImportSettings::default() };
+    let of_pbf = super::import_bytes(&super::Place::file("drawn.osm.pbf"), packed, &settings).expect("it is sound");
+    for imported in [of_xml, of_pbf] {
+        let hospitals = &imported.file.places.hospitals;
+        assert_eq!(hospitals.iter().map(|site| site.name.as_str()).collect::<Vec<_>>(), ["Infirmary"]);
+        assert!((hospitals[0].at.point.x + 70.0).abs() < 1.0, "{hospitals:?}");
+    }
+    drawn.relations[0].0.tags.push(("emergency".to_owned(), "no".to_owned()));
+    assert!(import_plain(&drawn).0.file.places.hospitals.is_empty());
+}
+
+#[test]
 fn a_map_without_them_has_none() {
     let (imported, _) = import_plain(&drawing(STAR, STAR_WAYS, ""));
     assert!(imported.file.places.hospitals.is_empty() && imported.file.places.ambulance_stations.is_empty());
