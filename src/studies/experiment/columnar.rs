@@ -24,22 +24,10 @@ use super::files::{Draft, WriteError};
 const GROUP_ROWS: usize = 1 << 16;
 
 /// Columns of texts; every other one holds numbers, unless it is one of the next.
-const TEXTS: [&str; 12] = [
-    "vehicle",
-    "kind",
-    "class",
-    "line",
-    "depart_lane",
-    "last_lane",
-    "edge",
-    "street",
-    "category",
-    "unit",
-    "hospital",
-    "incident",
-];
+const TEXTS: [&str; 11] =
+    ["vehicle", "kind", "class", "line", "depart_lane", "last_lane", "edge", "street", "category", "unit", "hospital"];
 /// Columns of whole numbers.
-const WHOLES: [&str; 10] = [
+const WHOLES: [&str; 11] = [
     "waiting_count",
     "last_resort_moves",
     "lanes",
@@ -48,6 +36,7 @@ const WHOLES: [&str; 10] = [
     "departed_veh",
     "arrived_veh",
     "call",
+    "incident",
     "lanes_blocked",
     "casualties",
 ];
