@@ -281,7 +281,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("rumqttc", &["pipeline/transport"]),
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),
-    ("parquet", &["pipeline/stores"]),
+    ("parquet", &["pipeline/stores", "studies/experiment"]),
     ("redis", &["pipeline/stores"]),
     ("postgres", &["pipeline/stores"]),
     ("rustls", &["pipeline/transport", "pipeline/stores", "pipeline/alerting"]),

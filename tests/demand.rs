@@ -373,3 +373,64 @@ fn counts_that_do_not_fit_are_explained_and_nothing_is_left() {
         assert!(!folder.path().join("x").exists());
     }
 }
+
+/// Ways may be those of the run that was counted, or answer to the fitted traffic; either way the counts are met. What other demand puts on them
+/// is not the matrix's.
+#[test]
+fn ways_in_a_fit_answer_to_traffic() {
+    let folder = counted_hour();
+    let fit = |words: &[&str], out: &str| {
+        let all = [&["fit"], words, &["--counts", "counts.csv", "--out", out]].concat();
+        let fitted = citytwin(folder.path(), &all);
+        assert_eq!(fitted.status.code(), Some(0), "{}", text(&fitted.stderr));
+        let table = rows(&read(folder.path(), &format!("{out}/counts.csv")));
+        let good = table.iter().filter(|row| number(row, "geh_after") < 5.0).count() * 100 / table.len();
+        (good, text(&fitted.stderr))
+    };
+    let (good, told) = fit(&["wrong.yaml", "--times", "hour"], "by-run");
+    assert!(good >= 85 && told.contains("ways by the times of"), "{good}\n{told}");
+    let (good, told) = fit(&["wrong.yaml", "--lane-capacity", "600"], "by-volume");
+    assert!(good >= 85 && told.contains("relative gap"), "{good}\n{told}");
+    let mut lorries = String::from("origin,destination,trips\n");
+    for row in rows(&read(folder.path(), "wrong.csv")).iter().take(20) {
+        let _ = writeln!(lorries, "{},{},1", row["origin"], row["destination"]);
+    }
+    std::fs::write(folder.path().join("lorries.csv"), lorries).expect("a file");
+    let second =
+        "\n  - od: { matrix: lorries.csv, zones: town/zones.geojson, from: 07:00, to: 08:00, kind: truck }\noutputs";
+    let both = read(folder.path(), "wrong.yaml").replace("\noutputs", second);
+    std::fs::write(folder.path().join("both.yaml"), both).expect("a file");
+    let (good, told) = fit(&["both.yaml", "--matrix", "1"], "beside");
+    assert!(good >= 85 && told.contains("other demand, 20 vehicles, is taken off"), "{good}\n{told}");
+    let refused =
+        citytwin(folder.path(), &["fit", "wrong.yaml", "--counts", "counts.csv", "--times", "town", "--out", "no"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("roads.csv") && !folder.path().join("no").exists());
+}
+
+/// Of the ways that somebody drove those are chosen that the counts ask for, and a scenario takes them.
+#[test]
+fn given_routes_are_driven_as_often_as_counts_say() {
+    let folder = counted_hour();
+    let exported = citytwin(folder.path(), &["export", "truth.yaml", "--out", "truth.sumocfg"]);
+    assert_eq!(exported.status.code(), Some(0), "{}", text(&exported.stderr));
+    let words = ["fit", "truth.yaml", "--routes", "truth.rou.xml", "--counts", "counts.csv", "--out", "chosen"];
+    let chosen = citytwin(folder.path(), &words);
+    let told = text(&chosen.stderr);
+    assert_eq!(chosen.status.code(), Some(0), "{told}");
+    let table = rows(&read(folder.path(), "chosen/counts.csv"));
+    let good = table.iter().filter(|row| number(row, "geh_after") < 5.0).count() * 100 / table.len();
+    assert!(good >= 85 && told.contains("vehicles on") && told.contains("GEH below 5"), "{good}\n{told}");
+    let again = read(folder.path(), "wrong.yaml");
+    let source = again.lines().find(|line| line.contains("- od:")).expect("a matrix");
+    let scenario = again.replace(source, "  - sumo-routes: { files: [chosen/routes.rou.xml] }");
+    std::fs::write(folder.path().join("chosen.yaml"), scenario).expect("a file");
+    let checked = citytwin(folder.path(), &["check", "chosen.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    // Counts of turns that nobody can make are refused, and nothing is left.
+    std::fs::write(folder.path().join("turns.csv"), "from,to,begin,end,vehicles\nnowhere,elsewhere,07:00,08:00,4\n")
+        .expect("a file");
+    let wrong = citytwin(folder.path(), &[&words[..7], &["no", "--turns", "turns.csv"]].concat());
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("there is no road `nowhere`") && !folder.path().join("no").exists());
+}

@@ -102,3 +102,36 @@ fn a_city_fits_the_results_of_its_own_run() {
     // One of the two days is the one that was recorded: everybody of it drives between the same roads again.
     assert!(times.len() > 50 && driven == times.len(), "{driven} of {}", times.len());
 }
+
+/// A run that is asked for it writes its tables twice, and both say the same.
+#[test]
+fn tables_are_also_parquet() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::RowAccessor as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let demand = "  - synthetic: { flow: 400 veh/h, buses: false }";
+    let text = scenario("Twice", 5, demand, "outputs: { tables: parquet }\n");
+    std::fs::write(folder.join("twice.yaml"), text).expect("a file");
+    sound(&citytwin(folder, &["run", "twice.yaml", "--wire", "off", "--no-report", "--out", "twice"]));
+    for (name, at) in [("trips", 4), ("roads", 7)] {
+        let table = std::fs::read_to_string(folder.join(format!("twice/{name}.csv"))).expect("a table");
+        let lines: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
+        let file = std::fs::File::open(folder.join(format!("twice/{name}.parquet"))).expect("Parquet");
+        let file = SerializedFileReader::new(file).expect("Parquet");
+        let rows: Vec<_> = file.get_row_iter(None).expect("rows").map(|row| row.expect("a row")).collect();
+        assert!(rows.len() == lines.len() && !rows.is_empty(), "{name}: {} of {}", rows.len(), lines.len());
+        if name == "trips" {
+            for (row, line) in rows.iter().zip(&lines) {
+                let depart: f64 = line[at].parse().expect("a number");
+                assert_eq!(row.get_string(0).expect("a text"), line[0]);
+                assert!((row.get_double(at).expect("a number") - depart).abs() < 1e-9);
+            }
+        } else {
+            let entered: i64 = rows.iter().map(|row| row.get_long(at).expect("a whole number")).sum();
+            let counted: i64 = lines.iter().map(|line| line[at].parse::<i64>().expect("a whole number")).sum();
+            assert!(entered == counted && counted > 0, "{entered} and {counted}");
+        }
+    }
+}

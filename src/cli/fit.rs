@@ -124,7 +124,7 @@ fn fit(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let folder = Draft::new(&arguments.out)?;
     folder.write(&made)?;
     folder.keep(&arguments.out)?;
-    for (what, number) in left_out.left_out() {
+    for (what, number) in left_out.left_out().iter().chain(times.iter().flat_map(|times| &times.left_out)) {
         super::tell(&format!("left out: {number} {what}"));
     }
     for line in &made.told {

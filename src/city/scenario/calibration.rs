@@ -129,7 +129,7 @@ pub(super) struct Measured {
     pub interval: SimDuration,
 }
 
-/// Reads the tables; none where the scenario names none.
+/// Reads the tables; none where the scenario names none. The findings say what was left out of them.
 ///
 /// # Errors
 /// Everything wrong with both at once.
@@ -137,9 +137,9 @@ pub(super) fn read(
     files: &CalibrationFiles,
     network: &Network,
     measured: Measured,
-) -> Result<Option<Calibration>, Findings> {
+) -> Result<(Option<Calibration>, Findings), Findings> {
     if *files == CalibrationFiles::default() {
-        return Ok(None);
+        return Ok((None, Findings::default()));
     }
     let mut findings = Findings::default();
     let mut calibration = Calibration::default();
@@ -157,7 +157,7 @@ pub(super) fn read(
             Ok(false) | Err(_) => reader.times(file, &mut calibration),
         }
     }
-    if findings.is_ok() { Ok(Some(calibration)) } else { Err(findings) }
+    if findings.is_ok() { Ok((Some(calibration), findings)) } else { Err(findings) }
 }
 
 struct Reader<'a> {
@@ -366,7 +366,7 @@ mod tests {
             format!("{}:{}:{} {}", file.unwrap_or_default(), problem.place.line, problem.place.column, problem.message)
         };
         read(&files, &network, measured)
-            .map(Option::unwrap_or_default)
+            .map(|(read, _)| read.unwrap_or_default())
             .map_err(|findings| findings.problems().iter().map(told).collect())
     }
 

@@ -8,11 +8,12 @@ use std::path::{Component, Path, PathBuf};
 
 use super::file::{
     FilesKey, FleetKey, FollowingKey, MapKey, MqttKey, OutputsKey, ProfileKey, ScenarioFile, SeriesKey, SourceKey,
-    SyntheticKey, TelemetryKey, TimeKey,
+    SyntheticKey, TablesKey, TelemetryKey, TimeKey,
 };
 use super::measures::Beside;
 use super::model::{
-    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
+    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
+    TableFormat, Telemetry,
 };
 use super::quantity::{At, WrittenDuration, WrittenShare};
 use super::tree::Spot;
@@ -27,7 +28,7 @@ const RUN_MAX: SimDuration = SimDuration::milliseconds(7 * 24 * 3_600_000);
 /// The most vehicles a synthetic source may ask for.
 const VEHICLES_MAX: f64 = 2_000_000.0;
 /// Files of a run's folder that an output cannot replace.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 16] = [
     "manifest.json",
     "trips.csv",
     "roads.csv",
@@ -40,6 +41,10 @@ const RESERVED: [&str; 12] = [
     "stores",
     "tables",
     "truth",
+    "trips.parquet",
+    "roads.parquet",
+    "calls.parquet",
+    "incidents.parquet",
 ];
 
 /// The checked scenario; only as good as `findings` says.
@@ -476,7 +481,11 @@ impl Checker<'_> {
             file: self.output(&series.value.file, &mut taken),
             every: edgedata_every.unwrap_or(road_interval),
         });
-        Outputs { dir, tripinfo, summary, fcd, edgedata, road_interval }
+        let tables = match key.tables.as_ref().map(|tables| tables.value) {
+            Some(TablesKey::Parquet) => TableFormat::Parquet,
+            Some(TablesKey::Csv) | None => TableFormat::Csv,
+        };
+        Outputs { dir, tripinfo, summary, fcd, edgedata, road_interval, tables }
     }
 
     /// A file in the run's folder: a plain relative path that nobody else writes.

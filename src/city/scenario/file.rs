@@ -301,6 +301,18 @@ pub(super) struct OutputsKey {
     pub edgedata: Option<At<SeriesKey>>,
     /// Length of an interval of the road table. 5 min unless given.
     pub road_interval: Option<At<WrittenDuration>>,
+    /// How the tables of trips, roads, calls and incidents are written. `csv` unless given.
+    pub tables: Option<At<TablesKey>>,
+}
+
+/// How the tables of a run are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TablesKey {
+    /// As CSV.
+    Csv,
+    /// As Parquet with types and units, beside the CSV.
+    Parquet,
 }
 
 /// A file written in intervals.

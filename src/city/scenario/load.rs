@@ -218,7 +218,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     };
     let measured =
         calibration::Measured { from: scenario.start, until: scenario.end(), interval: scenario.outputs.road_interval };
-    let calibration = calibration::read(&scenario.calibration, &roads.network, measured)?.map(Arc::new);
+    let (calibration, table_left_out) = calibration::read(&scenario.calibration, &roads.network, measured)?;
+    let calibration = calibration.map(Arc::new);
     let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
     let tables = &scenario.calibration;
     let tables = [&tables.counts, &tables.detectors, &tables.travel_times];
@@ -235,6 +236,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let files = hashed(read)?;
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
+    left_out.absorb(table_left_out);
     let name = variant::base_name(&scenario);
     let base = Base {
         scenario,

@@ -58,7 +58,8 @@ pub use explain::explain;
 pub use load::{InputFile, LoadedScenario, Overrides, load, load_with};
 pub use measures::Variant;
 pub use model::{
-    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic, Telemetry,
+    DemandSource, Fleet, FollowingModel, MapSource, NamedFile, Outputs, Profile, Scenario, Series, Synthetic,
+    TableFormat, Telemetry,
 };
 pub use observe::Observe;
 pub use od::OdSource;

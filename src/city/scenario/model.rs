@@ -206,6 +206,16 @@ pub struct Series {
     pub every: SimDuration,
 }
 
+/// How the tables of a run are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableFormat {
+    /// As CSV.
+    #[default]
+    Csv,
+    /// As Parquet beside the CSV.
+    Parquet,
+}
+
 /// What is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
@@ -221,6 +231,8 @@ pub struct Outputs {
     pub edgedata: Option<Series>,
     /// Length of an interval of the road table [s].
     pub road_interval: SimDuration,
+    /// How tables are written.
+    pub tables: TableFormat,
 }
 
 impl Default for Outputs {
@@ -233,6 +245,7 @@ impl Default for Outputs {
             fcd: None,
             edgedata: None,
             road_interval: SimDuration::seconds(300.0),
+            tables: TableFormat::default(),
         }
     }
 }

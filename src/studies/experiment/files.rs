@@ -72,6 +72,17 @@ impl Draft {
         write(&mut self.writer).map_err(WriteError::about(&self.path))
     }
 
+    /// The same, for those who have to know that it is a file.
+    ///
+    /// # Errors
+    /// As [`Draft::add`].
+    pub(super) fn add_to_file(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
+        write(&mut self.writer).map_err(WriteError::about(&self.path))
+    }
+
     /// Ends the file and gives it its name.
     ///
     /// # Errors

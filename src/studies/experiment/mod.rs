@@ -3,6 +3,7 @@
 //! Every file is written under a temporary name and renamed when complete, so that neither a crash nor a full disk leaves half
 //! of one. Measures what the simulation hands out; changes nothing in it.
 
+mod columnar;
 mod emergencies;
 mod files;
 mod gridlock;

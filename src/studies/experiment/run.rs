@@ -14,8 +14,8 @@ use super::states::{Continued, Saves, StateRefused, go_on_from};
 use super::stopwatch::{Elapsed, Stopwatch};
 use super::summary::Summary;
 use super::sumo_xml::{self, Trajectories};
-use super::{emergencies, measured, page, tables};
-use crate::city::scenario::LoadedScenario;
+use super::{columnar, emergencies, measured, page, tables};
+use crate::city::scenario::{LoadedScenario, TableFormat};
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::{Outcome, VehicleInstant};
@@ -390,6 +390,10 @@ fn write_folder(
         write_file(&calls, |out| emergencies::calls(out, &outcome.calls, network, plan))?;
         write_file(&incidents, |out| emergencies::incidents(out, &outcome.incidents, network))?;
         files.extend([calls, incidents]);
+    }
+    if loaded.outputs.tables == TableFormat::Parquet {
+        let tables = files.iter().map(|table| columnar::beside(table)).collect::<Result<Vec<_>, _>>()?;
+        files.extend(tables);
     }
     if destination.report {
         let path = folder.join("report.html");

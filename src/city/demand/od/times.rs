@@ -24,6 +24,8 @@ pub struct RoadTimes {
     pub factors: Vec<f64>,
     /// Roads with a time.
     pub known: usize,
+    /// What of the file was left out, by name with how many.
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// Reads the times of the intervals that touch a span; where there are several, their mean by vehicles.
@@ -47,7 +49,8 @@ pub fn read_times(
     };
     match is_result(&file) {
         Ok(true) => {
-            let (rows, _) = read_roads(&file, None, network)?;
+            let (rows, left_out) = read_roads(&file, None, network)?;
+            findings.absorb(left_out);
             for row in rows {
                 if let Some(seconds) = row.seconds {
                     add(row.road, (row.begin, row.end), seconds, row.vehicles.unwrap_or(1.0).max(1.0));
@@ -75,7 +78,7 @@ pub fn read_times(
             factors[road.index()] = (seconds / vehicles / empty.as_seconds().max(0.001)).clamp(1.0, FACTOR_MAX);
         }
     }
-    Ok(RoadTimes { factors, known: sums.len() })
+    Ok(RoadTimes { factors, known: sums.len(), left_out: findings.left_out().clone() })
 }
 
 /// Rows of a run's `roads.csv`: the mean time is the road's length over the space-mean speed.

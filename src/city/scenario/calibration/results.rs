@@ -29,7 +29,10 @@ impl Reader<'_> {
         calibration: &mut Calibration,
     ) {
         let rows = match read_roads(&file.path, detectors.map(|file| file.path.as_path()), self.network) {
-            Ok((rows, _)) => rows,
+            Ok((rows, left_out)) => {
+                self.findings.absorb(left_out);
+                rows
+            }
             Err(wrong) => return self.findings.absorb(wrong.told_at(&file.place, &file.path)),
         };
         let says = |row: &RoadRow| match what {
@@ -90,7 +93,10 @@ impl Reader<'_> {
             return self.roads(file, None, What::Times, calibration);
         }
         let trips = match read_trips(&file.path, self.network) {
-            Ok((trips, _)) => trips,
+            Ok((trips, left_out)) => {
+                self.findings.absorb(left_out);
+                trips
+            }
             Err(wrong) => return self.findings.absorb(wrong.told_at(&file.place, &file.path)),
         };
         let (begin, end) = (self.measured.from, self.measured.until);

@@ -205,7 +205,10 @@ impl Reader<'_> {
             return findings.problem(problem.help("name the additional file that has them as `detectors`"));
         };
         let read = match read_demand(&[file.to_owned()], self.network, &ReadSettings::default()) {
-            Ok((read, _)) => read,
+            Ok((read, left_out)) => {
+                findings.absorb(left_out);
+                read
+            }
             Err(wrong) => return findings.absorb(wrong),
         };
         // The loop furthest along each lane.
