@@ -79,14 +79,15 @@ pub(super) struct Watch {
     classes: Vec<VehicleClass>,
     /// Of each edge and engine in this hour, vehicle-seconds [s] and distance driven [m].
     sums: Vec<(f64, f64)>,
-    from: Option<SimTime>,
+    /// When the first hour begins.
+    from: SimTime,
     seconds: u32,
     /// Of each hour that is over, how long it was seen [s] and what each edge gave off [g].
     hours: Vec<(u32, Vec<Burden>)>,
 }
 
 impl Watch {
-    pub(super) fn new(network: &Network, demand: &Demand, wanted: &AirWanted) -> Self {
+    pub(super) fn new(network: &Network, demand: &Demand, from: SimTime, wanted: &AirWanted) -> Self {
         let mut engines: Vec<Engine> = wanted.engines.iter().flatten().copied().collect();
         engines.sort();
         engines.dedup();
@@ -101,15 +102,18 @@ impl Watch {
             classes: kinds.filter(|(_, engine)| engine.is_some()).map(|(kind, _)| kind.class).collect(),
             sums: vec![(0.0, 0.0); network.edges.len() * engines.len()],
             engines,
-            from: None,
+            from,
             seconds: 0,
             hours: Vec::new(),
         }
     }
 
     pub(super) fn look(&mut self, time: SimTime, vehicles: &[VehicleInstant]) {
-        let from = *self.from.get_or_insert(time);
-        let hour = usize::try_from((time - from).as_milliseconds() / (HOUR * 1000)).unwrap_or(0);
+        // What is seen at a moment was driven in the second before it.
+        if time <= self.from {
+            return;
+        }
+        let hour = usize::try_from(((time - self.from).as_milliseconds() - 1) / (HOUR * 1000)).unwrap_or(0);
         while self.hours.len() < hour {
             self.close();
         }
@@ -220,11 +224,13 @@ mod tests {
         let (network, demand) = (crossing(), travellers(9));
         assert!(demand.kinds.iter().all(|kind| kind.class == VehicleClass::Passenger));
         let wanted = AirWanted { engines: vec![engine; demand.kinds.len()], ..wanted(engine) };
-        let mut watch = Watch::new(&network, &demand, &wanted);
+        let mut watch = Watch::new(&network, &demand, SimTime::seconds(7.0 * 3600.0), &wanted);
+        // The moment at which it begins belongs to what was before.
+        watch.look(SimTime::seconds(7.0 * 3600.0), &[seen(0, 0, 50.0, 10.0)]);
         for second in 0..seconds {
             let there: Vec<_> = (0..cars).map(|car| seen(car, 0, 50.0, 10.0)).collect();
             let shown = if second % 20 < 10 { &there[..] } else { &[] };
-            watch.look(SimTime::seconds(f64::from(7 * 3600 + second)), shown);
+            watch.look(SimTime::seconds(f64::from(7 * 3600 + second + 1)), shown);
         }
         watch.finish(&network)
     }

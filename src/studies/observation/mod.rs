@@ -101,7 +101,7 @@ impl Observer {
             safety: wanted.safety.then(|| pursuit::Watch::new(demand)),
             crossings: wanted.safety.then(|| crossing::Watch::new(network, demand)),
             noise: wanted.noise.then(|| passing::Watch::new(network, demand)),
-            air: wanted.air.map(|air| air::Watch::new(network, demand, &air)),
+            air: wanted.air.map(|air| air::Watch::new(network, demand, from, &air)),
             journeys: (!wanted.stretches.is_empty())
                 .then(|| journeys::Watch::new(network, demand.vehicles.len(), wanted.stretches)),
         }

@@ -29,7 +29,8 @@ pub(super) fn section(whole: &Whole<'_>, network: &Network) -> String {
     let mut html = String::from(
         "<section aria-labelledby=\"crossings\"><h2 id=\"crossings\">Where paths cross</h2><p>How often in an hour a vehicle enters the area where \
          two paths cross soon after another has left it on the other path: less than 1.5 s after (critical) and less than 3 s after (close), by \
-         junction, means over the runs. Drivers of the model keep to their gaps, so this compares variants and predicts no accidents.</p>",
+         junction, means over the runs. Drivers of the model keep to their gaps, so this compares variants and predicts no accidents; at one \
+         junction a small difference is mostly chance.</p>",
     );
     let mut most: Vec<(&String, Pairs, Pairs)> =
         base.crossings.iter().map(|(at, pairs)| (at, *pairs, *pairs)).collect();

@@ -1,7 +1,8 @@
-//! What the map of differences can show: delay, and where they were measured queues, noise, exhaust and concentrations.
+//! What the map of differences can show: delay, flow, and where they were measured queues, noise, exhaust and concentrations.
 //!
 //! A layer is a figure of every road in every variant with the limits of its classes of colour. Limits are fixed where a figure means the
-//! same in every city; exhaust and concentrations depend on the engines that are stated, so theirs follow the largest figure.
+//! same in every city; flow depends on how long was measured, exhaust and nitrogen oxides on the engines that are stated, so theirs follow
+//! the largest figure.
 
 use std::fmt::Write as _;
 
@@ -30,7 +31,7 @@ struct Kind {
     figure: fn(&VariantResult, &str) -> Option<f64>,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind {
         key: "delay",
         label: "Delay",
@@ -41,6 +42,16 @@ const KINDS: [Kind; 6] = [
         limits: Some(([-10.0, -3.0, -1.0, 1.0, 3.0, 10.0], [5.0, 10.0, 20.0, 35.0, 55.0, 80.0])),
         absent_is_none: false,
         figure: |result, road| result.roads.get(road).and_then(RoadMean::delay),
+    },
+    Kind {
+        key: "flow",
+        label: "Vehicles",
+        unit: "veh",
+        about: "Vehicles that used the road in the measured time.",
+        decimals: 0,
+        limits: None,
+        absent_is_none: true,
+        figure: |result, road| result.roads.get(road).map(|road| road.vehicles),
     },
     Kind {
         key: "queue",
@@ -281,7 +292,7 @@ mod tests {
     fn differences_have_a_middle_and_two_sides() {
         let (base, other) = (result(5.0, None), result(16.0, None));
         let layers = layers(&[&base, &other], &["a", "b"]);
-        assert_eq!(layers.len(), 1, "nothing but delay was measured");
+        assert_eq!(layers.len(), 2, "nothing but delay and flow was measured");
         let delay = &layers[0];
         assert_eq!(
             [-99.0, -10.0, -2.0, 0.0, 1.0, 1.1, 10.0, 11.0].map(|one| delay.class(one)),
@@ -298,11 +309,11 @@ mod tests {
         assert_eq!(told(&[0.0, 0.03, 0.05, 1.0, 1.1, 470.0].map(round_above)), "1 0.05 0.05 1 2 500");
         let (base, other) = (result(5.0, Some(470.0)), result(5.0, Some(455.0)));
         let all = layers(&[&base, &other], &["a"]);
-        assert_eq!(all.iter().map(|one| one.kind.key).collect::<Vec<_>>(), ["delay", "exhaust", "nox"]);
-        assert_eq!(told(&all[1].values), "10 25 50 100 200 350");
-        assert_eq!(told(&all[1].changes), "-10 -4 -1 1 4 10");
-        assert_eq!(all[1].change_class(1, 0), "d0");
-        assert!(all[1].json().contains("\"columns\":[\"4700\",\"4550\"]"), "{}", all[1].json());
+        assert_eq!(all.iter().map(|one| one.kind.key).collect::<Vec<_>>(), ["delay", "flow", "exhaust", "nox"]);
+        assert_eq!(told(&all[2].values), "10 25 50 100 200 350");
+        assert_eq!(told(&all[2].changes), "-10 -4 -1 1 4 10");
+        assert_eq!(all[2].change_class(1, 0), "d0");
+        assert!(all[2].json().contains("\"columns\":[\"4700\",\"4550\"]"), "{}", all[2].json());
     }
 
     #[test]
