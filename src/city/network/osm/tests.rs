@@ -317,7 +317,9 @@ fn a_restriction_over_a_road_is_followed_where_a_ban_says_the_same() {
     assert!(leads(&network, "12#0", "13#0") && leads(&network, "12#0", "14#0"));
     assert!(imported.report.left_out.contains_key(left_out), "{}", imported.report.to_text());
     // Where all go on to what is forbidden, nobody may turn onto the road from there.
-    let lane = shared.replace("14 3,5 highway=primary\n", "").replace("16 5,1 highway=primary\n", "22 2,7,1 highway=primary\n");
+    let lane = shared
+        .replace("14 3,5 highway=primary\n", "")
+        .replace("16 5,1 highway=primary\n", "22 2,7,1 highway=primary\n");
     let (imported, network) = import_plain(&drawing(nodes, &lane, "1 10 w12 13 no_left_turn\n"));
     assert!(!imported.report.left_out.contains_key(left_out), "{}", imported.report.to_text());
     let names: Vec<&str> = network.roads().map(|(_, edge)| edge.name.as_str()).collect();
