@@ -223,7 +223,7 @@ impl Turns<'_> {
         trail
     }
 
-    /// Whether everybody who drives along a street came from some way directly, by those who come to it; and where all go then.
+    /// What restrictions over one road between two junctions come to.
     ///
     /// A restriction from one way over such a street is a ban of the turn behind it, where nobody comes from elsewhere; and of the turn
     /// onto it, where nobody goes elsewhere.
