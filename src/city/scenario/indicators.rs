@@ -28,6 +28,8 @@ pub enum Unit {
     VehicleKilometres,
     /// Vehicle-hours.
     VehicleHours,
+    /// Hours of people.
+    PersonHours,
     /// Vehicles.
     Vehicles,
     /// Vehicles per hour.
@@ -58,6 +60,7 @@ impl Unit {
             Self::KilometresPerHour => "km/h",
             Self::VehicleKilometres => "veh km",
             Self::VehicleHours => "veh h",
+            Self::PersonHours => "person h",
             Self::Vehicles => "veh",
             Self::VehiclesPerHour => "veh/h",
             Self::PerTrip => "per trip",
@@ -83,6 +86,7 @@ impl Unit {
             | Self::PerCent
             | Self::VehicleKilometres
             | Self::VehicleHours
+            | Self::PersonHours
             | Self::Kilograms
             | Self::Grams
             | Self::Decibels => 1,
@@ -251,6 +255,10 @@ pub enum Needs {
     Prices,
     /// It is stated from where and in which time people are to get somewhere.
     Access,
+    /// It is stated how many people are in vehicles.
+    Aboard,
+    /// It is stated how many people get on buses.
+    Boardings,
 }
 
 impl Needs {
@@ -265,6 +273,8 @@ impl Needs {
             Self::Engines => Some("effects: { engines: .. }"),
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
             Self::Access => Some("access: { within: [..] }"),
+            Self::Aboard => Some("passengers: { aboard: .. }"),
+            Self::Boardings => Some("passengers: { boardings: .. }"),
         }
     }
 }

@@ -28,6 +28,7 @@ mod measures_file;
 mod model;
 mod observe;
 mod od;
+mod passengers;
 mod quantity;
 mod resolved;
 mod routing;
@@ -61,6 +62,7 @@ pub use model::{
 };
 pub use observe::Observe;
 pub use od::OdSource;
+pub use passengers::{OfLine, Passengers};
 pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};
