@@ -12,6 +12,7 @@ use super::effects::{Effects, EffectsKey};
 use super::indicators::{Measure, Needs, Unit};
 use super::measures::Variant;
 use super::observe::{Observe, ObserveKey};
+use super::passengers::{Passengers, PassengersKey};
 use super::quantity::{At, WrittenDuration, WrittenShare};
 use super::tree::Spot;
 use super::units::{CONCENTRATION, DISTANCE, DURATION, SPEED, Units};
@@ -55,6 +56,8 @@ pub(super) struct CompareKey {
     pub effects: Option<At<EffectsKey>>,
     /// From where people get to how many jobs in which time. Nothing unless given.
     pub access: Option<At<AccessKey>>,
+    /// How many people are in vehicles and get on buses. Nothing unless given.
+    pub passengers: Option<At<PassengersKey>>,
 }
 
 /// What is expected of a variant.
@@ -144,6 +147,8 @@ pub struct Comparison {
     pub effects: Effects,
     /// From where people get to how many jobs, if that is asked for.
     pub access: Option<AccessSource>,
+    /// How many people travel, if that is said.
+    pub passengers: Option<Passengers>,
     /// What is expected.
     pub expectations: Vec<Expectation>,
 }
@@ -163,6 +168,7 @@ impl Default for Comparison {
             observe: Observe::default(),
             effects: Effects::default(),
             access: None,
+            passengers: None,
             expectations: Vec::new(),
         }
     }
@@ -244,6 +250,7 @@ impl Checker<'_> {
         if let Some(effects) = &key.effects {
             comparison.effects = self.effects(&effects.value);
         }
+        comparison.passengers = key.passengers.as_ref().map(|passengers| self.passengers(passengers));
         comparison.access = key.access.as_ref().and_then(|access| self.access(access));
         for name in key.measures.iter().flat_map(|list| &list.value) {
             if let Ok(measure) = Measure::parse(&name.value) {
@@ -314,6 +321,7 @@ impl Checker<'_> {
         let is_given = match needs {
             Needs::Access => comparison.access.is_some(),
             Needs::Parking => self.with_parking,
+            Needs::Aboard | Needs::Boardings => comparison.passengers.as_ref().is_some_and(|one| one.gives(needs)),
             needs => comparison.effects.gives(needs),
         };
         if let (false, Some(key)) = (is_given, needs.key()) {
@@ -403,6 +411,7 @@ const fn units_of(unit: Unit) -> Units {
         Unit::SecondsPerKilometre => ("a time per distance", &[("s/km", 1.0), ("min/km", 60.0)], &["30 s/km"]),
         Unit::VehicleKilometres => ("a distance of all vehicles", &[("km", 1.0)], &["1200 km"]),
         Unit::VehicleHours => ("a time of all vehicles", &[("h", 1.0)], &["120 h"]),
+        Unit::PersonHours => ("a time of all people", &[("h", 1.0)], &["120 h"]),
         Unit::Vehicles => ("a number of vehicles", &[("veh", 1.0)], &["20 veh"]),
         Unit::VehiclesPerHour => ("a flow", &[("veh/h", 1.0)], &["1200 veh/h"]),
         Unit::PerCent => ("a number of hundredths", &[("pp", 1.0), ("%", 1.0)], &["5 pp", "5 %"]),

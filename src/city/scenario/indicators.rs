@@ -28,6 +28,8 @@ pub enum Unit {
     VehicleKilometres,
     /// Vehicle-hours.
     VehicleHours,
+    /// Hours of people.
+    PersonHours,
     /// Vehicles.
     Vehicles,
     /// Vehicles per hour.
@@ -62,6 +64,7 @@ impl Unit {
             Self::KilometresPerHour => "km/h",
             Self::VehicleKilometres => "veh km",
             Self::VehicleHours => "veh h",
+            Self::PersonHours => "person h",
             Self::Vehicles => "veh",
             Self::VehiclesPerHour => "veh/h",
             Self::PerTrip => "per trip",
@@ -89,6 +92,7 @@ impl Unit {
             | Self::PerCent
             | Self::VehicleKilometres
             | Self::VehicleHours
+            | Self::PersonHours
             | Self::Kilograms
             | Self::Grams
             | Self::PerHour
@@ -267,6 +271,10 @@ pub enum Needs {
     Parking,
     /// It is stated from where and in which time people are to get somewhere.
     Access,
+    /// It is stated how many people are in vehicles.
+    Aboard,
+    /// It is stated how many people get on buses.
+    Boardings,
 }
 
 impl Needs {
@@ -287,6 +295,8 @@ impl Needs {
             Self::Prices => Some("effects: { value-of-time: .., fuel-price: .., .. }"),
             Self::Parking => Some("parking: { kerbs: .., .. }"),
             Self::Access => Some("access: { within: [..] }"),
+            Self::Aboard => Some("passengers: { aboard: .. }"),
+            Self::Boardings => Some("passengers: { boardings: .. }"),
         }
     }
 }

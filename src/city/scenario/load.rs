@@ -11,6 +11,7 @@ use super::calibration::{self, Calibration};
 use super::comparison::Comparison;
 use super::measures::Variant;
 use super::model::{Outputs, Scenario, Telemetry};
+use super::passengers::Passengers;
 use super::resolved::Resolved;
 use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
@@ -128,8 +129,9 @@ impl LoadedScenario {
         bare.telemetry = Telemetry::default();
         bare.sensors = None;
         // What is observed and reckoned is kept with a run; where nobody did, it is another one.
-        let Comparison { observe, effects, .. } = bare.comparison;
-        bare.comparison = Comparison { observe, effects, ..Comparison::default() };
+        let Comparison { observe, effects, passengers, .. } = bare.comparison;
+        let passengers = passengers.map(Passengers::without_places);
+        bare.comparison = Comparison { observe, effects, passengers, ..Comparison::default() };
         bare.outputs = Outputs { road_interval: bare.outputs.road_interval, ..Outputs::default() };
         Arc::make_mut(&mut bare.plan).resolved.clear();
         bare.settings.threads = 1;
@@ -220,6 +222,9 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
         calibration::Measured { from: scenario.start, until: scenario.end(), interval: scenario.outputs.road_interval };
     let (calibration, table_left_out) = calibration::read(&scenario.calibration, &roads.network, measured)?;
     let calibration = calibration.map(Arc::new);
+    if let Some(passengers) = &scenario.comparison.passengers {
+        passengers.check(&travellers.demand, &scenario.interventions)?;
+    }
     let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
     let tables = &scenario.calibration;
     let tables = [&tables.counts, &tables.detectors, &tables.travel_times];

@@ -29,6 +29,7 @@ mod model;
 mod observe;
 mod od;
 mod parking;
+mod passengers;
 mod quantity;
 mod resolved;
 mod routing;
@@ -63,6 +64,7 @@ pub use model::{
 };
 pub use observe::Observe;
 pub use od::OdSource;
+pub use passengers::{OfLine, Passengers};
 pub use resolved::Resolved;
 pub use routing::{EquilibriumRule, Routing, Swaps};
 pub use sensors::{SensorSettings, Weather, WeatherSky};

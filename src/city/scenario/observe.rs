@@ -55,7 +55,13 @@ impl Observe {
     /// Looks at what a measure needs, too.
     pub(super) const fn need(&mut self, needs: Needs) {
         match needs {
-            Needs::Nothing | Needs::Engines | Needs::Prices | Needs::Parking | Needs::Access => {}
+            Needs::Nothing
+            | Needs::Engines
+            | Needs::Prices
+            | Needs::Parking
+            | Needs::Access
+            | Needs::Aboard
+            | Needs::Boardings => {}
             Needs::Queues => self.queues = true,
             Needs::Headways => self.headways = true,
             Needs::Safety => self.safety = true,

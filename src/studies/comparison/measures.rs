@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{air, exhaust, observed};
+use super::{air, exhaust, observed, passengers};
 use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
 use crate::city::scenario::indicators::{Group, Measure, Statistic};
@@ -61,7 +61,8 @@ pub(super) fn of(loaded: &LoadedScenario, outcome: &Outcome, seen: &Observed) ->
     for (name, count) in counts {
         found.one(name, f64::from(count));
     }
-    for (name, group, value) in exhaust::measures(loaded, outcome) {
+    let of_people = passengers::measures(loaded, outcome);
+    for (name, group, value) in exhaust::measures(loaded, outcome).into_iter().chain(of_people) {
         found.put(name, group, Statistic::Mean, Some(value));
     }
     let of_air = seen.air.iter().flat_map(|seen| air::measures(&loaded.comparison.effects, seen, &air::homes(loaded)));

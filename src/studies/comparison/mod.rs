@@ -17,6 +17,7 @@ mod key;
 mod measures;
 mod observed;
 mod page;
+mod passengers;
 mod record;
 pub mod statistics;
 mod sweep;

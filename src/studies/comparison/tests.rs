@@ -5,6 +5,7 @@
 //! ```
 
 mod access;
+mod passengers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

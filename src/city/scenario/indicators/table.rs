@@ -25,7 +25,7 @@ const fn asked(needs: Needs, quantity: &Quantity) -> Quantity {
 }
 
 /// The table.
-pub const QUANTITIES: [Quantity; 60] = [
+pub const QUANTITIES: [Quantity; 63] = [
     quantity(
         ("travel-time", "Travel time"),
         Unit::Seconds,
@@ -612,6 +612,39 @@ pub const QUANTITIES: [Quantity; 60] = [
             (ONE, false),
             "Gini coefficient over the people of all zones of the jobs within reach",
             "Gini 1912; of what transport supplies: Delbosc and Currie 2011",
+        ),
+    ),
+    asked(
+        Needs::Aboard,
+        &quantity(
+            ("person-time", "Time of people"),
+            Unit::PersonHours,
+            Better::Lower,
+            (ONE, true),
+            "time of the trips begun after the warm-up, the wait before they could begin included, times the stated people aboard; unfinished ones up to the end",
+            "stated people aboard",
+        ),
+    ),
+    asked(
+        Needs::Aboard,
+        &quantity(
+            ("person-delay", "Delay of people"),
+            Unit::PersonHours,
+            Better::Lower,
+            (ONE, true),
+            "time these trips lost against the wished speed, planned stops left out, and waited before they could begin, times the stated people aboard",
+            "stated people aboard",
+        ),
+    ),
+    asked(
+        Needs::Boardings,
+        &quantity(
+            ("passenger-delay", "Delay of bus passengers"),
+            Unit::PersonHours,
+            Better::Lower,
+            (ONE, false),
+            "for every bus that left a stop with a time, how late it was on the mean of those stops, times the stated people who get on during its run",
+            "departure deviation; stated boardings, as many getting off at each stop as at any other",
         ),
     ),
 ];
