@@ -4,6 +4,7 @@
 //! prints it. A measure is written `quantity[.group][.statistic]`: `travel-time`, `travel-time.bus`, `travel-time.bus.p95`.
 //! Knows no result.
 
+mod asked;
 mod table;
 
 use std::fmt;
@@ -302,7 +303,7 @@ impl Needs {
 }
 
 /// Something that is measured in a run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantity {
     /// Its name in files.
     pub name: &'static str,
