@@ -166,6 +166,17 @@ impl Keeper {
         parts: Option<&Path>,
         dies_at: Option<&str>,
     ) -> Result<Self, String> {
+        Self::start_with(folder, address, parts, dies_at, &[])
+    }
+
+    /// The same with more words on the command line.
+    pub(crate) fn start_with(
+        folder: &Path,
+        address: Option<SocketAddr>,
+        parts: Option<&Path>,
+        dies_at: Option<&str>,
+        more: &[&str],
+    ) -> Result<Self, String> {
         let address =
             address.map_or_else(|| ports::claim().map(|port| SocketAddr::from(([127, 0, 0, 1], port))), Ok)?;
         let (out, address) = (folder.display().to_string(), address.to_string());
@@ -174,6 +185,7 @@ impl Keeper {
         if let Some(file) = &parts {
             words.extend(["--parts", file]);
         }
+        words.extend(more);
         let mut player = Player::start(&words, dies_at, &folder.with_extension("out"))?;
         let line = player.wait_for("interrupt to end")?;
         let address = line.split_once("mqtt://").and_then(|(_, rest)| rest.split([';', ' ']).next()?.parse().ok());
