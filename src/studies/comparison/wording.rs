@@ -14,11 +14,20 @@ pub(super) fn signed(value: f64, decimals: usize) -> String {
     if value > 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { format!("+{text}") } else { text }
 }
 
-/// Decimals that show a value whose interval is this wide: one figure of the width is significant, two where it is narrow.
+/// Most decimals of a value.
+const DECIMALS_MAX: usize = 6;
+
+/// Decimals that show a value whose interval is this wide: the usual ones of the unit, and more until the interval is five of the last one wide, so
+/// that its ends are told apart from each other and from zero.
 pub(super) fn decimals(unit: Unit, interval: Interval) -> usize {
     let usual = unit.decimals();
     let width = interval.ends.map_or(0.0, |(low, high)| high - low);
-    if width > 0.0 && width < 0.5 && usual < 2 { usual + 1 } else { usual }
+    // What is exactly the same has no width, and needs no more.
+    if width <= 0.0 {
+        return usual;
+    }
+    let steps_of = |decimals: usize| (0..decimals).fold(width, |steps, _| steps * 10.0);
+    (usual..DECIMALS_MAX).find(|decimals| steps_of(*decimals) >= 5.0).unwrap_or(DECIMALS_MAX)
 }
 
 /// A difference with its interval: `−31.2 s [−39.0, −23.4]`.
@@ -99,6 +108,10 @@ mod tests {
         let none = Interval { value: 0.5, ends: None };
         assert_eq!(difference(none, Unit::PerCent), "+0.5\u{a0}pp");
         assert_eq!((signed(0.0, 1), signed(0.04, 1), signed(-0.04, 1)), ("0.0".into(), "0.0".into(), "0.0".into()));
+        let narrow = Interval { value: 0.0015, ends: Some((0.0001, 0.0029)) };
+        assert_eq!(difference(narrow, Unit::Seconds), "+0.0015\u{a0}s [+0.0001,\u{a0}+0.0029]");
+        let nothing = Interval { value: 0.0, ends: Some((0.0, 0.0)) };
+        assert_eq!(difference(nothing, Unit::Seconds), "0.0\u{a0}s [0.0,\u{a0}0.0]");
         assert_eq!(relative(Some(Interval { value: -0.051, ends: None })), "−5.1\u{a0}%");
     }
 }
