@@ -20,6 +20,8 @@ pub mod pipeline;
 
 pub mod studies;
 
+pub mod api;
+
 pub mod twin;
 
 pub mod cli;
