@@ -5,6 +5,7 @@
 //! simulation and no transport.
 
 pub mod answers;
+pub mod assets;
 pub mod guard;
 mod ids;
 pub mod port;

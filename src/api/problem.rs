@@ -6,7 +6,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -125,6 +125,9 @@ impl Problem {
         let mut headers = Vec::new();
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             headers.push((ALLOW, allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"citytwin\"")));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
             headers.push((RETRY_AFTER, HeaderValue::from(RETRY_S)));

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
-use actix_web::{App, test, web};
+use actix_web::{App, HttpMessage as _, test, web};
+use citytwin::api::guard::{Caller, Role};
 use citytwin::api::port::{
     Clock, Command, Done, Facts, Finished, Opening, Pipeline, Refused, Sample, Scene, SceneTotals, SceneUnit, Session,
     SessionInfo, SessionKind, Subject, Twin, UnitDuty,
@@ -261,7 +262,16 @@ pub(crate) async fn ask(twin: &Arc<dyn Twin>, requests: &[(&str, &str, &[(&str, 
         if !body.is_empty() {
             request = request.insert_header(("content-type", "application/json")).set_payload((*body).to_owned());
         }
-        answers.push(got(app.call(request.to_request()).await.expect("it is answered")).await);
+        let request = request.to_request();
+        let role = headers.iter().find(|header| header.0 == "x-role").map_or("admin", |header| header.1);
+        let role = match role {
+            "viewer" => Role::Viewer,
+            "trainer" => Role::Trainer,
+            "operator" => Role::Operator,
+            _ => Role::Admin,
+        };
+        request.extensions_mut().insert(Caller { name: "somebody".into(), role });
+        answers.push(got(app.call(request).await.expect("it is answered")).await);
     }
     answers
 }

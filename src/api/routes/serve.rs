@@ -8,12 +8,12 @@ use std::time::Instant;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 
 use super::ask::{Ask, Body, Reply};
 use super::desk::{Again, Desk};
 use super::spec::{Param, Spec};
-use crate::api::guard::{self, Caller};
+use crate::api::guard;
 use crate::api::port::Twin;
 use crate::api::problem::Problem;
 use crate::primitives::text::closest;
@@ -44,14 +44,15 @@ async fn answer(
     twin: Arc<dyn Twin>,
     desk: &Arc<Desk>,
 ) -> Result<Reply, Problem> {
-    if !spec.open {
-        guard::require(request, spec.role)?;
-    }
+    let caller = match guard::require(request, spec.role) {
+        Ok(caller) => caller.name.to_string(),
+        Err(_) if spec.open => String::new(),
+        Err(denied) => return Err(Problem::new(denied.status_code(), denied.to_string())),
+    };
     let path = in_path(spec, request)?;
     let query = in_query(spec.in_query, request.query_string())?;
     let body = if spec.body.is_some() { body_of(request, payload).await? } else { Bytes::new() };
     let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let caller = request.extensions().get::<Caller>().map_or_else(String::new, |caller| caller.name.clone());
     let ask = Ask {
         twin,
         desk: Arc::clone(desk),
@@ -189,7 +190,7 @@ fn takes_gzip(accepted: &str) -> bool {
 async fn respond(request: &HttpRequest, reply: &Result<Reply, Problem>) -> HttpResponse {
     let reply = match reply {
         Ok(reply) => reply,
-        Err(problem) => return actix_web::ResponseError::error_response(problem),
+        Err(problem) => return problem.error_response(),
     };
     let mut answer = HttpResponse::build(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK));
     let said = |name: &str| reply.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -223,7 +224,7 @@ async fn respond(request: &HttpRequest, reply: &Result<Reply, Problem>) -> HttpR
 pub(crate) fn refused(request: &HttpRequest, offered: &[Method]) -> HttpResponse {
     let names: Vec<&str> = offered.iter().map(Method::as_str).collect();
     let problem = Problem::method(request.method().as_str(), &names.join(", ")).at(request.path());
-    actix_web::ResponseError::error_response(&problem)
+    problem.error_response()
 }
 
 /// A path under which there is nothing.
@@ -236,7 +237,7 @@ pub(crate) fn nothing(request: &HttpRequest, paths: &[&'static str]) -> HttpResp
     let near =
         near.map_or_else(|| "GET /api/v1 leads to everything".to_owned(), |near| format!("did you mean `{near}`?"));
     let problem = Problem::unknown(format!("there is nothing under `{}`; {near}", request.path())).at(request.path());
-    actix_web::ResponseError::error_response(&problem)
+    problem.error_response()
 }
 
 #[cfg(test)]
