@@ -11,3 +11,4 @@ mod ids;
 pub mod port;
 mod problem;
 pub mod routes;
+pub mod server;
