@@ -6,3 +6,4 @@
 
 pub mod assets;
 pub mod port;
+pub mod scene;
