@@ -54,9 +54,12 @@ export class Answers {
   }
 
   alert(k) {
+    const [lon, lat] = place(this.city.nodes[k * 7].x, this.city.nodes[k * 7].y);
     return {
-      id: `01JDALERT${String(k).padStart(17, '0')}`, rule: ['slow_roads', 'air_no2', 'silent_device'][k % 3], severity: SEVERITIES[k % 4], state: k % 3 === 2 ? 'closed' : 'open',
-      subject: `loop/${k}`, title: ['Traffic is slow', 'Nitrogen dioxide is high', 'A device is silent'][k % 3], opened_at_ms: MIDNIGHT + (27_000 + k * 60) * 1000, acknowledged: false,
+      id: `01JDALERT${String(k).padStart(17, '0')}`, rule: ['slow_roads', 'air_no2', 'silent_device'][k % 3], severity: SEVERITIES[k % 4], state: ['firing', 'firing', 'noted', 'resolved'][k % 4],
+      subject: `loop/${k}`, road: this.city.roads[k].id, latitude: lat, longitude: lon, looks_at: 'speed', value: 12 + k, threshold: 20, unit: 'km/h',
+      since: new Date(MIDNIGHT + (27_000 + k * 60) * 1000).toISOString(), until: k % 4 === 3 ? new Date(MIDNIGHT + (27_000 + k * 60 + 95) * 1000).toISOString() : null, raised: new Date().toISOString(),
+      says: ['Traffic is slow', 'Nitrogen dioxide is high', 'A device is silent'][k % 3], acknowledged: false, acknowledgement: null, links: {},
     };
   }
 
@@ -106,7 +109,7 @@ export class Answers {
       this.tell({ type: 'alert', alert });
     }
     if (this.made % 7 === 0) {
-      const event = { id: `E${this.made}`, kind: this.made % 14 === 0 ? 'call' : 'incident', severity: SEVERITIES[this.made % 4], time_s: this.live.time_s, call: 100 + this.made, road: 'r12', title: 'A call for an ambulance' };
+      const event = { partition: 0, number: this.made, id: `00000-${String(this.made).padStart(20, '0')}`, kind: this.made % 14 === 0 ? 'call' : 'incident', at: new Date(MIDNIGHT + this.live.time_s * 1000).toISOString(), at_ms: MIDNIGHT + this.live.time_s * 1000, subject: `call/${100 + this.made}`, road: 'r12', severity: SEVERITIES[this.made % 4], status: 'reported', latitude: null, longitude: null, says: 'A call for an ambulance' };
       this.events.unshift(event);
       this.tell({ type: 'event', event });
     }
@@ -245,7 +248,7 @@ export class Answers {
     if (more === 'alerts') {
       if (!name) return { body: { items: this.alerts, next: null } };
       const alert = this.alerts.find((one) => one.id === name);
-      if (alert && method === 'PATCH') Object.assign(alert, { acknowledged: true });
+      if (alert && method === 'PATCH') Object.assign(alert, { acknowledged: true, acknowledgement: { at: new Date().toISOString(), by: 'anybody' } });
       return alert ? { body: alert } : null;
     }
     if (more === 'events') return { body: { items: this.events, next: null } };
