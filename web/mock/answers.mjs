@@ -1,5 +1,6 @@
 // Answers to questions about the invented city: sessions, facts, devices, alerts, runs.
 
+import { readFileSync } from 'node:fs';
 import { along, place, randomness } from './city.mjs';
 
 export const CLASSES =
@@ -130,11 +131,29 @@ export class Answers {
       case 'pipeline':
         return { body: { present: true, messages: 120_000 + this.made * 900, messages_per_s: 905.5, behind: 41, spooled: 0, duplicates: 12, late: 7, quarantined: 3, shown_s: [0.21, 0.64], restarts: { writer: 1 }, troubles: [] } };
       case 'finished':
-        if (id) return { body: more?.endsWith('.json') ? '{}' : '<p>A report.</p>', type: more?.endsWith('.json') ? 'application/json' : 'text/html' };
-        return { body: ['first_try', 'bus_lane', 'emergencies'].map((scenario, k) => ({ id: `${scenario}~01JD${k}`, kind: k === 1 ? 'comparison' : 'run', scenario, variant: null, seed: k === 1 ? null : 42, made_ms: MIDNIGHT - k * 86_400_000, replayable: k !== 1, files: ['report.html', 'summary.json'] })) };
+        if (id) return this.#file(more);
+        return { body: ['first_try', 'bus_lane', 'emergencies'].map((scenario, k) => ({ id: `${scenario}~01JD${k}`, kind: k === 1 ? 'comparison' : 'run', scenario, variant: null, seed: k === 1 ? null : 42, made_ms: MIDNIGHT - k * 86_400_000, replayable: k === 0, files: k === 1 ? ['comparison.csv', 'comparison.json', 'report.html'] : ['report.html', 'trips.csv'] })) };
       default:
         return null;
     }
+  }
+
+  #file(name) {
+    if (name === 'report.html') return { body: '<!doctype html><title>A report</title><h1>A report</h1><p>What came of it.</p>', type: 'text/html' };
+    if (name === 'trips.csv') return { body: 'id,duration_s\n0,212\n', type: 'text/csv' };
+    if (name === 'comparison.json') return { body: this.#comparison() };
+    return { status: 404, title: 'not found', detail: `There is no file ${name}.` };
+  }
+
+  /** A comparison as it was written once, moved to the roads of this city. */
+  #comparison() {
+    const written = JSON.parse(readFileSync(new URL('../src/views/parts/comparison.fixture.json', import.meta.url), 'utf8'));
+    const moved = (k, by) => Math.max(0, Math.round((20 + 18 * Math.sin(k / 7) + by * 9 * Math.sin(k / 23)) * 10) / 10);
+    for (const [by, variant] of written.variants.entries()) {
+      variant.queues = this.city.roads.map((road, k) => ({ road: road.id, mean_m: moved(k, by), p95_m: 2 * moved(k, by), longest_m: 3 * moved(k, by), spill_back_s: 0 }));
+      variant.noise_at_10_m = Object.fromEntries(this.city.roads.map((road, k) => [road.id, 50 + moved(k, by) / 4]));
+    }
+    return written;
   }
 
   #sessions(method, id, more, body) {

@@ -4,36 +4,24 @@ import { closely, critical, type Indicator, moved, preset, read, ROLES, toggled 
 const indicator = (name: string, group: string, value: number | null = 1): Indicator => ({
   name, group, value, unit: '', says: `What ${name} is.`, at_ms: 0, source: 'stores',
 });
-const all = [
-  ...['speed_mean', 'roads_congested', 'flow', 'travel_time'].map((name) => indicator(name, 'traffic')),
-  ...['calls_open', 'response_mean', 'units_busy'].map((name) => indicator(name, 'emergency')),
-  ...['messages_behind', 'message_rate', 'quarantined'].map((name) => indicator(name, 'pipeline')),
-  ...['no2', 'pm2_5'].map((name) => indicator(name, 'air')),
-  ...Array.from({ length: 40 }, (_, i) => indicator(`other_${i}`, 'other')),
-];
+const all = ['emergencies.calls_open', 'pipeline.behind', 'pipeline.late', 'air.no2', 'alerts.unseen'].map((name) => indicator(name, name.split('.')[0]!));
 
 describe('a preset', () => {
-  it('begins with what matters to the role and is not longer than a board', () => {
-    for (const role of ROLES) {
-      const board = preset(role, all);
-      expect(board.shown.length).toBe(16);
-      expect(new Set(board.shown).size).toBe(16);
-    }
-    expect(preset('engineer', all).shown.slice(0, 3)).toEqual(['messages_behind', 'quarantined', 'message_rate']);
-    expect(preset('operator', all).shown[0]).toBe('calls_open');
-    expect(preset('planner', all).shown).toContain('no2');
+  it('begins with what matters to the role of what there is, in its order', () => {
+    expect(preset('engineer', all).shown).toEqual(['pipeline.behind', 'pipeline.late']);
+    expect(preset('operator', all).shown).toEqual(['emergencies.calls_open', 'alerts.unseen']);
+    expect(preset('planner', all).shown).toEqual(['air.no2']);
   });
 
-  it('shows all there are where they are few, known ones first', () => {
-    const few = [indicator('speed_empty', 'traffic', null), indicator('speed_known', 'traffic')];
-    expect(preset('planner', few).shown).toEqual(['speed_known', 'speed_empty']);
+  it('shows the first ones of a server that has others, and nothing of one that has none', () => {
+    const others = Array.from({ length: 40 }, (_, i) => indicator(`other.${i}`, 'other'));
+    for (const role of ROLES) expect(preset(role, others).shown).toEqual(others.slice(0, 16).map((one) => one.name));
     expect(preset('planner', []).shown).toEqual([]);
   });
 
   it('follows closely what is critical', () => {
-    expect(critical(indicator('calls_open', 'emergency'))).toBe(true);
-    expect(critical(indicator('no2', 'air'))).toBe(false);
-    expect(preset('operator', all).close).toContain('calls_open');
+    expect(all.filter(critical).map((one) => one.name)).toEqual(['emergencies.calls_open', 'pipeline.behind', 'alerts.unseen']);
+    expect(preset('engineer', all).close).toEqual(['pipeline.behind']);
   });
 });
 

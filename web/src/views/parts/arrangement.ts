@@ -23,47 +23,49 @@ export interface Arrangement {
   close: string[];
 }
 
-/** Indicators on a fresh board. */
+/** Indicators on a fresh board where the role's are not there. */
 const FRESH_MAX = 16;
 
-/** Words in names and groups that matter to a role, the most important first. */
-const MATTERS: Record<Role, readonly RegExp[]> = {
-  planner: [/speed/, /travel|delay|loss/, /congest|jam|queue/, /flow|throughput|arrived/, /bus|transit/, /air|no2|nox|pm|ozone|emission/, /park/],
-  operator: [/call|emergenc|ambulanc|unit|fleet/, /incident/, /alert/, /congest|jam|halting|queue/, /speed/, /sensor|device/, /weather|rain|visib/],
-  trainer: [/call|emergenc|response/, /ambulanc|unit|fleet|dispatch/, /hospital/, /incident/, /casualt|patient/, /speed|congest/],
-  engineer: [/lag|behind|shown|latenc/, /message|rate|throughput/, /quarantin|late|duplicat/, /spool|restart|trouble|balance/, /device|sensor/, /record/],
+/** What a role's board begins with, the most important first. */
+const BEGINS: Record<Role, readonly string[]> = {
+  planner: [
+    'traffic.speed_kmh', 'traffic.speed_percent', 'traffic.travel_time_index', 'traffic.delay_s_per_km', 'traffic.roads_free_percent',
+    'traffic.roads_stopped_percent', 'traffic.flow_veh_h', 'traffic.trucks_percent', 'transit.buses', 'transit.bus_speed_kmh',
+    'transit.buses_standing_percent', 'air.no2', 'air.pm2_5', 'air.above_who_percent', 'parking.taken_percent', 'model.travel_time_s',
+  ],
+  operator: [
+    'emergencies.calls_open', 'emergencies.calls_waiting', 'emergencies.units_busy_percent', 'emergencies.response_p90_s',
+    'safety.incidents_open', 'safety.incidents_critical', 'safety.lanes_blocked', 'alerts.firing', 'alerts.unseen', 'traffic.speed_kmh',
+    'traffic.roads_stopped_percent', 'traffic.slowest_percent', 'fleet.moving_percent', 'fleet.vehicles_tracked', 'sensors.active_percent',
+    'weather.visibility_m',
+  ],
+  trainer: [
+    'emergencies.calls_open', 'emergencies.calls_waiting', 'emergencies.calls_hour', 'emergencies.dispatch_p50_s',
+    'emergencies.response_p50_s', 'emergencies.response_p90_s', 'emergencies.within_8min_percent', 'emergencies.on_scene_mean_s',
+    'emergencies.transport_mean_s', 'emergencies.handover_mean_s', 'emergencies.units_busy_percent', 'emergencies.units_siren',
+    'emergencies.hospital_bays_taken_percent', 'emergencies.ambulances_waiting', 'safety.incidents_open', 'safety.casualties',
+  ],
+  engineer: [
+    'pipeline.messages_per_s', 'pipeline.behind', 'pipeline.shown_median_s', 'pipeline.shown_worst_s', 'pipeline.spooled', 'pipeline.late',
+    'pipeline.duplicates', 'pipeline.quarantined', 'pipeline.restarts', 'pipeline.troubles', 'pipeline.live_full_percent',
+    'sensors.active_percent', 'sensors.silent_hour', 'sensors.implausible_hour', 'sensors.battery_min_v', 'alerts.dead_letters',
+  ],
 };
 
-/** Words of what has to be followed closely. */
-const CLOSE = /call|emergenc|incident|alert|ambulanc|unit|behind|lag|quarantin|halting|trouble/;
-
-function words(one: Indicator): string {
-  return `${one.group} ${one.name}`.toLowerCase();
-}
+/** Groups that are followed closely, and what of the others is. */
+const CLOSE_GROUPS = ['emergencies', 'safety', 'alerts'];
+const CLOSE = ['pipeline.behind', 'pipeline.messages_per_s', 'pipeline.shown_worst_s', 'pipeline.troubles', 'model.running', 'model.halting'];
 
 /** Whether an indicator is followed closely unless somebody says otherwise. */
 export function critical(one: Indicator): boolean {
-  return CLOSE.test(words(one));
+  return CLOSE_GROUPS.includes(one.group) || CLOSE.includes(one.name);
 }
 
-/** The board a role begins with: what matters to it, those with a value first. */
+/** The board a role begins with: what matters to it of what there is, and the first ones where nothing of that is. */
 export function preset(role: Role, indicators: readonly Indicator[]): Arrangement {
-  const shown: string[] = [];
-  const take = (one: Indicator) => {
-    if (shown.length < FRESH_MAX && !shown.includes(one.name)) shown.push(one.name);
-  };
-  // Round after round, so that one word does not fill the board.
-  const lists = MATTERS[role].map((matter) => {
-    const fit = indicators.filter((one) => matter.test(words(one)));
-    return [...fit.filter((one) => one.value !== null), ...fit.filter((one) => one.value === null)];
-  });
-  for (let round = 0; shown.length < FRESH_MAX && lists.some((list) => round < list.length); round += 1) {
-    for (const list of lists) {
-      const one = list[round];
-      if (one) take(one);
-    }
-  }
-  for (const one of indicators) take(one);
+  const there = new Set(indicators.map((one) => one.name));
+  const known = BEGINS[role].filter((name) => there.has(name));
+  const shown = known.length > 0 ? known : indicators.slice(0, FRESH_MAX).map((one) => one.name);
   const close = indicators.filter((one) => shown.includes(one.name) && critical(one)).map((one) => one.name);
   return { role, shown, close };
 }

@@ -69,14 +69,14 @@ function ends(of: unknown): Ends | null {
   return value === null ? null : { value, low: figure(raw.low), high: figure(raw.high) };
 }
 
-function line(of: unknown): Line | null {
+function line(of: unknown, currency: string): Line | null {
   const raw = object(of);
   const [base, variant, difference] = [ends(raw.base), ends(raw.variant), ends(raw.difference)];
   if (!base || !variant || !difference || !word(raw.measure)) return null;
   const better = raw.better === 'lower' || raw.better === 'higher' ? raw.better : 'neither';
   return {
     measure: word(raw.measure),
-    unit: word(raw.unit),
+    unit: raw.unit === 'money' && currency ? currency : word(raw.unit),
     better,
     runs: figure(raw.runs) ?? 0,
     base,
@@ -88,7 +88,7 @@ function line(of: unknown): Line | null {
   };
 }
 
-function variant(of: unknown): Variant {
+function variant(of: unknown, currency: string): Variant {
   const raw = object(of);
   const numbers = (row: unknown, names: string[]) => {
     const from = object(row);
@@ -98,7 +98,7 @@ function variant(of: unknown): Variant {
     name: word(raw.name),
     changes: list(raw.changes).map(word).filter(Boolean),
     verdict: word(raw.verdict) || null,
-    measures: list(raw.measures).map(line).filter((one) => one !== null),
+    measures: list(raw.measures).map((one) => line(one, currency)).filter((one) => one !== null),
     means: list(raw.means).flatMap((pair) => {
       const [name, value] = list(pair);
       const mean = figure(value);
@@ -125,7 +125,7 @@ function variant(of: unknown): Variant {
 /** Reads `comparison.json`; none if it is none. */
 export function read(of: unknown): Comparison | null {
   const raw = object(of);
-  const variants = list(raw.variants).map(variant).filter((one) => one.name);
+  const variants = list(raw.variants).map((one) => variant(one, word(raw.currency))).filter((one) => one.name);
   if (variants.length < 2) return null;
   return {
     title: word(raw.title),
