@@ -55,10 +55,11 @@ export class Answers {
   }
 
   alert(k) {
-    const [lon, lat] = place(this.city.nodes[k * 7].x, this.city.nodes[k * 7].y);
+    const node = this.city.nodes[(k * 7) % this.city.nodes.length];
+    const [lon, lat] = place(node.x, node.y);
     return {
       id: `01JDALERT${String(k).padStart(17, '0')}`, rule: ['slow_roads', 'air_no2', 'silent_device'][k % 3], severity: SEVERITIES[k % 4], state: ['firing', 'firing', 'noted', 'resolved'][k % 4],
-      subject: `loop/${k}`, road: this.city.roads[k].id, latitude: lat, longitude: lon, looks_at: 'speed', value: 12 + k, threshold: 20, unit: 'km/h',
+      subject: `loop/${k}`, road: this.city.roads[k % this.city.roads.length].id, latitude: lat, longitude: lon, looks_at: 'speed', value: 12 + k, threshold: 20, unit: 'km/h',
       since: new Date(MIDNIGHT + (27_000 + k * 60) * 1000).toISOString(), until: k % 4 === 3 ? new Date(MIDNIGHT + (27_000 + k * 60 + 95) * 1000).toISOString() : null, raised: new Date().toISOString(),
       says: ['Traffic is slow', 'Nitrogen dioxide is high', 'A device is silent'][k % 3], acknowledged: false, acknowledgement: null, links: {},
     };

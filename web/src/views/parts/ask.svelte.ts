@@ -20,9 +20,12 @@ export class Asked<T> {
   again: () => void = () => {};
 }
 
+/** What failed is asked again after so long [ms]. */
+const RETRY_MS = 5_000;
+
 /**
- * Asks for a path as long as the component lives: at once, whenever the path changes, and every `every_ms` while the page is seen. What
- * was answered stays while a question fails, and goes when the path changes. Called while a component is made.
+ * Asks for a path as long as the component lives: at once, whenever the path changes, every `every_ms` while the page is seen, and a few
+ * seconds after it failed. What was answered stays while a question fails, and goes when the path changes. Called while a component is made.
  */
 export function asking<T>(path: () => string | null, every_ms: number | null, took?: (data: T) => void): Asked<T> {
   const asked = new Asked<T>();
@@ -57,7 +60,8 @@ export function asking<T>(path: () => string | null, every_ms: number | null, to
           under_way = false;
         }
       }
-      if (every_ms !== null) timer = setTimeout(once, every_ms);
+      const wait = asked.error === null ? every_ms : Math.min(every_ms ?? RETRY_MS, RETRY_MS);
+      if (wait !== null) timer = setTimeout(once, wait);
     };
     const seen = () => {
       if (!document.hidden) void once();

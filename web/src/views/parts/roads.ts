@@ -1,5 +1,4 @@
-/** The roads of the map, fetched once, and which road is where. */
-import { get } from '../../lib/api';
+/** The roads of the map, and which road is where. */
 
 /** A road as the map draws it. */
 export interface Road {
@@ -13,19 +12,6 @@ export interface Road {
   class: number;
   /** Longitude, latitude [°]. */
   line: [number, number][];
-}
-
-let fetched: Promise<Road[]> | null = null;
-
-/** All roads, in the order of their index. Asked for once; after a failure the next call asks again. */
-export function allRoads(): Promise<Road[]> {
-  fetched ??= get<unknown>('api/v1/map/roads')
-    .then(roadsOf)
-    .catch((thrown: unknown) => {
-      fetched = null;
-      throw thrown;
-    });
-  return fetched;
 }
 
 /** Roads out of the map's GeoJSON; features that are no lines are left out. */
