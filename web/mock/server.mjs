@@ -1,6 +1,7 @@
 // A server with an invented city that speaks the twin's contract: `npm run mock`, then http://127.0.0.1:8090/ (after `npm run build`).
 //
 //   --port 8090   --vehicles 3000   --side 18 (junctions each way)   --gap 190 (metres between them)   --hz 10
+//   --film 120 (so many ticks are reckoned ahead and played again and again)
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
     side: { type: 'string', default: '18' },
     gap: { type: 'string', default: '190' },
     hz: { type: 'string', default: '10' },
+    film: { type: 'string' },
   },
 });
 
@@ -32,10 +34,10 @@ const city = makeCity({ side: Number(options.side), gap: Number(options.gap) });
 const traffic = new Traffic(city, Number(options.vehicles));
 const tiler = new Tiler(traffic);
 const answers = new Answers(city, traffic);
+if (options.film) tiler.record(Number(options.film), 1 / Number(options.hz), 27_730);
 const clients = new Set();
 answers.tell = (message) => broadcast(message);
 
-const files = new Map();
 const big = (value) => {
   const plain = Buffer.from(JSON.stringify(value));
   return { plain, zipped: gzipSync(plain) };
@@ -70,9 +72,9 @@ const server = createServer(async (request, response) => {
       return send(answer.status ?? 200, answer.body ?? '', answer.type);
     }
     const path = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
-    if (!files.has(path)) files.set(path, await readFile(join(DIST, path)));
+    const file = await readFile(join(DIST, path));
     response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream', 'Content-Security-Policy': CSP, 'Cache-Control': 'no-cache' });
-    return response.end(files.get(path));
+    return response.end(file);
   } catch (error) {
     return problem(error.code === 'ENOENT' ? 404 : 500, 'failed', String(error.message));
   }
@@ -139,8 +141,8 @@ let next = performance.now();
 function tick() {
   count += 1;
   const live = answers.session('live');
-  answers.advance(every / 1000, (dt, time_s) => traffic.step(dt, time_s));
-  tiler.take();
+  answers.advance(every / 1000, (dt, time_s) => options.film || traffic.step(dt, time_s));
+  const anew = options.film ? tiler.play() : (tiler.take(), false);
   const second = count % Number(options.hz) === 0;
   const flow = second ? roadsMessage(traffic.flow) : null;
   for (const client of clients) {
@@ -148,7 +150,7 @@ function tick() {
     if (client.bounds) {
       // Latest wins: a client that has two frames under way gets none, and keys afterwards.
       if (client.sent.length < 2 && client.socket.bufferedAmount < 1 << 20) {
-        const message = tiler.frame(client, client.bounds, { time_s: live.time_s, speed: live.paused ? 0 : (live.speed ?? Infinity), cut: client.cut });
+        const message = tiler.frame(client, client.bounds, { time_s: live.time_s, speed: live.paused ? 0 : (live.speed ?? Infinity), cut: client.cut || anew });
         client.cut = false;
         client.sent.push(tiler.tick);
         client.socket.send(message);

@@ -13,6 +13,12 @@ export function tileOf([lon, lat]) {
   return [((lon + 180) / 360) * 2 ** ZOOM, (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI)) * 2 ** ZOOM];
 }
 
+/** The link of a road's end at its signal. */
+function linkOf(city, road) {
+  const signal = city.nodes[road.to].signal;
+  return signal === undefined ? -1 : city.signals[signal].links.findIndex((link) => link.road === road.i);
+}
+
 export class Traffic {
   constructor(city, count, units = 8) {
     this.city = city;
@@ -67,6 +73,7 @@ export class Traffic {
       return [x * 65536, y * 65536];
     };
     for (const road of this.city.roads) {
+      road.link = linkOf(this.city, road);
       road.tx = Float64Array.from(road.points, (p) => px(p)[0]);
       road.ty = Float64Array.from(road.points, (p) => px(p)[1]);
       road.turn = road.points.slice(1).map((p, k) => along(road, (road.lengths[k] + road.lengths[k + 1]) / 2).heading);
@@ -83,6 +90,8 @@ export class Traffic {
       const second = t < b ? 'r' : t < b + signal.green[1] ? 'G' : t < b + signal.green[1] + 3 ? 'y' : 'r';
       signal.state = signal.links.map((link) => (link.across ? first : second)).join('');
     }
+    // A jam that comes and goes, so that there is something to see.
+    for (const road of roads) road.thick = 0.35 + 0.65 * Math.abs(Math.sin(road.i * 1.7 + time_s / 240));
     this.sum.fill(0);
     this.n.fill(0);
     for (let i = 0; i < this.count; i += 1) {
@@ -90,14 +99,13 @@ export class Traffic {
       const node = nodes[road.to];
       const left = road.length - this.at[i];
       const siren = (this.kind[i] & 0x20) !== 0;
-      // A jam that comes and goes, so that there is something to see.
-      const thick = 0.35 + 0.65 * Math.abs(Math.sin(road.i * 1.7 + time_s / 240));
+      const { thick } = road;
       let wish = road.limit * this.wish[i] * (siren ? 1.3 : road.rank >= 3 ? thick : 0.6 + 0.4 * thick);
       if (road.closed) wish = 0.3;
       if (node.signal !== undefined && left < 40 && !siren) {
         const signal = signals[node.signal];
-        const k = signal.links.findIndex((link) => link.road === road.i);
-        if (signal.state[k] === 'r' || (signal.state[k] === 'y' && left > 12)) wish = Math.max(0, (left - 3 - (i % 5) * 6) * 0.4);
+        const shown = signal.state[road.link];
+        if (shown === 'r' || (shown === 'y' && left > 12)) wish = Math.max(0, (left - 3 - (i % 5) * 6) * 0.4);
       }
       const change = Math.max(-4 * dt, Math.min(2 * dt, wish - this.v[i]));
       this.v[i] = Math.max(0, this.v[i] + change);
@@ -277,6 +285,33 @@ export class Tiler {
     found = { mode: 1, payload: deflateRawSync(b.subarray(0, at), { level: 1 }) };
     this.deltas.set(tile, found);
     return found;
+  }
+
+  /** Reckons so many ticks ahead, to be played again and again: then this process takes no time from a page that is measured. */
+  record(ticks, dt, time_s) {
+    this.film = [];
+    for (let k = 0; k < ticks; k += 1) {
+      this.traffic.step(dt, time_s + k * dt);
+      this.take();
+      const deltas = new Map();
+      const keys = new Map();
+      for (const tile of this.lists.keys()) {
+        if (k > 0) deltas.set(tile, this.delta(tile));
+        keys.set(tile, this.key(tile));
+      }
+      this.film.push({ tiles: [...this.lists.keys()], deltas, keys });
+    }
+    this.tick = 0;
+  }
+
+  /** The next tick of what was recorded; whether it begins anew. */
+  play() {
+    const shot = this.film[this.tick % this.film.length];
+    this.tick += 1;
+    this.lists = { keys: () => shot.tiles };
+    this.deltas = shot.deltas;
+    this.keys = shot.keys;
+    return (this.tick - 1) % this.film.length === 0;
   }
 
   /** The frame for somebody who has the tiles of `client.tiles` as of tick `client.got`, and looks at `bounds`. */

@@ -25,4 +25,14 @@ export const live: Texts = {
   'live.loading': { en: 'Loading', de: 'Lädt' },
   'live.again': { en: 'Try again', de: 'Erneut versuchen' },
   'live.dismiss': { en: 'Dismiss', de: 'Schließen' },
+  'live.cancel': { en: 'Cancel', de: 'Abbrechen' },
+  'live.map.label': {
+    en: 'Map of the city. Arrow keys move it, plus and minus zoom, Return chooses what is in the middle.',
+    de: 'Karte der Stadt. Pfeiltasten verschieben sie, Plus und Minus vergrößern und verkleinern, Eingabe wählt, was in der Mitte liegt.',
+  },
+  'live.map.opening': { en: 'Opening the map', de: 'Die Karte wird geöffnet' },
+  'live.map.roads': { en: 'Loading roads', de: 'Straßen werden geladen' },
+  'live.map.places': { en: 'Loading places and signals', de: 'Orte und Ampeln werden geladen' },
+  'live.map.failed': { en: 'A part of the map could not be loaded. {why}', de: 'Ein Teil der Karte konnte nicht geladen werden. {why}' },
+  'live.pick.hint': { en: 'Click a place on a road, or bring it to the middle and press Return.', de: 'Klicken Sie auf eine Straße, oder bringen Sie die Stelle in die Mitte und drücken Sie Eingabe.' },
 };

@@ -65,6 +65,8 @@ export interface Frame {
 interface Tile {
   x: number;
   y: number;
+  /** Vehicles in it; the columns may be longer. */
+  count: number;
   ids: Uint32Array;
   px: Int32Array;
   py: Int32Array;
@@ -75,6 +77,8 @@ interface Tile {
   speed: Uint8Array;
   kind: Uint8Array;
   slot: Int32Array;
+  /** The tile as it was a frame earlier, whose columns may be filled again. */
+  spare: Tile | null;
 }
 
 class Reader {
@@ -121,20 +125,32 @@ class Reader {
     return this.bytes.subarray(at, at + count);
   }
 
-  /** An unsigned number in groups of seven bits, the lowest first. */
-  varint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.#need(1)]!;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+  /** So many unsigned numbers in groups of seven bits, the lowest first. In one loop: there are hundreds of thousands a second. */
+  varints(count: number): Uint32Array {
+    const { bytes } = this;
+    const out = new Uint32Array(count);
+    const end = bytes.length;
+    let at = this.at;
+    for (let i = 0; i < count; i += 1) {
+      if (at >= end) throw new FrameError('the message ends too early');
+      let byte = bytes[at++]!;
+      if (byte < 0x80) {
+        out[i] = byte;
+        continue;
+      }
+      let value = byte & 0x7f;
+      let shift = 7;
+      do {
+        if (at >= end) throw new FrameError('the message ends too early');
+        if (shift > 28) throw new FrameError('a number is too long');
+        byte = bytes[at++]!;
+        value |= (byte & 0x7f) << shift;
+        shift += 7;
+      } while (byte >= 0x80);
+      out[i] = value;
     }
-    throw new FrameError('a number is too long');
-  }
-
-  zigzag(): number {
-    const value = this.varint();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    this.at = at;
+    return out;
   }
 
   /** A count, of which each takes at least `least` bytes of what is left. */
@@ -144,14 +160,12 @@ class Reader {
     return value;
   }
 
+  /** Numbers that ascend, each told as the difference to the one before. */
   ascending(count: number): Uint32Array {
-    const out = new Uint32Array(count);
-    let last = 0;
-    for (let i = 0; i < count; i += 1) {
-      const step = this.varint();
-      if (i > 0 && step === 0) throw new FrameError('numbers do not ascend');
-      last += step;
-      out[i] = last;
+    const out = this.varints(count);
+    for (let i = 1; i < count; i += 1) {
+      if (out[i] === 0) throw new FrameError('numbers do not ascend');
+      out[i]! += out[i - 1]!;
     }
     return out;
   }
@@ -161,14 +175,23 @@ class Reader {
   }
 }
 
+/** Where tiles are inflated to, one after the other: a buffer for each would be most of the work. */
+let scratch = new Uint8Array(1 << 20);
+
+/** The bytes inside, which hold until the next call. */
 function inflate(bytes: Uint8Array): Uint8Array {
   let out: Uint8Array;
   try {
-    out = inflateSync(bytes);
-  } catch {
-    throw new FrameError('a tile cannot be inflated');
+    out = inflateSync(bytes, { out: scratch });
+    // What does not fit is cut off without a word: then once more into as much as it takes.
+    if (out.length >= scratch.length) {
+      out = inflateSync(bytes);
+      if (out.length > TILE_BYTES_MAX) throw new FrameError('a tile is too large');
+      scratch = new Uint8Array(2 * out.length);
+    }
+  } catch (error) {
+    throw error instanceof FrameError ? error : new FrameError('a tile cannot be inflated');
   }
-  if (out.length > TILE_BYTES_MAX) throw new FrameError('a tile is too large');
   return out;
 }
 
@@ -178,7 +201,7 @@ export function readRoads(buffer: ArrayBuffer): Uint8Array {
   if (reader.u8() !== ROADS) throw new FrameError('this is no message about roads');
   if (reader.u8() !== VERSION) throw new FrameError('this message about roads is of another version');
   const count = reader.u32();
-  const out = inflate(reader.take(reader.u32()));
+  const out = inflate(reader.take(reader.u32())).slice();
   reader.end();
   if (out.length !== count) throw new FrameError('roads are missing');
   return out;
@@ -256,7 +279,7 @@ export class FrameDecoder {
         if (before) this.#leave(before, left);
         const tile = key(x, y, new Reader(inflate(payload)));
         this.#tiles.set(name, tile);
-        for (let k = 0; k < tile.ids.length; k += 1) came.push([tile, k]);
+        for (let k = 0; k < tile.count; k += 1) came.push([tile, k]);
       } else if (mode === 1) {
         if (!before) throw new FrameError('a tile changes that was never told');
         const tile = this.#delta(before, new Reader(inflate(payload)), left, came);
@@ -271,7 +294,7 @@ export class FrameDecoder {
   }
 
   #leave(tile: Tile, left: Map<number, number>): void {
-    for (let i = 0; i < tile.ids.length; i += 1) left.set(tile.ids[i]!, tile.slot[i]!);
+    for (let i = 0; i < tile.count; i += 1) left.set(tile.ids[i]!, tile.slot[i]!);
   }
 
   #settle(left: Map<number, number>, came: [Tile, number][]): void {
@@ -305,29 +328,11 @@ export class FrameDecoder {
     const removed = reader.ascending(reader.count(1));
     const added = reader.count(1);
     const a = columns(added, reader);
-    const stays = before.ids.length - removed.length;
+    const stays = before.count - removed.length;
     if (stays < 0) throw new FrameError('more leave a tile than were in it');
     const total = stays + added;
-
-    // Who stays, in the order of numbers.
-    const index = new Int32Array(stays);
-    let r = 0;
-    let m = 0;
-    for (let i = 0; i < before.ids.length; i += 1) {
-      const id = before.ids[i]!;
-      if (r < removed.length && removed[r] === id) {
-        left.set(id, before.slot[i]!);
-        r += 1;
-      } else if (m < stays) {
-        index[m++] = i;
-      }
-    }
-    if (r !== removed.length || m !== stays) throw new FrameError('somebody leaves a tile who was not in it');
-
-    const nx = new Int32Array(stays);
-    const ny = new Int32Array(stays);
-    for (let k = 0; k < stays; k += 1) nx[k] = before.px[index[k]!]! + before.dx[index[k]!]! + reader.zigzag();
-    for (let k = 0; k < stays; k += 1) ny[k] = before.py[index[k]!]! + before.dy[index[k]!]! + reader.zigzag();
+    const rx = reader.varints(stays);
+    const ry = reader.varints(stays);
     const turns = reader.take(stays);
     const faster = reader.take(stays);
     const changed = reader.ascending(reader.count(2));
@@ -335,39 +340,45 @@ export class FrameDecoder {
     const kinds = reader.take(changed.length);
     reader.end();
 
-    const tile = room(before.x, before.y, total);
-    let k = 0;
+    const tile = room(before.x, before.y, total, before.spare);
+    before.spare = null;
+    tile.spare = before;
+    let r = 0;
     let j = 0;
-    for (let i = 0; i < total; i += 1) {
-      const stayer = k < stays ? before.ids[index[k]!]! : Infinity;
-      const comer = j < added ? a.ids[j]! : Infinity;
-      if (stayer < comer) {
-        const old = index[k]!;
-        tile.ids[i] = stayer;
-        tile.px[i] = nx[k]!;
-        tile.py[i] = ny[k]!;
-        tile.dx[i] = nx[k]! - before.px[old]!;
-        tile.dy[i] = ny[k]! - before.py[old]!;
-        tile.heading[i] = before.heading[old]! + turns[k]!;
-        tile.speed[i] = before.speed[old]! + faster[k]!;
-        tile.kind[i] = before.kind[old]!;
-        tile.slot[i] = before.slot[old]!;
-        before.slot[old] = i;
-        k += 1;
-      } else {
-        if (stayer === comer) throw new FrameError('somebody comes to a tile who is in it');
-        tile.ids[i] = comer;
-        tile.px[i] = a.px[j]!;
-        tile.py[i] = a.py[j]!;
-        tile.heading[i] = a.heading[j]!;
-        tile.speed[i] = a.speed[j]!;
-        tile.kind[i] = a.kind[j]!;
-        came.push([tile, i]);
-        j += 1;
+    let k = 0;
+    let c = 0;
+    let i = 0;
+    const count = before.count;
+    for (let old = 0; old < count; old += 1) {
+      const id = before.ids[old]!;
+      if (r < removed.length && removed[r] === id) {
+        left.set(id, before.slot[old]!);
+        r += 1;
+        continue;
       }
+      if (k >= stays) break;
+      while (j < added && a.ids[j]! < id) came.push([tile, copy(tile, i++, a, j++)]);
+      if (j < added && a.ids[j] === id) throw new FrameError('somebody comes to a tile who is in it');
+      // Zigzag: 0, -1, 1, -2, ...
+      const p = rx[k]!;
+      const q = ry[k]!;
+      const dx = before.dx[old]! + ((p >>> 1) ^ -(p & 1));
+      const dy = before.dy[old]! + ((q >>> 1) ^ -(q & 1));
+      tile.ids[i] = id;
+      tile.px[i] = before.px[old]! + dx;
+      tile.py[i] = before.py[old]! + dy;
+      tile.dx[i] = dx;
+      tile.dy[i] = dy;
+      tile.heading[i] = before.heading[old]! + turns[k]!;
+      tile.speed[i] = before.speed[old]! + faster[k]!;
+      if (c < changed.length && changed[c] === k) tile.kind[i] = kinds[c++]!;
+      else tile.kind[i] = before.kind[old]!;
+      tile.slot[i] = before.slot[old]!;
+      k += 1;
+      i += 1;
     }
-    // `before.slot` holds by now where each stayer is in the new tile.
-    for (let c = 0; c < changed.length; c += 1) tile.kind[before.slot[index[changed[c]!]!]!] = kinds[c]!;
+    if (r !== removed.length || k !== stays) throw new FrameError('somebody leaves a tile who was not in it');
+    while (j < added) came.push([tile, copy(tile, i++, a, j++)]);
     return tile;
   }
 
@@ -381,35 +392,58 @@ export class FrameDecoder {
     for (const tile of this.#tiles.values()) {
       const ox = tile.x - origin.x;
       const oy = tile.y - origin.y;
-      shown += tile.ids.length;
-      for (let i = 0; i < tile.ids.length; i += 1) {
-        const slot = tile.slot[i]!;
-        out.x[slot] = ox + tile.px[i]! / SIDE;
-        out.y[slot] = oy + tile.py[i]! / SIDE;
+      const { count, ids, px, py, slot: slots } = tile;
+      shown += count;
+      for (let i = 0; i < count; i += 1) {
+        const slot = slots[i]!;
+        out.x[slot] = ox + px[i]! / SIDE;
+        out.y[slot] = oy + py[i]! / SIDE;
         out.heading[slot] = tile.heading[i]!;
         out.speed_q[slot] = tile.speed[i]!;
         out.kind[slot] = tile.kind[i]!;
-        out.id[slot] = tile.ids[i]!;
+        out.id[slot] = ids[i]!;
       }
     }
     return { shown, slots: this.#used, origin, ...out };
   }
 }
 
-function room(x: number, y: number, count: number): Tile {
+/** A tile with room for so many; the columns of `spare` if they are long enough. */
+function room(x: number, y: number, count: number, spare: Tile | null): Tile {
+  if (spare && spare.ids.length >= count) {
+    spare.count = count;
+    spare.spare = null;
+    return spare;
+  }
+  const most = count + (count >> 3) + 8;
   return {
     x,
     y,
-    ids: new Uint32Array(count),
-    px: new Int32Array(count),
-    py: new Int32Array(count),
-    dx: new Int32Array(count),
-    dy: new Int32Array(count),
-    heading: new Uint8Array(count),
-    speed: new Uint8Array(count),
-    kind: new Uint8Array(count),
-    slot: new Int32Array(count),
+    count,
+    ids: new Uint32Array(most),
+    px: new Int32Array(most),
+    py: new Int32Array(most),
+    dx: new Int32Array(most),
+    dy: new Int32Array(most),
+    heading: new Uint8Array(most),
+    speed: new Uint8Array(most),
+    kind: new Uint8Array(most),
+    slot: new Int32Array(most),
+    spare: null,
   };
+}
+
+/** Puts a newcomer into a tile; where it is in it. */
+function copy(tile: Tile, i: number, from: Columns, j: number): number {
+  tile.ids[i] = from.ids[j]!;
+  tile.px[i] = from.px[j]!;
+  tile.py[i] = from.py[j]!;
+  tile.dx[i] = 0;
+  tile.dy[i] = 0;
+  tile.heading[i] = from.heading[j]!;
+  tile.speed[i] = from.speed[j]!;
+  tile.kind[i] = from.kind[j]!;
+  return i;
 }
 
 type Columns = Pick<Tile, 'ids' | 'px' | 'py' | 'heading' | 'speed' | 'kind'>;
@@ -426,7 +460,7 @@ function columns(count: number, reader: Reader): Columns {
 function key(x: number, y: number, reader: Reader): Tile {
   const c = columns(reader.count(8), reader);
   reader.end();
-  const tile = room(x, y, c.ids.length);
+  const tile = room(x, y, c.ids.length, null);
   tile.ids.set(c.ids);
   tile.px.set(c.px);
   tile.py.set(c.py);

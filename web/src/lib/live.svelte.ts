@@ -52,6 +52,8 @@ class Live {
   trail: TrailPoint[] = $state.raw([]);
   /** Signals in view: id to a letter for every link. */
   signals: Record<string, string> = {};
+  /** How every road flows by its index on the map: 0 to 200 half per cent of its limit, 255 where nobody drives. */
+  flow: Uint8Array | null = $state.raw(null);
   /** Grows with every change of `signals`. */
   signals_seen = $state(0);
   /** Which session was asked for. */
