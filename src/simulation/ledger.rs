@@ -2,12 +2,9 @@
 //!
 //! Written from the diary alone: what nobody noted did not happen.
 
-use std::collections::BTreeMap;
-
 use bevy_ecs::prelude::*;
 
 use super::actors::emergency::Order;
-use super::control_room::CallCard;
 use super::outcome::{Call, Happened, Happening, Incident, IncidentChange, Stage};
 use crate::city::emergency::{EmergencyPlan, PlannedIncident};
 use crate::primitives::SimTime;
@@ -29,22 +26,35 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Books for the calls and incidents of a plan; `orders` are all calls, by number.
     pub(crate) fn new(plan: &EmergencyPlan, orders: &[Order]) -> Self {
-        let calls = orders
-            .iter()
-            .map(|order| Call {
-                number: order.call,
-                category: order.category,
-                edge: order.spot.edge,
-                lane: order.spot.lane,
-                position: order.spot.position,
-                incident: order.incident,
-                unit: None,
-                hospital: None,
-                chain: [None; Stage::ALL.len()],
-            })
-            .collect();
+        let calls = orders.iter().map(call).collect();
         let incidents = (0_u32..).zip(&plan.incidents).map(|(number, planned)| incident(number, planned)).collect();
         Self { calls, incidents, ..Self::default() }
+    }
+
+    /// How many incidents it has books for; the number of the next.
+    pub(crate) fn incidents_known(&self) -> u32 {
+        u32::try_from(self.incidents.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many calls it has books for; the number of the next.
+    pub(crate) fn calls_known(&self) -> u32 {
+        u32::try_from(self.calls.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Books for one more incident and the calls that it will make.
+    pub(crate) fn expect_incident(&mut self, number: u32, planned: &PlannedIncident, orders: &[Order]) {
+        self.incidents.push(incident(number, planned));
+        self.calls.extend(orders.iter().map(call));
+    }
+
+    /// Every incident there are books for, by number, begun or not.
+    pub(crate) fn all_incidents(&self) -> &[Incident] {
+        &self.incidents
+    }
+
+    /// Every call there are books for, by number, come in or not.
+    pub(crate) fn all_calls(&self) -> &[Call] {
+        &self.calls
     }
 
     /// Writes down what happened in a step.
@@ -84,17 +94,6 @@ impl Ledger {
         (self.raised, self.closed)
     }
 
-    /// What the control room will know of every call there can be, by number.
-    pub(crate) fn cards(&self) -> BTreeMap<u32, CallCard> {
-        let card = |call: &Call| CallCard {
-            category: call.category,
-            lane: call.lane,
-            position: call.position.as_metres(),
-            incident: call.incident,
-        };
-        self.calls.iter().map(|call| (call.number, card(call))).collect()
-    }
-
     /// Calls that came in, in that order.
     pub(crate) fn calls(&self) -> Vec<Call> {
         let mut calls: Vec<Call> = self.calls.iter().filter(|call| call.at(Stage::Call).is_some()).cloned().collect();
@@ -117,6 +116,20 @@ pub(crate) fn is_in_order(chain: &[Option<SimTime>], at: SimTime, stage: Stage) 
     let Some(latest) = latest else { return stage == Stage::Call };
     let follows = latest + 1 == stage as usize || (latest == Stage::Patient as usize && stage == Stage::Clear);
     follows && chain[latest].is_some_and(|before| before <= at)
+}
+
+fn call(order: &Order) -> Call {
+    Call {
+        number: order.call,
+        category: order.category,
+        edge: order.spot.edge,
+        lane: order.spot.lane,
+        position: order.spot.position,
+        incident: order.incident,
+        unit: None,
+        hospital: None,
+        chain: [None; Stage::ALL.len()],
+    }
 }
 
 fn incident(number: u32, planned: &PlannedIncident) -> Incident {

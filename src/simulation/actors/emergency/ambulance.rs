@@ -88,6 +88,11 @@ impl Ambulance {
         self.vehicle
     }
 
+    /// Its station's gate.
+    pub(crate) fn home(&self) -> Spot {
+        self.home
+    }
+
     /// Where it stands, or last stood.
     pub(crate) fn spot(&self) -> Spot {
         self.at
