@@ -4,6 +4,7 @@
 //! the present moment, and every order to a running city, goes through the port ([`port`]), which the twin implements. Knows no
 //! simulation and no transport.
 
+pub mod assets;
 pub mod guard;
 pub mod port;
 pub mod server;
