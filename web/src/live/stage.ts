@@ -15,6 +15,7 @@ import { paintTable, PALETTES, rgb, shapeOf, type Palette, type Shape } from './
 import { Fleet, type Spot } from './fleet';
 import { FlatFlow, GlFlow, type Flow, type FlowMode } from './flow';
 import { fromTiles, lookOf, toTiles, type Look } from './geo';
+import { junctions } from './junctions';
 import { Marks, type Chosen } from './marks';
 import { along, Roads, type Hit, type RoadsJson } from './roads';
 import { recolour, styleOf } from './style';
@@ -188,6 +189,7 @@ export class Stage {
     this.#flow.roads(this.roads);
     this.marks.roads(this.roads);
     this.#source('roads', json);
+    this.#source('junctions', junctions(this.roads.list, this.#zoom, this.#origin));
     this.redraw();
   }
 
