@@ -1,5 +1,6 @@
 // Answers to questions about the invented city: sessions, facts, devices, alerts, runs.
 
+import { readFileSync } from 'node:fs';
 import { along, place, randomness } from './city.mjs';
 
 export const CLASSES =
@@ -54,9 +55,13 @@ export class Answers {
   }
 
   alert(k) {
+    const node = this.city.nodes[(k * 7) % this.city.nodes.length];
+    const [lon, lat] = place(node.x, node.y);
     return {
-      id: `01JDALERT${String(k).padStart(17, '0')}`, rule: ['slow_roads', 'air_no2', 'silent_device'][k % 3], severity: SEVERITIES[k % 4], state: k % 3 === 2 ? 'closed' : 'open',
-      subject: `loop/${k}`, title: ['Traffic is slow', 'Nitrogen dioxide is high', 'A device is silent'][k % 3], opened_at_ms: MIDNIGHT + (27_000 + k * 60) * 1000, acknowledged: false,
+      id: `01JDALERT${String(k).padStart(17, '0')}`, rule: ['slow_roads', 'air_no2', 'silent_device'][k % 3], severity: SEVERITIES[k % 4], state: ['firing', 'firing', 'noted', 'resolved'][k % 4],
+      subject: `loop/${k}`, road: this.city.roads[k % this.city.roads.length].id, latitude: lat, longitude: lon, looks_at: 'speed', value: 12 + k, threshold: 20, unit: 'km/h',
+      since: new Date(MIDNIGHT + (27_000 + k * 60) * 1000).toISOString(), until: k % 4 === 3 ? new Date(MIDNIGHT + (27_000 + k * 60 + 95) * 1000).toISOString() : null, raised: new Date().toISOString(),
+      says: ['Traffic is slow', 'Nitrogen dioxide is high', 'A device is silent'][k % 3], acknowledged: false, acknowledgement: null, links: {},
     };
   }
 
@@ -106,7 +111,7 @@ export class Answers {
       this.tell({ type: 'alert', alert });
     }
     if (this.made % 7 === 0) {
-      const event = { id: `E${this.made}`, kind: this.made % 14 === 0 ? 'call' : 'incident', severity: SEVERITIES[this.made % 4], time_s: this.live.time_s, call: 100 + this.made, road: 'r12', title: 'A call for an ambulance' };
+      const event = { partition: 0, number: this.made, id: `00000-${String(this.made).padStart(20, '0')}`, kind: this.made % 14 === 0 ? 'call' : 'incident', at: new Date(MIDNIGHT + this.live.time_s * 1000).toISOString(), at_ms: MIDNIGHT + this.live.time_s * 1000, subject: `call/${100 + this.made}`, road: 'r12', severity: SEVERITIES[this.made % 4], status: 'reported', latitude: null, longitude: null, says: 'A call for an ambulance' };
       this.events.unshift(event);
       this.tell({ type: 'event', event });
     }
@@ -127,11 +132,29 @@ export class Answers {
       case 'pipeline':
         return { body: { present: true, messages: 120_000 + this.made * 900, messages_per_s: 905.5, behind: 41, spooled: 0, duplicates: 12, late: 7, quarantined: 3, shown_s: [0.21, 0.64], restarts: { writer: 1 }, troubles: [] } };
       case 'finished':
-        if (id) return { body: more?.endsWith('.json') ? '{}' : '<p>A report.</p>', type: more?.endsWith('.json') ? 'application/json' : 'text/html' };
-        return { body: ['first_try', 'bus_lane', 'emergencies'].map((scenario, k) => ({ id: `${scenario}~01JD${k}`, kind: k === 1 ? 'comparison' : 'run', scenario, variant: null, seed: k === 1 ? null : 42, made_ms: MIDNIGHT - k * 86_400_000, replayable: k !== 1, files: ['report.html', 'summary.json'] })) };
+        if (id) return this.#file(more);
+        return { body: ['first_try', 'bus_lane', 'emergencies'].map((scenario, k) => ({ id: `${scenario}~01JD${k}`, kind: k === 1 ? 'comparison' : 'run', scenario, variant: null, seed: k === 1 ? null : 42, made_ms: MIDNIGHT - k * 86_400_000, replayable: k === 0, files: k === 1 ? ['comparison.csv', 'comparison.json', 'report.html'] : ['report.html', 'trips.csv'] })) };
       default:
         return null;
     }
+  }
+
+  #file(name) {
+    if (name === 'report.html') return { body: '<!doctype html><title>A report</title><h1>A report</h1><p>What came of it.</p>', type: 'text/html' };
+    if (name === 'trips.csv') return { body: 'id,duration_s\n0,212\n', type: 'text/csv' };
+    if (name === 'comparison.json') return { body: this.#comparison() };
+    return { status: 404, title: 'not found', detail: `There is no file ${name}.` };
+  }
+
+  /** A comparison as it was written once, moved to the roads of this city. */
+  #comparison() {
+    const written = JSON.parse(readFileSync(new URL('../src/views/parts/comparison.fixture.json', import.meta.url), 'utf8'));
+    const moved = (k, by) => Math.max(0, Math.round((20 + 18 * Math.sin(k / 7) + by * 9 * Math.sin(k / 23)) * 10) / 10);
+    for (const [by, variant] of written.variants.entries()) {
+      variant.queues = this.city.roads.map((road, k) => ({ road: road.id, mean_m: moved(k, by), p95_m: 2 * moved(k, by), longest_m: 3 * moved(k, by), spill_back_s: 0 }));
+      variant.noise_at_10_m = Object.fromEntries(this.city.roads.map((road, k) => [road.id, 50 + moved(k, by) / 4]));
+    }
+    return written;
   }
 
   #sessions(method, id, more, body) {
@@ -245,7 +268,7 @@ export class Answers {
     if (more === 'alerts') {
       if (!name) return { body: { items: this.alerts, next: null } };
       const alert = this.alerts.find((one) => one.id === name);
-      if (alert && method === 'PATCH') Object.assign(alert, { acknowledged: true });
+      if (alert && method === 'PATCH') Object.assign(alert, { acknowledged: true, acknowledgement: { at: new Date().toISOString(), by: 'anybody' } });
       return alert ? { body: alert } : null;
     }
     if (more === 'events') return { body: { items: this.events, next: null } };
