@@ -13,3 +13,4 @@ mod problem;
 pub mod routes;
 pub mod scene;
 pub mod server;
+pub mod socket;
