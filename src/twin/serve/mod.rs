@@ -16,6 +16,7 @@ mod finished;
 mod live;
 mod orders;
 mod pipeline;
+mod real;
 mod scenes;
 mod slots;
 mod stage;
@@ -48,6 +49,8 @@ use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime};
 use crate::studies::experiment::{self, Destination, Prepared, Program, Recorder};
+
+pub use self::real::RealCity;
 
 /// Id of the live session.
 const LIVE: &str = "live";
@@ -440,6 +443,14 @@ impl Twin for Served {
 
     fn file_of(&self, id: &str, name: &str) -> Result<PathBuf, Refused> {
         self.shelf.file_of(id, name, self.is_settled())
+    }
+}
+
+/// Ends once `stop` says so; asks ten times a second.
+pub async fn until(mut stop: impl FnMut() -> bool) {
+    let mut moments = tokio::time::interval(Duration::from_millis(100));
+    while !stop() {
+        moments.tick().await;
     }
 }
 
