@@ -185,7 +185,7 @@ impl Gate {
     /// A driver's factor on the limit, with siren where it is on.
     pub(crate) fn speed_factor(&self, vehicle: u32) -> f64 {
         let factor = self.speed_factors[vehicle as usize];
-        if self.sirens.contains(&vehicle) { factor * SIREN_FACTOR } else { factor }
+        self.sky * if self.sirens.contains(&vehicle) { factor * SIREN_FACTOR } else { factor }
     }
 }
 

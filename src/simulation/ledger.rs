@@ -47,6 +47,11 @@ impl Ledger {
         self.calls.extend(orders.iter().map(call));
     }
 
+    /// Books for one more call.
+    pub(crate) fn expect_call(&mut self, order: &Order) {
+        self.calls.push(call(order));
+    }
+
     /// Every incident there are books for, by number, begun or not.
     pub(crate) fn all_incidents(&self) -> &[Incident] {
         &self.incidents
@@ -78,6 +83,12 @@ impl Ledger {
 
     fn stage(&mut self, at: SimTime, call: u32, stage: Stage, unit: Option<u32>, hospital: Option<u32>) {
         let call = &mut self.calls[call as usize];
+        if stage == Stage::Queue && is_taken_back(&call.chain) {
+            // Its ambulance was called away: it waits again, since it was first understood.
+            (call.chain[Stage::Dispatch as usize], call.chain[Stage::EnRoute as usize]) = (None, None);
+            call.unit = None;
+            return;
+        }
         if !is_in_order(&call.chain, at, stage) {
             debug_assert!(false, "LAW-7: {stage:?} at {at} after {:?}", call.chain);
             self.disorder += 1;
@@ -110,7 +121,14 @@ impl Ledger {
     }
 }
 
+/// Whether somebody was sent to a call and has not arrived yet, so that it may come to wait again.
+fn is_taken_back(chain: &[Option<SimTime>]) -> bool {
+    let latest = chain.iter().rposition(Option::is_some);
+    latest.is_some_and(|latest| latest == Stage::Dispatch as usize || latest == Stage::EnRoute as usize)
+}
+
 /// LAW-7: a stage comes once, after the one before it and not earlier; only the way to hospital may be left out, as a whole.
+/// A call whose ambulance is called away begins anew from where it waits.
 pub(crate) fn is_in_order(chain: &[Option<SimTime>], at: SimTime, stage: Stage) -> bool {
     let latest = chain.iter().rposition(Option::is_some);
     let Some(latest) = latest else { return stage == Stage::Call };

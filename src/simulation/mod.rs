@@ -21,6 +21,7 @@ mod step;
 mod tests;
 mod traffic;
 mod trips;
+pub mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,6 +82,7 @@ impl City {
             city.bring_emergencies(&loaded.network, plan);
         }
         city.follow(&loaded.plan);
+        (city.origin.weather, city.origin.dry) = (loaded.weather, loaded.dry.clone());
         if let Some(forecast) = &loaded.forecast {
             rules::foretell(&mut city.world, forecast);
         }

@@ -45,8 +45,8 @@ pub(super) fn happen(city: &mut City, wanted: &Wanted) -> Result<String, String>
     let mut said = format!("incident {incident}: {} on {lanes} lane(s) of `{name}` for {lasts:.0} s", planned.kind);
     match calls.as_slice() {
         [] => {}
-        [call] => drop(write!(said, "; one is hurt, call {call}")),
-        [first, .., last] => drop(write!(said, "; {} are hurt, calls {first} to {last}", calls.len())),
+        [call] => _ = write!(said, "; one is hurt, call {call}"),
+        [first, .., last] => _ = write!(said, "; {} are hurt, calls {first} to {last}", calls.len()),
     }
     Ok(said)
 }

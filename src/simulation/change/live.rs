@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::*;
 
+use super::weather::Sky;
+
 /// Barriers across a road.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Barriers {
@@ -20,6 +22,8 @@ pub(crate) struct Live {
     pub made: u64,
     /// Roads that were closed by hand, by edge.
     pub barriers: BTreeMap<u32, Barriers>,
-    /// Incidents and calls that were made by hand.
+    /// How many incidents and calls were made by hand.
     pub brought: u32,
+    /// The weather, if it was made by hand.
+    pub sky: Option<Sky>,
 }

@@ -5,9 +5,12 @@
 //! told by the control room and held to the laws like everything else. What no other part remembers is in [`live::Live`], which a
 //! city has from its first change on.
 
+mod calls;
 mod incidents;
 pub(crate) mod live;
 mod roads;
+mod signals;
+pub(crate) mod weather;
 
 use crate::primitives::ids::{EdgeId, SignalId};
 use crate::primitives::{Category, Distance, IncidentKind, SimDuration};
@@ -88,9 +91,10 @@ pub(crate) fn make(city: &mut City, change: Change) -> Result<String, String> {
             incidents::happen(city, &incidents::Wanted { road, kind, position, lanes, duration, casualties })
         }
         Change::ClearIncident { incident } => incidents::clear(city, incident),
-        Change::RetimeSignal { .. } | Change::Weather(_) | Change::Call { .. } | Change::SendUnit { .. } => {
-            Err("this change cannot be made in a running city; make it in the scenario's file".to_owned())
-        }
+        Change::RetimeSignal { signal, durations, offset } => signals::retime(city, signal, &durations, offset),
+        Change::Weather(weather) => weather::turn(city, weather),
+        Change::Call { road, position, category } => calls::ring(city, road, position, category),
+        Change::SendUnit { unit, call } => calls::send(city, unit, call),
     }?;
     city.world.get_resource_or_init::<Live>().made += 1;
     city.learn_of_changes();

@@ -36,12 +36,13 @@ use crate::simulation::actors::sensors::signals::Junction;
 use crate::simulation::actors::sensors::tracker::{Fleet, Tracker};
 use crate::simulation::actors::sensors::weather::WeatherStation;
 use crate::simulation::actors::sensors::{AIR, Alarm, BAYS, CAMERAS, Device, LOOPS, Outbox, TRACKERS, WEATHER, Watch};
-use crate::simulation::actors::signal::Controller;
+use crate::simulation::actors::signal::{Controller, Shifts};
 use crate::simulation::actors::vehicle::Itinerary;
 use crate::simulation::actors::{
     Actions, Directory, Identity, Mailbox, Percept, Post, SIGNALS, VEHICLES, Wakes, Wayfinding, Woken,
 };
 use crate::simulation::change::live::Live;
+use crate::simulation::change::weather;
 use crate::simulation::kernel::ActorId;
 use crate::simulation::ledger::Ledger;
 use crate::simulation::rules::Changes;
@@ -59,12 +60,19 @@ const MANY: usize = 4_000;
 pub(crate) struct State<'a> {
     moves: Moves<'a>,
     /// What is remembered of changes made while it ran; none where none was.
-    changed: Option<Cow<'a, Live>>,
+    changed: Option<Changed<'a>>,
     watch: Option<Watching<'a>>,
     /// How many records the control room has made of each device.
     told: Option<Cow<'a, BTreeMap<DeviceId, u64>>>,
     /// How many emissions were thrown away.
     discarded: Option<u64>,
+}
+
+/// What there is where something was changed by hand.
+#[derive(Serialize, Deserialize)]
+struct Changed<'a> {
+    live: Cow<'a, Live>,
+    shifts: Option<Cow<'a, Shifts>>,
 }
 
 /// What moves, whoever watches.
@@ -120,7 +128,10 @@ impl<'a> State<'a> {
         let world = &city.world;
         Self {
             moves: Moves::of(world),
-            changed: world.get_resource::<Live>().map(Cow::Borrowed),
+            changed: world.get_resource::<Live>().map(|live| Changed {
+                live: Cow::Borrowed(live),
+                shifts: world.get_resource::<Shifts>().map(Cow::Borrowed),
+            }),
             watch: city.watch.is_some().then(|| Watching::of(world)),
             told: city.control_room.as_ref().map(|room| Cow::Borrowed(room.sequences())),
             discarded: world.get_resource::<Outbox>().map(|outbox| outbox.discarded),
@@ -191,17 +202,22 @@ impl<'a> State<'a> {
             }
             Some(room)
         });
-        if let Some(live) = changed {
+        if let Some(Changed { live, shifts }) = changed {
             world.insert_resource(live.into_owned());
+            if let Some(shifts) = shifts {
+                world.insert_resource(shifts.into_owned());
+            }
         }
-        City {
+        let mut city = City {
             world,
             schedule: step::schedule(),
             watch: like.watch.is_some().then(sensing::systems),
             control_room,
             settings: like.settings,
             origin: like.origin.clone(),
-        }
+        };
+        weather::settle(&mut city);
+        city
     }
 }
 
