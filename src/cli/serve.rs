@@ -213,11 +213,11 @@ fn answer(
     interrupted: &Arc<AtomicBool>,
     news: impl Fn() -> (Vec<String>, Option<String>) + 'static,
 ) -> Result<(), ExitCode> {
-    let mut settings = ServerSettings::default();
-    settings.addresses.clone_from(&arguments.listen);
-    if settings.addresses.is_empty() {
-        settings.addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
+    let mut addresses = arguments.listen.clone();
+    if addresses.is_empty() {
+        addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
     }
+    let settings = ServerSettings::new(addresses);
     let opens = arguments.open;
     let ready = move |address: SocketAddr| {
         let page = format!("http://{address}/");
