@@ -227,7 +227,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     if let Some(passengers) = &scenario.comparison.passengers {
         passengers.check(&travellers.demand, &scenario.interventions)?;
     }
-    let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
+    let (reach, zones_left_out) = access::read(&scenario, &roads.network, roads.places.as_ref())?;
+    let reach = reach.map(Arc::new);
     let tables = &scenario.calibration;
     let tables = [&tables.counts, &tables.detectors, &tables.travel_times];
     let tables: Vec<PathBuf> = tables.into_iter().flatten().map(|file| file.path.clone()).collect();
@@ -244,6 +245,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
     left_out.absorb(table_left_out);
+    left_out.absorb(zones_left_out);
     let name = variant::base_name(&scenario);
     let base = Base {
         scenario,
