@@ -11,3 +11,5 @@ mod ids;
 pub mod port;
 mod problem;
 pub mod routes;
+pub mod scene;
+pub mod server;
