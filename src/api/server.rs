@@ -12,6 +12,7 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
+use super::assets;
 use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, TlsError, TlsFiles};
 use super::port::Twin;
 
@@ -126,9 +127,10 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let parts = Parts::default().with(move |service| {
+    let twin = move |service: &mut ServiceConfig| {
         service.app_data(Data::from(Arc::clone(&twin)));
-    });
+    };
+    let parts = Parts::default().with(twin).with(assets::configure);
     serve_parts(parts, settings, ready, stop)
 }
 
