@@ -12,7 +12,6 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
-use super::assets;
 use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, TlsError, TlsFiles};
 use super::port::Twin;
 
@@ -127,10 +126,10 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let twin = move |service: &mut ServiceConfig| {
+    let parts = Parts::default().with(move |service| {
         service.app_data(Data::from(Arc::clone(&twin)));
-    };
-    let parts = Parts::default().with(twin).with(assets::configure);
+    });
+    let parts = parts.with(super::routes::configure).with(super::assets::configure);
     serve_parts(parts, settings, ready, stop)
 }
 

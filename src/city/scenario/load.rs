@@ -17,7 +17,7 @@ use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
 use super::variant::{self, Base};
 use super::{sources, sumocfg};
-use crate::city::demand::Demand;
+use crate::city::demand::{Demand, VehicleKind};
 use crate::city::emergency::EmergencyPlan;
 use crate::city::intervention::Plan;
 use crate::city::intervention::parking::Parked;
@@ -89,6 +89,8 @@ pub struct LoadedScenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How the types of the demand drive on a dry day, where the weather changes that.
+    pub dry: Option<Arc<[VehicleKind]>>,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
     /// What was counted and measured in the measured time, if tables are named.
@@ -321,6 +323,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         // It says nothing of devices; asked to tell something, its city has the standard set.
         sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
+        dry: None,
         comparison: Comparison::default(),
         calibration: None,
         access: None,

@@ -1,0 +1,2 @@
+/** Texts, numbers and times in the language of the page. */
+export * from './language.svelte';
