@@ -144,6 +144,19 @@ export async function pixels(page, clip) {
   }, png.toString('base64'));
 }
 
+/** How many pixels two pictures of one size differ in. */
+export async function differing(page, one, other) {
+  return page.evaluate(async (pictures) => {
+    const [a, b] = await Promise.all(pictures.map(async (data) => {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], { type: 'image/png' }));
+      const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      pen.drawImage(bitmap, 0, 0);
+      return new Uint32Array(pen.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+    }));
+    return a.reduce((count, colour, i) => count + Number(colour !== b[i]), 0);
+  }, [one.toString('base64'), other.toString('base64')]);
+}
+
 /** Nothing reaches beyond the page's width, and its header is there. */
 export async function fits(page) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
