@@ -102,6 +102,15 @@ export function equal(found, wanted, what) {
   check(JSON.stringify(found) === JSON.stringify(wanted), `${what}: found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`);
 }
 
+/** What the server answers; asked once more where a connection that was kept open had been closed meanwhile. */
+export async function ask(url, init) {
+  try {
+    return await fetch(url, init);
+  } catch {
+    return fetch(url, init);
+  }
+}
+
 /** Waits until something that is asked again and again holds; the value that held. */
 export async function until(ask, what, patience_ms = PATIENCE_MS) {
   const end = Date.now() + patience_ms;

@@ -1,6 +1,6 @@
 // The living map: drawn, driven by clicks and by keys alone, changed, forked and compared, lost and found again.
 
-import { axe, check, differing, equal, fits, open, pixels, shot, until } from './browser.mjs';
+import { ask, axe, check, differing, equal, fits, open, pixels, shot, until } from './browser.mjs';
 
 const tests = [];
 
@@ -10,7 +10,7 @@ async function alive(page) {
 }
 
 const api = async (twin, path, init) => {
-  const answer = await fetch(`${twin.url}api/v1/${path}`, init);
+  const answer = await ask(`${twin.url}api/v1/${path}`, init);
   return answer.status === 204 ? null : answer.json();
 };
 
@@ -25,7 +25,7 @@ async function middle(page) {
 
 /** A road that is long enough to be closed, with the name people know it by. */
 async function road(twin) {
-  const { features } = await (await fetch(`${twin.url}api/v1/map/roads`)).json();
+  const { features } = await (await ask(`${twin.url}api/v1/map/roads`)).json();
   return features.find((one) => one.properties.name && one.geometry.coordinates.length >= 2 && one.properties.class >= 2) ?? features[0];
 }
 
