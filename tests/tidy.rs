@@ -32,6 +32,7 @@ const CLOCKS: &[&str] = &["Instant", "SystemTime"];
 const CLOCK_ROOMS: &[&str] = &[
     "src/cli",
     "src/studies/experiment",
+    "src/api",
     "src/twin",
     "tests/alerts.rs",
     "tests/comparison.rs",

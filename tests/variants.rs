@@ -534,3 +534,23 @@ fn a_file_extends_another() {
     let said = scenario::load(&desk.folder.join("one.yaml"), &Overrides::default()).expect_err("a circle");
     assert!(said.problems()[0].message.contains("extends itself"), "{:?}", said.problems());
 }
+
+/// Nobody chose the zones of a map: one from which nobody can drive is left out of access, and told.
+#[test]
+fn a_zone_of_the_map_without_roads_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let map = std::fs::read_to_string("maps/halvermere/map.json").unwrap();
+    let mut map: serde_json::Value = serde_json::from_str(&map).unwrap();
+    map["zones"][0]["roads"] = serde_json::json!([]);
+    std::fs::create_dir(folder.path().join("map")).unwrap();
+    std::fs::write(folder.path().join("map/map.json"), map.to_string()).unwrap();
+    let scenario = "citytwin: 1\nname: Few\nquestion: Who is told?\nmap: { city: map }\ntime: { start: 07:00, run: 5 min }\n\
+                    demand:\n  - synthetic: { vehicles: 10, profile: flat }\n\
+                    compare:\n  measures: [access]\n  access: { within: [15 min] }\n";
+    std::fs::write(folder.path().join("few.yaml"), scenario).unwrap();
+    let loaded = load(&folder.path().join("few.yaml"));
+    assert_eq!(loaded.access.as_ref().unwrap().zones.len(), map["zones"].as_array().unwrap().len() - 1);
+    let told: Vec<_> = loaded.left_out.iter().filter(|(what, _)| what.contains("without a road for cars")).collect();
+    assert_eq!(told.len(), 1, "{:?}", loaded.left_out);
+    assert_eq!(*told[0].1, 1);
+}

@@ -4,4 +4,12 @@
 //! the present moment, and every order to a running city, goes through the port ([`port`]), which the twin implements. Knows no
 //! simulation and no transport.
 
+pub mod answers;
+pub mod assets;
+pub mod guard;
+mod ids;
 pub mod port;
+mod problem;
+pub mod routes;
+pub mod scene;
+pub mod server;

@@ -284,21 +284,33 @@ fn destination(arguments: &Arguments, loaded: &LoadedScenario, program: &Program
         }
         (None, None) => None,
     };
-    let inside = |file: &PathBuf| folder.as_ref().map(|folder| folder.join(file));
-    let single = |flag: &Option<PathBuf>, file: Option<&PathBuf>| flag.clone().or_else(|| file.and_then(inside));
-    let fcd = outputs.fcd.as_ref();
-    let edgedata = outputs.edgedata.as_ref();
+    let wished = wished(loaded, folder, !arguments.no_report);
+    let (fcd, edgedata) = (loaded.outputs.fcd.as_ref(), loaded.outputs.edgedata.as_ref());
     let fcd_every = fcd.map_or(loaded.settings.step, |series| series.every);
     let edgedata_every = edgedata.map_or(loaded.settings.road_interval, |series| series.every);
     Ok(Destination {
-        tripinfo: single(&arguments.tripinfo, outputs.tripinfo.as_ref()),
-        summary: single(&arguments.summary, outputs.summary.as_ref()),
-        fcd: single(&arguments.fcd, fcd.map(|series| &series.file)).map(|file| (file, fcd_every)),
-        edgedata: single(&arguments.edgedata, edgedata.map(|series| &series.file)).map(|file| (file, edgedata_every)),
-        report: !arguments.no_report,
+        tripinfo: arguments.tripinfo.clone().or(wished.tripinfo),
+        summary: arguments.summary.clone().or(wished.summary),
+        fcd: arguments.fcd.clone().map(|file| (file, fcd_every)).or(wished.fcd),
+        edgedata: arguments.edgedata.clone().map(|file| (file, edgedata_every)).or(wished.edgedata),
+        ..wished
+    })
+}
+
+/// What the scenario wishes to be written in the run's folder.
+pub(super) fn wished(loaded: &LoadedScenario, folder: Option<PathBuf>, report: bool) -> Destination {
+    let outputs = &loaded.outputs;
+    let inside = |file: &PathBuf| folder.as_ref().map(|folder| folder.join(file));
+    let series = |series: &scenario::Series| inside(&series.file).map(|file| (file, series.every));
+    Destination {
+        tripinfo: outputs.tripinfo.as_ref().and_then(inside),
+        summary: outputs.summary.as_ref().and_then(inside),
+        fcd: outputs.fcd.as_ref().and_then(series),
+        edgedata: outputs.edgedata.as_ref().and_then(series),
+        report,
         states: Vec::new(),
         folder,
-    })
+    }
 }
 
 /// Which states are to be saved, and where.
@@ -368,13 +380,11 @@ fn tell_results(
     wire: Option<&TwinWire>,
 ) -> ExitCode {
     let summary = &finished.summary;
-    let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
-    complaint::tell_left_out(&finished.no_place);
     for time in &finished.states_missed {
         super::tell(&format!("the run was over before {time}: no state was saved then"));
     }
-    super::tell(&table(summary));
-    let code = tell_wire(wire).map_or(code, |failed| failed);
+    let code = if summary.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
+    let code = tell_finished(finished, wire, code);
     let folder = destination.folder.as_ref().map(|folder| folder.display().to_string());
     if arguments.json {
         return super::print(&super::json(&Told { summary, folder }), code);
@@ -383,6 +393,13 @@ fn tell_results(
         Some(folder) => super::print(&folder, code),
         None => code,
     }
+}
+
+/// Says what a run left; the code to end with, `code` if everything told is accounted for.
+pub(super) fn tell_finished(finished: &Finished, wire: Option<&TwinWire>, code: ExitCode) -> ExitCode {
+    complaint::tell_left_out(&finished.no_place);
+    super::tell(&table(&finished.summary));
+    tell_wire(wire).map_or(code, |failed| failed)
 }
 
 /// The short table.

@@ -81,6 +81,7 @@ pub(crate) fn world(network: &Network, demand: Arc<Demand>, settings: &RunSettin
         scheduled: order.len(),
         order: order.into(),
         sirens: std::collections::BTreeSet::new(),
+        sky: 1.0,
         demand,
     });
     spawn_signals(&mut world, network, settings);

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::actors::sensors::earth::Earth;
-use super::outcome::{Happened, Happening, IncidentChange, Stage, UnitInstant, UnitStatus};
+use super::ledger::Ledger;
+use super::outcome::{Call, Happened, Happening, IncidentChange, Stage, UnitInstant, UnitStatus};
 use crate::city::emergency::EmergencyPlan;
 use crate::city::network::Network;
 use crate::primitives::ids::{EdgeId, LaneId};
@@ -67,28 +68,11 @@ struct HospitalCard {
 
 impl ControlRoom {
     /// A control room for a plan, on a day.
-    pub(crate) fn new(
-        network: &Network,
-        plan: &EmergencyPlan,
-        calls: BTreeMap<u32, CallCard>,
-        midnight: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(network: &Network, plan: &EmergencyPlan, midnight: Timestamp) -> Self {
         let earth = Earth::new(network);
         let lanes: Arc<[(Polyline, f64)]> =
             network.lanes.iter().map(|lane| (lane.shape.clone(), lane.length.as_metres())).collect();
         let on = |lane: LaneId, position: f64| earth.written(point_on(&lanes[lane.index()], position));
-        let incidents = plan
-            .incidents
-            .iter()
-            .map(|incident| IncidentCard {
-                kind: incident.kind,
-                edge: incident.edge,
-                lanes: u32::try_from(incident.lanes.len()).unwrap_or(u32::MAX),
-                lanes_of_road: u32::try_from(network.edges[incident.edge.index()].lanes.len()).unwrap_or(u32::MAX),
-                at: incident.lanes.first().map_or((0.0, 0.0), |&lane| on(lane, incident.position.as_metres())),
-                casualties: incident.casualties,
-            })
-            .collect();
         let hospitals = plan
             .hospitals
             .iter()
@@ -104,10 +88,28 @@ impl ControlRoom {
             earth,
             midnight,
             lanes,
-            incidents,
-            calls,
+            incidents: Vec::new(),
+            calls: BTreeMap::new(),
             hospitals,
             sequences: BTreeMap::new(),
+        }
+    }
+
+    /// Takes up what the books have and it has no card of yet.
+    pub(crate) fn learn(&mut self, network: &Network, ledger: &Ledger) {
+        for incident in &ledger.all_incidents()[self.incidents.len().min(ledger.all_incidents().len())..] {
+            let at = incident.lanes.first().map(|&lane| self.written(lane, incident.position.as_metres()));
+            self.incidents.push(IncidentCard {
+                kind: incident.kind,
+                edge: incident.edge,
+                lanes: u32::try_from(incident.lanes.len()).unwrap_or(u32::MAX),
+                lanes_of_road: u32::try_from(network.edges[incident.edge.index()].lanes.len()).unwrap_or(u32::MAX),
+                at: at.unwrap_or_default(),
+                casualties: incident.casualties,
+            });
+        }
+        for call in &ledger.all_calls()[self.calls.len().min(ledger.all_calls().len())..] {
+            self.calls.insert(call.number, CallCard::of(call));
         }
     }
 
@@ -165,12 +167,7 @@ impl ControlRoom {
             IncidentChange::Began | IncidentChange::Held => IncidentStatus::Reported,
             IncidentChange::Cleared => IncidentStatus::Cleared,
         };
-        let severity = match card.kind {
-            _ if card.casualties > 0 => Severity::Critical,
-            _ if card.lanes >= card.lanes_of_road => Severity::High,
-            IncidentKind::Roadworks => Severity::Low,
-            IncidentKind::Crash | IncidentKind::Breakdown | IncidentKind::Obstruction => Severity::Medium,
-        };
+        let severity = severity_of(card.kind, card.casualties, card.lanes >= card.lanes_of_road);
         let reading = reading::Incident {
             incident_id: Text::from(number.to_string()),
             incident_kind: Text::from(card.kind.name()),
@@ -245,6 +242,23 @@ impl ControlRoom {
     /// Longitude and latitude of a place on a lane [°].
     fn written(&self, lane: LaneId, position: f64) -> (f64, f64) {
         self.earth.written(point_on(&self.lanes[lane.index()], position))
+    }
+}
+
+impl CallCard {
+    /// The card of a call.
+    fn of(call: &Call) -> Self {
+        Self { category: call.category, lane: call.lane, position: call.position.as_metres(), incident: call.incident }
+    }
+}
+
+/// How bad an incident is; `whole_road` says that it blocks all lanes.
+pub(crate) const fn severity_of(kind: IncidentKind, casualties: u32, whole_road: bool) -> Severity {
+    match kind {
+        _ if casualties > 0 => Severity::Critical,
+        _ if whole_road => Severity::High,
+        IncidentKind::Roadworks => Severity::Low,
+        IncidentKind::Crash | IncidentKind::Breakdown | IncidentKind::Obstruction => Severity::Medium,
     }
 }
 

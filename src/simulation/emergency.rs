@@ -23,17 +23,15 @@ use super::traffic::road::Road;
 use super::traffic::travel_time::TravelTimes;
 use super::traffic::{block, rescue, siren};
 use crate::city::demand::{DepartLane, DepartPosition, DepartSpeed, Departure};
-use crate::city::emergency::{EmergencyPlan, Spot};
+use crate::city::emergency::{EmergencyPlan, PlannedIncident, Spot};
 use crate::city::network::Network;
 use crate::city::routing::Router;
-use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
+use crate::primitives::ids::{LaneId, VehicleId};
 use crate::primitives::random::Seed;
 use crate::primitives::{Category, Distance, SimDuration, SimTime, Speed, VehicleClass};
 
 /// How much faster than others a driver with siren drives (SUMO's recommendation for blue-light vehicles).
 const SIREN_FACTOR: f64 = 1.5;
-/// How much of a lane the barrier of a closed road takes up [m].
-const BARRIER: f64 = 3.0;
 /// How often drivers hear of closed roads [s].
 const NEWS: SimDuration = SimDuration::milliseconds(30_000);
 
@@ -60,7 +58,11 @@ pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan,
         .map(|(call, planned)| Order { call, spot: planned.spot, category: planned.category, incident: None })
         .collect();
     let calls: Vec<(SimTime, Order)> = plan.calls.iter().map(|c| c.at).zip(orders.iter().copied()).collect();
-    settle_incidents(world, plan, &mut orders);
+    // Incidents' calls are numbered after everybody else's.
+    for (number, incident) in (0_u32..).zip(&plan.incidents) {
+        let first_call = u32::try_from(orders.len()).unwrap_or(u32::MAX);
+        orders.extend(settle_incident(world, number, incident, first_call));
+    }
     world.insert_resource(Ledger::new(plan, &orders));
     if let Some((at, _)) = calls.first() {
         world.resource_mut::<Wakes>().0.set(*at, PUBLIC);
@@ -82,54 +84,51 @@ pub(crate) fn settle(world: &mut World, network: &Network, plan: &EmergencyPlan,
     }
 }
 
-/// Closes a road from now on with a barrier across each of its lanes; tells whether there is such a road.
-pub(crate) fn close(world: &mut World, network: &Network, edge: EdgeId, seed: Seed) -> bool {
-    let Some(road) = network.edges.get(edge.index()).filter(|edge| !edge.is_internal()) else { return false };
+/// Gives a city whose scenario knows no emergencies what a closed road or an incident needs: those who tell drivers of it, and books.
+/// There is nobody in it who helps.
+pub(crate) fn prepare(world: &mut World, network: &Network, seed: Seed) {
     if world.get_resource::<Ledger>().is_none() {
-        // Whoever tells drivers of closed roads comes with the emergencies; here there is nobody to help.
         settle(world, network, &EmergencyPlan::default(), seed);
     }
-    let position = 0.5 * road.length.as_metres();
-    let at = &mut world.resource_mut::<Percept>().road;
-    for lane in road.lane_ids() {
-        let id = at.reserve_block(lane.raw(), BARRIER.min(position));
-        at.block(id, lane.raw(), position);
-    }
-    true
 }
 
-/// Incidents and the calls they will make: numbered after everybody else's.
-fn settle_incidents(world: &mut World, plan: &EmergencyPlan, orders: &mut Vec<Order>) {
-    for (number, incident) in (0_u32..).zip(&plan.incidents) {
-        let back = (incident.position - incident.length).as_metres();
-        let mut calls = Vec::new();
-        for _ in 0..incident.casualties {
-            let spot = Spot {
-                edge: incident.edge,
-                lane: incident.lanes[0],
-                position: Distance::metres((back - 5.0).max(back.min(8.0)).max(1.0)),
-            };
-            let call = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-            let order = Order { call, spot, category: Category::C2, incident: Some(number) };
-            orders.push(order);
-            calls.push(order);
-        }
-        let road = &mut world.resource_mut::<Percept>().road;
-        let blocks = incident
-            .lanes
-            .iter()
-            .map(|lane| {
-                let id = road.reserve_block(lane.raw(), incident.length.as_metres());
-                (id, lane.raw(), incident.position.as_metres())
-            })
-            .collect();
-        let id = actor(staff::INCIDENTS, number);
-        world.resource_mut::<Wakes>().0.set(incident.at, id);
-        let ends = incident.at + incident.duration;
-        let helpers = calls.len();
-        let scene = Scene { number, begins: incident.at, ends, blocks, calls, helpers, phase: Phase::ToCome };
-        spawn(world, id, scene);
-    }
+/// Lets one more incident come; its number, and those of the calls it will make.
+pub(crate) fn raise(world: &mut World, incident: &PlannedIncident) -> (u32, Vec<u32>) {
+    let ledger = world.resource::<Ledger>();
+    let (number, first_call) = (ledger.incidents_known(), ledger.calls_known());
+    let orders = settle_incident(world, number, incident, first_call);
+    world.resource_mut::<Ledger>().expect_incident(number, incident, &orders);
+    (number, orders.iter().map(|order| order.call).collect())
+}
+
+/// Where an ambulance stands that comes to an incident: right before it.
+pub(crate) fn beside(incident: &PlannedIncident) -> Spot {
+    let back = (incident.position - incident.length).as_metres();
+    let position = Distance::metres((back - 5.0).max(back.min(8.0)).max(1.0));
+    Spot { edge: incident.edge, lane: incident.lanes[0], position }
+}
+
+/// An incident and the calls it will make, numbered from `first_call`.
+fn settle_incident(world: &mut World, number: u32, incident: &PlannedIncident, first_call: u32) -> Vec<Order> {
+    let order =
+        |n| Order { call: first_call + n, spot: beside(incident), category: Category::C2, incident: Some(number) };
+    let calls: Vec<Order> = (0..incident.casualties).map(order).collect();
+    let road = &mut world.resource_mut::<Percept>().road;
+    let blocks = incident
+        .lanes
+        .iter()
+        .map(|lane| {
+            let id = road.reserve_block(lane.raw(), incident.length.as_metres());
+            (id, lane.raw(), incident.position.as_metres())
+        })
+        .collect();
+    let id = actor(staff::INCIDENTS, number);
+    world.resource_mut::<Wakes>().0.set(incident.at, id);
+    let ends = incident.at + incident.duration;
+    let (helpers, phase) = (calls.len(), Phase::ToCome);
+    let scene = Scene { number, begins: incident.at, ends, blocks, calls: calls.clone(), helpers, phase };
+    spawn(world, id, scene);
+    calls
 }
 
 fn spawn(world: &mut World, id: ActorId, behaviour: impl Component) {
@@ -186,7 +185,7 @@ impl Gate {
     /// A driver's factor on the limit, with siren where it is on.
     pub(crate) fn speed_factor(&self, vehicle: u32) -> f64 {
         let factor = self.speed_factors[vehicle as usize];
-        if self.sirens.contains(&vehicle) { factor * SIREN_FACTOR } else { factor }
+        self.sky * if self.sirens.contains(&vehicle) { factor * SIREN_FACTOR } else { factor }
     }
 }
 
@@ -281,12 +280,13 @@ pub(crate) fn keep_ledger(
 pub(crate) fn units(world: &World) -> Vec<UnitInstant> {
     let Some(directory) = world.get_resource::<Directory>() else { return Vec::new() };
     let road = &world.resource::<Percept>().road;
+    let driving = road.those_on_call();
     directory
         .column(staff::AMBULANCES)
         .filter_map(|(unit, entity)| Some((unit, world.get::<Ambulance>(entity)?)))
         .map(|(unit, ambulance)| {
             let vehicle = ambulance.vehicle();
-            let found = road.find(vehicle);
+            let found = driving.get(&vehicle);
             let spot = ambulance.spot();
             UnitInstant {
                 unit,

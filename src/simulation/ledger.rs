@@ -2,12 +2,9 @@
 //!
 //! Written from the diary alone: what nobody noted did not happen.
 
-use std::collections::BTreeMap;
-
 use bevy_ecs::prelude::*;
 
 use super::actors::emergency::Order;
-use super::control_room::CallCard;
 use super::outcome::{Call, Happened, Happening, Incident, IncidentChange, Stage};
 use crate::city::emergency::{EmergencyPlan, PlannedIncident};
 use crate::primitives::SimTime;
@@ -29,22 +26,40 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Books for the calls and incidents of a plan; `orders` are all calls, by number.
     pub(crate) fn new(plan: &EmergencyPlan, orders: &[Order]) -> Self {
-        let calls = orders
-            .iter()
-            .map(|order| Call {
-                number: order.call,
-                category: order.category,
-                edge: order.spot.edge,
-                lane: order.spot.lane,
-                position: order.spot.position,
-                incident: order.incident,
-                unit: None,
-                hospital: None,
-                chain: [None; Stage::ALL.len()],
-            })
-            .collect();
+        let calls = orders.iter().map(call).collect();
         let incidents = (0_u32..).zip(&plan.incidents).map(|(number, planned)| incident(number, planned)).collect();
         Self { calls, incidents, ..Self::default() }
+    }
+
+    /// How many incidents it has books for; the number of the next.
+    pub(crate) fn incidents_known(&self) -> u32 {
+        u32::try_from(self.incidents.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many calls it has books for; the number of the next.
+    pub(crate) fn calls_known(&self) -> u32 {
+        u32::try_from(self.calls.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Books for one more incident and the calls that it will make.
+    pub(crate) fn expect_incident(&mut self, number: u32, planned: &PlannedIncident, orders: &[Order]) {
+        self.incidents.push(incident(number, planned));
+        self.calls.extend(orders.iter().map(call));
+    }
+
+    /// Books for one more call.
+    pub(crate) fn expect_call(&mut self, order: &Order) {
+        self.calls.push(call(order));
+    }
+
+    /// Every incident there are books for, by number, begun or not.
+    pub(crate) fn all_incidents(&self) -> &[Incident] {
+        &self.incidents
+    }
+
+    /// Every call there are books for, by number, come in or not.
+    pub(crate) fn all_calls(&self) -> &[Call] {
+        &self.calls
     }
 
     /// Writes down what happened in a step.
@@ -68,6 +83,12 @@ impl Ledger {
 
     fn stage(&mut self, at: SimTime, call: u32, stage: Stage, unit: Option<u32>, hospital: Option<u32>) {
         let call = &mut self.calls[call as usize];
+        if stage == Stage::Queue && is_taken_back(&call.chain) {
+            // Its ambulance was called away: it waits again, since it was first understood.
+            (call.chain[Stage::Dispatch as usize], call.chain[Stage::EnRoute as usize]) = (None, None);
+            call.unit = None;
+            return;
+        }
         if !is_in_order(&call.chain, at, stage) {
             debug_assert!(false, "LAW-7: {stage:?} at {at} after {:?}", call.chain);
             self.disorder += 1;
@@ -82,17 +103,6 @@ impl Ledger {
     /// Calls that came in, and those that are over.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.raised, self.closed)
-    }
-
-    /// What the control room will know of every call there can be, by number.
-    pub(crate) fn cards(&self) -> BTreeMap<u32, CallCard> {
-        let card = |call: &Call| CallCard {
-            category: call.category,
-            lane: call.lane,
-            position: call.position.as_metres(),
-            incident: call.incident,
-        };
-        self.calls.iter().map(|call| (call.number, card(call))).collect()
     }
 
     /// Calls that came in, in that order.
@@ -111,12 +121,33 @@ impl Ledger {
     }
 }
 
+/// Whether somebody was sent to a call and has not arrived yet, so that it may come to wait again.
+fn is_taken_back(chain: &[Option<SimTime>]) -> bool {
+    let latest = chain.iter().rposition(Option::is_some);
+    latest.is_some_and(|latest| latest == Stage::Dispatch as usize || latest == Stage::EnRoute as usize)
+}
+
 /// LAW-7: a stage comes once, after the one before it and not earlier; only the way to hospital may be left out, as a whole.
+/// A call whose ambulance is called away begins anew from where it waits.
 pub(crate) fn is_in_order(chain: &[Option<SimTime>], at: SimTime, stage: Stage) -> bool {
     let latest = chain.iter().rposition(Option::is_some);
     let Some(latest) = latest else { return stage == Stage::Call };
     let follows = latest + 1 == stage as usize || (latest == Stage::Patient as usize && stage == Stage::Clear);
     follows && chain[latest].is_some_and(|before| before <= at)
+}
+
+fn call(order: &Order) -> Call {
+    Call {
+        number: order.call,
+        category: order.category,
+        edge: order.spot.edge,
+        lane: order.spot.lane,
+        position: order.spot.position,
+        incident: order.incident,
+        unit: None,
+        hospital: None,
+        chain: [None; Stage::ALL.len()],
+    }
 }
 
 fn incident(number: u32, planned: &PlannedIncident) -> Incident {

@@ -5,6 +5,7 @@
 
 mod actors;
 mod assemble;
+pub mod change;
 mod control_room;
 mod emergency;
 pub mod kernel;
@@ -20,6 +21,7 @@ mod step;
 mod tests;
 mod traffic;
 mod trips;
+pub mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use crate::primitives::SimTime;
 use crate::primitives::ids::{EdgeId, LaneId, VehicleId};
 use crate::telemetry::Emission;
 use actors::Percept;
+use change::Change;
 use control_room::ControlRoom;
 use ledger::Ledger;
 use outcome::{CityInstant, Happened, LeftStop, Outcome, UnitInstant, VehicleInstant};
@@ -79,6 +82,7 @@ impl City {
             city.bring_emergencies(&loaded.network, plan);
         }
         city.follow(&loaded.plan);
+        (city.origin.weather, city.origin.dry) = (loaded.weather, loaded.dry.clone());
         if let Some(forecast) = &loaded.forecast {
             rules::foretell(&mut city.world, forecast);
         }
@@ -102,7 +106,36 @@ impl City {
     /// Closes a road from now on: barriers across all its lanes, as soon as nobody stands in their place. Drivers hear of it and take
     /// another way where there is one. Tells whether there is such a road; paths across junctions cannot be closed.
     pub fn close_road(&mut self, road: EdgeId) -> bool {
-        emergency::close(&mut self.world, &self.origin.network, road, self.settings.seed)
+        let known = self.origin.network.edges.get(road.index()).is_some_and(|edge| !edge.is_internal());
+        // What may refuse a road that there is: it is closed already, or too many are.
+        let _ = self.intervene(Change::CloseRoad { road });
+        known
+    }
+
+    /// Makes a change in the running city, between two steps; what was done, in a sentence. It is saved and forked with
+    /// the city, and the same changes after the same steps make the same city.
+    ///
+    /// Where devices watch, incidents and calls are told by the control room, which is opened if it was not.
+    ///
+    /// # Errors
+    /// With a sentence that says why it cannot be made and what to do; nothing has changed then.
+    pub fn intervene(&mut self, change: Change) -> Result<String, String> {
+        change::make(self, change)
+    }
+
+    /// Lets the control room know of what was changed by hand.
+    fn learn_of_changes(&mut self) {
+        if self.control_room.is_none() && self.watch.is_some() {
+            self.control_room = Some(self.new_control_room());
+        }
+        if let (Some(room), Some(ledger)) = (&mut self.control_room, self.world.get_resource::<Ledger>()) {
+            room.learn(&self.origin.network, ledger);
+        }
+    }
+
+    /// A control room of a city without emergencies of its own.
+    fn new_control_room(&self) -> ControlRoom {
+        ControlRoom::new(&self.origin.network, &EmergencyPlan::default(), self.settings.midnight)
     }
 
     /// What happened to incidents, calls, ambulances and hospitals in the last step, in order.
@@ -156,8 +189,11 @@ impl City {
     /// Lets the control room tell what it knows of incidents, calls, ambulances and hospitals, by way of
     /// [`Self::take_emissions`]; to be done after the emergencies have been brought, and the sensors installed.
     pub fn open_control_room(&mut self, network: &Network, plan: &EmergencyPlan) {
-        let cards = self.world.get_resource::<Ledger>().map(Ledger::cards).unwrap_or_default();
-        self.control_room = Some(ControlRoom::new(network, plan, cards, self.settings.midnight));
+        let mut room = ControlRoom::new(network, plan, self.settings.midnight);
+        if let Some(ledger) = self.world.get_resource::<Ledger>() {
+            room.learn(network, ledger);
+        }
+        self.control_room = Some(room);
     }
 
     /// Puts devices into the city it was assembled from; to be done before the first step. They change nothing in it.

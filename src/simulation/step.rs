@@ -11,6 +11,7 @@ use bevy_ecs::prelude::*;
 use super::actors::emergency::{self as staff, ambulance, caller, dispatcher, hospital, incident};
 use super::actors::rail::{BlockSignal, LevelCrossing};
 use super::actors::{self, Action, Actions, Directory, Identity, Mailbox, Notice, Percept, Post, Wayfinding};
+use super::change::weather;
 use super::emergency;
 use super::kernel::ActorId;
 use super::laws::{Census, Laws};
@@ -74,6 +75,15 @@ pub(crate) struct Gate {
     pub scheduled: usize,
     /// Who of those drives with siren.
     pub sirens: std::collections::BTreeSet<u32>,
+    /// How many times faster everybody drives for the weather than in the one the run began with; what is remembered of changes says
+    /// it too, and it is not in a saved state.
+    #[serde(skip, default = "as_ever")]
+    pub sky: f64,
+}
+
+/// The weather the run began with.
+const fn as_ever() -> f64 {
+    1.0
 }
 
 impl Gate {
@@ -119,7 +129,7 @@ pub(crate) fn schedule() -> Schedule {
     schedule.add_systems(
         (
             actors::deliver_mail,
-            actors::wake,
+            (actors::wake, weather::adapt.run_if(weather::is_turning)).chain(),
             (rules::change, rules::advise).chain().run_if(rules::with_changes),
             (actors::signal::perceive, actors::signal::think).chain(),
             (actors::rail::guard_crossings, actors::rail::set_blocks).chain().run_if(with_rail),

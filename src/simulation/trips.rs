@@ -78,6 +78,13 @@ impl Trips {
         })
     }
 
+    /// When a vehicle last entered, and when it last arrived since [s].
+    pub(crate) fn of(&self, vehicle: u32) -> (Option<SimTime>, Option<SimTime>) {
+        let entered = self.entries[vehicle as usize].map(|entry| entry.depart);
+        let own = self.done.iter().filter(|trip| trip.vehicle.raw() == vehicle).filter_map(|trip| trip.arrival).last();
+        (entered, own.filter(|&arrived| entered.is_none_or(|entered| arrived >= entered)))
+    }
+
     pub(crate) fn arrived(&self) -> usize {
         self.done.len()
     }

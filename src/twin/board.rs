@@ -52,6 +52,10 @@ struct Notices {
     tallies: BTreeMap<u16, Tally>,
     /// Until shown, until kept.
     latencies: (Latency, Latency),
+    /// Until shown, by partition, as of its last checkpoint.
+    lately: BTreeMap<u16, Latency>,
+    /// What is wrong now, by who says so.
+    troubles: BTreeMap<String, String>,
     failure: Option<String>,
     restarts: BTreeMap<String, u32>,
     ended: u32,
@@ -112,6 +116,25 @@ impl Board {
         }
     }
 
+    /// Something is wrong from now on, until the same says that it is well again.
+    pub(crate) fn ails(&self, who: &str, sentence: String) {
+        self.notices().troubles.insert(who.to_owned(), sentence);
+    }
+
+    /// What was wrong with it is well again.
+    pub(crate) fn mends(&self, who: &str) {
+        self.notices().troubles.remove(who);
+    }
+
+    /// What is wrong now, in sentences, each once.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let notices = self.notices();
+        let mut sentences: Vec<String> = notices.failure.iter().chain(notices.troubles.values()).cloned().collect();
+        sentences.sort();
+        sentences.dedup();
+        sentences
+    }
+
     /// What is to be said and has not been.
     pub(crate) fn news(&self) -> Vec<String> {
         let mut notices = self.notices();
@@ -143,6 +166,18 @@ impl Board {
         let latencies = &mut self.notices().latencies;
         latencies.0.add(shown);
         latencies.1.add(kept);
+    }
+
+    /// A worker says how long records took to be shown since its last checkpoint.
+    pub(crate) fn showed_lately(&self, partition: u16, shown: Latency) {
+        self.notices().lately.insert(partition, shown);
+    }
+
+    /// How long records took to be shown between the last checkpoints.
+    pub(crate) fn lately(&self) -> Latency {
+        let mut sum = Latency::default();
+        self.notices().lately.values().for_each(|one| sum.add(one));
+        sum
     }
 
     /// How long records took to be shown and to be kept, as the workers say that have ended.

@@ -36,9 +36,20 @@ const LOOK_BACK_OF_RUNS: f64 = 100.0 * 365.0 * 86_400.0;
 pub(super) struct ControlRoom {
     intake: Intake,
     rules: Arc<AlertRules>,
-    /// Whether the city's clock is the one on the wall.
-    live: bool,
+    /// Whose clock it goes by.
+    goes_by: GoesBy,
     desk: Mutex<Option<Desk>>,
+}
+
+/// Whose clock tells what time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoesBy {
+    /// The one on the wall, as for a city that lives as time passes.
+    Wall,
+    /// What the records say, in a run whose end has come.
+    Run,
+    /// What the records say, in a simulated city that is looked at while it runs.
+    Records,
 }
 
 struct Desk {
@@ -49,18 +60,32 @@ struct Desk {
     reached: Option<Timestamp>,
 }
 
+impl std::fmt::Debug for ControlRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlRoom").field("goes_by", &self.goes_by).finish_non_exhaustive()
+    }
+}
+
 impl ControlRoom {
     /// The one of a city that lives as time passes.
     pub(super) fn live(intake: &Intake) -> Self {
-        Self { intake: intake.clone(), rules: Arc::clone(&intake.rules), live: true, desk: Mutex::new(None) }
+        Self { intake: intake.clone(), rules: Arc::clone(&intake.rules), goes_by: GoesBy::Wall, desk: Mutex::new(None) }
     }
 
     /// The one of a run, which tells nobody.
     pub(super) fn of_run(intake: &Intake) -> Self {
+        Self { goes_by: GoesBy::Run, ..Self::simulated(intake, false) }
+    }
+
+    /// The one of a simulated city that is looked at while it runs; it tells somebody outside only if it `tells`.
+    pub(super) fn simulated(intake: &Intake, tells: bool) -> Self {
+        if tells {
+            return Self { goes_by: GoesBy::Records, ..Self::live(intake) };
+        }
         let mut rules = AlertRules::clone(&intake.rules);
         rules.rules.iter_mut().for_each(|rule| rule.actions.clear());
         rules.events.iter_mut().for_each(|rule| rule.actions.clear());
-        Self { intake: intake.clone(), rules: Arc::new(rules), live: false, desk: Mutex::new(None) }
+        Self { intake: intake.clone(), rules: Arc::new(rules), goes_by: GoesBy::Records, desk: Mutex::new(None) }
     }
 
     /// Looks for news until told to end; a server that is away is waited for.
@@ -70,7 +95,9 @@ impl ControlRoom {
             let order = board.order();
             match self.step() {
                 Ok(more) => {
-                    said = false;
+                    if std::mem::take(&mut said) {
+                        board.mends("alerts");
+                    }
                     if more {
                         continue;
                     }
@@ -78,6 +105,7 @@ impl ControlRoom {
                 Err(error) if error.is_passing() => {
                     if !said {
                         board.say(format!("alerts: {error}"));
+                        board.ails("alerts", format!("alerts: {error}"));
                         said = true;
                     }
                 }
@@ -110,7 +138,7 @@ impl ControlRoom {
         let until = if ended == usize::from(PARTITIONS) { Some(Timestamp::MAX) } else { desk.reached };
         let (events, more) = self.detect(&mut desk.detector, until)?;
         let rows = if events.is_empty() && !more { Vec::new() } else { state_rows(&desk.detector) };
-        let now = if self.live {
+        let now = if self.goes_by == GoesBy::Wall {
             Now { at: clock::now(), gauges: desk.gauges.look(&self.intake, &progress)? }
         } else {
             let last = progress.iter().filter_map(|progress| progress.watermark_ms).max();
@@ -128,7 +156,7 @@ impl ControlRoom {
 
     fn open(&self) -> Result<Desk, StoreError> {
         let mut settings = OverseerSettings::of(PARTITIONS);
-        if !self.live {
+        if self.goes_by != GoesBy::Wall {
             settings.look_back = SimDuration::seconds(LOOK_BACK_OF_RUNS);
         }
         let overseer = Overseer::new(Arc::clone(&self.rules), settings);

@@ -122,8 +122,15 @@ fn service(
             let now = edge.away();
             if now.is_some() != away.is_some() {
                 match &now {
-                    Some(cause) => heed.say(format!("the broker is away: {cause}; devices keep what they have to say")),
-                    None => heed.say("the broker answers".to_owned()),
+                    Some(cause) => {
+                        let sentence = format!("the broker is away: {cause}; devices keep what they have to say");
+                        heed.ails("broker", sentence.clone());
+                        heed.say(sentence);
+                    }
+                    None => {
+                        heed.mends("broker");
+                        heed.say("the broker answers".to_owned());
+                    }
                 }
             }
             away = now;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::TwinError;
 use super::board::{Board, Order};
 use super::parts::Equipment;
+use super::said::Said;
 use super::service::Service;
 use super::worker::{Pace, Worker};
 use crate::city::network::Network;
@@ -71,6 +72,8 @@ pub(crate) struct Intake {
     pub pace: Pace,
     /// Devices that are silent for longer are forgotten; never if none.
     pub silent_after: Option<SimDuration>,
+    /// When a simulated city told its steps; none where devices go by the clock on the wall.
+    pub said: Option<Arc<Said>>,
     /// What the services are to do.
     pub board: Arc<Board>,
 }
@@ -107,6 +110,7 @@ impl Intake {
             batch_messages: BATCH_MESSAGES,
             pace: Pace::HURRIED,
             silent_after: None,
+            said: None,
             board: Arc::new(Board::default()),
         })
     }
@@ -127,6 +131,7 @@ impl Intake {
                 batch_messages: self.batch_messages,
                 pace: self.pace,
                 silent_after: self.silent_after,
+                said: self.said.clone(),
                 board: Arc::clone(&self.board),
                 dies_after: dies_after.clone(),
             };
@@ -142,6 +147,11 @@ impl Intake {
             Some(self.log.end(partition).saturating_sub(kept))
         };
         (0..PARTITIONS).map(behind).sum()
+    }
+
+    /// Messages that came in so far, those of earlier times included.
+    pub(crate) fn messages(&self) -> u64 {
+        (0..PARTITIONS).map(|partition| self.log.end(partition)).sum()
     }
 
     /// Whether anything was in the log when it was opened, or has come since.

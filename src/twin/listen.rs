@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
+
 use super::board::{Order, Tally};
 use super::control::{self, ControlRoom};
 use super::edge::{edge, in_words};
@@ -24,7 +26,6 @@ use super::worker::Pace;
 use super::{TwinError, clock};
 use crate::city::network::Network;
 use crate::pipeline::alerting::Deliverer;
-use crate::pipeline::transport::Bus;
 use crate::primitives::SimDuration;
 use crate::telemetry::{ReadingKind, TopicMap};
 
@@ -81,37 +82,22 @@ pub fn listen(
     tell: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
-    let runtime = threads()?;
-    let topics = Arc::new(settings.topics.clone());
-    let mut intake =
-        Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
-    intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
-    intake.silent_after = silent_after(&settings.equipment);
-    let mut services = intake.services(None);
-    let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
-    services.push(service);
-    let seconds = second_stage(&intake, &settings.equipment)?;
-    let ending = u32::try_from(seconds.len()).unwrap_or(u32::MAX);
-    services.extend(seconds);
-    let supervision = Supervision::start(services)
-        .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
-    let place = address.map_or_else(
-        || settings.equipment.parts.broker().map(in_words),
-        |address| Some(format!("listening on {}", settings.equipment.parts.listen.url(address))),
-    );
-    ready(&place.unwrap_or_default());
-    let mut watch = Watch::new(settings.tell_every, &intake);
+    let standing = Standing::begin(settings)?;
+    ready(&standing.place);
+    let intake = &standing.intake;
+    let mut watch = Watch::new(settings.tell_every, intake);
     while !stop() && intake.board.failure().is_none() {
         intake.board.pause(MOMENT);
         intake.board.news().iter().for_each(|news| tell(news));
-        watch.look(&intake, tell);
+        watch.look(intake, tell);
     }
-    // First the listener, so that nothing is acknowledged that no worker reads.
-    intake.end(Order::Hush, 1)?;
-    let last = if settings.finish { Order::Finish } else { Order::Leave };
-    intake.end(last, u32::from(PARTITIONS) + 1 + ending)?;
-    drop(supervision);
+    let intake = standing.end(settings.finish)?;
     intake.board.news().iter().for_each(|news| tell(news));
+    heard(&intake)
+}
+
+/// What was heard, once every service has ended.
+pub(super) fn heard(intake: &Intake) -> Result<Heard, TwinError> {
     let (shown, kept) = intake.board.latencies();
     let mut stored = 0;
     for &kind in ReadingKind::ALL {
@@ -122,13 +108,69 @@ pub fn listen(
     }
     Ok(Heard {
         stored,
-        messages: (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum(),
+        messages: intake.messages(),
         quarantined: quarantined_by_reason(&intake.stores)?,
         tally: intake.board.tally(),
         restarts: intake.board.restarts(),
         shown,
         kept,
     })
+}
+
+/// The standing end of the wire at work.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// What it keeps.
+    pub intake: Intake,
+    /// Where it listens, in words.
+    pub place: String,
+    supervision: Supervision,
+    /// Services that end when the last message has been taken.
+    ending: u32,
+    /// Serves the sockets.
+    _runtime: Runtime,
+}
+
+impl Standing {
+    /// Opens the folder, listens, and starts every service.
+    ///
+    /// # Errors
+    /// When the folder or the address cannot be used.
+    pub(super) fn begin(settings: &Listening) -> Result<Self, TwinError> {
+        let runtime = threads()?;
+        let topics = Arc::new(settings.topics.clone());
+        let mut intake =
+            Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
+        intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
+        intake.silent_after = silent_after(&settings.equipment);
+        let mut services = intake.services(None);
+        let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
+        services.push(service);
+        let seconds = second_stage(&intake, &settings.equipment)?;
+        let ending = u32::from(PARTITIONS) + 1 + u32::try_from(seconds.len()).unwrap_or(u32::MAX);
+        services.extend(seconds);
+        let supervision = Supervision::start(services)
+            .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
+        let parts = &settings.equipment.parts;
+        let place = address.map_or_else(
+            || parts.broker().map(in_words),
+            |address| Some(format!("listening on {}", parts.listen.url(address))),
+        );
+        Ok(Self { intake, place: place.unwrap_or_default(), supervision, ending, _runtime: runtime })
+    }
+
+    /// Takes what is left, closes open windows if nothing more will come (`finish`), and ends every service.
+    ///
+    /// # Errors
+    /// When a service has given up.
+    pub(super) fn end(self, finish: bool) -> Result<Intake, TwinError> {
+        // First the listener, so that nothing is acknowledged that no worker reads.
+        self.intake.end(Order::Hush, 1)?;
+        let last = if finish { Order::Finish } else { Order::Leave };
+        self.intake.end(last, self.ending)?;
+        drop(self.supervision);
+        Ok(self.intake)
+    }
 }
 
 /// After how long a silent device may be forgotten: when nothing that it has said is kept any more, and two days to be sure of the
@@ -145,20 +187,31 @@ fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, 
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
     let (daily, board) = (Daily::new(&intake.stores, &intake.topics, intake.roads.clone()), Arc::clone(&intake.board));
     services.push(Service::new("batch view", &intake.board, Arc::new(move || daily.run(&board))));
-    if !intake.rules.actions.is_empty() {
-        let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
-            .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;
-        let (deliverer, stores, board) = (Mutex::new(deliverer), Arc::clone(&intake.stores), Arc::clone(&intake.board));
-        let work = move || control::deliver(&deliverer, &stores, &board);
-        services.push(Service::new("deliveries", &intake.board, Arc::new(work)));
+    services.extend(deliveries(intake, equipment)?);
+    services.push(housekeeping(intake, equipment));
+    Ok(services)
+}
+
+/// The service that carries notices outside, if there is anywhere to carry them.
+pub(super) fn deliveries(intake: &Intake, equipment: &Equipment) -> Result<Option<Service>, TwinError> {
+    if intake.rules.actions.is_empty() {
+        return Ok(None);
     }
+    let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
+        .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;
+    let (deliverer, stores, board) = (Mutex::new(deliverer), Arc::clone(&intake.stores), Arc::clone(&intake.board));
+    let work = move || control::deliver(&deliverer, &stores, &board);
+    Ok(Some(Service::new("deliveries", &intake.board, Arc::new(work))))
+}
+
+/// The service that keeps the history in few pieces, and forgets what is old.
+pub(super) fn housekeeping(intake: &Intake, equipment: &Equipment) -> Service {
     let (stores, board, keep) = (Arc::clone(&intake.stores), Arc::clone(&intake.board), equipment.parts.keep);
     let work = move || {
         housekeeping::keep_tidy(&stores, &keep, &board);
         Ok(())
     };
-    services.push(Service::new("housekeeping", &intake.board, Arc::new(work)));
-    Ok(services)
+    Service::new("housekeeping", &intake.board, Arc::new(work))
 }
 
 /// Tells from time to time how it goes.
@@ -171,7 +224,7 @@ struct Watch {
 impl Watch {
     fn new(every: Option<Duration>, intake: &Intake) -> Self {
         let now = clock::instant();
-        Self { every, begun: now, last: (now, messages(intake)) }
+        Self { every, begun: now, last: (now, intake.messages()) }
     }
 
     fn look(&mut self, intake: &Intake, tell: &mut dyn FnMut(&str)) {
@@ -179,7 +232,7 @@ impl Watch {
         if self.every.is_none_or(|every| since < every) {
             return;
         }
-        let messages = messages(intake);
+        let messages = intake.messages();
         #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
         let rate = messages.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
         let behind: u64 = intake.behind().unwrap_or(0);
@@ -190,10 +243,6 @@ impl Watch {
         ));
         self.last = (clock::instant(), messages);
     }
-}
-
-fn messages(intake: &Intake) -> u64 {
-    (0..PARTITIONS).map(|partition| intake.log.end(partition)).sum()
 }
 
 /// Memory this process has in RAM [bytes]; none where the system does not tell.

@@ -18,7 +18,9 @@ mod load;
 mod parts;
 mod reconcile;
 mod replay;
+mod said;
 mod send;
+mod serve;
 mod service;
 mod tables;
 mod telling;
@@ -48,7 +50,8 @@ pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, re
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
 pub use send::{SendSettings, Sent, send};
-pub use wire::{TwinWire, WireSettings};
+pub use serve::{ServeSettings, Served};
+pub use wire::{LiveCity, TwinWire, WireSettings};
 
 /// Why the twin could not do what was asked; every one is a sentence that says where and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -22,18 +22,23 @@ use super::edge::edge;
 use super::gateway::Gateway;
 use super::intake::{BATCH_MESSAGES, Folders, Intake, PARTITIONS};
 use super::parts::Equipment;
+use super::said::Said;
 use super::service::{Service, Supervision};
-use super::{tables, telling};
+use super::worker::Pace;
+use super::{clock, listen, tables, telling};
 use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::TruthWriter;
 use crate::pipeline::transport::{
     Confirm, Credentials, Door, Protocol, Publisher, PublisherCounts, PublisherOptions, Target,
 };
+use crate::primitives::Timestamp;
 use crate::studies::audit::{self, Journal, Ledger};
 use crate::studies::experiment::{Wire, WireError};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::{Emission, TopicMap};
 
+/// How long a broker may be away from a city that is looked at.
+const GIVE_UP_LIVE: Duration = Duration::from_hours(24 * 7);
 /// How long the city waits before it looks again whether the wire has room.
 const MOMENT: Duration = Duration::from_millis(2);
 
@@ -58,6 +63,9 @@ pub struct WireSettings {
     pub batch_messages: u64,
     /// Which parts it runs on.
     pub equipment: Equipment,
+    /// Whether somebody looks on while the city runs: what is told is shown at once and alerts are found on the way; none for a run
+    /// nobody looks at before its end.
+    pub live: Option<LiveCity>,
     /// For drills: the worker that takes the message of this number dies once.
     pub worker_dies_after: Option<i64>,
 }
@@ -75,9 +83,17 @@ impl WireSettings {
             name: "citytwin-gateway".to_owned(),
             batch_messages: BATCH_MESSAGES,
             equipment: Equipment::default(),
+            live: None,
             worker_dies_after: None,
         }
     }
+}
+
+/// A simulated city that is looked at while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveCity {
+    /// Whether alerts are told outside, as the rules say.
+    pub tells: bool,
 }
 
 /// The wire at work.
@@ -94,6 +110,12 @@ pub struct TwinWire {
     balance: Option<audit::Balance>,
     /// Whether the folder held messages of an earlier try.
     begun_before: bool,
+    /// Looks at what is known while the city runs, if somebody looks on; once more when the last worker has ended.
+    room: Option<Arc<ControlRoom>>,
+    /// When the city told what, on the wall.
+    said: Option<Arc<Said>>,
+    /// Services that end when the last message has been taken.
+    ending: u32,
     _supervision: Supervision,
     runtime: Option<Runtime>,
 }
@@ -122,6 +144,10 @@ impl TwinWire {
                 Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network), &settings.equipment)?;
             intake.batch_messages = settings.batch_messages.max(1);
             begun_before = intake.has_messages();
+            if settings.live.is_some() {
+                intake.pace = Pace::LIVE;
+                intake.said = Some(Arc::default());
+            }
             services.extend(intake.services(settings.worker_dies_after));
             let equipment = &settings.equipment;
             let (service, address) = edge(&runtime, settings.listen, &intake, &topics, equipment, door.as_ref())?;
@@ -144,6 +170,10 @@ impl TwinWire {
             options.tls = broker.tls()?;
         }
         options.door = door;
+        if settings.live.is_some() {
+            // A city that is looked at waits for its broker as long as it takes.
+            options.give_up = GIVE_UP_LIVE;
+        }
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
         // An earlier run's would be held against what this one has stored if this one is cut short.
@@ -153,6 +183,15 @@ impl TwinWire {
         let gateway = Arc::new(gateway);
         let work = Arc::clone(&gateway);
         services.push(Service::new("gateway", &board, Arc::new(move || work.run())));
+        let (mut room, mut ending) = (None, u32::from(PARTITIONS) + 2);
+        if let (Some(intake), Some(live)) = (&intake, settings.live) {
+            let desk = Arc::new(ControlRoom::simulated(intake, live.tells));
+            let attended = attended(intake, &desk, live, &settings.equipment)?;
+            ending += u32::try_from(attended.len()).unwrap_or(0);
+            services.extend(attended);
+            room = Some(desk);
+        }
+        let said = intake.as_ref().and_then(|intake| intake.said.clone());
         let supervision = Supervision::start(services)
             .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
         Ok(Self {
@@ -165,6 +204,9 @@ impl TwinWire {
             address,
             balance: None,
             begun_before,
+            room,
+            said,
+            ending,
             _supervision: supervision,
             runtime: Some(runtime),
         })
@@ -195,6 +237,39 @@ impl TwinWire {
         self.board.restarts()
     }
 
+    /// What else looks at the wire while it works.
+    pub(super) fn instruments(&self) -> Instruments {
+        Instruments {
+            intake: self.intake.clone(),
+            board: Arc::clone(&self.board),
+            publisher: Some(Arc::clone(&self.publisher)),
+        }
+    }
+
+    /// Says that what happened in the city up to `until` is told now.
+    pub(super) fn tells_until(&self, until: Timestamp) {
+        if let Some(said) = &self.said {
+            said.note(until, clock::now());
+        }
+    }
+
+    /// Takes what was told in one step if there is room, and else gives it back.
+    ///
+    /// # Errors
+    /// When the wire has failed.
+    pub(super) fn offer(&self, told: Vec<Emission>) -> Result<Option<Vec<Emission>>, WireError> {
+        let Some(door) = &self.door else { return Err(WireError("the wire is closed".to_owned())) };
+        self.failure().map_err(|error| WireError(error.to_string()))?;
+        if told.is_empty() {
+            return Ok(None);
+        }
+        match door.try_send(told) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(back)) => Ok(Some(back)),
+            Err(TrySendError::Disconnected(_)) => Err(WireError("the gateway has gone".to_owned())),
+        }
+    }
+
     fn failure(&self) -> Result<(), TwinError> {
         self.board.failure().map_or(Ok(()), |sentence| Err(TwinError::Service(sentence)))
     }
@@ -218,13 +293,17 @@ impl TwinWire {
         intake.end(Order::Hush, 2)?;
         // Windows of a run cut short stay open, for the one that will go on from here.
         let order = if interrupted { Order::Leave } else { Order::Finish };
-        intake.end(order, u32::from(PARTITIONS) + 2)?;
+        intake.end(order, self.ending)?;
         if is_part {
             return Ok(None);
         }
         intake.stores.compact()?;
         if !interrupted {
-            ControlRoom::of_run(intake).finish()?;
+            // Who looked on may have looked for the last time before the last worker had ended.
+            match &self.room {
+                Some(room) => room.finish()?,
+                None => ControlRoom::of_run(intake).finish()?,
+            }
         }
         tables::write(&intake.stores, &self.folders.tables)?;
         let balance = audit::balance(&ledger, &intake.stores, None)?;
@@ -236,19 +315,11 @@ impl TwinWire {
 
 impl Wire for TwinWire {
     fn send(&mut self, mut told: Vec<Emission>) -> Result<(), WireError> {
-        let Some(door) = &self.door else { return Err(WireError("the wire is closed".to_owned())) };
-        if told.is_empty() {
-            return self.failure().map_err(|error| WireError(error.to_string()));
-        }
-        loop {
-            self.failure().map_err(|error| WireError(error.to_string()))?;
-            match door.try_send(told) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(back)) => told = back,
-                Err(TrySendError::Disconnected(_)) => return Err(WireError("the gateway has gone".to_owned())),
-            }
+        while let Some(back) = self.offer(told)? {
+            told = back;
             self.board.pause(MOMENT);
         }
+        Ok(())
     }
 
     fn close(&mut self, loaded: &LoadedScenario, interrupted: bool) -> Result<Option<Telling>, WireError> {
@@ -265,6 +336,33 @@ impl Drop for TwinWire {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What looks at a wire while it works, and outlives it.
+#[derive(Debug, Clone)]
+pub(super) struct Instruments {
+    /// None when the user's broker takes everything.
+    pub intake: Option<Intake>,
+    /// What the services say.
+    pub board: Arc<Board>,
+    /// Who publishes, if anybody does here.
+    pub publisher: Option<Arc<Publisher>>,
+}
+
+/// The services of a city that is looked at while it runs.
+fn attended(
+    intake: &Intake,
+    room: &Arc<ControlRoom>,
+    live: LiveCity,
+    equipment: &Equipment,
+) -> Result<Vec<Service>, TwinError> {
+    let (desk, board) = (Arc::clone(room), Arc::clone(&intake.board));
+    let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || desk.run(&board)))];
+    if live.tells {
+        services.extend(listen::deliveries(intake, equipment)?);
+    }
+    services.push(listen::housekeeping(intake, equipment));
+    Ok(services)
 }
 
 /// The threads on which sockets are served.

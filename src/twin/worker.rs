@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::board::{Board, Order, Tally};
 use super::clock;
 use super::latency::Latency;
+use super::said::Said;
 use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Geofence, Progress, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
@@ -68,6 +69,8 @@ pub(crate) struct Worker {
     pub pace: Pace,
     /// Devices that are silent for longer are forgotten; never if none.
     pub silent_after: Option<SimDuration>,
+    /// When a simulated city told its steps; none where devices go by the clock on the wall.
+    pub said: Option<Arc<Said>>,
     /// What is to be done.
     pub board: Arc<Board>,
     /// For drills: die once after this many messages.
@@ -89,6 +92,8 @@ struct Desk {
     times: (Instant, Instant),
     /// How long records took to be shown, and to be kept.
     latencies: (Latency, Latency),
+    /// How long those took to be shown that were shown since the last checkpoint.
+    lately: Latency,
     /// Whether nothing more will come.
     ended: bool,
     /// The day of the watermark.
@@ -107,6 +112,7 @@ impl Desk {
             shown: 0,
             times: (now, now),
             latencies: Default::default(),
+            lately: Latency::default(),
             ended: false,
             day,
         }
@@ -185,13 +191,25 @@ impl Worker {
         if self.insist(|| self.keeper.show(ahead))? {
             let now = clock::now();
             for record in records {
-                desk.latencies.0.note(record.time, now);
+                self.note_shown((&mut desk.latencies.0, &mut desk.lately), record.time, now);
             }
             desk.shown = desk.batch.records.len();
             fail_point::reach("worker/shown");
         }
         desk.times.1 = clock::instant();
         Ok(())
+    }
+
+    /// When a record of this time was told, on the wall.
+    fn told(&self, time: Timestamp) -> Timestamp {
+        // What nobody remembers is of no believable age.
+        self.said.as_ref().map_or(time, |said| said.when(time).unwrap_or(Timestamp::milliseconds(0)))
+    }
+
+    fn note_shown(&self, (ever, lately): (&mut Latency, &mut Latency), time: Timestamp, now: Timestamp) {
+        let told = self.told(time);
+        ever.note(told, now);
+        lately.note(told, now);
     }
 
     /// The rows found since they were last asked for; the batch remembers them.
@@ -216,6 +234,7 @@ impl Worker {
             match work() {
                 Ok(()) => {
                     if let Some(since) = since {
+                        self.board.mends(&self.name());
                         let waited = Instant::elapsed(&since).as_secs_f64();
                         self.board.say(format!("partition {}: it answers again, after {waited:.1} s", self.partition));
                     }
@@ -227,6 +246,7 @@ impl Worker {
                     let kind = Some(std::mem::discriminant(&error));
                     if said != kind {
                         self.board.say(format!("partition {}: {error}", self.partition));
+                        self.board.ails(&self.name(), error.to_string());
                         said = kind;
                     }
                     self.board.pause(wait);
@@ -236,6 +256,10 @@ impl Worker {
                 Err(error) => return Err(error.to_string()),
             }
         }
+    }
+
+    fn name(&self) -> String {
+        format!("partition {}", self.partition)
     }
 
     /// The desk as it was at the last checkpoint.
@@ -317,9 +341,12 @@ impl Worker {
             return Ok(());
         }
         let (now, to) = (clock::now(), desk.batch.to);
-        desk.batch.records.iter().for_each(|record| desk.latencies.1.note(record.time, now));
+        desk.batch.records.iter().for_each(|record| desk.latencies.1.note(self.told(record.time), now));
         // What was kept before it was shown is in the live state as well by now.
-        desk.batch.records[desk.shown..].iter().for_each(|record| desk.latencies.0.note(record.time, now));
+        for record in &desk.batch.records[desk.shown..] {
+            self.note_shown((&mut desk.latencies.0, &mut desk.lately), record.time, now);
+        }
+        self.board.showed_lately(self.partition, std::mem::take(&mut desk.lately));
         let next = Batch { partition: self.partition, from: to, to, ..Batch::default() };
         desk.batch = next;
         // Not before: a batch that could not be kept is tried once more at the end, and these are told only once.

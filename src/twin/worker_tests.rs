@@ -56,6 +56,7 @@ fn kept(parts: &[&[Said]]) -> Result<(u64, u64), String> {
             batch_messages: 1000,
             pace: Pace::HURRIED,
             silent_after: None,
+            said: None,
             board,
             dies_after: None,
         };

@@ -10,6 +10,7 @@ mod ports;
 mod services;
 mod sirens;
 mod storm;
+mod users;
 mod web;
 mod wire;
 mod wire_sumo;
@@ -30,6 +31,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   demo [WORD...]              page and program built, a living city served and opened in the browser; words go to `citytwin serve`
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
+  users                       a hundred users of the API while the demo city is served, and how old what they see is
   coverage                    how often the intervals of comparisons hold the truth, by 400 experiments
   osm                         every extract of OpenStreetMap beside the project, imported and driven on
   sirens                      response times with and without siren, over ten seeds
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),
+        ["users"] => users::users(),
         ["web"] => web::web(),
         ["demo", ref words @ ..] => web::demo(words),
         ["wire"] => wire::wire(),

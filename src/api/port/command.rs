@@ -16,7 +16,7 @@ pub enum Command {
 }
 
 /// How the clock of a session goes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Clock {
     /// Stand still.
@@ -36,7 +36,7 @@ pub enum Clock {
 }
 
 /// Where to in time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Jump {
     /// To an instant [s after midnight]. Back only in a session that does not speak into the wire.
@@ -49,7 +49,7 @@ pub enum Jump {
 }
 
 /// A change in the city, from now on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Intervention {
     /// Barriers across all lanes of a road.
@@ -121,7 +121,7 @@ pub enum Intervention {
 }
 
 /// An order was carried out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Done {
     /// Its number in the session, from 1.
     pub number: u64,

@@ -107,7 +107,7 @@ pub struct SceneIncident {
 }
 
 /// The city in numbers at one instant; the model's own, not what devices told.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct SceneTotals {
     /// Vehicles on the road.
     pub running: u32,

@@ -73,7 +73,7 @@ pub trait Session: Send + Sync + std::fmt::Debug {
 }
 
 /// What a session is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SessionInfo {
     /// Its id: `live`, or a ULID.
     pub id: String,
@@ -108,7 +108,7 @@ pub struct SessionInfo {
 }
 
 /// What kind of session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SessionKind {
     /// The city that speaks into the wire.
@@ -120,7 +120,7 @@ pub enum SessionKind {
 }
 
 /// How far a fork has come beside the city without its change.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Branch {
     /// When they parted [s after midnight].
     pub from_s: f64,
@@ -133,7 +133,7 @@ pub struct Branch {
 }
 
 /// Two cities in numbers at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// When [s after midnight].
     pub time_s: f64,
@@ -144,7 +144,7 @@ pub struct Difference {
 }
 
 /// A city in numbers at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Sample {
     /// When [s after midnight].
     pub time_s: f64,
@@ -153,7 +153,7 @@ pub struct Sample {
 }
 
 /// What is to be opened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Opening {
     /// A fork of a session at its present instant, with a change at once; runs ahead as fast as possible beside the city without it.
@@ -175,7 +175,7 @@ pub enum Opening {
 }
 
 /// What one may ask about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Subject {
     /// A vehicle by its number.
@@ -211,7 +211,7 @@ pub enum Subject {
 }
 
 /// What there is to know about something.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
 pub struct Facts {
     /// Its name for people.
     pub title: String,
@@ -224,7 +224,7 @@ pub struct Facts {
 }
 
 /// One thing that is known.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Fact {
     /// What it is: a word of the field in snake case, for which the page has names in its languages.
     pub name: String,
@@ -235,7 +235,7 @@ pub struct Fact {
 }
 
 /// How the wire fares.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
 pub struct Pipeline {
     /// Whether there is a wire here.
     pub present: bool,
@@ -262,7 +262,7 @@ pub struct Pipeline {
 }
 
 /// A finished run or comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Finished {
     /// `<scenario>/<run id>`, with `~` for `/`.
     pub id: String,

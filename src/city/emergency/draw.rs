@@ -22,9 +22,6 @@ const CRASH_SHARE: f64 = 0.3;
 const CASUALTY_SHARE: f64 = 0.5;
 /// Roads shorter than this are not drawn for incidents: the block would fill them [m].
 const ROAD_MIN: f64 = 80.0;
-/// Length of a chance block [m]: two vehicles for a crash, one for a breakdown, with the room kept clear around them.
-const CRASH_LENGTH: f64 = 15.0;
-const BREAKDOWN_LENGTH: f64 = 8.0;
 
 /// Times of a Poisson process with its draws for the rest.
 fn arrivals(
@@ -90,7 +87,7 @@ pub(super) fn calls(
             let part = rng.unit();
             let category = *pick(&CATEGORIES, &mut rng)?;
             let position = network.edge(edge).length * (0.2 + 0.6 * part);
-            Some(PlannedCall { at, spot: spot(network, edge, position)?, category })
+            Some(PlannedCall { at, spot: kerb_spot(network, edge, position)?, category })
         })
         .collect()
 }
@@ -118,16 +115,17 @@ pub(super) fn incidents(
             let hurt = rng.unit() < CASUALTY_SHARE;
             let (part, lasts) = (rng.unit(), rng.unit());
             let lanes = car_lanes(network, edge);
-            let length = Distance::metres(if crash { CRASH_LENGTH } else { BREAKDOWN_LENGTH });
+            let kind = if crash { IncidentKind::Crash } else { IncidentKind::Breakdown };
+            let length = usual_length(kind);
             // Exponential with a floor: crashes 10 min and half an hour on average, breakdowns 5 and 15 min.
             let (least, more) = if crash { (600.0, 1200.0) } else { (300.0, 600.0) };
             Some(PlannedIncident {
                 at,
                 duration: SimDuration::seconds((least - libm::log(1.0 - lasts) * more).round()),
-                kind: if crash { IncidentKind::Crash } else { IncidentKind::Breakdown },
+                kind,
                 edge,
                 lanes: lanes.first().map(|lane| vec![*lane])?,
-                position: within(network, edge, part, length),
+                position: block_position(network, edge, part, length),
                 length,
                 casualties: u32::from(crash && hurt),
             })
@@ -135,13 +133,24 @@ pub(super) fn incidents(
         .collect()
 }
 
+/// How much road an incident takes up where nobody says [m]: the vehicles and the room kept clear around them.
+pub fn usual_length(kind: IncidentKind) -> Distance {
+    Distance::metres(match kind {
+        IncidentKind::Crash => 15.0,
+        IncidentKind::Breakdown => 8.0,
+        IncidentKind::Roadworks => 30.0,
+        IncidentKind::Obstruction => 5.0,
+    })
+}
+
 /// Lanes of a road that cars may use, from the kerb.
-pub(super) fn car_lanes(network: &Network, edge: EdgeId) -> Vec<LaneId> {
+pub fn car_lanes(network: &Network, edge: EdgeId) -> Vec<LaneId> {
     network.edge(edge).lane_ids().filter(|lane| network.lane(*lane).allowed.contains(VehicleClass::Passenger)).collect()
 }
 
-/// Where the far end of a block lies: clear of both junctions where the road is long enough [m].
-pub(super) fn within(network: &Network, edge: EdgeId, part: f64, length: Distance) -> Distance {
+/// Where the far end of a block of a length lies that is to be at `part` of a road, 0 at its start to 1 at its end: clear of both junctions where the road is
+/// long enough [m].
+pub fn block_position(network: &Network, edge: EdgeId, part: f64, length: Distance) -> Distance {
     let road = network.edge(edge).length.as_metres();
     let clear = 20.0_f64.min((road - length.as_metres()) / 4.0).max(0.0);
     let (low, high) = ((length.as_metres() + clear).min(road), (road - clear).max(0.0));
@@ -149,7 +158,7 @@ pub(super) fn within(network: &Network, edge: EdgeId, part: f64, length: Distanc
 }
 
 /// The place beside a road where an ambulance may stand; none where it may not drive.
-pub(super) fn spot(network: &Network, edge: EdgeId, position: Distance) -> Option<Spot> {
+pub fn kerb_spot(network: &Network, edge: EdgeId, position: Distance) -> Option<Spot> {
     let lane = network.edge(edge).lane_ids().find(|l| network.lane(*l).allowed.contains(VehicleClass::Emergency))?;
     let length = network.lane(lane).length.as_metres();
     // Clear of the junctions: an ambulance that stands there or sets out must not block them.

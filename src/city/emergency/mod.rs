@@ -7,6 +7,7 @@ mod draw;
 mod model;
 mod resolve;
 
+pub use draw::{block_position, car_lanes, kerb_spot, usual_length};
 pub use model::{Base, EmergencyPlan, EmergencySpec, Hospital, IncidentSpec, PlannedCall, PlannedIncident, Spot, Unit};
 pub use resolve::resolve;
 

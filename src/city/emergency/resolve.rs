@@ -110,7 +110,7 @@ fn resolve_incident(network: &Network, spec: &IncidentSpec, findings: &mut Findi
         kind: spec.kind,
         edge,
         lanes: lanes[..wanted].to_vec(),
-        position: draw::within(network, edge, spec.position, spec.length),
+        position: draw::block_position(network, edge, spec.position, spec.length),
         length: spec.length,
         casualties: spec.casualties,
     })
@@ -233,7 +233,7 @@ fn gate(network: &Network, site: &Site, spec: &EmergencySpec, what: &str, findin
         let built = network.lane(lane);
         let drawn = built.shape.length().max(1e-6);
         let along = built.shape.nearest(site.at.point).0 * built.length.as_metres() / drawn;
-        draw::spot(network, edge, Distance::metres(along))
+        draw::kerb_spot(network, edge, Distance::metres(along))
     });
     if found.is_none() {
         let message = format!("{what} {}: ambulances cannot use its road `{}`", site.name, site.at.road);

@@ -187,18 +187,19 @@ impl Checker<'_> {
 /// Reads what access is reckoned of; none where the scenario does not ask for it.
 ///
 /// # Errors
-/// Everything wrong with the files, and what of them does not fit the map, at once.
+/// Everything wrong with the files, and what of them does not fit the map, at once. Where nothing is, beside it what had to be left
+/// out.
 pub(super) fn read(
     scenario: &Scenario,
     network: &Network,
     places: Option<&Places>,
-) -> Result<Option<Access>, Findings> {
-    let Some(source) = &scenario.comparison.access else { return Ok(None) };
+) -> Result<(Option<Access>, Findings), Findings> {
     let mut findings = Findings::default();
+    let Some(source) = &scenario.comparison.access else { return Ok((None, findings)) };
     let departures = departures(scenario, source, &mut findings);
     let (divisions, zones) = match &source.zones {
         Some(file) => drawn(source, file, network, places)?,
-        None => of_the_map(source, network, places)?,
+        None => of_the_map(source, network, places, &mut findings)?,
     };
     if zones.len() > ZONES_MAX {
         let message = format!("access from {} zones would take too long", zones.len());
@@ -211,7 +212,10 @@ pub(super) fn read(
     let sites = places.map_or(&[][..], |places| &places.hospitals).iter();
     let hospitals = sites.filter_map(|site| network.find_edge(&site.at.road)).collect();
     let within = source.within.clone();
-    if findings.is_ok() { Ok(Some(Access { within, departures, divisions, zones, hospitals })) } else { Err(findings) }
+    if !findings.is_ok() {
+        return Err(findings);
+    }
+    Ok((Some(Access { within, departures, divisions, zones, hospitals }), findings))
 }
 
 /// The times of departure within the measured time.
@@ -266,11 +270,13 @@ fn drawn(
     if findings.is_ok() { Ok((held.divisions, list)) } else { Err(findings) }
 }
 
-/// The zones of the map; a table may say more of them, or something else.
+/// The zones of the map; a table may say more of them, or something else. Those from which nobody can drive are counted among what is
+/// left out: unlike drawn ones, nobody chose them.
 fn of_the_map(
     source: &AccessSource,
     network: &Network,
     places: Option<&Places>,
+    left_out: &mut Findings,
 ) -> Result<(Vec<Division>, Vec<AccessZone>), Findings> {
     let zones = places.map_or(&[][..], |places| &places.zones);
     let mut findings = Findings::default();
@@ -305,6 +311,7 @@ fn of_the_map(
         let usable = |(edge, _): &(EdgeId, f64)| network.edge_allows(*edge, VehicleClass::Passenger);
         let roads: Vec<(EdgeId, f64)> = zone.roads.iter().filter_map(found).filter(usable).collect();
         if roads.is_empty() {
+            left_out.unsupported("zones of the map without a road for cars, in `access`", 1);
             continue;
         }
         let all = roads.iter().map(|road| road.0).collect();

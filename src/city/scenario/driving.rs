@@ -7,7 +7,7 @@
 //! worn-in surfaces).
 //!
 //! Changes the types of a demand before anything moves, so that whoever drives, saves or copies the city knows no weather. One sky holds
-//! for the whole run; acceleration, gap acceptance and lane changing stay as they are.
+//! for the whole run, unless somebody makes another by hand while it runs. Acceleration, gap acceptance and lane changing stay as they are.
 
 use super::sensors::{Weather, WeatherSky};
 use crate::city::demand::{Demand, VehicleKind};
@@ -31,7 +31,7 @@ const CAPACITY_BY_GRIP: f64 = 0.95;
 const SEVERE_COLD: f64 = -20.0;
 
 /// What the weather does to driving, as factors on a dry day.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Driving {
     /// Factor on the wished speed.
     pub speed: f64,
@@ -44,6 +44,24 @@ pub struct Driving {
 impl Driving {
     /// A dry day.
     pub const DRY: Self = Self { speed: 1.0, capacity: 1.0, braking_max: None };
+
+    /// How people drive when the weather has turned by a share from this one to another, 0 to 1.
+    #[must_use]
+    pub fn towards(&self, other: &Self, share: f64) -> Self {
+        if share >= 1.0 {
+            return *other;
+        }
+        let between = |from: f64, to: f64| from + (to - from) * share.max(0.0);
+        // A dry road lets everybody brake as hard as it weighs.
+        let grip = |driving: &Self| driving.braking_max.map_or(GRAVITY, Acceleration::as_metres_per_second_squared);
+        let slippery = self.braking_max.is_some() || other.braking_max.is_some();
+        let braking = Acceleration::metres_per_second_squared(between(grip(self), grip(other)));
+        Self {
+            speed: between(self.speed, other.speed),
+            capacity: between(self.capacity, other.capacity),
+            braking_max: slippery.then_some(braking),
+        }
+    }
 
     /// Lets every type of a demand drive in this weather.
     ///
@@ -60,7 +78,8 @@ impl Driving {
         }
     }
 
-    fn apply_to(&self, kind: &mut VehicleKind) {
+    /// Lets a type that drives as on a dry day drive in this weather.
+    pub fn apply_to(&self, kind: &mut VehicleKind) {
         let factor = &mut kind.speed_factor;
         for number in [&mut factor.mean, &mut factor.deviation, &mut factor.min, &mut factor.max] {
             *number *= self.speed;

@@ -5,8 +5,8 @@
 use super::check::Checker;
 use super::file::{EmergenciesKey, IncidentKey, IncidentKindKey, ScenarioFile};
 use super::quantity::{At, WrittenDuration};
-use crate::city::emergency::{EmergencySpec, IncidentSpec};
-use crate::primitives::{Distance, IncidentKind, SimDuration, SimTime};
+use crate::city::emergency::{EmergencySpec, IncidentSpec, usual_length};
+use crate::primitives::{IncidentKind, SimDuration, SimTime};
 
 /// The most incidents one scenario may write down.
 const INCIDENTS_MAX: usize = 1000;
@@ -147,14 +147,4 @@ impl Checker<'_> {
 pub(super) fn with_ambulances(file: &ScenarioFile) -> bool {
     let some = |key: &At<EmergenciesKey>| key.value.ambulances.as_ref().is_none_or(|ambulances| ambulances.value > 0);
     file.emergencies.as_ref().is_some_and(some)
-}
-
-/// How much road an incident takes up where the scenario does not say [m]: the vehicles and the room kept clear around them.
-fn usual_length(kind: IncidentKind) -> Distance {
-    Distance::metres(match kind {
-        IncidentKind::Crash => 15.0,
-        IncidentKind::Breakdown => 8.0,
-        IncidentKind::Roadworks => 30.0,
-        IncidentKind::Obstruction => 5.0,
-    })
 }

@@ -17,7 +17,7 @@ use super::routing::Routing;
 use super::sensors::{SensorSettings, Weather};
 use super::variant::{self, Base};
 use super::{sources, sumocfg};
-use crate::city::demand::Demand;
+use crate::city::demand::{Demand, VehicleKind};
 use crate::city::emergency::EmergencyPlan;
 use crate::city::intervention::Plan;
 use crate::city::intervention::parking::Parked;
@@ -89,6 +89,8 @@ pub struct LoadedScenario {
     pub sensors: Option<SensorSettings>,
     /// The weather of the day.
     pub weather: Weather,
+    /// How the types of the demand drive on a dry day, where the weather changes that.
+    pub dry: Option<Arc<[VehicleKind]>>,
     /// How its variants are compared, and what is expected of them.
     pub comparison: Comparison,
     /// What was counted and measured in the measured time, if tables are named.
@@ -225,7 +227,8 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     if let Some(passengers) = &scenario.comparison.passengers {
         passengers.check(&travellers.demand, &scenario.interventions)?;
     }
-    let reach = access::read(&scenario, &roads.network, roads.places.as_ref())?.map(Arc::new);
+    let (reach, zones_left_out) = access::read(&scenario, &roads.network, roads.places.as_ref())?;
+    let reach = reach.map(Arc::new);
     let tables = &scenario.calibration;
     let tables = [&tables.counts, &tables.detectors, &tables.travel_times];
     let tables: Vec<PathBuf> = tables.into_iter().flatten().map(|file| file.path.clone()).collect();
@@ -242,6 +245,7 @@ fn from_yaml(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) -
     let mut left_out = roads.left_out;
     left_out.absorb(travellers.left_out);
     left_out.absorb(table_left_out);
+    left_out.absorb(zones_left_out);
     let name = variant::base_name(&scenario);
     let base = Base {
         scenario,
@@ -319,6 +323,7 @@ fn from_sumocfg(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>
         // It says nothing of devices; asked to tell something, its city has the standard set.
         sensors: Some(SensorSettings::default()),
         weather: Weather::default(),
+        dry: None,
         comparison: Comparison::default(),
         calibration: None,
         access: None,

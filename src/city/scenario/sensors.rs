@@ -85,7 +85,7 @@ impl SensorSettings {
 }
 
 /// What the sky does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum WeatherSky {
     /// Nothing falls.
     Dry,
@@ -110,7 +110,7 @@ impl WeatherSky {
 }
 
 /// The weather of the day.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Weather {
     /// What the sky does.
     pub sky: WeatherSky,

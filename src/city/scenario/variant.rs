@@ -104,7 +104,9 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
     }
     let weather = beside().filter_map(|one| one.weather).next_back().unwrap_or(scenario.weather);
     let driving = weather.driving();
-    if driving != super::driving::Driving::DRY {
+    let changed = driving != super::driving::Driving::DRY;
+    let dry = changed.then(|| demand.kinds.clone().into());
+    if changed {
         driving.apply(Arc::make_mut(&mut demand));
     }
     let mut resolved = Resolved::of(scenario);
@@ -132,6 +134,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         telemetry: scenario.telemetry.clone(),
         sensors: scenario.sensors,
         weather,
+        dry,
         comparison: scenario.comparison.clone(),
         calibration: base.calibration.clone(),
         access,

@@ -95,6 +95,8 @@ pub(crate) enum Notice {
     },
     /// An ambulance to an incident: I have left.
     LeftScene,
+    /// The dispatcher to an ambulance: somebody else goes there.
+    StandDown,
 }
 
 /// What an actor does to its own body or head; carried out before the next step.

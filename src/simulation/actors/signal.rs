@@ -1,12 +1,13 @@
 //! The signal as an actor: runs its program by the clock, or leaves it to [`Actuation`] how long its greens last.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
 use super::actuation::Actuation;
 use super::{Action, Actions, Directory, Identity, Percept, Wakes, Woken};
-use crate::city::network::{Aspect, Network, Signal, SignalControl, SignalProgram};
+use crate::city::network::{Aspect, Network, Phase, Signal, SignalControl, SignalProgram};
 use crate::primitives::{SimDuration, SimTime};
 
 /// A signal controller.
@@ -43,6 +44,16 @@ impl Controller {
     /// The phase it is in, when that began, and what it shows on each link.
     pub(crate) fn phase(&self) -> (usize, SimTime, &[Aspect]) {
         (self.phase, self.since, &self.program.phases[self.phase].aspects)
+    }
+
+    /// The program it runs.
+    pub(crate) fn program(&self) -> &SignalProgram {
+        &self.program
+    }
+
+    /// Runs another program from now on, with the same phases in the same order.
+    pub(crate) fn run(&mut self, program: Arc<SignalProgram>) {
+        self.program = program;
     }
 
     /// What the phase shows.
@@ -86,8 +97,42 @@ impl Controller {
     }
 }
 
-fn cycle(program: &SignalProgram) -> SimDuration {
+/// How long a round of a program takes.
+pub(crate) fn cycle(program: &SignalProgram) -> SimDuration {
     program.phases.iter().fold(SimDuration::ZERO, |sum, p| sum + p.duration)
+}
+
+/// By how much signals still have to be late to have the offsets that they were given, by signal; there once one was given.
+#[derive(Resource, Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Shifts(BTreeMap<u32, SimDuration>);
+
+impl Shifts {
+    /// Lets a signal become so much later, whatever it still had to.
+    pub(crate) fn put(&mut self, signal: u32, late: SimDuration) {
+        self.0.remove(&signal);
+        if late > SimDuration::ZERO {
+            self.0.insert(signal, late);
+        }
+    }
+
+    /// By how much a signal still has to be late.
+    pub(crate) fn of(&self, signal: u32) -> SimDuration {
+        self.0.get(&signal).copied().unwrap_or(SimDuration::ZERO)
+    }
+
+    /// By how much longer a phase lasts that has just begun: a green by up to a half, in whole steps of `dt` seconds.
+    fn take(&mut self, signal: u32, phase: &Phase, dt: f64) -> SimDuration {
+        let late = self.of(signal);
+        let green = phase.aspects.iter().any(|aspect| matches!(aspect, Aspect::GreenMajor | Aspect::GreenMinor));
+        if late <= SimDuration::ZERO || !green {
+            return SimDuration::ZERO;
+        }
+        let step = SimDuration::seconds(dt).as_milliseconds().max(1);
+        let steps = (phase.duration.as_milliseconds() / (2 * step)).max(1);
+        let part = late.min(SimDuration::milliseconds(steps * step));
+        self.put(signal, late - part);
+        part
+    }
 }
 
 /// The phase of a program at an instant, and how long it has lasted.
@@ -121,14 +166,18 @@ pub(crate) fn think(
     mut signals: Query<'_, '_, (&Identity, &mut Controller)>,
     mut wakes: ResMut<'_, Wakes>,
     mut actions: ResMut<'_, Actions>,
+    mut shifts: Option<ResMut<'_, Shifts>>,
 ) {
     for &actor in &woken.0 {
         let Some((identity, mut controller)) = directory.get(actor).and_then(|e| signals.get_mut(e).ok()) else {
             continue;
         };
-        let (again, changed) = controller.think(percept.now);
+        let (mut again, changed) = controller.think(percept.now);
         if changed {
             actions.0.push(controller.show());
+            if let Some(shifts) = &mut shifts {
+                again += shifts.take(actor.index(), &controller.program.phases[controller.phase], percept.road.dt);
+            }
         }
         wakes.0.set(again, identity.0);
     }
@@ -142,7 +191,6 @@ pub(crate) fn first_turn(controller: &Controller) -> (Action, SimTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::city::network::Phase;
 
     fn program(offset: f64) -> SignalProgram {
         let phase = |seconds: f64| Phase {

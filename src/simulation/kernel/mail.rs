@@ -42,6 +42,11 @@ impl<M> PostOffice<M> {
         self.posted.iter().map(|letter| &letter.message)
     }
 
+    /// Whether anything is on its way to somebody.
+    pub(crate) fn is_for(&self, to: ActorId) -> bool {
+        self.posted.iter().any(|letter| letter.to == to)
+    }
+
     /// Hands out everything posted since the last call, ordered by (recipient, sender, sequence).
     pub(crate) fn deliver(&mut self) -> Vec<Letter<M>> {
         let mut letters = std::mem::take(&mut self.posted);

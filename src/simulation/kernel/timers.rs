@@ -22,6 +22,14 @@ impl Timers {
         self.due.entry(time).or_default().push(actor);
     }
 
+    /// Wakes an actor no more, unless it asks anew.
+    pub(crate) fn cancel(&mut self, actor: ActorId) {
+        self.due.retain(|_, actors| {
+            actors.retain(|&other| other != actor);
+            !actors.is_empty()
+        });
+    }
+
     /// Everybody whose time has come, by time and then by actor.
     pub(crate) fn take_due(&mut self, now: SimTime) -> Vec<ActorId> {
         let mut woken = Vec::new();

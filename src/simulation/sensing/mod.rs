@@ -100,7 +100,7 @@ pub(crate) fn install(
     let Installer { short, alarm, earth, world, .. } = installer;
     let now = run.begin;
     let (severity, seed, step, midnight) = (settings.severity, run.seed, run.step, run.midnight);
-    let climate = climate(weather, seed, run, &earth, network);
+    let climate = climate(weather, run, &earth, network);
     world.insert_resource(Watch { now, step, midnight, seed, severity, earth, climate });
     world.insert_resource(alarm);
     world.insert_resource(Outbox::default());
@@ -126,13 +126,14 @@ fn traits(kind: &crate::city::demand::VehicleKind) -> KindTraits {
     }
 }
 
-fn climate(weather: &Weather, seed: Seed, run: &RunSettings, earth: &Earth, network: &Network) -> Climate {
+/// The course of a day with a weather.
+pub(crate) fn climate(weather: &Weather, run: &RunSettings, earth: &Earth, network: &Network) -> Climate {
     let (low, high) = network.bounds();
     let year =
         run.midnight.date().get(..4).and_then(|year| crate::primitives::Timestamp::midnight(&format!("{year}-01-01")));
     let days = year.map_or(0, |first| run.midnight.since(first).as_milliseconds() / 86_400_000);
     Climate {
-        seed,
+        seed: run.seed,
         sky: match weather.sky {
             WeatherSky::Dry => Sky::Dry,
             WeatherSky::Rain => Sky::Rain,

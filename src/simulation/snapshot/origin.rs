@@ -6,7 +6,7 @@
 use std::fmt::{self, Debug, Write};
 use std::sync::{Arc, OnceLock};
 
-use crate::city::demand::Demand;
+use crate::city::demand::{Demand, VehicleKind};
 use crate::city::emergency::EmergencyPlan;
 use crate::city::intervention::Plan;
 use crate::city::network::Network;
@@ -26,18 +26,35 @@ pub(crate) struct Origin {
     pub emergencies: Option<Mark>,
     /// The plan it follows, where that changes anything.
     pub plan: Option<Mark>,
+    /// The weather it began with, and how its vehicle types drive on a dry day where that was none.
+    pub weather: Weather,
+    pub dry: Option<Arc<[VehicleKind]>>,
     /// What devices it was to have, where they were installed.
     pub devices: Option<Mark>,
 }
 
 impl Origin {
     pub(crate) fn new(network: Arc<Network>, demand: Arc<Demand>) -> Self {
-        Self { network, demand, map_and_demand: Arc::default(), emergencies: None, plan: None, devices: None }
+        Self {
+            network,
+            demand,
+            map_and_demand: Arc::default(),
+            emergencies: None,
+            plan: None,
+            weather: Weather::default(),
+            dry: None,
+            devices: None,
+        }
     }
 
     /// Digests of the map and of the demand.
     pub(crate) fn map_and_demand(&self) -> (Mark, Mark) {
         *self.map_and_demand.get_or_init(|| (mark(&*self.network), mark(&*self.demand)))
+    }
+
+    /// How its vehicle types drive on a dry day.
+    pub(crate) fn dry_kinds(&self) -> Arc<[VehicleKind]> {
+        self.dry.as_ref().map_or_else(|| self.demand.kinds.clone().into(), Arc::clone)
     }
 
     /// Notes the plan that was brought.

@@ -36,11 +36,13 @@ use crate::simulation::actors::sensors::signals::Junction;
 use crate::simulation::actors::sensors::tracker::{Fleet, Tracker};
 use crate::simulation::actors::sensors::weather::WeatherStation;
 use crate::simulation::actors::sensors::{AIR, Alarm, BAYS, CAMERAS, Device, LOOPS, Outbox, TRACKERS, WEATHER, Watch};
-use crate::simulation::actors::signal::Controller;
+use crate::simulation::actors::signal::{Controller, Shifts};
 use crate::simulation::actors::vehicle::Itinerary;
 use crate::simulation::actors::{
     Actions, Directory, Identity, Mailbox, Percept, Post, SIGNALS, VEHICLES, Wakes, Wayfinding, Woken,
 };
+use crate::simulation::change::live::Live;
+use crate::simulation::change::weather;
 use crate::simulation::kernel::ActorId;
 use crate::simulation::ledger::Ledger;
 use crate::simulation::rules::Changes;
@@ -57,11 +59,20 @@ const MANY: usize = 4_000;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct State<'a> {
     moves: Moves<'a>,
+    /// What is remembered of changes made while it ran; none where none was.
+    changed: Option<Changed<'a>>,
     watch: Option<Watching<'a>>,
     /// How many records the control room has made of each device.
     told: Option<Cow<'a, BTreeMap<DeviceId, u64>>>,
     /// How many emissions were thrown away.
     discarded: Option<u64>,
+}
+
+/// What there is where something was changed by hand.
+#[derive(Serialize, Deserialize)]
+struct Changed<'a> {
+    live: Cow<'a, Live>,
+    shifts: Option<Cow<'a, Shifts>>,
 }
 
 /// What moves, whoever watches.
@@ -117,6 +128,10 @@ impl<'a> State<'a> {
         let world = &city.world;
         Self {
             moves: Moves::of(world),
+            changed: world.get_resource::<Live>().map(|live| Changed {
+                live: Cow::Borrowed(live),
+                shifts: world.get_resource::<Shifts>().map(Cow::Borrowed),
+            }),
             watch: city.watch.is_some().then(|| Watching::of(world)),
             told: city.control_room.as_ref().map(|room| Cow::Borrowed(room.sequences())),
             discarded: world.get_resource::<Outbox>().map(|outbox| outbox.discarded),
@@ -133,7 +148,10 @@ impl<'a> State<'a> {
         let mut hasher = blake3::Hasher::new();
         let mut block = BufWriter::with_capacity(BLOCK, &mut hasher);
         // A hasher takes everything, and nothing that moves is without a form.
-        let whole = postcard::to_io(&self.moves, &mut block).is_ok() && block.flush().is_ok();
+        let whole = postcard::to_io(&self.moves, &mut block).is_ok();
+        // A city in which nothing was changed by hand has the hash of one in which nothing can be.
+        let whole = whole && self.changed.as_ref().is_none_or(|live| postcard::to_io(live, &mut block).is_ok());
+        let whole = whole && block.flush().is_ok();
         drop(block);
         debug_assert!(whole, "the state has a form");
         *hasher.finalize().as_bytes()
@@ -155,7 +173,7 @@ impl<'a> State<'a> {
 
     /// A city in this state, made of what `like` is made of.
     pub(crate) fn put_together(self, like: &City) -> City {
-        let Self { moves, watch, told, discarded } = self;
+        let Self { moves, changed, watch, told, discarded } = self;
         let mut world = World::new();
         let mut living = Vec::new();
         moves.put_into(&mut world, like, &mut living);
@@ -174,18 +192,32 @@ impl<'a> State<'a> {
         if let Some(discarded) = discarded.filter(|_| like.watch.is_some() || like.control_room.is_some()) {
             world.insert_resource(Outbox { emissions: Vec::new(), discarded });
         }
-        let control_room = like.control_room.clone().zip(told).map(|(mut room, told)| {
+        // A control room that was opened for the sake of a change is opened again.
+        let opened = || (changed.is_some() && like.watch.is_some()).then(|| like.new_control_room());
+        let control_room = told.and_then(|told| {
+            let mut room = like.control_room.clone().or_else(opened)?;
             room.go_on_from(told.into_owned());
-            room
+            if let Some(ledger) = world.get_resource::<Ledger>() {
+                room.learn(&like.origin.network, ledger);
+            }
+            Some(room)
         });
-        City {
+        if let Some(Changed { live, shifts }) = changed {
+            world.insert_resource(live.into_owned());
+            if let Some(shifts) = shifts {
+                world.insert_resource(shifts.into_owned());
+            }
+        }
+        let mut city = City {
             world,
             schedule: step::schedule(),
             watch: like.watch.is_some().then(sensing::systems),
             control_room,
             settings: like.settings,
             origin: like.origin.clone(),
-        }
+        };
+        weather::settle(&mut city);
+        city
     }
 }
 

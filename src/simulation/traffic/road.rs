@@ -1,6 +1,7 @@
 //! Where the bodies are: every lane's vehicles in driving order, the tails that reach back over lanes, and the rear ends
 //! that followers from upstream see.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::city::demand::{Demand, Vehicle};
@@ -204,6 +205,18 @@ impl Road {
                 self.lanes[lane as usize].iter().find(|b| b.id == vehicle).map(|body| seen(lane, body))
             })
         })
+    }
+
+    /// Where those who set out when they are called are, of those who are on the road; by one look at everybody.
+    pub(crate) fn those_on_call(&self) -> BTreeMap<u32, Whereabouts> {
+        if self.first_on_call == u32::MAX {
+            return BTreeMap::new();
+        }
+        let seen =
+            |lane: u32, b: &Body| (b.id, Whereabouts { lane, pos: b.pos, speed: b.speed, leg: b.leg, kind: b.kind });
+        let on_lanes = self.active.iter().flat_map(|&lane| self.lanes[lane as usize].iter().map(move |b| (lane, b)));
+        let beside = self.rescue.iter().map(|passing| (passing.lane, &passing.body));
+        on_lanes.chain(beside).filter(|(_, b)| self.is_on_call(b.id)).map(|(lane, b)| seen(lane, b)).collect()
     }
 
     /// The body of a vehicle on the road.

@@ -48,6 +48,9 @@ pub(super) struct Manifest<'a> {
     /// The saved state it went on from.
     #[serde(skip_serializing_if = "Option::is_none")]
     went_on_from: Option<WentOnFrom>,
+    /// The orders that changed its city while it ran; it is made again by replaying them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orders: Option<Ordered>,
     left_out: &'a std::collections::BTreeMap<String, u64>,
     validity: Vec<Flag>,
     results: &'a Summary,
@@ -76,6 +79,15 @@ struct WentOnFrom {
     time: String,
 }
 
+/// The orders a run was given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Ordered {
+    /// Their file in the run's folder.
+    pub file: String,
+    /// How many changed the city.
+    pub count: u64,
+}
+
 /// A question that a run answers with yes before it is trusted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Flag {
@@ -101,7 +113,7 @@ impl<'a> Manifest<'a> {
         loaded: &'a LoadedScenario,
         about: &page::About<'a>,
         results: &'a Summary,
-        span: (String, String),
+        (span, orders): ((String, String), Option<Ordered>),
         cpu: Cpu,
         files: &'a [String],
     ) -> Self {
@@ -131,6 +143,7 @@ impl<'a> Manifest<'a> {
                 blake3: state.blake3.clone(),
                 time: state.time.to_string(),
             }),
+            orders,
             left_out: &loaded.left_out,
             validity: validity(results),
             results,

@@ -10,6 +10,7 @@ mod gridlock;
 mod manifest;
 mod measured;
 mod page;
+mod recorder;
 mod run;
 mod states;
 mod stopwatch;
@@ -21,7 +22,8 @@ pub(crate) use files::reason;
 pub use files::{Draft, WriteError, make_folder, run_folder, write_file};
 pub use gridlock::{Gridlock, find as find_gridlock};
 pub use manifest::{Program, run_id, user_cpu_seconds};
-pub use run::{Destination, Finished, Progress, RunError, Watcher, Wire, WireError, run, run_watched};
+pub use recorder::{Prepared, Recorder};
+pub use run::{DISCARDED, Destination, Finished, Progress, RunError, Watcher, Wire, WireError, run, run_watched};
 pub use states::StateRefused;
 pub use summary::Summary;
 

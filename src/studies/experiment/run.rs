@@ -5,30 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::files::{Draft, WriteError, remove_file, write_file};
-use super::gridlock::Gridlock;
-use super::manifest::{Cpu, Manifest, Program, user_cpu_seconds};
-use super::states::{Continued, Saves, StateRefused, go_on_from};
-use super::stopwatch::{Elapsed, Stopwatch};
+use super::files::WriteError;
+use super::manifest::Program;
+use super::recorder::{Prepared, Recorder};
+use super::states::StateRefused;
 use super::summary::Summary;
-use super::sumo_xml::{self, Trajectories};
-use super::{columnar, emergencies, measured, page, tables};
-use crate::city::scenario::{LoadedScenario, TableFormat};
+use crate::city::scenario::LoadedScenario;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 use crate::simulation::outcome::{Outcome, VehicleInstant};
-use crate::studies::equilibrium;
 use crate::studies::forecast::{self, Forecast};
 use crate::studies::report::telling::Telling;
 use crate::telemetry::Emission;
 
-/// How often the city as a whole is looked at [s]; a look costs a walk over all vehicles.
-const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
-
 /// How often a watcher sees the vehicles [s].
 const SECOND: SimDuration = SimDuration::milliseconds(1000);
+
+/// What a run says that cannot go on because devices told too much.
+pub const DISCARDED: &str = "the city told more in one step than can be kept; ask for fewer devices, or longer periods";
 
 /// What is written, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -175,100 +170,31 @@ fn carry_out(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Finished, RunError> {
     // Drafts are begun first: a folder that cannot be written is found out before the simulation, not after.
-    let mut drafts = Drafts::begin(loaded, destination)?;
-    if let Some(folder) = &destination.folder {
-        // An earlier run's would vouch for this one's files if this one is cut short.
-        remove_file(&folder.join("manifest.json"))?;
-    }
-    let before = user_cpu_seconds();
-    let mut knowing = loaded.clone();
-    knowing.forecast = learnt.map(|forecast| Arc::clone(&forecast.delays));
-    let loaded = &knowing;
-    let settled = equilibrium::settle(loaded, interrupted);
-    let (loaded, convergence) = match &settled {
-        Some(settled) => (&settled.loaded, Some(settled.convergence.clone())),
-        None => (loaded, None),
-    };
-    let mut saves = Saves::new(&destination.states);
-    let made = simulate(loaded, program, (&mut drafts, &mut saves), &mut attended, interrupted, progress)?;
-    let Made { mut outcome, no_place, continued, steps } = made;
-    outcome.convergence = convergence;
-    outcome.prediction = learnt.map(|forecast| forecast.prediction);
-    let has_wire = attended.wire.is_some();
-    let telling = attended.wire.map(|wire| wire.close(loaded, outcome.interrupted)).transpose()?.flatten();
-    let simulated = user_cpu_seconds();
-    let outcome = measured::from(outcome, loaded.measured_from);
-    let spent = |from: Option<f64>, to: Option<f64>| Some(to? - from?);
-    // With a wire the time is that of the whole pipeline, and says nothing of the engine.
-    let summary = Summary::of(&loaded.network, &outcome, if has_wire { Elapsed::default() } else { steps });
-    drafts.end(&outcome)?;
-    let about = page::About { program, continued: continued.as_ref() };
-    let mut files = write_folder(loaded, destination, &about, (&outcome, summary.gridlock.as_ref()), telling.as_ref())?;
-    files.append(&mut saves.written);
-    let series = [&destination.fcd, &destination.edgedata].map(|file| file.as_ref().map(|(path, _)| path));
-    files.extend(
-        [destination.tripinfo.as_ref(), destination.summary.as_ref()].into_iter().chain(series).flatten().cloned(),
-    );
-    if let Some(folder) = &destination.folder {
-        let cpu = Cpu {
-            loading: program.loading_cpu_s,
-            simulating: spent(before, simulated),
-            writing: spent(simulated, user_cpu_seconds()),
-        };
-        let mut names: Vec<String> =
-            files.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string()).collect();
-        names.sort();
-        let span = (outcome.begin.to_string(), outcome.end.to_string());
-        let manifest = Manifest::of(loaded, &about, &summary, span, cpu, &names);
-        // Last of all, so that a folder with a manifest is a whole run.
-        write_file(&folder.join("manifest.json"), |out| {
-            serde_json::to_writer_pretty(&mut *out, &manifest)?;
-            writeln!(out)
-        })?;
-    }
-    Ok(Finished { outcome, summary, telling, no_place, states_missed: saves.missed() })
+    let mut recorder = Recorder::begin(loaded, destination, program)?;
+    let prepared = Prepared::with(loaded, learnt, interrupted);
+    let (city, no_place) = prepared.city(attended.wire.is_some());
+    let (city, cut_short) = simulate(city, &mut recorder, prepared.loaded(), &mut attended, interrupted, progress)?;
+    let outcome = city.finish(cut_short);
+    recorder.end(&prepared, outcome, attended.wire, no_place)
 }
 
-/// What the step loop made.
-struct Made {
-    outcome: Outcome,
-    no_place: BTreeMap<String, u64>,
-    continued: Option<Continued>,
-    /// What the steps cost.
-    steps: Elapsed,
-}
-
+/// Steps a city to its end; it, and whether it was cut short.
 fn simulate(
+    mut city: City,
+    recorder: &mut Recorder,
     loaded: &LoadedScenario,
-    program: &Program,
-    (drafts, saves): (&mut Drafts<'_>, &mut Saves<'_>),
     attended: &mut Attended<'_>,
     interrupted: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Made, RunError> {
+) -> Result<(City, bool), RunError> {
     let settings = loaded.settings;
-    let mut city = City::of_scenario(loaded);
-    let mut no_place = BTreeMap::new();
-    if attended.wire.is_some() {
-        if let Some(sensors) = &loaded.sensors {
-            no_place = city.install_sensors(&loaded.network, &loaded.demand, sensors, &loaded.weather);
-        }
-        if let Some(plan) = &loaded.emergencies {
-            city.open_control_room(&loaded.network, plan);
-        }
-    }
-    let continued = program.from.as_deref().map(|state| go_on_from(state, &mut city)).transpose()?;
-    let mut instants = vec![city.instant()];
-    let mut left_stops = Vec::new();
+    recorder.first(&mut city)?;
     let mut stopped = false;
-    saves.keep(&city)?;
-    let watch = Stopwatch::start();
     while !city.is_over() && !stopped {
         // What a step leaves is labelled with the instant at which it began, as SUMO's files are.
         let time = city.time();
         city.step();
-        drafts.step(time, &city)?;
-        left_stops.extend_from_slice(city.left_stops());
+        recorder.step(time, &city)?;
         if let Some(watcher) = &mut attended.watcher
             && city.time().as_milliseconds() % SECOND.as_milliseconds() == 0
         {
@@ -277,128 +203,18 @@ fn simulate(
         if let Some(wire) = &mut attended.wire {
             wire.send(city.take_emissions())?;
             if city.emissions_discarded() > 0 {
-                let sentence =
-                    "the city told more in one step than can be kept; ask for fewer devices, or longer periods";
-                return Err(WireError(sentence.to_owned()).into());
+                return Err(WireError(DISCARDED.to_owned()).into());
             }
         }
-        saves.keep(&city)?;
+        recorder.keep(&city)?;
         stopped = interrupted();
-        let sample = (city.time() - settings.begin).as_milliseconds() % SAMPLE.as_milliseconds() == 0;
-        if sample || stopped || city.is_over() {
-            let now = city.instant();
+        if stopped || recorder.is_time(&city) {
+            let now = recorder.look(&city);
             let (running, arrived) = (now.running, now.arrived);
             progress(Progress { time: now.time, begin: settings.begin, end: settings.end, running, arrived });
-            instants.push(now);
         }
     }
-    let elapsed = watch.elapsed();
+    recorder.stop();
     let cut_short = stopped && !city.is_over();
-    let mut outcome = city.finish(cut_short);
-    outcome.city = instants;
-    outcome.left_stops = left_stops;
-    Ok(Made { outcome, no_place, continued, steps: elapsed })
-}
-
-/// SUMO's files, begun before the run; summary and trajectories are written while it goes on.
-struct Drafts<'a> {
-    loaded: &'a LoadedScenario,
-    tripinfo: Option<Draft>,
-    edgedata: Option<(Draft, SimDuration)>,
-    summary: Option<Draft>,
-    fcd: Option<(Draft, Trajectories, SimDuration)>,
-}
-
-impl<'a> Drafts<'a> {
-    fn begin(loaded: &'a LoadedScenario, destination: &Destination) -> Result<Self, WriteError> {
-        let mut summary = None;
-        if let Some(path) = &destination.summary {
-            let mut draft = Draft::create(path)?;
-            draft.add(|out| sumo_xml::summary_head(out))?;
-            summary = Some(draft);
-        }
-        let mut fcd = None;
-        if let Some((path, every)) = &destination.fcd {
-            let mut draft = Draft::create(path)?;
-            let mut trajectories = None;
-            draft.add(|out| Trajectories::begin(out, &loaded.demand).map(|begun| trajectories = Some(begun)))?;
-            fcd = trajectories.map(|trajectories| (draft, trajectories, *every));
-        }
-        let tripinfo = destination.tripinfo.as_deref().map(Draft::create).transpose()?;
-        let edgedata = match &destination.edgedata {
-            Some((path, every)) => Some((Draft::create(path)?, *every)),
-            None => None,
-        };
-        Ok(Self { loaded, tripinfo, edgedata, summary, fcd })
-    }
-
-    fn step(&mut self, time: SimTime, city: &City) -> Result<(), WriteError> {
-        let since = time - self.loaded.measured_from;
-        if since < SimDuration::ZERO {
-            return Ok(());
-        }
-        if let Some(draft) = &mut self.summary {
-            let instant = city.instant();
-            draft.add(|out| sumo_xml::summary_step(out, time, &instant))?;
-        }
-        if let Some((draft, trajectories, every)) = &mut self.fcd
-            && since.as_milliseconds() % every.as_milliseconds().max(1) == 0
-        {
-            let (network, demand) = (&self.loaded.network, &self.loaded.demand);
-            draft.add(|out| trajectories.step(out, time, city.vehicles(), network, demand))?;
-        }
-        Ok(())
-    }
-
-    fn end(self, outcome: &Outcome) -> Result<(), WriteError> {
-        let (network, demand) = (&self.loaded.network, &self.loaded.demand);
-        if let Some(mut draft) = self.tripinfo {
-            draft.add(|out| sumo_xml::tripinfo(out, &outcome.trips, network, demand))?;
-            draft.finish()?;
-        }
-        if let Some((mut draft, every)) = self.edgedata {
-            draft.add(|out| sumo_xml::edgedata(out, outcome, every, network))?;
-            draft.finish()?;
-        }
-        if let Some(mut draft) = self.summary {
-            draft.add(|out| sumo_xml::summary_tail(out))?;
-            draft.finish()?;
-        }
-        if let Some((mut draft, ..)) = self.fcd {
-            draft.add(|out| Trajectories::end(out))?;
-            draft.finish()?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes tables and report; the files written.
-fn write_folder(
-    loaded: &LoadedScenario,
-    destination: &Destination,
-    about: &page::About<'_>,
-    (outcome, gridlock): (&Outcome, Option<&Gridlock>),
-    telling: Option<&Telling>,
-) -> Result<Vec<PathBuf>, WriteError> {
-    let Some(folder) = &destination.folder else { return Ok(Vec::new()) };
-    let (network, demand) = (&*loaded.network, &*loaded.demand);
-    let mut files = vec![folder.join("trips.csv"), folder.join("roads.csv")];
-    write_file(&files[0], |out| tables::trips(out, &outcome.trips, network, demand))?;
-    write_file(&files[1], |out| tables::roads(out, outcome, network))?;
-    if let Some(plan) = &loaded.emergencies {
-        let (calls, incidents) = (folder.join("calls.csv"), folder.join("incidents.csv"));
-        write_file(&calls, |out| emergencies::calls(out, &outcome.calls, network, plan))?;
-        write_file(&incidents, |out| emergencies::incidents(out, &outcome.incidents, network))?;
-        files.extend([calls, incidents]);
-    }
-    if loaded.outputs.tables == TableFormat::Parquet {
-        let tables = files.iter().map(|table| columnar::beside(table)).collect::<Result<Vec<_>, _>>()?;
-        files.extend(tables);
-    }
-    if destination.report {
-        let path = folder.join("report.html");
-        write_file(&path, |out| page::write(loaded, about, (outcome, gridlock), telling, out))?;
-        files.push(path);
-    }
-    Ok(files)
+    Ok((city, cut_short))
 }

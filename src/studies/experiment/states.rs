@@ -43,17 +43,17 @@ pub(super) fn go_on_from(path: &Path, city: &mut City) -> Result<Continued, Stat
 
 /// The states a run is to leave.
 #[derive(Debug)]
-pub(super) struct Saves<'a> {
+pub(super) struct Saves {
     /// Still to come, by time; the first is the next.
-    due: Vec<&'a (SimTime, PathBuf)>,
+    due: Vec<(SimTime, PathBuf)>,
     /// Written so far.
     pub written: Vec<PathBuf>,
 }
 
-impl<'a> Saves<'a> {
+impl Saves {
     /// States at these instants, each in its file.
-    pub(super) fn new(wanted: &'a [(SimTime, PathBuf)]) -> Self {
-        let mut due: Vec<_> = wanted.iter().collect();
+    pub(super) fn new(wanted: &[(SimTime, PathBuf)]) -> Self {
+        let mut due = wanted.to_vec();
         due.sort_by_key(|one| one.0);
         Self { due, written: Vec::new() }
     }
@@ -63,12 +63,11 @@ impl<'a> Saves<'a> {
     /// # Errors
     /// When the file cannot be written; nothing is left of it then.
     pub(super) fn keep(&mut self, city: &City) -> Result<(), WriteError> {
-        while let Some((time, path)) = self.due.first().copied()
-            && *time <= city.time()
-        {
+        while self.due.first().is_some_and(|(time, _)| *time <= city.time()) {
+            let (_, path) = &self.due[0];
             write_file(path, |out| city.save(out))?;
-            self.written.push(path.clone());
-            self.due.remove(0);
+            let (_, path) = self.due.remove(0);
+            self.written.push(path);
         }
         Ok(())
     }

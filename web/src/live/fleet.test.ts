@@ -108,6 +108,15 @@ describe('a vehicle between two frames', () => {
     between(0, 0, 1, -1, 0, 64, 1, out);
     expect([out.x, out.y]).toEqual([1, -1]);
   });
+
+  it('does not swing out where its headings do not go along with its way', () => {
+    const out: Spot = { x: 0, y: 0, heading: 0 };
+    // To the east, although it headed west at first and south at last.
+    for (let t = 0; t <= 1; t += 0.1) {
+      between(0, 0, 1, 0, 192, 128, t, out);
+      expect([out.x, out.y]).toEqual([t, 0]);
+    }
+  });
 });
 
 describe('the fleet', () => {

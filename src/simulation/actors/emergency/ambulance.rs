@@ -88,6 +88,11 @@ impl Ambulance {
         self.vehicle
     }
 
+    /// Its station's gate.
+    pub(crate) fn home(&self) -> Spot {
+        self.home
+    }
+
     /// Where it stands, or last stood.
     pub(crate) fn spot(&self) -> Spot {
         self.at
@@ -96,6 +101,16 @@ impl Ambulance {
     /// The call it serves.
     pub(crate) fn call(&self) -> Option<u32> {
         self.order.map(|order| order.call)
+    }
+
+    /// The call that it is on the way to or getting ready for, and may still be called away from.
+    pub(crate) fn on_the_way(&self) -> Option<Order> {
+        self.order.filter(|_| matches!(self.duty, Duty::TurningOut | Duty::ToScene))
+    }
+
+    /// Whether it may be sent somewhere.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self.duty, Duty::Ready | Duty::Homewards)
     }
 
     /// Whether it drives with siren.
@@ -127,6 +142,27 @@ impl Ambulance {
                 self.order = Some(order);
                 self.stage(Stage::EnRoute, desk);
                 self.drive(Duty::ToScene, order.spot, order.category.hurries(), desk);
+            }
+            (Notice::Mission(order), Duty::TurningOut) => {
+                // The crew is getting ready anyhow.
+                self.order = Some(order);
+                self.say(desk);
+            }
+            (Notice::Mission(order), Duty::ToScene) => {
+                self.order = Some(order);
+                self.stage(Stage::EnRoute, desk);
+                self.drive(Duty::ToScene, order.spot, order.category.hurries(), desk);
+                self.say(desk);
+            }
+            (Notice::StandDown, Duty::TurningOut) => {
+                self.order = None;
+                desk.post.0.post(self.id(), DISPATCHER, Notice::Free { unit: self.unit, spot: self.at });
+                self.wait(Duty::Ready, SimTime::MAX, desk);
+            }
+            (Notice::StandDown, Duty::ToScene) => {
+                self.order = None;
+                desk.post.0.post(self.id(), DISPATCHER, Notice::Free { unit: self.unit, spot: self.at });
+                self.drive(Duty::Homewards, self.home, false, desk);
             }
             (Notice::Arrived, Duty::ToScene) => self.arrive_at_scene(desk),
             (Notice::GoTo { hospital, spot }, Duty::Asking) => {
@@ -265,9 +301,13 @@ impl Ambulance {
 
     fn tell(&mut self, desk: &mut Desk<'_>) {
         let status = self.status();
-        if std::mem::replace(&mut self.told, status) == status {
-            return;
+        if std::mem::replace(&mut self.told, status) != status {
+            self.say(desk);
         }
+    }
+
+    /// Tells what it does, whether that is news or not.
+    fn say(&self, desk: &mut Desk<'_>) {
         let what = Happening::Unit { unit: self.unit, status: self.status(), call: self.call() };
         desk.diary.note(desk.now, what);
     }

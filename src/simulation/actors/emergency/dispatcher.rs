@@ -2,7 +2,8 @@
 //! traffic; names the hospital to those who bring a patient.
 //!
 //! It knows its fleet by what the crews report and by their positions on the map. A call that finds nobody free waits; calls
-//! are served by category, then in the order they were understood. A unit once sent is not diverted to another call.
+//! are served by category, then in the order they were understood. It does not divert a unit once sent to another call;
+//! somebody at a desk may.
 
 use bevy_ecs::prelude::*;
 
@@ -55,6 +56,34 @@ impl Dispatcher {
     /// Calls with it: being taken or waiting.
     pub(crate) fn calls(&self) -> usize {
         self.taking.len() + self.queue.len()
+    }
+
+    /// Whether it takes an ambulance for free.
+    pub(crate) fn is_free(&self, unit: u32) -> bool {
+        self.fleet.get(unit as usize).is_some_and(|card| card.free)
+    }
+
+    /// A call that waits for an ambulance.
+    pub(crate) fn waiting(&self, call: u32) -> Option<&Order> {
+        self.queue.iter().map(|(_, _, order)| order).find(|order| order.call == call)
+    }
+
+    /// Somebody else has sent an ambulance to a call.
+    pub(crate) fn hand_over(&mut self, call: u32) {
+        self.queue.retain(|(_, _, order)| order.call != call);
+    }
+
+    /// Somebody else has sent an ambulance.
+    pub(crate) fn engage(&mut self, unit: u32) {
+        if let Some(card) = self.fleet.get_mut(unit as usize) {
+            card.free = false;
+        }
+    }
+
+    /// A call that was understood at `since` has lost its ambulance to another.
+    pub(crate) fn wait_again(&mut self, order: Order, since: SimTime) {
+        self.queue.push((order.category, since, order));
+        self.look = true;
     }
 
     fn read(&mut self, message: Notice, now: SimTime, rules: &Rules, ways: &Wayfinding, road: &Road, post: &mut Post) {

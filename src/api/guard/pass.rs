@@ -1,0 +1,106 @@
+//! Logging in on the page: a key for a cookie, and who one is.
+
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Json, ServiceConfig};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clock;
+use super::gate::Address;
+use super::logins::LIFE_MS;
+use super::problem::Problem;
+use super::who::{Identity, Manner};
+use super::{Guard, LOGIN, LOGOUT, ME};
+
+/// What is sent to log in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    /// A key, or a token of the issuer.
+    key: String,
+}
+
+/// Who one is.
+#[derive(Debug, Serialize)]
+struct Me<'a> {
+    name: &'a str,
+    role: super::Role,
+    /// What to send as `X-CSRF-Token`; none where no cookie says who one is.
+    csrf: Option<&'a str>,
+    /// Whether nobody is asked here.
+    open: bool,
+}
+
+/// Serves `/api/v1/login`, `/api/v1/logout` and `/api/v1/me`.
+pub(crate) fn configure(service: &mut ServiceConfig) {
+    service.route(LOGIN, web::post().to(login)).route(LOGOUT, web::post().to(logout)).route(ME, web::get().to(me));
+}
+
+fn told(identity: &Identity) -> Me<'_> {
+    let csrf = match &identity.manner {
+        Manner::Page(login) => Some(login.token.as_str()),
+        Manner::Open | Manner::Key => None,
+    };
+    let open = matches!(identity.manner, Manner::Open);
+    Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }
+}
+
+async fn login(request: HttpRequest, guard: Data<Guard>, shown: Json<Shown>) -> HttpResponse {
+    if guard.open {
+        let detail = "here nobody is asked who they are, so there is nothing to log in to";
+        return Problem::new(StatusCode::CONFLICT, detail).response();
+    }
+    let Some(Address(address)) = request.extensions().get::<Address>().copied() else {
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no guard stands before this").response();
+    };
+    let identity = match guard.prove(&shown.key, address).await {
+        Ok(identity) => identity,
+        Err(problem) => return problem.response(),
+    };
+    let now = Clock::now().as_milliseconds();
+    match guard.logins.begin(identity.caller, identity.until_ms, now) {
+        Ok((secret, login)) => {
+            let identity =
+                Identity { caller: login.caller.clone(), until_ms: login.until_ms, manner: Manner::Page(login) };
+            let seconds = (identity.until_ms - now).clamp(0, LIFE_MS) / 1_000;
+            HttpResponse::Ok()
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .cookie(guard.cookie(secret, seconds))
+                .json(told(&identity))
+        }
+        Err(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).response(),
+    }
+}
+
+async fn logout(request: HttpRequest, guard: Data<Guard>) -> HttpResponse {
+    if let Some(cookie) = request.cookie(guard.cookie_name()) {
+        guard.logins.end(cookie.value());
+    }
+    HttpResponse::NoContent().cookie(guard.cookie(String::new(), 0)).finish()
+}
+
+async fn me(request: HttpRequest) -> HttpResponse {
+    let extensions = request.extensions();
+    let Some(identity) = extensions.get::<Identity>() else {
+        return Problem::unauthorised(super::caller::Denied::Nobody.to_string()).response();
+    };
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(told(identity))
+}
+
+impl Guard {
+    /// Browsers keep a cookie of such a name from other hosts and from plain words, where there is encryption.
+    pub(super) const fn cookie_name(&self) -> &'static str {
+        if self.encrypted { "__Host-citytwin" } else { "citytwin" }
+    }
+
+    fn cookie(&self, value: String, seconds: i64) -> Cookie<'static> {
+        Cookie::build(self.cookie_name(), value)
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Strict)
+            .secure(self.encrypted)
+            .max_age(Duration::seconds(seconds))
+            .finish()
+    }
+}

@@ -1,0 +1,122 @@
+//! What the guard is told: who may come in, from where, how often.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::caller::Role;
+use super::keys::Key;
+use super::rate::Rate;
+
+/// Who may come in and how. By default nobody is asked: for this machine only.
+#[derive(Debug, Clone, Default)]
+pub struct GuardSettings {
+    /// Keys of programs and people.
+    pub keys: Vec<Key>,
+    /// Origins of other pages that may read answers, such as `https://board.example.org`.
+    pub origins: Vec<String>,
+    /// Names under which the server may be called, without port; none for any.
+    pub hosts: Vec<String>,
+    /// How often whom.
+    pub rates: Rates,
+    /// Whether something before the server encrypts.
+    pub behind_proxy: bool,
+    /// Addresses whose word on where a request comes from (`X-Forwarded-For`) is believed.
+    pub proxies: Vec<IpAddr>,
+    /// The file of who ordered what.
+    pub audit: Option<PathBuf>,
+}
+
+impl GuardSettings {
+    /// Whether whoever comes has to say who it is.
+    pub fn asks(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether an address can be served with this.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub fn check(&self, address: SocketAddr, encrypted: bool) -> Result<(), String> {
+        if address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        if !self.asks() {
+            return Err(format!(
+                "{address} is open beyond this machine and nobody is asked who they are: make a key with `citytwin key NAME --role \
+                 viewer`, write it into a file and name that with `--access FILE`, or stay on 127.0.0.1"
+            ));
+        }
+        if !encrypted && !self.behind_proxy {
+            return Err(format!(
+                "{address} is open beyond this machine and keys would go over the net in plain words: write `tls: {{ certificate: ..., \
+                 key: ... }}` into the file of access, or `tls: behind-proxy` if something before it encrypts"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How often somebody may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Programs with a key or a token, by role.
+    pub viewer: Rate,
+    /// The same of a trainer.
+    pub trainer: Rate,
+    /// The same of an operator.
+    pub operator: Rate,
+    /// The same of an admin.
+    pub admin: Rate,
+    /// A person on the page, who is logged in there.
+    pub page: Rate,
+    /// An address that says nothing: files of the page, health, logins.
+    pub address: Rate,
+    /// An address where nobody is asked.
+    pub open: Rate,
+    /// Wrong keys and tokens of an address before it has to wait.
+    pub failures: Rate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            viewer: Rate::hourly(1_000),
+            trainer: Rate::hourly(10_000),
+            operator: Rate::hourly(10_000),
+            admin: Rate::hourly(36_000),
+            page: Rate::hourly(36_000),
+            address: Rate::hourly(36_000),
+            open: Rate { per_hour: 36_000_000, burst: 100_000 },
+            failures: Rate { per_hour: 600, burst: 10 },
+        }
+    }
+}
+
+impl Rates {
+    pub(super) const fn of(&self, role: Role) -> Rate {
+        match role {
+            Role::Viewer => self.viewer,
+            Role::Trainer => self.trainer,
+            Role::Operator => self.operator,
+            Role::Admin => self.admin,
+        }
+    }
+}
+
+/// Most that a request may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest body [bytes].
+    pub body_bytes: usize,
+    /// Longest headers [bytes].
+    pub head_bytes: usize,
+    /// Longest wait for a whole body.
+    pub body_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 1 << 20, head_bytes: 32 << 10, body_wait: Duration::from_secs(15) }
+    }
+}

@@ -1,0 +1,122 @@
+//! Who it is that asks: by key, by the cookie of a login, or because nobody is asked.
+
+use std::net::IpAddr;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::{StatusCode, header};
+
+use super::Guard;
+use super::caller::{Caller, Role};
+use super::clock::Clock;
+use super::keys;
+use super::logins::Login;
+use super::problem::Problem;
+use super::rate::{Rate, Who, neighbourhood};
+use super::settings::Rates;
+
+/// Longest key or token [bytes].
+const SHOWN_MAX: usize = 16 << 10;
+
+/// How somebody is known.
+#[derive(Debug, Clone)]
+pub(super) enum Manner {
+    /// Nobody is asked on this machine.
+    Open,
+    /// By a key.
+    Key,
+    /// By a login on the page.
+    Page(Login),
+}
+
+/// Somebody who is known.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) caller: Caller,
+    pub(super) manner: Manner,
+    /// Until when this holds, in Unix milliseconds.
+    pub(super) until_ms: i64,
+}
+
+impl Identity {
+    /// Whose requests are counted together.
+    pub(super) fn counted(&self) -> Who {
+        let kind = match self.manner {
+            Manner::Open => "open",
+            Manner::Key => "key",
+            Manner::Page(_) => "page",
+        };
+        Who::Name(kind, self.caller.name.clone())
+    }
+
+    pub(super) fn rate(&self, rates: &Rates) -> Rate {
+        match self.manner {
+            Manner::Open => rates.open,
+            Manner::Key => rates.of(self.caller.role),
+            Manner::Page(_) => rates.page,
+        }
+    }
+}
+
+/// What somebody shows to be known, besides a cookie.
+fn shown(request: &ServiceRequest) -> Result<Option<String>, Problem> {
+    let headers = request.headers();
+    let unread =
+        || Problem::unauthorised("send `Authorization: Bearer` and a key or a token, or `X-API-Key` and a key");
+    let (mut bearers, mut keys) = (headers.get_all(header::AUTHORIZATION), headers.get_all("x-api-key"));
+    let text = match (bearers.next(), keys.next(), bearers.next(), keys.next()) {
+        (None, None, None, None) => return Ok(None),
+        (Some(value), None, None, None) => match value.to_str().map_err(|_| unread())?.split_once(' ') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+            _ => return Err(unread()),
+        },
+        (None, Some(value), None, None) => value.to_str().map_err(|_| unread())?.trim(),
+        _ => return Err(Problem::bad("more than one key or token is shown; send one")),
+    };
+    if text.is_empty() || text.len() > SHOWN_MAX {
+        return Err(unread());
+    }
+    Ok(Some(text.to_owned()))
+}
+
+impl Guard {
+    /// Who sends a request; none if nobody says, and everybody is asked.
+    pub(super) async fn who(&self, request: &ServiceRequest, address: IpAddr) -> Result<Option<Identity>, Problem> {
+        if self.open {
+            let caller = Caller { name: "this machine".into(), role: Role::Admin };
+            return Ok(Some(Identity { caller, manner: Manner::Open, until_ms: i64::MAX }));
+        }
+        if let Some(shown) = shown(request)? {
+            return self.prove(&shown, address).await.map(Some);
+        }
+        let Some(cookie) = request.cookie(self.cookie_name()) else { return Ok(None) };
+        let login = self.logins.find(cookie.value(), Clock::now().as_milliseconds());
+        Ok(login.map(|login| Identity {
+            caller: login.caller.clone(),
+            until_ms: login.until_ms,
+            manner: Manner::Page(login),
+        }))
+    }
+
+    /// Who shows a key. An address that shows too many wrong ones is not looked at for a while.
+    pub(super) async fn prove(&self, shown: &str, address: IpAddr) -> Result<Identity, Problem> {
+        let place = Who::Address(neighbourhood(address));
+        let now = self.clock.running_us();
+        if let Some(wait) = self.failures.peek(place.clone(), self.rates.failures, now).wait_s {
+            let detail = format!("too many wrong keys came from this address; wait {wait} s");
+            return Err(Problem::too_many(wait, detail));
+        }
+        let proved = self.proved(shown).await;
+        if proved.as_ref().is_err_and(|problem| problem.status == StatusCode::UNAUTHORIZED) {
+            self.failures.take(place, self.rates.failures, now);
+        }
+        proved
+    }
+
+    #[expect(clippy::unused_async, reason = "an issuer may have to be asked")]
+    async fn proved(&self, shown: &str) -> Result<Identity, Problem> {
+        let key = keys::find(&self.keys, shown)
+            .ok_or_else(|| Problem::unauthorised("this key is not known here; `citytwin key` makes one"))?;
+        let caller = Caller { name: key.name.clone(), role: key.role };
+        Ok(Identity { caller, manner: Manner::Key, until_ms: i64::MAX })
+    }
+}
