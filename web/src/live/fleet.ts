@@ -15,7 +15,7 @@ const SPEED_MAX = 70;
 /** And a few metres for lanes that are changed and places that are rounded [m]. */
 const SLACK = 12;
 /** Over more of the city's time than this nothing sensible lies between two places [s]. */
-const GAP_MAX = 12;
+const GAP_MAX = 8;
 
 export interface Spot {
   x: number;
@@ -223,19 +223,23 @@ export function between(x0: number, y0: number, x1: number, y1: number, h0: numb
   if (turn > 127) turn -= 256;
   const unit = (2 * Math.PI) / 256;
   let heading = (h0 + turn * t) * unit;
-  if (Math.abs(turn) < CURVE || Math.abs(turn) > 90) {
-    out.x = x0 + (x1 - x0) * t;
-    out.y = y0 + (y1 - y0) * t;
+  const dx = x1 - x0;
+  const dy = y1 - y0;
+  const d = Math.hypot(dx, dy);
+  const u = h0 * unit;
+  const v = h1 * unit;
+  // A curve only where both headings go along with the way: else it would swing far out, as round a block or while parking.
+  const along = Math.min(dx * Math.sin(u) - dy * Math.cos(u), dx * Math.sin(v) - dy * Math.cos(v));
+  if (Math.abs(turn) < CURVE || along < 0.3 * d) {
+    out.x = x0 + dx * t;
+    out.y = y0 + dy * t;
   } else {
-    const d = Math.hypot(x1 - x0, y1 - y0);
     const t2 = t * t;
     const t3 = t2 * t;
     const a = 2 * t3 - 3 * t2 + 1;
     const b = t3 - 2 * t2 + t;
     const c = -2 * t3 + 3 * t2;
     const e = t3 - t2;
-    const u = h0 * unit;
-    const v = h1 * unit;
     out.x = a * x0 + b * d * Math.sin(u) + c * x1 + e * d * Math.sin(v);
     out.y = a * y0 - b * d * Math.cos(u) + c * y1 - e * d * Math.cos(v);
   }

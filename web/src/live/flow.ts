@@ -44,6 +44,8 @@ uniform highp usampler2D u_flow;
 out vec3 v_colour;
 flat out float v_ratio;
 out float v_along;
+out float v_side;
+flat out float v_half;
 void main() {
   int road = int(a_road.x);
   uint value = texelFetch(u_flow, ivec2(road & 1023, road >> 10), 0).r;
@@ -54,7 +56,11 @@ void main() {
   half_width *= 1.0 + 0.75 * smoothstep(0.55, 0.1, ratio);
   float side = (gl_VertexID & 1) == 0 ? -1.0 : 1.0;
   float aside = max(0.0, half_width - own) * u_hand;
-  vec2 px = a_at * u_look.x + u_look.yz + a_right * (side * half_width + aside);
+  // Half a pixel more on both sides, over which the edge fades.
+  float reach = half_width + 0.5;
+  v_side = side * reach;
+  v_half = half_width;
+  vec2 px = a_at * u_look.x + u_look.yz + a_right * (side * reach + aside);
   gl_Position = value == 255u ? vec4(2.0, 2.0, 0.0, 1.0) : vec4(px.x / u_view.x * 2.0 - 1.0, 1.0 - px.y / u_view.y * 2.0, 0.0, 1.0);
   float step_at = (1.0 - ratio) * 4.4;
   int k = int(clamp(floor(step_at), 0.0, 3.0));
@@ -67,6 +73,8 @@ const PAINT = `
 in vec3 v_colour;
 flat in float v_ratio;
 in float v_along;
+in float v_side;
+flat in float v_half;
 uniform int u_pattern;
 uniform float u_alpha;
 out vec4 o_colour;
@@ -75,7 +83,8 @@ void main() {
     float period = v_ratio < 0.25 ? 5.0 : v_ratio < 0.42 ? 10.0 : 18.0;
     if (mod(v_along, period) > period * 0.58) discard;
   }
-  o_colour = vec4(v_colour * u_alpha, u_alpha);
+  float a = u_alpha * clamp(v_half + 0.5 - abs(v_side), 0.0, 1.0);
+  o_colour = vec4(v_colour * a, a);
 }`;
 
 export class GlFlow implements Flow {

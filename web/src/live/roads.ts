@@ -117,7 +117,8 @@ function cellOf(x: number, y: number): number {
   return Math.floor(x * CELLS) * 1_000_003 + Math.floor(y * CELLS);
 }
 
-function along(road: Road, x: number, y: number): Hit {
+/** The place of a road that is nearest to another place. */
+export function along(road: Road, x: number, y: number): Hit {
   const { line } = road;
   let best: Hit = { road, share: 0, off: Infinity, x, y };
   let before = 0;

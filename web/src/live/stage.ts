@@ -15,8 +15,9 @@ import { paintTable, PALETTES, rgb, shapeOf, type Palette, type Shape } from './
 import { Fleet, type Spot } from './fleet';
 import { FlatFlow, GlFlow, type Flow, type FlowMode } from './flow';
 import { fromTiles, lookOf, toTiles, type Look } from './geo';
+import { junctions } from './junctions';
 import { Marks, type Chosen } from './marks';
-import { Roads, type Hit, type RoadsJson } from './roads';
+import { along, Roads, type Hit, type RoadsJson } from './roads';
 import { recolour, styleOf } from './style';
 import { emulated } from './gl';
 import { FlatVehicles, MixedVehicles } from './vehicles-2d';
@@ -188,6 +189,7 @@ export class Stage {
     this.#flow.roads(this.roads);
     this.marks.roads(this.roads);
     this.#source('roads', json);
+    this.#source('junctions', junctions(this.roads.list, this.#zoom, this.#origin));
     this.redraw();
   }
 
@@ -275,6 +277,14 @@ export class Stage {
     if (slot < 0) return null;
     const spot = this.#fleet.spot(slot, performance.now(), { x: 0, y: 0, heading: 0 });
     return fromTiles(spot.x + this.#fleet.origin.x, spot.y + this.#fleet.origin.y, this.#zoom);
+  }
+
+  /** How far along a road a place is, 0 to 1. */
+  share(road: string, lon: number, lat: number): number {
+    const found = this.roads?.byId.get(road);
+    if (!found) return 0.5;
+    const [x, y] = toTiles(lon, lat, this.#zoom);
+    return along(found, x - this.#origin.x, y - this.#origin.y).share;
   }
 
   // What comes over the socket

@@ -86,7 +86,7 @@ export function styleOf(theme: Theme, lat: number): StyleSpecification {
     sources: {
       places: { type: 'geojson', data: NOTHING },
       roads: { type: 'geojson', data: NOTHING, tolerance: 0.25, buffer: 64 },
-      route: { type: 'geojson', data: NOTHING, lineMetrics: false },
+      junctions: { type: 'geojson', data: NOTHING },
     },
     layers: [
       { id: 'land', type: 'background', paint: { 'background-color': colours.land } },
@@ -100,6 +100,7 @@ export function styleOf(theme: Theme, lat: number): StyleSpecification {
         layout: { 'line-cap': 'round', 'line-join': 'round' },
         paint: { 'line-color': colours.casing, 'line-width': width(lat, 2) },
       },
+      { id: 'junctions', type: 'fill', source: 'junctions', minzoom: 14.5, paint: { 'fill-color': road } },
       { id: 'streets', type: 'line', source: 'roads', filter: ['<', ['get', 'class'], 2], layout: line, paint: { 'line-color': road, 'line-width': width(lat, 0) } },
       { id: 'main', type: 'line', source: 'roads', filter: ['>=', ['get', 'class'], 2], layout: line, paint: { 'line-color': road, 'line-width': width(lat, 0) } },
     ],

@@ -48,14 +48,16 @@ vec2 place(out float heading) {
   heading = (h0 + turn * u_t) * TURN;
   vec2 from = a_way.xy;
   vec2 to = a_way.zw;
-  if (abs(turn) < 6.0 || abs(turn) > 90.0) return mix(from, to, u_t);
-  float d = distance(from, to);
   float u = h0 * TURN;
   float v = float(a_state.y) * TURN;
+  vec2 ahead0 = vec2(sin(u), -cos(u));
+  vec2 ahead1 = vec2(sin(v), -cos(v));
+  float d = distance(from, to);
+  if (abs(turn) < 6.0 || min(dot(to - from, ahead0), dot(to - from, ahead1)) < 0.3 * d) return mix(from, to, u_t);
   float t2 = u_t * u_t;
   float t3 = t2 * u_t;
-  return (2.0 * t3 - 3.0 * t2 + 1.0) * from + (t3 - 2.0 * t2 + u_t) * d * vec2(sin(u), -cos(u))
-    + (3.0 * t2 - 2.0 * t3) * to + (t3 - t2) * d * vec2(sin(v), -cos(v));
+  return (2.0 * t3 - 3.0 * t2 + 1.0) * from + (t3 - 2.0 * t2 + u_t) * d * ahead0
+    + (3.0 * t2 - 2.0 * t3) * to + (t3 - t2) * d * ahead1;
 }
 vec4 clip(vec2 px) {
   return vec4(px.x / u_view.x * 2.0 - 1.0, 1.0 - px.y / u_view.y * 2.0, 0.0, 1.0);

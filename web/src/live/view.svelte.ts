@@ -30,6 +30,8 @@ class View {
   /** Whoever waits for a place on the map to be picked. */
   picking: ((place: Place) => void) | null = $state.raw(null);
   follow = $state(false);
+  /** The fork whose difference is shown. */
+  fork = $state('');
 
   choose(chosen: Chosen | null): void {
     this.chosen = chosen;
