@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use super::Guard;
 use super::caller::{Caller, Role};
 use super::clock::Clock;
 use super::keys;
 use super::logins::Login;
+use super::origin::is_socket;
 use super::problem::Problem;
 use super::rate::{Rate, Who, neighbourhood};
 use super::settings::Rates;
@@ -61,8 +63,31 @@ impl Identity {
     }
 }
 
+/// What a page says before a key that it can send with a socket in no other way: as one of the protocols it offers.
+const OFFERED: &str = "bearer.";
+
+/// The key among the protocols that a socket offers; it is taken out, so that nobody behind the gate answers with it.
+fn offered(headers: &mut HeaderMap) -> Option<String> {
+    let said = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.to_owned();
+    let (keys, rest): (Vec<&str>, Vec<&str>) =
+        said.split(',').map(str::trim).partition(|protocol| protocol.starts_with(OFFERED));
+    let key = keys.first()?.strip_prefix(OFFERED)?.to_owned();
+    headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
+    if let Ok(rest) = HeaderValue::from_str(&rest.join(", "))
+        && !rest.is_empty()
+    {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, rest);
+    }
+    Some(key)
+}
+
 /// What somebody shows to be known, besides a cookie.
-fn shown(request: &ServiceRequest) -> Result<Option<String>, Problem> {
+fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
+    if is_socket(request)
+        && let Some(key) = offered(request.headers_mut())
+    {
+        return Ok(Some(key));
+    }
     let headers = request.headers();
     let unread =
         || Problem::unauthorised("send `Authorization: Bearer` and a key or a token, or `X-API-Key` and a key");
@@ -84,7 +109,7 @@ fn shown(request: &ServiceRequest) -> Result<Option<String>, Problem> {
 
 impl Guard {
     /// Who sends a request; none if nobody says, and everybody is asked.
-    pub(super) async fn who(&self, request: &ServiceRequest, address: IpAddr) -> Result<Option<Identity>, Problem> {
+    pub(super) async fn who(&self, request: &mut ServiceRequest, address: IpAddr) -> Result<Option<Identity>, Problem> {
         if self.open {
             let caller = Caller { name: "this machine".into(), role: Role::Admin };
             return Ok(Some(Identity { caller, manner: Manner::Open, until_ms: i64::MAX }));
