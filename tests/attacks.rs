@@ -1,8 +1,15 @@
 //! An attacker's list: what somebody tries who means ill, over real sockets, and what it comes to. `docs/security.md` has it as a table.
 
 #[path = "attacks/town.rs"]
-#[allow(dead_code, reason = "each part uses its share of it")]
+#[allow(clippy::unwrap_used, reason = "a helper of tests may stop at what cannot be")]
 mod town;
+
+#[path = "attacks/issuer.rs"]
+#[allow(clippy::unwrap_used, reason = "a helper of tests may stop at what cannot be")]
+mod issuer;
+
+#[path = "attacks/tokens.rs"]
+mod tokens;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -231,9 +238,12 @@ fn whoever_sends_slowly_is_hung_up_on() {
     let head = format!("{ORDERS} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {key}\r\n", town.address);
     let slow_body = town.send(format!("{head}Content-Length: 100\r\n\r\n{{"));
     assert_eq!(slow_body.status, 408, "{slow_body:?}");
-    // Whoever says nothing after an answer is not kept either.
-    let idle = town.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(idle.status, 200);
+    // Whoever says nothing after an answer is not kept; a stranger not even for a second head, which has no limit of time.
+    let head = format!("GET /api/v1/who HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\r\n");
+    let idle = town.send(head);
+    assert_eq!((idle.status, idle.header("Connection")), (200, None));
+    let stranger = town.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nX-Slow: ");
+    assert_eq!((stranger.status, stranger.header("Connection")), (200, Some("close")));
 }
 
 #[test]

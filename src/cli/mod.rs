@@ -13,6 +13,7 @@ mod explain;
 mod export;
 mod fit;
 mod import;
+mod key;
 mod listen;
 mod load;
 mod new;
@@ -99,6 +100,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Make a key for whoever asks the served city
+    Key(key::Arguments),
     /// Print a scenario after its parents and defaults, with where every value comes from
     Explain(explain::Arguments),
     /// Print the JSON Schema of scenario files, for editors
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        Verb::Key(arguments) => key::run(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }

@@ -35,6 +35,7 @@ use crate::pipeline::transport::{BusError, DurableLog, ListenError, LogOptions};
 use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
+pub use crate::api::guard::{NewKey, Role, is_name, new_key};
 pub use crate::pipeline::alerting::metrics_table as alert_metrics;
 pub use crate::pipeline::analytics::Agreement;
 pub use crate::pipeline::transport::{

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, Version, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version, header};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
@@ -223,6 +223,10 @@ impl Visit {
     /// What the answer says besides, and what is written down.
     fn leave(self, guard: &Guard, response: &mut ServiceResponse<BoxBody>) {
         let status = response.status();
+        // Heads after the first have no limit of time: a connection is kept for those only who say who they are.
+        if self.caller.is_none() && status != StatusCode::SWITCHING_PROTOCOLS {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         let headers = response.headers_mut();
         headers::secure(headers, guard.encrypted);
         headers::shared(headers, &self.from);

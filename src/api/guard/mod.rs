@@ -1,15 +1,18 @@
-//! Who may ask for what: keys, logins of browsers, roles, how often, from which page, and the record of who ordered what.
+//! Who may ask for what: keys, tokens of an issuer, logins of browsers, roles, how often, from which page, and the record of who ordered what.
 //!
 //! One gate stands before every route and is closed unless opened: on this machine alone nobody is asked, but only names of this machine
 //! are answered; beyond it nothing starts without keys and encryption. Routes say the least role they need by [`require`]; what they
 //! forget to say still needs a trainer to change anything.
 
+mod access;
 mod audit;
 mod body;
 mod caller;
 mod clock;
+mod fetch;
 mod gate;
 mod headers;
+mod issuer;
 mod keys;
 mod logins;
 mod origin;
@@ -25,8 +28,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::ServiceRequest;
 
+pub use access::{Access, read_access};
 pub use caller::{Caller, Denied, Role, require};
 pub use gate::RequestId;
+pub use issuer::{IssuerSettings, TokenAlgorithm};
 pub use keys::{Key, NewKey, NoRandom, is_name, new_key};
 pub use rate::Rate;
 pub use settings::{GuardSettings, Limits, Rates};
@@ -39,6 +44,7 @@ pub(crate) use tls::server as tls_server;
 
 use self::audit::Audit;
 use self::clock::Clock;
+use self::issuer::Issuer;
 use self::logins::Logins;
 use self::origin::Origins;
 use self::rate::Limiter;
@@ -71,6 +77,7 @@ pub struct Guard {
     /// Whether browsers speak with us in encryption.
     encrypted: bool,
     keys: Vec<Key>,
+    issuer: Option<Issuer>,
     proxies: Vec<IpAddr>,
     rates: Rates,
     limits: Limits,
@@ -116,6 +123,7 @@ impl Guard {
             open,
             encrypted: tls || settings.behind_proxy,
             keys: settings.keys.clone(),
+            issuer: settings.issuer.as_ref().map(Issuer::new).transpose().map_err(GuardError::Settings)?,
             proxies: settings.proxies.iter().map(IpAddr::to_canonical).collect(),
             rates: settings.rates,
             limits,

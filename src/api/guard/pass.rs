@@ -40,7 +40,7 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
 fn told(identity: &Identity) -> Me<'_> {
     let csrf = match &identity.manner {
         Manner::Page(login) => Some(login.token.as_str()),
-        Manner::Open | Manner::Key => None,
+        Manner::Open | Manner::Key | Manner::Token => None,
     };
     let open = matches!(identity.manner, Manner::Open);
     Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }

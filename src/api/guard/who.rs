@@ -1,6 +1,7 @@
-//! Who it is that asks: by key, by the cookie of a login, or because nobody is asked.
+//! Who it is that asks: by key, by a token of the issuer, by the cookie of a login, or because nobody is asked.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{StatusCode, header};
@@ -24,6 +25,8 @@ pub(super) enum Manner {
     Open,
     /// By a key.
     Key,
+    /// By a token of the issuer.
+    Token,
     /// By a login on the page.
     Page(Login),
 }
@@ -43,15 +46,16 @@ impl Identity {
         let kind = match self.manner {
             Manner::Open => "open",
             Manner::Key => "key",
+            Manner::Token => "token",
             Manner::Page(_) => "page",
         };
-        Who::Name(kind, self.caller.name.clone())
+        Who::Name(kind, Arc::clone(&self.caller.name))
     }
 
     pub(super) fn rate(&self, rates: &Rates) -> Rate {
         match self.manner {
             Manner::Open => rates.open,
-            Manner::Key => rates.of(self.caller.role),
+            Manner::Key | Manner::Token => rates.of(self.caller.role),
             Manner::Page(_) => rates.page,
         }
     }
@@ -112,11 +116,14 @@ impl Guard {
         proved
     }
 
-    #[expect(clippy::unused_async, reason = "an issuer may have to be asked")]
     async fn proved(&self, shown: &str) -> Result<Identity, Problem> {
+        if let Some(issuer) = self.issuer.as_ref().filter(|_| !shown.starts_with(keys::PREFIX)) {
+            let (caller, until_ms) = issuer.prove(shown, self.clock.running_us()).await?;
+            return Ok(Identity { caller, manner: Manner::Token, until_ms });
+        }
         let key = keys::find(&self.keys, shown)
             .ok_or_else(|| Problem::unauthorised("this key is not known here; `citytwin key` makes one"))?;
-        let caller = Caller { name: key.name.clone(), role: key.role };
+        let caller = Caller { name: Arc::clone(&key.name), role: key.role };
         Ok(Identity { caller, manner: Manner::Key, until_ms: i64::MAX })
     }
 }
