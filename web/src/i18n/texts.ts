@@ -107,6 +107,10 @@ export const texts: Texts = {
   'device.weather': { en: 'weather station', de: 'Wetterstation' },
   'device.parking': { en: 'parking bay', de: 'Parkplatz' },
   'device.position': { en: 'tracker', de: 'Ortungsgerät' },
+  'device.signal': { en: 'signal', de: 'Ampel' },
+  'device.unit': { en: 'ambulance', de: 'Rettungswagen' },
+  'device.hospital': { en: 'hospital', de: 'Krankenhaus' },
+  'device.health': { en: 'heartbeat', de: 'Lebenszeichen' },
 
   // Alerts and events.
   'alerts.title': { en: 'Alerts', de: 'Meldungen' },
@@ -173,6 +177,12 @@ export const texts: Texts = {
   'pipeline.fine': { en: 'Nothing is wrong.', de: 'Nichts ist gestört.' },
   'pipeline.metrics': { en: 'All numbers, for Prometheus', de: 'Alle Zahlen, für Prometheus' },
   'pipeline.way': { en: 'The way of a record', de: 'Der Weg einer Meldung' },
+  'pipeline.parts': { en: 'What the server says of its parts', de: 'Was der Server von seinen Teilen sagt' },
+  'part.live_state': { en: 'live state', de: 'Augenblicksspeicher' },
+  'part.tables': { en: 'tables', de: 'Tabellen' },
+  'part.history': { en: 'history', de: 'Historie' },
+  'part.wire': { en: 'wire', de: 'Datenweg' },
+  'part.server': { en: 'server', de: 'Server' },
   'pipeline.part.publisher': { en: 'Devices and broker', de: 'Geräte und Broker' },
   'pipeline.part.log': { en: 'Log', de: 'Protokoll' },
   'pipeline.part.worker': { en: 'Workers', de: 'Verarbeitung' },
