@@ -26,6 +26,7 @@ mod rerun;
 mod run;
 mod schema;
 mod send;
+mod serve;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -87,6 +88,8 @@ enum Verb {
     Load(Box<load::Arguments>),
     /// Let the vehicles of SUMO's floating car data tell a broker where they are
     Send(Box<send::Arguments>),
+    /// Serve a city alive: its map in the browser, every number behind an API, and what-ifs beside it
+    Serve(Box<serve::Arguments>),
     /// Feed the recording of a run into new stores, without the simulator
     Replay(replay::Arguments),
     /// Check that everything a run's devices told is accounted for, by reading its stores
@@ -136,6 +139,10 @@ pub fn main() -> ExitCode {
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Send(arguments) => send::run(&arguments),
+        Verb::Serve(arguments) => {
+            ask_for_large_pages();
+            serve::serve(&arguments)
+        }
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Reconcile(arguments) => reconcile::run(&arguments),
