@@ -170,8 +170,10 @@ tests.push(['runs: filtered, a report opened, and a run replayed through the sam
   }
   const report = page.getByRole('button', { name: /^Open the report/ }).first();
   await report.click();
-  await page.waitForSelector('iframe[sandbox=""]');
-  check((await page.locator('iframe').getAttribute('srcdoc')).length > 20, 'the report is in its frame');
+  await page.waitForSelector('iframe[sandbox]');
+  const frame = await (await page.locator('iframe').elementHandle()).contentFrame();
+  await until(async () => (await frame.locator('body').textContent()).trim().length > 10, 'the report is in its frame');
+  check(!(await page.locator('iframe').getAttribute('sandbox')).includes('allow-same-origin'), 'the report does not reach the page');
   await page.getByRole('button', { name: 'Close the report' }).click();
   const replays = page.locator('button:enabled').filter({ hasText: /^Replay$/ });
   if ((await replays.count()) > 0) {
