@@ -1,14 +1,20 @@
 //! The routes of the API: one table of all, by which requests are checked, answered and documented.
 
+mod alerts;
 mod ask;
+mod cities;
 mod desk;
+mod health;
 mod map;
 mod metrics;
+mod numbers;
 mod openapi;
+mod page;
 mod root;
 mod serve;
 mod sessions;
 mod shapes;
+mod short;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -22,7 +28,17 @@ use spec::Spec;
 
 /// Every route there is.
 static ROUTES: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
-    let parts: [fn() -> Vec<Spec>; 3] = [root::routes, map::routes, sessions::routes];
+    let parts: [fn() -> Vec<Spec>; 9] = [
+        root::routes,
+        map::routes,
+        sessions::routes,
+        cities::routes,
+        alerts::routes,
+        numbers::routes,
+        short::routes,
+        health::routes,
+        metrics::routes,
+    ];
     parts.into_iter().flat_map(|part| part()).map(Arc::new).collect()
 });
 
