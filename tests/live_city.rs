@@ -94,6 +94,11 @@ fn a_queue_stands_behind_a_closed_road_and_flows_when_it_is_opened() {
     run(&mut city, 180.0);
     let (queued, arrived) = (on(&city, &network, middle), city.instant().arrived);
     assert!(queued > free + 10, "{queued} stand where {free} drove");
+    let view = city.road(middle).expect("a road");
+    assert!(
+        view.closed && view.blocked.len() == 1 && view.halting > 10 && view.vehicles as usize == queued,
+        "{view:?}"
+    );
     run(&mut city, 60.0);
     assert_eq!(city.instant().arrived, arrived, "somebody got through");
     city.intervene(Change::OpenRoad { road: middle }).expect("open");
@@ -535,6 +540,9 @@ fn views_agree_with_each_other() {
         let edge = town.network.lane(old.lane).edge;
         assert!(speeds[edge.index()].is_some_and(|speed| (0.0..2.0).contains(&speed)));
     }
+    let roads = (0..town.network.edges.len()).map(|n| city.road(EdgeId::new(n)).expect("an edge"));
+    let (on_roads, waiting) = roads.fold((0, 0), |sum, road| (sum.0 + road.vehicles, sum.1 + road.waiting_to_enter));
+    assert_eq!((on_roads, waiting), (city.instant().running, city.instant().waiting_to_enter));
     let driving: std::collections::BTreeSet<EdgeId> = vehicles.iter().map(|v| town.network.lane(v.lane).edge).collect();
     assert_eq!(speeds.iter().flatten().count(), driving.len());
     let stages = (0..town.demand.vehicles.len()).map(|n| city.vehicle(VehicleId::new(n)).expect("a row").stage);

@@ -12,7 +12,7 @@ mod staffed;
 use citytwin::city::scenario::settings::RunSettings;
 use citytwin::city::scenario::{Weather, WeatherSky};
 use citytwin::primitives::ids::{EdgeId, SignalId};
-use citytwin::primitives::random::Seed;
+use citytwin::primitives::random::{Purpose, Seed};
 use citytwin::primitives::{Category, Distance, IncidentKind, SimDuration, SimTime};
 use citytwin::simulation::City;
 use citytwin::simulation::change::Change;
@@ -23,6 +23,9 @@ use town::Town;
 
 /// When somebody does something, what, and four numbers that say to whom and how.
 type Deed = (u32, u8, [usize; 4]);
+
+/// What was tried, and what was said to it.
+type Answer = (u8, Result<String, String>);
 
 const END: f64 = 420.0;
 
@@ -92,7 +95,7 @@ fn run(
     mut city: City,
     deeds: &[Deed],
     aside: Option<(u32, usize)>,
-) -> Result<(City, Vec<String>), TestCaseError> {
+) -> Result<(City, Vec<Answer>), TestCaseError> {
     let mut said = Vec::new();
     for second in 0.. {
         if city.is_over() {
@@ -101,14 +104,12 @@ fn run(
         for deed in deeds.iter().filter(|deed| deed.0 == second) {
             let before = city.state_hash();
             let change = change(town, &city, deed);
-            match city.intervene(change.clone()) {
-                Ok(done) => said.push(done),
-                Err(why) => {
-                    prop_assert_eq!(city.state_hash(), before, "a refused {:?} left something behind", change);
-                    prop_assert!(why.contains(';') || why.contains("no "), "it does not say what to do: {}", why);
-                    said.push(why);
-                }
+            let answer = city.intervene(change.clone());
+            if let Err(why) = &answer {
+                prop_assert_eq!(city.state_hash(), before, "a refused {:?} left something behind", change);
+                prop_assert!(why.contains(';') || why.contains("no "), "it does not say what to do: {}", why);
             }
+            said.push((deed.1, answer));
         }
         if let Some((_, threads)) = aside.filter(|aside| aside.0 == second) {
             let mut bytes = Vec::new();
@@ -152,4 +153,24 @@ proptest! {
         prop_assert_eq!(outcome.loaded, outcome.inserted + outcome.waiting_to_enter, "departures are lost");
         prop_assert_eq!(&outcome, &two.finish(false));
     }
+}
+
+/// The laws would hold as well if everything were refused.
+#[test]
+fn of_everything_that_is_tried_something_is_done() {
+    let town = staffed::staffed(Town { columns: 4, rows: 3, block: 120.0, lanes: 2, seed: 8 }, 120, 2);
+    let deed = |n: u64| {
+        let mut rng = Seed(8).stream(Purpose::Demand, n, 1);
+        let numbers = std::array::from_fn(|_| rng.below(1000));
+        (u32::try_from(rng.below(400)).expect("small"), u8::try_from(n % 8).expect("small"), numbers)
+    };
+    let deeds: Vec<Deed> = (0..320).map(deed).collect();
+    let city = town.city(settings(town_seed(&town), 1), false);
+    let (city, said) = run(&town, city, &deeds, None).expect("lawful");
+    assert_eq!(said.len(), deeds.len());
+    for what in 0..8 {
+        let (done, refused): (Vec<_>, Vec<_>) = said.iter().filter(|one| one.0 == what).partition(|one| one.1.is_ok());
+        assert!(!done.is_empty(), "deed {what} is never done: {refused:?}");
+    }
+    assert_eq!(city.finish(true).laws, LawCounts::default());
 }

@@ -7,7 +7,8 @@
 //!   this one is counted and never asserted.
 //! * LAW-5: every departure is accounted for: entered, waiting for room, or given up.
 //! * LAW-6: every call that came in is with the dispatcher, with one crew, on the line between them, or over.
-//! * LAW-7: the times of a call run forward, and none is left out but the way to hospital as a whole.
+//! * LAW-7: the times of a call run forward, and none is left out but the way to hospital as a whole; one whose ambulance is called
+//!   away goes on from where it was understood.
 
 use super::outcome::LawCounts;
 use super::traffic::heads::LinkState;

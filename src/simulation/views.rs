@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::outcome::{Call, Incident, Stage, UnitInstant};
 use super::step::{Books, Gate};
 use super::traffic::body::Body;
+use super::traffic::following::HALTING;
 use super::traffic::heads::LinkState;
 use super::traffic::road::Road;
 use crate::city::network::SignalControl;
@@ -125,6 +126,27 @@ pub struct SignalView {
     pub behind: SimDuration,
 }
 
+/// A road as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoadView {
+    /// Which.
+    pub road: EdgeId,
+    /// Vehicles on it.
+    pub vehicles: u32,
+    /// Those of them that stand in traffic.
+    pub halting: u32,
+    /// Mean of their speeds [m/s]; none where there are none.
+    pub speed: Option<f64>,
+    /// The limit that holds on its fastest lane [m/s].
+    pub limit: f64,
+    /// Vehicles that wait for room to enter it.
+    pub waiting_to_enter: u32,
+    /// Lanes that are blocked by an incident or a barrier, or are to be as soon as nobody stands there.
+    pub blocked: Vec<LaneId>,
+    /// Whether it was closed by hand.
+    pub closed: bool,
+}
+
 /// An incident that is known and not over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentView {
@@ -186,6 +208,35 @@ impl City {
         sums.into_iter().map(|(count, sum)| (count > 0).then(|| (sum / f64::from(count)) as f32)).collect()
     }
 
+    /// A road as it is now, or a path across a junction; none if the network has no such road.
+    pub fn road(&self, road: EdgeId) -> Option<RoadView> {
+        let at = &self.world.resource::<Percept>().road;
+        let &(first, lanes) = at.facts.edges.get(road.index())?;
+        let lanes = first..first + lanes;
+        let bodies = lanes.clone().flat_map(|lane| &at.lanes[lane as usize]).filter(|body| !at.is_block(body));
+        let (mut vehicles, mut halting, mut speeds) = (0_u32, 0, 0.0);
+        for body in bodies {
+            vehicles += 1;
+            halting += u32::from(body.speed <= HALTING && !body.is_standing());
+            speeds += body.speed;
+        }
+        let queues = &self.world.resource::<Gate>().queues;
+        let mut blocked: Vec<u32> =
+            at.blocks.iter().map(|block| block.lane).filter(|lane| lanes.contains(lane)).collect();
+        blocked.sort_unstable();
+        blocked.dedup();
+        Some(RoadView {
+            road,
+            vehicles,
+            halting,
+            speed: (vehicles > 0).then(|| speeds / f64::from(vehicles)),
+            limit: lanes.map(|lane| at.facts.lane(lane).speed).fold(0.0, f64::max),
+            waiting_to_enter: u32::try_from(queues.waiting_on(road.raw())).unwrap_or(u32::MAX),
+            blocked: blocked.into_iter().map(|lane| LaneId::new(lane as usize)).collect(),
+            closed: self.closed_roads().contains(&road),
+        })
+    }
+
     /// Writes down what every signal shows, by link index in SUMO's letters, and in the order of the network; only what is
     /// not written there already. Tells whether anything was.
     pub fn letters(&self, shown: &mut Vec<String>) -> bool {
@@ -240,7 +291,9 @@ impl City {
         let heads = &self.origin.network.signals[signal].links;
         if let Some(controller) = self.controller(signal) {
             let aspects = controller.phase().2;
-            (0..heads.len()).for_each(|head| tell(aspects.get(head).map_or('r', |aspect| aspect.letter())));
+            for head in 0..heads.len() {
+                tell(aspects.get(head).map_or('r', |aspect| aspect.letter()));
+            }
             return;
         }
         let road = &self.world.resource::<Percept>().road;

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::calibration::Calibration;
+use super::driving::Driving;
 use super::load::{InputFile, LoadedScenario};
 use super::measures::Beside;
 use super::model::Scenario;
 use super::resolved::Resolved;
+use super::sensors::Weather;
 use super::settings::RunSettings;
-use crate::city::demand::Demand;
+use crate::city::demand::{Demand, VehicleKind};
 use crate::city::emergency::{EmergencyPlan, IncidentSpec, Spot, resolve};
 use crate::city::intervention::parking::{Parked, Setting, park};
 use crate::city::intervention::{Intervention, Plan, Transplant, plan, rebuild, travellers};
@@ -103,12 +105,7 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         access = access.map(|access| Arc::new(access.moved(&transplant)));
     }
     let weather = beside().filter_map(|one| one.weather).next_back().unwrap_or(scenario.weather);
-    let driving = weather.driving();
-    let changed = driving != super::driving::Driving::DRY;
-    let dry = changed.then(|| demand.kinds.clone().into());
-    if changed {
-        driving.apply(Arc::make_mut(&mut demand));
-    }
+    let dry = let_drive_in(&weather, &mut demand);
     let mut resolved = Resolved::of(scenario);
     resolved.parking = parked.as_ref().map(|parked| parked.describe()).unwrap_or_default();
     if !chosen.is_empty() {
@@ -143,6 +140,16 @@ pub(super) fn dress(base: &Arc<Base>, name: &str, chosen: &[&Intervention]) -> R
         files: base.files.clone(),
         left_out: base.left_out.clone(),
         base: Some(Arc::clone(base)),
+    })
+}
+
+/// Lets everybody drive as the weather wants it; how the types drive on a dry day, where that is otherwise.
+fn let_drive_in(weather: &Weather, demand: &mut Arc<Demand>) -> Option<Arc<[VehicleKind]>> {
+    let driving = weather.driving();
+    (driving != Driving::DRY).then(|| {
+        let dry = demand.kinds.clone().into();
+        driving.apply(Arc::make_mut(demand));
+        dry
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::*;
 
 use super::weather::Sky;
+use crate::simulation::traffic::road::Road;
 
 /// Barriers across a road.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,4 +27,12 @@ pub(crate) struct Live {
     pub brought: u32,
     /// The weather, if it was made by hand.
     pub sky: Option<Sky>,
+}
+
+impl Live {
+    /// Whether its barriers are such as a road of the same city has; for what comes from outside.
+    pub(crate) fn fits(&self, road: &Road) -> bool {
+        let mut all = self.barriers.values().flat_map(|barriers| &barriers.ids);
+        all.all(|&(id, lane)| road.has_block(id) && (lane as usize) < road.lanes.len())
+    }
 }

@@ -169,6 +169,7 @@ impl<'a> State<'a> {
             && (self.told.is_some() || city.control_room.is_none())
             && moves.fits(&city.world)
             && moves.emergencies.as_ref().is_none_or(Emergencies::fits)
+            && self.changed.as_ref().is_none_or(|changed| changed.live.fits(&moves.percept.road))
     }
 
     /// A city in this state, made of what `like` is made of.

@@ -51,6 +51,11 @@ impl Road {
         body.id >= self.first_block
     }
 
+    /// Whether room was made for a block of this id.
+    pub(crate) fn has_block(&self, id: u32) -> bool {
+        id.checked_sub(self.first_block).is_some_and(|place| (place as usize) < self.block_kinds.len())
+    }
+
     /// Wants a block from now on.
     pub(crate) fn block(&mut self, id: u32, lane: u32, position: f64) {
         self.blocks.push(Block { id, lane, position, stands: false });

@@ -79,6 +79,11 @@ impl Queues {
         self.waiting
     }
 
+    /// How many wait to enter an edge.
+    pub(crate) fn waiting_on(&self, edge: u32) -> usize {
+        self.by_edge.get(edge as usize).map_or(0, VecDeque::len)
+    }
+
     /// Everybody who waits, by edge and then in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.busy.iter().flat_map(|&edge| self.by_edge[edge as usize].iter().copied())
