@@ -1,8 +1,18 @@
 //! An attacker's list: what somebody tries who means ill, over real sockets, and what it comes to. `docs/security.md` has it as a table.
 
 #[path = "attacks/town.rs"]
-#[allow(dead_code, reason = "each part uses its share of it")]
+#[allow(clippy::unwrap_used, reason = "a helper of tests may stop at what cannot be")]
 mod town;
+
+#[path = "attacks/issuer.rs"]
+#[allow(clippy::unwrap_used, reason = "a helper of tests may stop at what cannot be")]
+mod issuer;
+
+#[path = "attacks/tokens.rs"]
+mod tokens;
+
+#[path = "attacks/sealed.rs"]
+mod sealed;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -56,7 +66,7 @@ fn a_wrong_key_is_refused_everywhere_and_slows_its_address() {
     assert!(slowed.header("Retry-After").unwrap().parse::<u64>().unwrap() <= 6);
     let login = format!(r#"{{"key":"{}"}}"#, ring.of(Role::Admin));
     assert_eq!(town.ask("POST /api/v1/login", "Content-Type: application/json\r\n", &login).status, 429);
-    assert_eq!(town.ask("GET /", "", "").status, 200);
+    assert_eq!(town.ask("GET /health/live", "", "").status, 200);
 }
 
 #[test]
@@ -87,9 +97,11 @@ fn a_method_cannot_be_smuggled_in_by_a_header() {
         let answer = town.ask("GET /api/v1/thing?_method=DELETE", &format!("{viewer}{name}: DELETE\r\n"), "");
         assert!(matches!(answer.status, 404 | 405), "{name}: {answer:?}");
     }
+    let admin = format!("Authorization: Bearer {}\r\nX-Secret: 42\r\n", ring.of(Role::Admin));
     for method in ["TRACE", "CONNECT", "PROPFIND", "get"] {
-        let answer = town.ask(&format!("{method} /api/v1/who"), &viewer, "");
-        assert!(matches!(answer.status, 400 | 405) && !answer.body.contains("viewer viewer"), "{method}: {answer:?}");
+        let answer = town.ask(&format!("{method} /api/v1/who"), &admin, "");
+        assert!(matches!(answer.status, 400 | 404 | 405), "{method}: {answer:?}");
+        assert!(!answer.body.contains("admin") && !answer.body.contains("42"), "{method}: {answer:?}");
     }
 }
 
@@ -231,9 +243,12 @@ fn whoever_sends_slowly_is_hung_up_on() {
     let head = format!("{ORDERS} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {key}\r\n", town.address);
     let slow_body = town.send(format!("{head}Content-Length: 100\r\n\r\n{{"));
     assert_eq!(slow_body.status, 408, "{slow_body:?}");
-    // Whoever says nothing after an answer is not kept either.
-    let idle = town.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(idle.status, 200);
+    // Whoever says nothing after an answer is not kept; a stranger not even for a second head, which has no limit of time.
+    let head = format!("GET /api/v1/who HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\r\n");
+    let idle = town.send(head);
+    assert_eq!((idle.status, idle.header("Connection")), (200, None));
+    let stranger = town.send("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nX-Slow: ");
+    assert_eq!((stranger.status, stranger.header("Connection")), (200, Some("close")));
 }
 
 #[test]
@@ -380,6 +395,51 @@ fn a_cookie_alone_changes_nothing() {
 }
 
 #[test]
+fn people_log_in_by_a_form() {
+    let (town, ring) = Town::closed();
+    let filled = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let sent = town.ask("GET /", "Accept: text/html\r\n", "");
+    assert_eq!((sent.status, sent.header("Location")), (303, Some("/login")));
+    let form = town.ask("GET /login", "Accept-Language: de-AT\r\n", "");
+    assert!(form.status == 200 && form.body.contains("Anmelden") && !form.body.contains("<script"), "{form:?}");
+    assert!(town.ask("GET /login", "", "").body.contains("Log in"));
+    let wrong = town.ask("POST /login", filled, "key=citytwin_%3Cscript%3E");
+    assert_eq!((wrong.status, wrong.header("Set-Cookie")), (403, None), "{wrong:?}");
+    assert!(wrong.body.contains("not known here") && !wrong.body.contains("script"), "{wrong:?}");
+    let right = format!("key={}", ring.of(Role::Operator));
+    let foreign = town.ask("POST /login", &format!("{filled}Origin: https://evil.example\r\n"), &right);
+    assert_eq!((foreign.status, foreign.header("Set-Cookie")), (403, None));
+    let entered = town.ask("POST /login", filled, &right);
+    assert_eq!((entered.status, entered.header("Location")), (303, Some("/")));
+    let cookie = format!("Cookie: {}\r\n", cookie_of(&entered));
+    assert_eq!(town.ask("GET /api/v1/who", &cookie, "").body, "operator operator");
+    assert_eq!(town.ask("GET /", &cookie, "").status, 200);
+    assert_eq!(Town::open().ask("GET /login", "", "").header("Location"), Some("/"));
+}
+
+#[test]
+fn a_page_shows_its_key_with_a_socket_and_gets_it_not_back() {
+    let (town, ring) = Town::closed();
+    let upgrade = format!(
+        "GET /ws/realtime HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        town.address
+    );
+    let key = ring.of(Role::Viewer);
+    let opened = town.send(format!("{upgrade}Sec-WebSocket-Protocol: citytwin.v1, bearer.{key}\r\n\r\n"));
+    assert_eq!((opened.status, opened.header("Sec-WebSocket-Protocol")), (101, Some("citytwin.v1")), "{opened:?}");
+    assert!(!opened.whole().contains(key), "{opened:?}");
+    let alone = town.send(format!("{upgrade}Sec-WebSocket-Protocol: bearer.{key}\r\n\r\n"));
+    assert_eq!((alone.status, alone.header("Sec-WebSocket-Protocol")), (101, None), "{alone:?}");
+    for protocol in ["", "Sec-WebSocket-Protocol: citytwin.v1\r\n", "Sec-WebSocket-Protocol: bearer.citytwin_0\r\n"] {
+        assert_eq!(town.send(format!("{upgrade}{protocol}\r\n")).status, 401, "{protocol}");
+    }
+    // Elsewhere than with a socket a protocol is no key.
+    let headers = format!("Sec-WebSocket-Protocol: bearer.{key}\r\n");
+    assert_eq!(town.ask("GET /api/v1/who", &headers, "").status, 401);
+}
+
+#[test]
 fn beyond_this_machine_nothing_starts_unprotected() {
     let anywhere = vec![SocketAddr::from(([0, 0, 0, 0], 0))];
     let refused = |settings| {
@@ -409,7 +469,7 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
         assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{line}: {policy}");
         assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'self' 'unsafe-inline'"), "{policy}");
         assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{line}");
-        assert_eq!(answer.header("Referrer-Policy"), Some("no-referrer"), "{line}");
+        assert_eq!(answer.header("Referrer-Policy"), Some("same-origin"), "{line}");
         assert!(answer.header("X-Request-Id").is_some(), "{line}");
         assert_eq!(answer.header("Strict-Transport-Security"), None, "{line}");
         assert_eq!(answer.header("Server"), None, "{line}");

@@ -13,6 +13,7 @@ mod explain;
 mod export;
 mod fit;
 mod import;
+mod key;
 mod listen;
 mod load;
 mod new;
@@ -25,6 +26,7 @@ mod rerun;
 mod run;
 mod schema;
 mod send;
+mod serve;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -86,6 +88,8 @@ enum Verb {
     Load(Box<load::Arguments>),
     /// Let the vehicles of SUMO's floating car data tell a broker where they are
     Send(Box<send::Arguments>),
+    /// Serve a city alive: its map in the browser, every number behind an API, and what-ifs beside it
+    Serve(Box<serve::Arguments>),
     /// Feed the recording of a run into new stores, without the simulator
     Replay(replay::Arguments),
     /// Check that everything a run's devices told is accounted for, by reading its stores
@@ -99,6 +103,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Make a key for whoever asks the served city
+    Key(key::Arguments),
     /// Print a scenario after its parents and defaults, with where every value comes from
     Explain(explain::Arguments),
     /// Print the JSON Schema of scenario files, for editors
@@ -133,12 +139,17 @@ pub fn main() -> ExitCode {
         Verb::Listen(arguments) => listen::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Send(arguments) => send::run(&arguments),
+        Verb::Serve(arguments) => {
+            ask_for_large_pages();
+            serve::serve(&arguments)
+        }
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
         Verb::Reconcile(arguments) => reconcile::run(&arguments),
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        Verb::Key(arguments) => key::run(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Schema => schema::schema(),
     }

@@ -49,6 +49,8 @@ struct Manifest {
     measured_from: String,
     end: String,
     went_on_from: Option<serde_json::Value>,
+    /// The orders that changed its city while it ran.
+    orders: Option<serde_json::Value>,
 }
 
 /// What a manifest says of the scenario, as far as it matters here.
@@ -165,6 +167,9 @@ fn a_run(arguments: &Arguments, manifest: &Manifest) -> ExitCode {
     };
     if manifest.went_on_from.is_some() {
         return refused("the run went on from a saved state; make it again with `run --from`");
+    }
+    if manifest.orders.is_some() {
+        return refused("the run was changed by orders while it was served; `citytwin serve` replays it with them");
     }
     let Some(first) = manifest.inputs.first() else { return refused("its manifest names no scenario") };
     let file = arguments.scenario.clone().unwrap_or_else(|| PathBuf::from(&first.path));

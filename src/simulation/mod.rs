@@ -217,6 +217,12 @@ impl City {
         sensing::take(&mut self.world)
     }
 
+    /// Lets its devices and its control room fall silent for good: a city to which nobody listens goes the same way and costs less.
+    pub fn silence(&mut self) {
+        self.watch = None;
+        self.control_room = None;
+    }
+
     /// How many emissions were thrown away because nobody took them.
     pub fn emissions_discarded(&self) -> u64 {
         sensing::discarded(&self.world)

@@ -35,6 +35,7 @@ use crate::pipeline::transport::{BusError, DurableLog, ListenError, LogOptions};
 use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
+pub use crate::api::guard::{NewKey, Role, is_name, new_key};
 pub use crate::pipeline::alerting::metrics_table as alert_metrics;
 pub use crate::pipeline::analytics::Agreement;
 pub use crate::pipeline::transport::{
@@ -50,7 +51,7 @@ pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, re
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
 pub use send::{SendSettings, Sent, send};
-pub use serve::{ServeSettings, Served};
+pub use serve::{RealCity, ServeSettings, Served, until};
 pub use wire::{LiveCity, TwinWire, WireSettings};
 
 /// Why the twin could not do what was asked; every one is a sentence that says where and what to do.

@@ -83,7 +83,14 @@ async fn index() -> HttpResponse {
 }
 
 async fn socket(request: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
-    let (response, session, _messages) = actix_ws::handle(&request, body)?;
+    // Answers whatever protocol is offered first, as a careless part would.
+    let offered = request.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
+    let offered = offered.and_then(|offered| offered.split(", ").next()).map(str::to_owned);
+    let (mut response, session, _messages) = actix_ws::handle(&request, body)?;
+    if let Some(offered) = offered {
+        let value = actix_web::http::header::HeaderValue::from_str(&offered).unwrap();
+        response.headers_mut().insert(actix_web::http::header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
     actix_web::rt::spawn(async move { session.close(None).await });
     Ok(response)
 }

@@ -119,7 +119,7 @@ export class Answers {
 
   answer(method, url, body) {
     const parts = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
-    if (parts[0] === 'health') return { body: { status: 'pass' } };
+    if (parts[0] === 'health') return { body: { status: 'well', parts: ['live state', 'tables', 'history', 'wire'].map((part) => ({ part, well: true, reason: null })) } };
     if (parts[1] !== 'v1') return parts[1] === 'health' ? { body: { status: 'healthy' } } : null;
     const [, , what, id, more, name, deep] = parts;
     switch (what) {

@@ -82,13 +82,13 @@ const server = createServer(async (request, response) => {
 
 const sockets = new WebSocketServer({ server, path: '/ws/realtime', handleProtocols: () => 'citytwin.v1', perMessageDeflate: false });
 sockets.on('connection', (socket) => {
-  const client = { socket, session: 'live', bounds: null, rate: 10, tiles: new Set(), got: 0, acked: 0, sent: [], cut: false, signals: null, bytes: 0 };
+  const client = { socket, session: 'live', bounds: null, rate: 10, tiles: new Map(), got: 0, acked: 0, sent: [], cut: false, signals: null, bytes: 0 };
   clients.add(client);
   socket.on('close', () => clients.delete(client));
   socket.on('message', (text) => {
     const message = JSON.parse(text);
     if (message.type === 'subscribe') {
-      Object.assign(client, { session: message.session, bounds: message.bounds, rate: message.rate ?? 10, tiles: new Set(), got: 0, sent: [], cut: true, signals: null, flow: false });
+      Object.assign(client, { session: message.session, bounds: message.bounds, rate: message.rate ?? 10, tiles: new Map(), got: 0, sent: [], cut: true, signals: null, flow: false });
       const session = answers.session(client.session);
       if (!session) return tell(client, { type: 'bye', reason: `There is no session ${client.session}.` });
       tell(client, { type: 'hello', version: 1, city: city.name, tile_zoom: ZOOM, session });

@@ -244,8 +244,10 @@ export class Tiler {
     return found;
   }
 
-  delta(tile) {
-    let found = this.deltas.get(tile);
+  /** What changed in a tile; for somebody who has it in full, and so does not know how far anybody went before, if `full`. */
+  delta(tile, full) {
+    const name = tile * 2 + (full ? 1 : 0);
+    let found = this.deltas.get(name);
     if (found) return found;
     const { buffer: b, was, now } = this;
     const before = this.before.get(tile) ?? [];
@@ -262,11 +264,11 @@ export class Tiler {
     at = b.writeUInt32LE(added.length, at);
     at = this.#columns(at, added);
     for (const i of stay) {
-      const r = now.dx[i] - was.dx[i];
+      const r = now.dx[i] - (full ? 0 : was.dx[i]);
       at = this.#varint(at, r < 0 ? -2 * r - 1 : 2 * r);
     }
     for (const i of stay) {
-      const r = now.dy[i] - was.dy[i];
+      const r = now.dy[i] - (full ? 0 : was.dy[i]);
       at = this.#varint(at, r < 0 ? -2 * r - 1 : 2 * r);
     }
     for (const i of stay) b[at++] = now.heading[i] - was.heading[i];
@@ -283,7 +285,7 @@ export class Tiler {
     }
     for (const k of changed) b[at++] = now.kind[stay[k]];
     found = { mode: 1, payload: deflateRawSync(b.subarray(0, at), { level: 1 }) };
-    this.deltas.set(tile, found);
+    this.deltas.set(name, found);
     return found;
   }
 
@@ -296,7 +298,7 @@ export class Tiler {
       const deltas = new Map();
       const keys = new Map();
       for (const tile of this.lists.keys()) {
-        if (k > 0) deltas.set(tile, this.delta(tile));
+        if (k > 0) for (const full of [false, true]) deltas.set(tile * 2 + (full ? 1 : 0), this.delta(tile, full));
         keys.set(tile, this.key(tile));
       }
       this.film.push({ tiles: [...this.lists.keys()], deltas, keys });
@@ -319,17 +321,17 @@ export class Tiler {
     const [x0, y1] = tileOf([bounds[0], bounds[1]]).map(Math.floor);
     const [x1, y0] = tileOf([bounds[2], bounds[3]]).map(Math.floor);
     const tiles = [];
-    const see = new Set();
-    const old = cut ? new Set() : client.tiles;
+    const see = new Map();
+    const old = cut ? new Map() : client.tiles;
     for (const tile of this.lists.keys()) {
       const x = Math.floor(tile / 65536);
       const y = tile % 65536;
       if (x < x0 || x > x1 || y < y0 || y > y1) continue;
-      see.add(tile);
-      const told = old.has(tile) && client.got === this.tick - 1 ? this.delta(tile) : this.key(tile);
+      const told = old.has(tile) && client.got === this.tick - 1 ? this.delta(tile, old.get(tile)) : this.key(tile);
+      see.set(tile, told.mode === 0);
       tiles.push({ x, y, ...told });
     }
-    for (const tile of old) if (!see.has(tile)) tiles.push({ x: Math.floor(tile / 65536), y: tile % 65536, ...gone() });
+    for (const tile of old.keys()) if (!see.has(tile)) tiles.push({ x: Math.floor(tile / 65536), y: tile % 65536, ...gone() });
     client.tiles = see;
     client.got = this.tick;
     return frame({ tick: this.tick, time_s, speed, city: this.traffic.count, cut, tiles });

@@ -102,6 +102,15 @@ export function equal(found, wanted, what) {
   check(JSON.stringify(found) === JSON.stringify(wanted), `${what}: found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`);
 }
 
+/** What the server answers; asked once more where a connection that was kept open had been closed meanwhile. */
+export async function ask(url, init) {
+  try {
+    return await fetch(url, init);
+  } catch {
+    return fetch(url, init);
+  }
+}
+
 /** Waits until something that is asked again and again holds; the value that held. */
 export async function until(ask, what, patience_ms = PATIENCE_MS) {
   const end = Date.now() + patience_ms;
@@ -142,6 +151,19 @@ export async function pixels(page, clip) {
     const most = Math.max(...counts.values());
     return { colours: counts.size, drawn: bytes.length - most, all: bytes.length };
   }, png.toString('base64'));
+}
+
+/** How many pixels two pictures of one size differ in. */
+export async function differing(page, one, other) {
+  return page.evaluate(async (pictures) => {
+    const [a, b] = await Promise.all(pictures.map(async (data) => {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], { type: 'image/png' }));
+      const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      pen.drawImage(bitmap, 0, 0);
+      return new Uint32Array(pen.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+    }));
+    return a.reduce((count, colour, i) => count + Number(colour !== b[i]), 0);
+  }, [one.toString('base64'), other.toString('base64')]);
 }
 
 /** Nothing reaches beyond the page's width, and its header is there. */

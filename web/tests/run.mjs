@@ -1,6 +1,7 @@
 // `npm run page`: every test of the page in Chromium. Words on the command line choose tests by their names.
 
 import { run } from './browser.mjs';
+import city from './city.mjs';
 import views from './views.mjs';
 
-process.exitCode = (await run([...views])) ? 0 : 1;
+process.exitCode = (await run([...city, ...views])) ? 0 : 1;

@@ -1,6 +1,6 @@
 // The views beside the map: what they show, what is clicked and typed in them, how they say that there is nothing or that nobody answers.
 
-import { axe, check, equal, fits, open, pixels, shot, until } from './browser.mjs';
+import { ask, axe, check, equal, fits, open, pixels, shot, until } from './browser.mjs';
 
 const VIEWS = ['board', 'alerts', 'pipeline', 'runs', 'table'];
 
@@ -12,7 +12,7 @@ async function filled(page, view) {
 }
 
 async function comparisons(twin) {
-  const answer = await (await fetch(`${twin.url}api/v1/finished`)).json();
+  const answer = await (await ask(`${twin.url}api/v1/finished`)).json();
   const all = Array.isArray(answer) ? answer : answer.items;
   return all.filter((one) => one.kind === 'comparison' && one.files.includes('comparison.json'));
 }
@@ -154,7 +154,7 @@ tests.push(['pipeline: the way of a record with the health of each part, and the
   const page = await open(twin, 'pipeline');
   await filled(page, 'pipeline');
   equal(await page.locator('.way li').count(), 5, 'parts of the way');
-  const now = await (await fetch(`${twin.url}api/v1/pipeline`)).json();
+  const now = await (await ask(`${twin.url}api/v1/pipeline`)).json();
   const shown = Number((await page.locator('[data-fact=messages]').textContent()).replaceAll(',', ''));
   check(shown > 0 && shown <= now.messages, `${shown} messages are shown of ${now.messages}`);
   await page.done();
@@ -170,17 +170,19 @@ tests.push(['runs: filtered, a report opened, and a run replayed through the sam
   }
   const report = page.getByRole('button', { name: /^Open the report/ }).first();
   await report.click();
-  await page.waitForSelector('iframe[sandbox=""]');
-  check((await page.locator('iframe').getAttribute('srcdoc')).length > 20, 'the report is in its frame');
+  await page.waitForSelector('iframe[sandbox]');
+  const frame = await (await page.locator('iframe').elementHandle()).contentFrame();
+  await until(async () => (await frame.locator('body').textContent()).trim().length > 10, 'the report is in its frame');
+  check(!(await page.locator('iframe').getAttribute('sandbox')).includes('allow-same-origin'), 'the report does not reach the page');
   await page.getByRole('button', { name: 'Close the report' }).click();
   const replays = page.locator('button:enabled').filter({ hasText: /^Replay$/ });
   if ((await replays.count()) > 0) {
     await replays.first().click();
     await until(() => page.evaluate(() => location.hash === '#/live' && window.__twin.session !== 'live'), 'the replay is on the map', 120_000);
-    const sessions = await (await fetch(`${twin.url}api/v1/sessions`)).json();
+    const sessions = await (await ask(`${twin.url}api/v1/sessions`)).json();
     const replay = sessions.find((one) => one.kind === 'replay');
     check(replay, 'there is a session that replays');
-    await fetch(`${twin.url}api/v1/sessions/${replay.id}`, { method: 'DELETE' });
+    await ask(`${twin.url}api/v1/sessions/${replay.id}`, { method: 'DELETE' });
     await until(() => page.evaluate(() => window.__twin.session === 'live'), 'the live city is shown again when the replay is gone');
   } else check(!twin.mocked, 'the invented city has a run that can be replayed');
   await page.done();

@@ -19,17 +19,19 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     ("clippy", || {
         ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]) && without_servers())
     }),
+    ("web", || with_node(crate::web::checked)),
     ("test", || ended(cargo(&["test"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("services", || ended(on_servers())),
     ("storm", || ended(crate::storm::storm(&["--quick"]))),
     ("bench smoke", || ended(cargo(&["bench", "--bench", "engine", "--", "3"], &[]))),
     ("wire", || ended(crate::wire::wire())),
+    ("page", || with_node(crate::web::page)),
     ("compare-sumo", compare_sumo),
     ("osm", osm),
 ];
@@ -63,10 +65,25 @@ fn on_servers() -> bool {
     passed == Ok(true) && gone.is_ok()
 }
 
+/// Whether this is CI, which may not go without what a laptop may.
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
+/// The page is built with Node.js; a laptop may go without, CI may not.
+fn with_node(step: fn() -> bool) -> Ended {
+    match crate::web::node() {
+        Err(reason) if !in_ci() => {
+            println!("{reason}");
+            Ended::LeftOut("the page needs Node.js")
+        }
+        _ => ended(step()),
+    }
+}
+
 /// Needs data that is not part of the project; a laptop may go without, CI may not.
 fn compare_sumo() -> Ended {
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-    if !in_ci && !compare::data_is_there() {
+    if !in_ci() && !compare::data_is_there() {
         return Ended::LeftOut("the data is not beside this checkout");
     }
     ended(compare::compare(&["--quick"]))
@@ -74,8 +91,7 @@ fn compare_sumo() -> Ended {
 
 /// The same.
 fn osm() -> Ended {
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-    if !in_ci && !crate::osm::data_is_there() {
+    if !in_ci() && !crate::osm::data_is_there() {
         return Ended::LeftOut("the data is not beside this checkout");
     }
     ended(crate::osm::osm())

@@ -11,6 +11,7 @@ mod services;
 mod sirens;
 mod storm;
 mod users;
+mod web;
 mod wire;
 mod wire_sumo;
 
@@ -26,6 +27,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
   storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
+  web                         the page of the live twin, built into web/dist; needs Node.js
+  demo [WORD...]              page and program built, a living city served and opened in the browser; words go to `citytwin serve`
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
   users                       a hundred users of the API while the demo city is served, and how old what they see is
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),
         ["users"] => users::users(),
+        ["web"] => web::web(),
+        ["demo", ref words @ ..] => web::demo(words),
         ["wire"] => wire::wire(),
         ["coverage"] => coverage(),
         ["arch", "--write"] => cargo(&["test", "--quiet", "--test", "architecture"], &[("UPDATE_ARCHITECTURE", "1")]),

@@ -247,7 +247,7 @@ fn one_user(port: u16, user: usize, began: Instant, per_second: Option<f64>) -> 
 fn age_of_newest(asker: &mut Asker) -> Option<f64> {
     let (_, told) = asker.get("/api/vehicles/locations?limit=1000").ok()?;
     let (_, session) = asker.get("/api/v1/sessions/live").ok()?;
-    let newest = numbers(&told, "\"timestamp_ms\":").into_iter().fold(f64::NEG_INFINITY, f64::max);
+    let newest = numbers(&told, "\"at_ms\":").into_iter().fold(f64::NEG_INFINITY, f64::max);
     let now = numbers(&session, "\"midnight_ms\":").first()? + 1000.0 * numbers(&session, "\"time_s\":").first()?;
     Some((now - newest) / 1000.0).filter(|age| age.is_finite())
 }
@@ -342,8 +342,8 @@ mod tests {
     /// Numbers behind keys are found in the JSON that servers write, and quantiles are those of the sample.
     #[test]
     fn numbers_and_quantiles() {
-        let text = r#"[{"timestamp_ms":12,"x":1},{"timestamp_ms": -3.5e2}]"#;
-        assert_eq!(numbers(text, "\"timestamp_ms\":"), [12.0, -350.0]);
+        let text = r#"[{"at_ms":12,"x":1},{"at_ms": -3.5e2}]"#;
+        assert_eq!(numbers(text, "\"at_ms\":"), [12.0, -350.0]);
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         assert_eq!((quantile(&hundred, 0.5), quantile(&hundred, 0.99), quantile(&hundred, 1.0)), (50.0, 99.0, 100.0));
         assert!(quantile(&[], 0.5).is_nan());

@@ -2,5 +2,10 @@
 //!
 //! Knows no request and no header; whoever asks brings the stores and gets plain values that become JSON.
 
+pub(crate) mod alerts;
+pub(crate) mod assets;
+pub(crate) mod city;
+pub(crate) mod events;
 pub mod geo;
+pub(crate) mod indicators;
 pub mod roads;

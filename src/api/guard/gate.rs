@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, Version, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version, header};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
@@ -19,7 +19,7 @@ use super::origin::{From, is_preflight, is_reading, is_socket};
 use super::problem::Problem;
 use super::rate::{Verdict, Who, neighbourhood};
 use super::who::{Identity, Manner};
-use super::{Guard, LOGIN, LOGOUT, body, headers, path};
+use super::{DOOR, Guard, LOGIN, LOGOUT, body, headers, path};
 
 /// Longest number of a request that is taken over from whoever sent it [bytes].
 const REQUEST_ID_MAX: usize = 64;
@@ -127,6 +127,10 @@ impl Visit {
             ));
         }
         self.admit(guard, request).await?;
+        if self.caller.is_none() && self.path == "/" && is_reading(&self.method) {
+            // The page has nothing to show to a stranger.
+            return Ok(Passed::Answered(HttpResponse::SeeOther().insert_header((header::LOCATION, DOOR)).finish()));
+        }
         if !is_reading(&self.method) {
             let read = body::read(request, guard.limits.body_bytes, guard.limits.body_wait).await?;
             if self.changes() && self.path.starts_with(ORDERS) && !read.is_empty() {
@@ -138,10 +142,8 @@ impl Visit {
 
     /// Whether it can be read in one way only, and is no longer than it may be.
     fn shape(&self, guard: &Guard, request: &ServiceRequest) -> Result<(), Problem> {
-        let known =
-            [Method::GET, Method::HEAD, Method::OPTIONS, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        if !known.contains(&self.method) {
-            let detail = "this method is not known here; use GET, POST, PUT, PATCH or DELETE";
+        if self.method == Method::CONNECT {
+            let detail = "this is no proxy; use GET, POST, PUT, PATCH or DELETE";
             return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).hanging_up());
         }
         let line = request.uri().path_and_query().map_or(0, |line| line.as_str().len());
@@ -175,8 +177,8 @@ impl Visit {
     }
 
     /// Who it is, what that may do, and how often.
-    async fn admit(&mut self, guard: &Guard, request: &ServiceRequest) -> Result<(), Problem> {
-        let logging_in = self.path == LOGIN && self.method == Method::POST;
+    async fn admit(&mut self, guard: &Guard, request: &mut ServiceRequest) -> Result<(), Problem> {
+        let logging_in = self.method == Method::POST && (self.path == LOGIN || self.path == DOOR);
         // Whoever logs in is somebody else afterwards; what it was before does not matter.
         let identity = if logging_in && !guard.open { None } else { guard.who(request, self.address).await? };
         self.caller = identity.as_ref().map(|identity| identity.caller.clone());
@@ -200,7 +202,7 @@ impl Visit {
             request.extensions_mut().insert(Address(self.address));
             return Ok(());
         };
-        if self.changes() && self.path != LOGIN && self.path != LOGOUT && identity.caller.role < Role::Trainer {
+        if self.changes() && self.path != LOGOUT && !logging_in && identity.caller.role < Role::Trainer {
             return Err(Problem::forbidden(Denied::TooLittle(Role::Trainer).to_string()));
         }
         if let Manner::Page(login) = &identity.manner
@@ -223,6 +225,10 @@ impl Visit {
     /// What the answer says besides, and what is written down.
     fn leave(self, guard: &Guard, response: &mut ServiceResponse<BoxBody>) {
         let status = response.status();
+        // Heads after the first have no limit of time: a connection is kept for those only who say who they are.
+        if self.caller.is_none() && status != StatusCode::SWITCHING_PROTOCOLS {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         let headers = response.headers_mut();
         headers::secure(headers, guard.encrypted);
         headers::shared(headers, &self.from);

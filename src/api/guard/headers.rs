@@ -23,7 +23,7 @@ pub(super) fn secure(headers: &mut HeaderMap, encrypted: bool) {
         ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"), // with `no-referrer` browsers would not say that our own form is ours
         ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),

@@ -1,15 +1,19 @@
-//! Who may ask for what: keys, logins of browsers, roles, how often, from which page, and the record of who ordered what.
+//! Who may ask for what: keys, tokens of an issuer, logins of browsers, roles, how often, from which page, and the record of who ordered what.
 //!
 //! One gate stands before every route and is closed unless opened: on this machine alone nobody is asked, but only names of this machine
 //! are answered; beyond it nothing starts without keys and encryption. Routes say the least role they need by [`require`]; what they
 //! forget to say still needs a trainer to change anything.
 
+mod access;
 mod audit;
 mod body;
 mod caller;
 mod clock;
+mod door;
+mod fetch;
 mod gate;
 mod headers;
+mod issuer;
 mod keys;
 mod logins;
 mod origin;
@@ -25,8 +29,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::ServiceRequest;
 
+pub use access::{Access, read_access};
 pub use caller::{Caller, Denied, Role, require};
 pub use gate::RequestId;
+pub use issuer::{IssuerSettings, TokenAlgorithm};
 pub use keys::{Key, NewKey, NoRandom, is_name, new_key};
 pub use rate::Rate;
 pub use settings::{GuardSettings, Limits, Rates};
@@ -39,6 +45,7 @@ pub(crate) use tls::server as tls_server;
 
 use self::audit::Audit;
 use self::clock::Clock;
+use self::issuer::Issuer;
 use self::logins::Logins;
 use self::origin::Origins;
 use self::rate::Limiter;
@@ -46,6 +53,8 @@ use self::rate::Limiter;
 const LOGIN: &str = "/api/v1/login";
 const LOGOUT: &str = "/api/v1/logout";
 const ME: &str = "/api/v1/me";
+/// The form by which people log in.
+const DOOR: &str = "/login";
 
 /// Why there is no guard.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +80,7 @@ pub struct Guard {
     /// Whether browsers speak with us in encryption.
     encrypted: bool,
     keys: Vec<Key>,
+    issuer: Option<Issuer>,
     proxies: Vec<IpAddr>,
     rates: Rates,
     limits: Limits,
@@ -116,6 +126,7 @@ impl Guard {
             open,
             encrypted: tls || settings.behind_proxy,
             keys: settings.keys.clone(),
+            issuer: settings.issuer.as_ref().map(Issuer::new).transpose().map_err(GuardError::Settings)?,
             proxies: settings.proxies.iter().map(IpAddr::to_canonical).collect(),
             rates: settings.rates,
             limits,
@@ -161,5 +172,60 @@ impl Guard {
         // From the last backwards: what stands further left anybody may have written.
         let mut addresses = said.iter().rev().map_while(|text| text.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
         addresses.find(|address| !self.proxies.contains(address)).unwrap_or(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn guard(change: impl FnOnce(&mut GuardSettings)) -> Guard {
+        let mut settings = GuardSettings::default();
+        change(&mut settings);
+        Guard::new(&settings, Limits::default(), &[], false).unwrap()
+    }
+
+    #[test]
+    fn only_a_proxy_that_is_believed_says_where_a_request_comes_from() {
+        let believed =
+            guard(|settings| settings.proxies = vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()]);
+        for (peer, said, expected) in [
+            ("10.0.0.2", "203.0.113.7", "203.0.113.7"),
+            // Whoever asks may have written the first itself.
+            ("10.0.0.2", "127.0.0.1, 203.0.113.7", "203.0.113.7"),
+            ("10.0.0.2", "127.0.0.1, 203.0.113.7, 10.0.0.3", "203.0.113.7"),
+            ("10.0.0.2", "203.0.113.7, nonsense", "10.0.0.2"),
+            ("10.0.0.2", "", "10.0.0.2"),
+            ("198.51.100.1", "127.0.0.1", "198.51.100.1"),
+        ] {
+            let peer = SocketAddr::new(peer.parse().unwrap(), 4_000);
+            let request = TestRequest::default().peer_addr(peer).insert_header(("X-Forwarded-For", said));
+            let found = believed.address_of(&request.to_srv_request());
+            assert_eq!(found.to_string(), expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn requests_have_different_numbers() {
+        let guard = guard(|_| ());
+        let (one, other) = (guard.number()(), guard.number()());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 26);
+    }
+
+    /// What a guard knows and remembers can be shown to anybody.
+    #[test]
+    fn a_guard_shows_no_secret() {
+        let made = new_key("ops", Role::Operator).unwrap();
+        let hash = made.line.split("sha256:").nth(1).unwrap()[..64].to_owned();
+        let guard = guard(|settings| settings.keys = vec![Key::plain("ops", Role::Operator, &made.key).unwrap()]);
+        let caller = Caller { name: "ops".into(), role: Role::Operator };
+        let (cookie, login) = guard.logins.begin(caller, i64::MAX, 0).unwrap();
+        let shown = format!("{guard:?}");
+        for secret in [&made.key, &hash, &cookie, &login.token] {
+            assert!(!shown.contains(secret.as_str()), "{shown}");
+        }
     }
 }

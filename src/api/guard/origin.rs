@@ -4,6 +4,7 @@
 //! name that suddenly means this machine (DNS rebinding) stands in `Host`.
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::uri::Authority;
 use actix_web::http::{Method, header};
 
 use super::problem::Problem;
@@ -35,7 +36,7 @@ pub(super) enum From {
 }
 
 /// The name of a host without its port, lower case; none if it is none.
-fn name_of(host: &str) -> Option<String> {
+pub(super) fn name_of(host: &str) -> Option<String> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (inner, port) = rest.split_once(']')?;
@@ -59,6 +60,14 @@ fn is_loopback(name: &str) -> bool {
     number || name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Whether an address may be spoken to in trust: by https, or by http on this machine; without a password in it.
+pub(super) fn is_web_address(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some(name) = name_of(authority) else { return false };
+    scheme == "https" || (scheme == "http" && is_loopback(&name))
+}
+
 impl Origins {
     /// The host that was called, if it may be.
     pub(super) fn host(&self, request: &ServiceRequest) -> Result<String, Problem> {
@@ -69,7 +78,7 @@ impl Origins {
             return Err(wrong("there is more than one `Host`; send one"));
         }
         let first = first.map(|value| value.to_str().map_err(|_| wrong("`Host` is no name"))).transpose()?;
-        let line = request.uri().authority().map(|authority| authority.as_str());
+        let line = request.uri().authority().map(Authority::as_str);
         let host = match (first, line) {
             (Some(host), Some(line)) if !host.eq_ignore_ascii_case(line) => {
                 return Err(wrong("`Host` and the request's own line name two hosts; send one"));

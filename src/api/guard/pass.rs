@@ -11,7 +11,7 @@ use super::gate::Address;
 use super::logins::LIFE_MS;
 use super::problem::Problem;
 use super::who::{Identity, Manner};
-use super::{Guard, LOGIN, LOGOUT, ME};
+use super::{Guard, LOGIN, LOGOUT, ME, NoRandom};
 
 /// What is sent to log in.
 #[derive(Deserialize)]
@@ -34,13 +34,17 @@ struct Me<'a> {
 
 /// Serves `/api/v1/login`, `/api/v1/logout` and `/api/v1/me`.
 pub(crate) fn configure(service: &mut ServiceConfig) {
-    service.route(LOGIN, web::post().to(login)).route(LOGOUT, web::post().to(logout)).route(ME, web::get().to(me));
+    service
+        .route(LOGIN, web::post().to(login))
+        .route(LOGOUT, web::post().to(logout))
+        .route(ME, web::get().to(me))
+        .configure(super::door::configure);
 }
 
 fn told(identity: &Identity) -> Me<'_> {
     let csrf = match &identity.manner {
         Manner::Page(login) => Some(login.token.as_str()),
-        Manner::Open | Manner::Key => None,
+        Manner::Open | Manner::Key | Manner::Token => None,
     };
     let open = matches!(identity.manner, Manner::Open);
     Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }
@@ -51,25 +55,11 @@ async fn login(request: HttpRequest, guard: Data<Guard>, shown: Json<Shown>) -> 
         let detail = "here nobody is asked who they are, so there is nothing to log in to";
         return Problem::new(StatusCode::CONFLICT, detail).response();
     }
-    let Some(Address(address)) = request.extensions().get::<Address>().copied() else {
-        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no guard stands before this").response();
-    };
-    let identity = match guard.prove(&shown.key, address).await {
-        Ok(identity) => identity,
-        Err(problem) => return problem.response(),
-    };
-    let now = Clock::now().as_milliseconds();
-    match guard.logins.begin(identity.caller, identity.until_ms, now) {
-        Ok((secret, login)) => {
-            let identity =
-                Identity { caller: login.caller.clone(), until_ms: login.until_ms, manner: Manner::Page(login) };
-            let seconds = (identity.until_ms - now).clamp(0, LIFE_MS) / 1_000;
-            HttpResponse::Ok()
-                .insert_header((header::CACHE_CONTROL, "no-store"))
-                .cookie(guard.cookie(secret, seconds))
-                .json(told(&identity))
+    match guard.begin(&request, &shown.key).await {
+        Ok((cookie, identity)) => {
+            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).cookie(cookie).json(told(&identity))
         }
-        Err(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).response(),
+        Err(problem) => problem.response(),
     }
 }
 
@@ -89,6 +79,22 @@ async fn me(request: HttpRequest) -> HttpResponse {
 }
 
 impl Guard {
+    /// Logs in whoever shows a key: the cookie, and who it is.
+    pub(super) async fn begin(&self, request: &HttpRequest, key: &str) -> Result<(Cookie<'static>, Identity), Problem> {
+        let address = request.extensions().get::<Address>().copied();
+        let address = address.ok_or_else(|| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server was put together without its guard")
+        })?;
+        let identity = self.prove(key, address.0).await?;
+        let now = Clock::now().as_milliseconds();
+        let begun = self.logins.begin(identity.caller, identity.until_ms, now);
+        let unavailable = |error: NoRandom| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+        let (secret, login) = begun.map_err(unavailable)?;
+        let seconds = (login.until_ms - now).clamp(0, LIFE_MS) / 1_000;
+        let identity = Identity { caller: login.caller.clone(), until_ms: login.until_ms, manner: Manner::Page(login) };
+        Ok((self.cookie(secret, seconds), identity))
+    }
+
     /// Browsers keep a cookie of such a name from other hosts and from plain words, where there is encryption.
     pub(super) const fn cookie_name(&self) -> &'static str {
         if self.encrypted { "__Host-citytwin" } else { "citytwin" }

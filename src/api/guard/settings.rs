@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::caller::Role;
+use super::issuer::IssuerSettings;
 use super::keys::Key;
 use super::rate::Rate;
 
@@ -13,6 +14,8 @@ use super::rate::Rate;
 pub struct GuardSettings {
     /// Keys of programs and people.
     pub keys: Vec<Key>,
+    /// Whose tokens are believed.
+    pub issuer: Option<IssuerSettings>,
     /// Origins of other pages that may read answers, such as `https://board.example.org`.
     pub origins: Vec<String>,
     /// Names under which the server may be called, without port; none for any.
@@ -30,7 +33,7 @@ pub struct GuardSettings {
 impl GuardSettings {
     /// Whether whoever comes has to say who it is.
     pub fn asks(&self) -> bool {
-        !self.keys.is_empty()
+        !self.keys.is_empty() || self.issuer.is_some()
     }
 
     /// Whether an address can be served with this.

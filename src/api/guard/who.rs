@@ -1,15 +1,18 @@
-//! Who it is that asks: by key, by the cookie of a login, or because nobody is asked.
+//! Who it is that asks: by key, by a token of the issuer, by the cookie of a login, or because nobody is asked.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use super::Guard;
 use super::caller::{Caller, Role};
 use super::clock::Clock;
 use super::keys;
 use super::logins::Login;
+use super::origin::is_socket;
 use super::problem::Problem;
 use super::rate::{Rate, Who, neighbourhood};
 use super::settings::Rates;
@@ -24,6 +27,8 @@ pub(super) enum Manner {
     Open,
     /// By a key.
     Key,
+    /// By a token of the issuer.
+    Token,
     /// By a login on the page.
     Page(Login),
 }
@@ -43,22 +48,46 @@ impl Identity {
         let kind = match self.manner {
             Manner::Open => "open",
             Manner::Key => "key",
+            Manner::Token => "token",
             Manner::Page(_) => "page",
         };
-        Who::Name(kind, self.caller.name.clone())
+        Who::Name(kind, Arc::clone(&self.caller.name))
     }
 
     pub(super) fn rate(&self, rates: &Rates) -> Rate {
         match self.manner {
             Manner::Open => rates.open,
-            Manner::Key => rates.of(self.caller.role),
+            Manner::Key | Manner::Token => rates.of(self.caller.role),
             Manner::Page(_) => rates.page,
         }
     }
 }
 
+/// What a page says before a key that it can send with a socket in no other way: as one of the protocols it offers.
+const OFFERED: &str = "bearer.";
+
+/// The key among the protocols that a socket offers; it is taken out, so that nobody behind the gate answers with it.
+fn offered(headers: &mut HeaderMap) -> Option<String> {
+    let said = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.to_owned();
+    let (keys, rest): (Vec<&str>, Vec<&str>) =
+        said.split(',').map(str::trim).partition(|protocol| protocol.starts_with(OFFERED));
+    let key = keys.first()?.strip_prefix(OFFERED)?.to_owned();
+    headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
+    if let Ok(rest) = HeaderValue::from_str(&rest.join(", "))
+        && !rest.is_empty()
+    {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, rest);
+    }
+    Some(key)
+}
+
 /// What somebody shows to be known, besides a cookie.
-fn shown(request: &ServiceRequest) -> Result<Option<String>, Problem> {
+fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
+    if is_socket(request)
+        && let Some(key) = offered(request.headers_mut())
+    {
+        return Ok(Some(key));
+    }
     let headers = request.headers();
     let unread =
         || Problem::unauthorised("send `Authorization: Bearer` and a key or a token, or `X-API-Key` and a key");
@@ -80,7 +109,7 @@ fn shown(request: &ServiceRequest) -> Result<Option<String>, Problem> {
 
 impl Guard {
     /// Who sends a request; none if nobody says, and everybody is asked.
-    pub(super) async fn who(&self, request: &ServiceRequest, address: IpAddr) -> Result<Option<Identity>, Problem> {
+    pub(super) async fn who(&self, request: &mut ServiceRequest, address: IpAddr) -> Result<Option<Identity>, Problem> {
         if self.open {
             let caller = Caller { name: "this machine".into(), role: Role::Admin };
             return Ok(Some(Identity { caller, manner: Manner::Open, until_ms: i64::MAX }));
@@ -112,11 +141,14 @@ impl Guard {
         proved
     }
 
-    #[expect(clippy::unused_async, reason = "an issuer may have to be asked")]
     async fn proved(&self, shown: &str) -> Result<Identity, Problem> {
+        if let Some(issuer) = self.issuer.as_ref().filter(|_| !shown.starts_with(keys::PREFIX)) {
+            let (caller, until_ms) = issuer.prove(shown, self.clock.running_us()).await?;
+            return Ok(Identity { caller, manner: Manner::Token, until_ms });
+        }
         let key = keys::find(&self.keys, shown)
             .ok_or_else(|| Problem::unauthorised("this key is not known here; `citytwin key` makes one"))?;
-        let caller = Caller { name: key.name.clone(), role: key.role };
+        let caller = Caller { name: Arc::clone(&key.name), role: key.role };
         Ok(Identity { caller, manner: Manner::Key, until_ms: i64::MAX })
     }
 }

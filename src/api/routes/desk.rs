@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::ask::Reply;
+use crate::api::answers::assets::Fleet;
+use crate::api::answers::events::EventBook;
 use crate::api::port::Twin;
 use crate::api::problem::Problem;
 
@@ -60,12 +62,16 @@ pub(crate) enum Again {
 pub(crate) struct Desk {
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     remembered: Mutex<BTreeMap<String, Remembered>>,
+    /// Events as they came, by time.
+    pub(crate) events: Mutex<EventBook>,
+    /// The devices as they were when the live state last answered.
+    pub(crate) fleet: Mutex<Option<Arc<Fleet>>>,
     pub(crate) roads: OnceLock<super::map::Drawn>,
     pub(crate) signals: OnceLock<super::map::Drawn>,
     pub(crate) metrics: super::metrics::Requests,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -125,6 +131,11 @@ impl Desk {
         let made = Arc::new(make()?);
         *lock(&slot.held) = Some((Arc::clone(&made) as Held, Instant::now(), begun.elapsed()));
         Ok(made)
+    }
+
+    /// Has an answer made anew the next time, because what it was made of has changed.
+    pub(crate) fn forget(&self, name: &str) {
+        lock(&self.slots).remove(name);
     }
 
     /// Asks what became of a request with a key; `request` is a hash of all of it.

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Reply, ok};
 use super::spec::{Content, Spec};
+use crate::api::answers::city::{place, text};
 use crate::api::answers::{geo, roads};
 use crate::api::problem::Problem;
 use crate::pipeline::stores::{Area, StoreError, Stores};
 use crate::primitives::VehicleClass;
-use crate::telemetry::{ReadingKind, Record, Value as Field};
+use crate::telemetry::ReadingKind;
 
 /// The zoom of the tiles in which vehicles are told.
 pub(crate) const TILE_ZOOM: u8 = 14;
@@ -155,38 +156,12 @@ fn map(ask: &Ask) -> Result<Reply, Problem> {
     })
 }
 
-/// A field of a reading by its name.
-pub(crate) fn field<'a>(record: &'a Record, name: &str) -> Option<Field<'a>> {
-    let place = record.kind().columns().iter().position(|column| column.name == name)?;
-    record.reading.values().into_iter().nth(place)
-}
-
-/// A number of a reading by its name.
-pub(crate) fn number(record: &Record, name: &str) -> Option<f64> {
-    match field(record, name)? {
-        Field::Number(number) => Some(number),
-        #[expect(clippy::cast_precision_loss, reason = "fields are u32 at most")]
-        Field::Whole(number) => Some(number as f64),
-        Field::Flag(flag) => Some(f64::from(u8::from(flag))),
-        _ => None,
-    }
-}
-
-/// A text of a reading by its name.
-pub(crate) fn text<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
-    match field(record, name)? {
-        Field::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
 fn sensors(stores: &Stores) -> Result<Vec<Value>, StoreError> {
     let mut features = Vec::new();
     let mut seen = BTreeSet::new();
     for kind in SENSORS {
         stores.live().scan(kind, &Area::Everywhere, &mut |record| {
-            let place = number(&record, "longitude").zip(number(&record, "latitude"));
-            if let Some((lon, lat)) = place
+            if let Some((lat, lon)) = place(&record)
                 && seen.insert(record.device.clone())
             {
                 let properties = json!({

@@ -1,14 +1,24 @@
 //! The routes of the API: one table of all, by which requests are checked, answered and documented.
 
+mod alerts;
 mod ask;
+mod cities;
 mod desk;
+mod doors;
+#[cfg(feature = "graphql")]
+mod graphql;
+mod gtfs;
+mod health;
 mod map;
 mod metrics;
+mod numbers;
 mod openapi;
+mod page;
 mod root;
 mod serve;
 mod sessions;
 mod shapes;
+mod short;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -22,8 +32,21 @@ use spec::Spec;
 
 /// Every route there is.
 static ROUTES: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
-    let parts: [fn() -> Vec<Spec>; 3] = [root::routes, map::routes, sessions::routes];
-    parts.into_iter().flat_map(|part| part()).map(Arc::new).collect()
+    let parts: &[fn() -> Vec<Spec>] = &[
+        root::routes,
+        map::routes,
+        sessions::routes,
+        cities::routes,
+        alerts::routes,
+        numbers::routes,
+        short::routes,
+        health::routes,
+        metrics::routes,
+        gtfs::routes,
+        #[cfg(feature = "graphql")]
+        graphql::routes,
+    ];
+    parts.iter().flat_map(|part| part()).map(Arc::new).collect()
 });
 
 /// Paths by which everything of the API begins; what is asked under them and is no route is answered as a problem.

@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 
 use super::branch::Branching;
 use super::desk::{Desk, Reply, Request};
-use super::diary::Order;
-use super::facts;
 use super::live::Live;
 use super::scenes::{Going, Scenes};
 use super::slots::{Slot, Slots};
 use super::stage::Stage;
-use super::tempo::{FACTORS, Tempo};
-use crate::api::port::{Clock, Command, Done, Intervention, Jump, Refused, SessionInfo, SessionKind};
+use super::tempo::Tempo;
+use crate::api::port::{Done, Refused, SessionInfo, SessionKind};
 use crate::primitives::{SimDuration, SimTime};
 use crate::twin::clock;
 
@@ -30,8 +28,6 @@ const SLICE: Duration = Duration::from_millis(40);
 const IDLE: Duration = Duration::from_millis(200);
 /// How long to wait before looking again whether the wire has room.
 const HELD: Duration = Duration::from_millis(5);
-/// Most steps that one order takes.
-const STEPS_MAX: u32 = 3_600;
 
 /// How a session is begun.
 pub(super) struct Beginning {
@@ -62,7 +58,7 @@ pub(super) struct Beginning {
 }
 
 /// What the city is doing.
-enum Doing {
+pub(super) enum Doing {
     Standing,
     Playing,
     /// So many steps, then it stands.
@@ -80,42 +76,42 @@ enum Doing {
 }
 
 /// Somebody who waits for an order to be done.
-struct Waiting {
-    reply: Reply<Done>,
-    number: u64,
+pub(super) struct Waiting {
+    pub reply: Reply<Done>,
+    pub number: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Goal {
+pub(super) enum Goal {
     At(SimTime),
     Event,
 }
 
 /// A session at work.
 pub(super) struct Actor {
-    stage: Stage,
-    desk: Arc<Desk>,
-    requests: Receiver<Request>,
-    tempo: Tempo,
-    scenes: Scenes,
-    doing: Doing,
-    live: Option<Live>,
-    branching: Option<Branching>,
-    catches_up_to: Option<SimTime>,
-    kind: SessionKind,
-    end: Option<SimTime>,
-    number: u64,
-    idle_after: Option<Duration>,
-    slots: Arc<Slots>,
+    pub(super) stage: Stage,
+    pub(super) desk: Arc<Desk>,
+    pub(super) requests: Receiver<Request>,
+    pub(super) tempo: Tempo,
+    pub(super) scenes: Scenes,
+    pub(super) doing: Doing,
+    pub(super) live: Option<Live>,
+    pub(super) branching: Option<Branching>,
+    pub(super) catches_up_to: Option<SimTime>,
+    pub(super) kind: SessionKind,
+    pub(super) end: Option<SimTime>,
+    pub(super) number: u64,
+    pub(super) idle_after: Option<Duration>,
+    pub(super) slots: Arc<Slots>,
     /// When a scene was last shown, and whether there is more to show.
-    shown: Instant,
-    dirty: bool,
+    pub(super) shown: Instant,
+    pub(super) dirty: bool,
     /// When somebody last asked for anything or looked on.
-    attended: Instant,
+    pub(super) attended: Instant,
     /// Whether the end of the run has been dealt with.
-    over: bool,
+    pub(super) over: bool,
     /// Why it cannot go on, if it cannot.
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
 /// Begins a session on a thread of its own; its desk.
@@ -343,7 +339,7 @@ impl Actor {
     }
 
     /// It is not sent there any more.
-    fn give_up_going(&mut self, why: &str) {
+    pub(super) fn give_up_going(&mut self, why: &str) {
         if let Doing::Going { waiting, .. } | Doing::Steps { waiting, .. } =
             std::mem::replace(&mut self.doing, Doing::Standing)
             && let Some(Waiting { reply, .. }) = waiting
@@ -353,7 +349,7 @@ impl Actor {
     }
 
     /// It cannot go on.
-    fn fail(&mut self, sentence: String) {
+    pub(super) fn fail(&mut self, sentence: String) {
         self.give_up_going("it failed");
         self.failure = Some(sentence);
         self.dirty = true;
@@ -369,7 +365,7 @@ impl Actor {
     }
 
     /// Shows how it is, if it is time to or it must be.
-    fn show(&mut self, must: bool) {
+    pub(super) fn show(&mut self, must: bool) {
         let now = clock::instant();
         if let Some(branching) = &mut self.branching {
             self.dirty |= branching.look(&self.stage);
@@ -401,180 +397,5 @@ impl Actor {
     fn troubles(&self) -> Vec<String> {
         let wire = self.live.as_ref().map(Live::troubles).unwrap_or_default();
         self.failure.iter().cloned().chain(wire).chain(self.stage.troubles.iter().cloned()).collect()
-    }
-
-    fn answer(&mut self, request: Request) {
-        match request {
-            Request::Command(command, reply) => match command {
-                Command::Clock(clock) => self.clock(clock, reply),
-                Command::Jump(jump) => self.jump(jump, reply),
-                Command::Intervene(change) => drop(reply.send(self.intervene(&change))),
-            },
-            Request::Facts(subject, reply) => drop(reply.send(Ok(facts::about(&self.stage, &subject)))),
-            Request::Part(times, reply) => {
-                drop(reply.send(Ok((0..times).map(|_| self.stage.part()).collect())));
-            }
-            Request::End => {}
-        }
-    }
-
-    /// The order is done; writes it down and says so.
-    fn done(&mut self, order: Order, said: String) -> Result<Done, Refused> {
-        self.number += 1;
-        let (number, at) = (self.number, self.stage.time());
-        if let Some(live) = &mut self.live
-            && let Err(sentence) = live.ordered(number, at, order, &said)
-        {
-            self.fail(sentence.clone());
-            return Err(Refused::Failed(sentence));
-        }
-        Ok(Done { number, time_s: at.as_seconds(), said })
-    }
-
-    /// Why it can do nothing, if it cannot.
-    fn able(&self) -> Result<(), Refused> {
-        self.failure.as_ref().map_or(Ok(()), |sentence| Err(Refused::Failed(sentence.clone())))
-    }
-
-    fn able_to_go_on(&self) -> Result<(), Refused> {
-        self.able()?;
-        if self.stage.is_over() {
-            let sentence = "the run is over and the city stands still; replay it, or fork it at an earlier instant";
-            return Err(Refused::NotNow(sentence.to_owned()));
-        }
-        Ok(())
-    }
-
-    fn clock(&mut self, order: Clock, reply: Reply<Done>) {
-        let now = clock::instant();
-        let said = match order {
-            Clock::Pause => {
-                self.give_up_going("somebody let it stand still");
-                self.doing = Doing::Standing;
-                "the city stands still".to_owned()
-            }
-            Clock::Resume => {
-                if let Err(refused) = self.able_to_go_on() {
-                    return drop(reply.send(Err(refused)));
-                }
-                match &mut self.doing {
-                    Doing::Going { plays_on, .. } => *plays_on = true,
-                    doing => {
-                        if !matches!(doing, Doing::Playing) {
-                            self.give_up_going("somebody let it go on");
-                            self.tempo.begin(now, self.stage.time());
-                            self.doing = Doing::Playing;
-                        }
-                    }
-                }
-                "the city goes on".to_owned()
-            }
-            Clock::Speed { factor } => {
-                if let Some(factor) = factor.filter(|factor| !FACTORS.contains(factor)) {
-                    let sentence =
-                        format!("{factor} times is no pace for a city; say 0.5 to 60, or as fast as possible");
-                    return drop(reply.send(Err(Refused::Invalid(sentence))));
-                }
-                self.tempo.set(factor, now, self.stage.time());
-                factor.map_or_else(
-                    || "the city goes as fast as it can".to_owned(),
-                    |factor| format!("the city goes at {factor} times"),
-                )
-            }
-            Clock::Step { steps } => return self.take_steps(steps, reply),
-        };
-        self.dirty = true;
-        let done = self.done(Order::Clock(order), said);
-        self.show(true);
-        drop(reply.send(done));
-    }
-
-    fn take_steps(&mut self, steps: u32, reply: Reply<Done>) {
-        let refused = if steps == 0 || steps > STEPS_MAX {
-            Err(Refused::Invalid(format!("{steps} steps cannot be taken at once; say 1 to {STEPS_MAX}")))
-        } else {
-            self.able_to_go_on()
-        };
-        let order = Order::Clock(Clock::Step { steps });
-        match refused.and_then(|()| self.done(order, format!("{steps} steps are taken"))) {
-            Ok(done) => {
-                self.give_up_going("another order came");
-                self.doing = Doing::Steps { left: steps, waiting: Some(Waiting { reply, number: done.number }) };
-            }
-            Err(refused) => drop(reply.send(Err(refused))),
-        }
-    }
-
-    fn jump(&mut self, order: Jump, reply: Reply<Done>) {
-        let begun = self.goal(&order).and_then(|goal| {
-            let slot = if self.live.is_some() { None } else { Some(self.slots.take()?) };
-            let done = self.done(Order::Jump(order), "it goes there".to_owned())?;
-            Ok((goal, slot, done.number))
-        });
-        let (goal, slot, number) = match begun {
-            Ok(begun) => begun,
-            Err(refused) => return drop(reply.send(Err(refused))),
-        };
-        self.give_up_going("another order came");
-        let plays_on = matches!(self.doing, Doing::Playing);
-        if let Goal::At(time) = goal
-            && time < self.stage.time()
-        {
-            self.stage.fall_back(time);
-        }
-        self.scenes.leaps();
-        self.dirty = true;
-        let waiting = Some(Waiting { reply, number });
-        self.doing = Doing::Going { goal, waiting, plays_on, _slot: slot };
-    }
-
-    /// Where a jump goes, if it can.
-    fn goal(&self, order: &Jump) -> Result<Goal, Refused> {
-        self.able()?;
-        let Jump::To { time_s } = *order else {
-            self.able_to_go_on()?;
-            return Ok(Goal::Event);
-        };
-        let (begin, now) = (self.stage.cast().begin(), self.stage.time());
-        let last = self.end.unwrap_or(SimTime::milliseconds(i64::MAX));
-        let to = SimTime::seconds(if time_s.is_finite() { time_s } else { f64::MAX });
-        if !time_s.is_finite() || to < begin || to > last {
-            let until = self.end.map_or_else(String::new, |end| format!(" to {} ({end})", end.as_seconds()));
-            let sentence = format!("{time_s} s is outside of the run; say {} ({begin}){until}", begin.as_seconds());
-            return Err(Refused::Invalid(sentence));
-        }
-        if to >= now {
-            if to > now {
-                self.able_to_go_on()?;
-            }
-            return Ok(Goal::At(to));
-        }
-        match self.stage.earliest() {
-            None => Err(Refused::NotNow(
-                "what this city has told cannot be unsaid, so it does not go back; fork it, or replay it when it is over"
-                    .to_owned(),
-            )),
-            Some(earliest) if to < earliest => {
-                Err(Refused::Invalid(format!("this session begins at {earliest}; go back to then at most")))
-            }
-            Some(_) => Ok(Goal::At(to)),
-        }
-    }
-
-    fn intervene(&mut self, change: &Intervention) -> Result<Done, Refused> {
-        self.able_to_go_on()?;
-        if self.kind == SessionKind::Replay {
-            let sentence = "a replay shows what was and is not changed; fork it, and change the fork";
-            return Err(Refused::NotNow(sentence.to_owned()));
-        }
-        if let Some(until) = self.catches_up_to.filter(|until| self.stage.time() < *until) {
-            return Err(Refused::NotNow(format!("the city catches up with what it was until {until}; wait for it")));
-        }
-        let order = self.stage.order(self.number + 1, change)?;
-        let done = self.done(Order::Change(change.clone()), order.said)?;
-        self.desk.notice().commands = self.stage.orders().iter().map(super::stage::Ordered::done).collect();
-        self.dirty = true;
-        self.show(true);
-        Ok(done)
     }
 }

@@ -57,7 +57,6 @@ impl Branching {
             let _end = Done(&tell.done);
             while stage.time() < until && !stage.is_over() && !tell.stop.load(Ordering::Relaxed) {
                 stage.step();
-                drop(stage.city_mut().take_emissions());
                 tell.reached.store(stage.time().as_milliseconds(), Ordering::Release);
             }
         })?;

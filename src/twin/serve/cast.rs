@@ -1,4 +1,4 @@
-//! What of a scenario does not change while its city runs, as sessions need it: who is what, and what roads are called.
+//! What of a scenario does not change while its city runs, as sessions need it: how it is made, and what ambulances are called.
 //!
 //! Shared by a session, its checkpoints and its forks.
 
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::city::network::Network;
 use crate::city::scenario::LoadedScenario;
+use crate::primitives::SimTime;
 use crate::primitives::text::closest;
-use crate::primitives::{SimTime, VehicleClass};
 use crate::studies::experiment::Prepared;
 
 /// A scenario ready to be run, and what is looked up in it over and over.
@@ -15,8 +15,6 @@ use crate::studies::experiment::Prepared;
 pub(super) struct Cast {
     /// The scenario.
     pub prepared: Prepared,
-    /// What every row of the demand drives.
-    pub classes: Vec<VehicleClass>,
     /// Names of ambulances, by number.
     pub units: Vec<Arc<str>>,
 }
@@ -24,10 +22,9 @@ pub(super) struct Cast {
 impl Cast {
     pub(super) fn of(prepared: Prepared) -> Self {
         let loaded = prepared.loaded();
-        let classes = loaded.demand.vehicles.iter().map(|row| loaded.demand.kind(row.kind).class).collect();
         let plan = loaded.emergencies.iter();
         let units = plan.flat_map(|plan| plan.units.iter().map(|unit| Arc::from(unit.name.as_str()))).collect();
-        Self { prepared, classes, units }
+        Self { prepared, units }
     }
 
     pub(super) fn loaded(&self) -> &LoadedScenario {

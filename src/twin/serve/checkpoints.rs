@@ -5,7 +5,6 @@
 
 use std::io::{self, Write};
 
-use super::chronicle::Chronicle;
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
 
@@ -33,7 +32,6 @@ pub(super) struct Checkpoints {
 struct Kept {
     time: SimTime,
     city: City,
-    chronicle: Chronicle,
 }
 
 /// Counts what is written.
@@ -52,25 +50,25 @@ impl Write for Counter {
 
 impl Checkpoints {
     /// Begins with a city as it is now, which is the earliest instant there is to go back to.
-    pub(super) fn from(city: &City, chronicle: &Chronicle) -> Self {
+    pub(super) fn from(city: &City) -> Self {
         let mut counter = Counter(0);
         // A counter takes everything.
         drop(city.save(&mut counter));
         let fit = BYTES_MAX / (counter.0.max(1) * SPREAD);
         let most = usize::try_from(fit).unwrap_or(KEPT_MAX).clamp(KEPT_MIN, KEPT_MAX);
         let mut made = Self { begin: city.time(), every: EVERY, most, kept: Vec::new() };
-        made.keep(city, chronicle);
+        made.keep(city);
         made
     }
 
     /// Keeps a city as a step left it, if its time has come.
-    pub(super) fn keep(&mut self, city: &City, chronicle: &Chronicle) {
+    pub(super) fn keep(&mut self, city: &City) {
         let time = city.time();
         if !self.is_on_grid(time) {
             return;
         }
         let Err(place) = self.kept.binary_search_by_key(&time, |kept| kept.time) else { return };
-        self.kept.insert(place, Kept { time, city: city.fork(), chronicle: chronicle.clone() });
+        self.kept.insert(place, Kept { time, city: city.fork() });
         while self.kept.len() > self.most {
             self.every = SimDuration::milliseconds(self.every.as_milliseconds().saturating_mul(2));
             let (begin, every) = (self.begin, self.every);
@@ -79,10 +77,10 @@ impl Checkpoints {
     }
 
     /// The latest state that is not after `time`, as a city of its own.
-    pub(super) fn before(&self, time: SimTime) -> Option<(City, Chronicle)> {
+    pub(super) fn before(&self, time: SimTime) -> Option<City> {
         let after = self.kept.partition_point(|kept| kept.time <= time);
         let kept = self.kept.get(after.checked_sub(1)?)?;
-        Some((kept.city.fork(), kept.chronicle.clone()))
+        Some(kept.city.fork())
     }
 
     /// What is kept from after `time` is no longer what will be.

@@ -75,11 +75,6 @@ impl Desk {
         self.scenes.send_replace(Arc::new(scene));
     }
 
-    /// The newest scene.
-    pub(super) fn scene(&self) -> Arc<Scene> {
-        Arc::clone(&self.scenes.borrow())
-    }
-
     /// Whether anybody looks on.
     pub(super) fn is_watched(&self) -> bool {
         self.scenes.receiver_count() > 0

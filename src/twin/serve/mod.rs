@@ -5,10 +5,10 @@
 
 mod actor;
 mod again;
+mod asked;
 mod branch;
 mod cast;
 mod checkpoints;
-mod chronicle;
 mod desk;
 mod diary;
 mod facts;
@@ -16,7 +16,9 @@ mod finished;
 mod live;
 mod orders;
 mod pipeline;
+mod real;
 mod scenes;
+mod sight;
 mod slots;
 mod stage;
 mod tempo;
@@ -48,6 +50,8 @@ use crate::city::scenario::LoadedScenario;
 use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime};
 use crate::studies::experiment::{self, Destination, Prepared, Program, Recorder};
+
+pub use self::real::RealCity;
 
 /// Id of the live session.
 const LIVE: &str = "live";
@@ -267,7 +271,7 @@ impl Served {
         if self.others().len() < SESSIONS_MAX {
             return Ok(());
         }
-        Err(Refused::TooMany(format!("{SESSIONS_MAX} sessions are open beside the live one; end one first")))
+        Err(full())
     }
 
     fn new_id(&self) -> String {
@@ -284,8 +288,7 @@ impl Served {
         let mut others = locked(&self.others);
         others.retain(|other| !other.desk.notice().ended);
         if others.len() >= SESSIONS_MAX {
-            drop(others);
-            return self.room().map(|()| self.live.info());
+            return Err(full());
         }
         let desk = actor::begin(beginning)
             .map_err(|error| Refused::Failed(format!("the system gives no thread for a session: {error}")))?;
@@ -440,6 +443,19 @@ impl Twin for Served {
 
     fn file_of(&self, id: &str, name: &str) -> Result<PathBuf, Refused> {
         self.shelf.file_of(id, name, self.is_settled())
+    }
+}
+
+/// There are as many sessions as there may be.
+fn full() -> Refused {
+    Refused::TooMany(format!("{SESSIONS_MAX} sessions are open beside the live one; end one first"))
+}
+
+/// Ends once `stop` says so; asks ten times a second.
+pub async fn until(mut stop: impl FnMut() -> bool) {
+    let mut moments = tokio::time::interval(Duration::from_millis(100));
+    while !stop() {
+        moments.tick().await;
     }
 }
 

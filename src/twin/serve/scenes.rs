@@ -2,17 +2,15 @@
 //!
 //! What did not change is shared with the scene before. Changes nothing and decides nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cast::Cast;
 use super::stage::Stage;
 use crate::api::port::{Scene, SceneIncident, SceneUnit, SceneVehicle, UnitDuty};
-use crate::city::emergency::PlannedIncident;
-use crate::city::network::Network;
-use crate::primitives::{IncidentKind, VehicleClass};
-use crate::simulation::outcome::{UnitInstant, UnitStatus, VehicleInstant};
+use crate::simulation::City;
+use crate::simulation::outcome::{UnitInstant, UnitStatus};
+use crate::simulation::views::IncidentView;
 
 /// How often the speeds on roads are made anew.
 const ROADS_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +20,8 @@ const ROADS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Scenes {
     tick: u64,
     episode: u32,
+    /// What signals show, kept from scene to scene.
+    letters: Vec<String>,
     signals: Arc<Vec<String>>,
     roads: Arc<Vec<Option<f32>>>,
     roads_made: Option<Instant>,
@@ -47,14 +47,15 @@ impl Scenes {
     /// The scene of this instant.
     pub(super) fn make(&mut self, stage: &Stage, going: Going, now: Instant) -> Scene {
         let (city, cast) = (stage.city(), stage.cast());
-        let units = city.units();
-        let vehicles = city.vehicles();
         if self.roads_made.is_none_or(|made| now.duration_since(made) >= ROADS_EVERY) {
-            replace(&mut self.roads, speeds_on_roads(cast.network(), &vehicles));
+            replace(&mut self.roads, city.relative_speeds());
             self.roads_made = Some(now);
         }
-        replace(&mut self.units, units.iter().map(|unit| scene_unit(cast, unit)).collect());
-        replace(&mut self.incidents, incidents(stage));
+        if city.letters(&mut self.letters) {
+            self.signals = Arc::new(self.letters.clone());
+        }
+        replace(&mut self.units, city.units().iter().map(|unit| scene_unit(cast, unit)).collect());
+        replace(&mut self.incidents, city.open_incidents().iter().filter_map(scene_incident).collect());
         self.tick += 1;
         Scene {
             tick: self.tick,
@@ -63,7 +64,7 @@ impl Scenes {
             speed: going.speed,
             paused: going.paused,
             over: going.over,
-            vehicles: Arc::new(scene_vehicles(cast, &vehicles, &units)),
+            vehicles: Arc::new(scene_vehicles(city)),
             signals: Arc::clone(&self.signals),
             roads: Arc::clone(&self.roads),
             units: Arc::clone(&self.units),
@@ -88,32 +89,21 @@ const fn single(value: f64) -> f32 {
     value as f32
 }
 
-fn scene_vehicles(cast: &Cast, vehicles: &[VehicleInstant], units: &[UnitInstant]) -> Vec<SceneVehicle> {
-    let sirens: BTreeSet<u32> = units.iter().filter(|unit| unit.siren).map(|unit| unit.vehicle.raw()).collect();
-    let shown = |one: &VehicleInstant| SceneVehicle {
-        number: one.vehicle.raw(),
-        lane: one.lane.raw(),
-        position: single(one.position),
-        speed: single(one.speed),
-        class: cast.classes.get(one.vehicle.index()).copied().unwrap_or(VehicleClass::Passenger),
-        siren: sirens.contains(&one.vehicle.raw()),
-        at_stop: one.at_stop,
-    };
-    let mut shown: Vec<SceneVehicle> = vehicles.iter().map(shown).collect();
+fn scene_vehicles(city: &City) -> Vec<SceneVehicle> {
+    let mut shown = Vec::new();
+    city.each_vehicle(|one| {
+        shown.push(SceneVehicle {
+            number: one.vehicle.raw(),
+            lane: one.lane.raw(),
+            position: single(one.position),
+            speed: single(one.speed),
+            class: one.class,
+            siren: one.siren,
+            at_stop: one.at_stop,
+        });
+    });
     shown.sort_unstable_by_key(|one| one.number);
     shown
-}
-
-/// Mean of speed over speed limit by edge.
-pub(super) fn speeds_on_roads(network: &Network, vehicles: &[VehicleInstant]) -> Vec<Option<f32>> {
-    let mut sums = vec![(0.0_f64, 0_u32); network.edges.len()];
-    for one in vehicles.iter().filter(|one| !one.at_stop) {
-        let lane = network.lane(one.lane);
-        let sum = &mut sums[lane.edge.index()];
-        sum.0 += one.speed / lane.speed.as_metres_per_second().max(0.1);
-        sum.1 += 1;
-    }
-    sums.into_iter().map(|(sum, n)| (n > 0).then(|| single(sum / f64::from(n)))).collect()
 }
 
 fn scene_unit(cast: &Cast, unit: &UnitInstant) -> SceneUnit {
@@ -136,29 +126,13 @@ fn scene_unit(cast: &Cast, unit: &UnitInstant) -> SceneUnit {
     }
 }
 
-fn incidents(stage: &Stage) -> Vec<SceneIncident> {
-    let cast = stage.cast();
-    let Some(plan) = &cast.loaded().emergencies else { return Vec::new() };
-    let open = stage.chronicle().incidents.iter();
-    let shown = open.filter_map(|(&number, &since)| {
-        let incident = plan.incidents.get(number as usize)?;
-        Some(SceneIncident {
-            incident: number,
-            kind: incident.kind.name(),
-            severity: severity(cast.network(), incident),
-            place: (incident.lanes.first()?.raw(), single(incident.position.as_metres())),
-            since,
-        })
-    });
-    shown.collect()
-}
-
-/// How bad an incident is, as the control room tells it.
-fn severity(network: &Network, incident: &PlannedIncident) -> &'static str {
-    match incident.kind {
-        _ if incident.casualties > 0 => "critical",
-        _ if incident.lanes.len() >= network.edge(incident.edge).lane_count() => "high",
-        IncidentKind::Roadworks => "low",
-        IncidentKind::Crash | IncidentKind::Breakdown | IncidentKind::Obstruction => "medium",
-    }
+fn scene_incident(view: &IncidentView) -> Option<SceneIncident> {
+    let incident = &view.incident;
+    Some(SceneIncident {
+        incident: incident.number,
+        kind: incident.kind.name(),
+        severity: view.severity.word(),
+        place: (incident.lanes.first()?.raw(), single(incident.position.as_metres())),
+        since: incident.began?,
+    })
 }

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cast::Cast;
 use super::checkpoints::Checkpoints;
-use super::chronicle::Chronicle;
 use super::orders;
 use crate::api::port::{Done, Intervention, Refused, Sample, SceneTotals};
 use crate::primitives::{SimDuration, SimTime};
 use crate::simulation::City;
-use crate::simulation::outcome::UnitStatus;
+use crate::simulation::outcome::{Happening, UnitStatus};
 
 /// How often the city's numbers are kept [s].
 const SAMPLE: SimDuration = SimDuration::milliseconds(10_000);
@@ -45,8 +44,6 @@ impl Ordered {
 pub(super) struct Parting {
     /// The city.
     pub city: City,
-    /// What is open in it.
-    pub chronicle: Chronicle,
     /// What it was ordered so far.
     pub past: Vec<Ordered>,
     /// Its numbers so far.
@@ -58,7 +55,6 @@ pub(super) struct Parting {
 pub(super) struct Stage {
     city: City,
     cast: Arc<Cast>,
-    chronicle: Chronicle,
     /// By instant, and in the order in which they came.
     orders: Vec<Ordered>,
     /// The first order that is not done yet.
@@ -78,7 +74,7 @@ pub(super) struct Stage {
 impl Stage {
     /// A city at its beginning, with orders that are to be made again at their instants.
     pub(super) fn begin(cast: &Arc<Cast>, city: City, orders: Vec<Ordered>, goes_back: bool) -> Self {
-        let parting = Parting { city, chronicle: Chronicle::default(), past: orders, samples: Vec::new() };
+        let parting = Parting { city, past: orders, samples: Vec::new() };
         let mut stage = Self::take_up(cast, parting, goes_back);
         (stage.next, stage.brought) = (0, 0);
         stage.note_sample();
@@ -87,12 +83,11 @@ impl Stage {
 
     /// A city that parted from another session, with its past.
     pub(super) fn take_up(cast: &Arc<Cast>, parting: Parting, goes_back: bool) -> Self {
-        let Parting { city, chronicle, past, samples } = parting;
-        let checkpoints = goes_back.then(|| Checkpoints::from(&city, &chronicle));
+        let Parting { city, past, samples } = parting;
+        let checkpoints = goes_back.then(|| Checkpoints::from(&city));
         Self {
             city,
             cast: Arc::clone(cast),
-            chronicle,
             next: past.len(),
             brought: past.len(),
             orders: past,
@@ -108,14 +103,11 @@ impl Stage {
         self.end = Some(end);
     }
 
-    /// As it is now, for another session; what was ordered for later stays here.
+    /// As it is now, for another session, in which nobody listens to its devices; what was ordered for later stays here.
     pub(super) fn part(&self) -> Parting {
-        Parting {
-            city: self.city.fork(),
-            chronicle: self.chronicle.clone(),
-            past: self.orders[..self.next].to_vec(),
-            samples: locked(&self.samples).clone(),
-        }
+        let mut city = self.city.fork();
+        city.silence();
+        Parting { city, past: self.orders[..self.next].to_vec(), samples: locked(&self.samples).clone() }
     }
 
     pub(super) fn city(&self) -> &City {
@@ -128,10 +120,6 @@ impl Stage {
 
     pub(super) fn cast(&self) -> &Arc<Cast> {
         &self.cast
-    }
-
-    pub(super) fn chronicle(&self) -> &Chronicle {
-        &self.chronicle
     }
 
     pub(super) fn samples(&self) -> &Arc<Mutex<Vec<Sample>>> {
@@ -160,9 +148,9 @@ impl Stage {
     pub(super) fn step(&mut self) -> bool {
         self.make_again();
         self.city.step();
-        let news = self.chronicle.note(&self.city);
+        let news = self.city.happenings().iter().any(|happened| is_news(happened.what));
         if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.keep(&self.city, &self.chronicle);
+            checkpoints.keep(&self.city);
         }
         let since = (self.city.time() - self.cast.begin()).as_milliseconds();
         if since % SAMPLE.as_milliseconds() == 0 {
@@ -208,11 +196,11 @@ impl Stage {
 
     /// Goes to the latest state kept that is not after `time`; whether there is one.
     pub(super) fn fall_back(&mut self, time: SimTime) -> bool {
-        let Some((city, chronicle)) = self.checkpoints.as_ref().and_then(|kept| kept.before(time)) else {
+        let Some(city) = self.checkpoints.as_ref().and_then(|kept| kept.before(time)) else {
             return false;
         };
         let at = city.time();
-        (self.city, self.chronicle) = (city, chronicle);
+        self.city = city;
         // A state holds the city before what was ordered at its instant; but what came along from another session is in it.
         self.next = self.orders.partition_point(|order| order.at < at).max(self.brought);
         locked(&self.samples).retain(|sample| sample.time_s <= at.as_seconds());
@@ -234,7 +222,7 @@ impl Stage {
             speed_mean: now.speed_mean,
             speed_relative_mean: now.speed_relative_mean,
             travel_time_mean: now.travel_time_mean,
-            calls_open: count(self.chronicle.calls.len()),
+            calls_open: self.city.calls_open(),
             units_busy: count(units.iter().filter(|unit| !free(unit.status)).count()),
             units: count(units.len()),
         }
@@ -251,6 +239,11 @@ impl Stage {
         }
         samples.push(sample);
     }
+}
+
+/// Whether it is something to go to in time: an incident, a call, or a change of one of them.
+const fn is_news(what: Happening) -> bool {
+    matches!(what, Happening::Incident { .. } | Happening::Call { .. })
 }
 
 /// Samples are whole whoever dies holding them.

@@ -44,10 +44,28 @@ export function address(path: string): string {
 /** How long an answer may take [ms]; opening a session loads a scenario. */
 const PATIENCE_MS = 60_000;
 
+/** What a change has to show besides the cookie of a login; none where nobody is asked. */
+let secret: Promise<string | null> | null = null;
+
+async function askSecret(): Promise<string | null> {
+  try {
+    const response = await fetch(address('api/v1/me'), { credentials: 'same-origin' });
+    const told = response.ok ? ((await response.json()) as { csrf?: string | null }) : {};
+    return told.csrf ?? null;
+  } catch {
+    secret = null;
+    return null;
+  }
+}
+
 async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
   const key = apiKey();
   if (key) headers['Authorization'] = `Bearer ${key}`;
+  else if (method !== 'GET') {
+    const shown = await (secret ??= askSecret());
+    if (shown) headers['X-CSRF-Token'] = shown;
+  }
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET') headers['Idempotency-Key'] = token();
   const patience = AbortSignal.timeout(PATIENCE_MS);
@@ -63,6 +81,11 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, 'no answer', 'The server does not answer. Check that it runs; the page tries again by itself.');
+  }
+  if (response.status === 401 && !key) {
+    // The login has ended: there is a form for the next.
+    secret = null;
+    location.assign(address('login'));
   }
   if (!response.ok) throw await problem(response);
   return response;

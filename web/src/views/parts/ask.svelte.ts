@@ -80,14 +80,9 @@ export function asking<T>(path: () => string | null, every_ms: number | null, to
   return asked;
 }
 
-/** A list out of an answer: the list itself, or what stands under `items` (or `data`) of a page. */
+/** A list out of an answer: the list itself, or the items of a page. */
 export function listed<T>(answer: unknown): T[] {
   if (Array.isArray(answer)) return answer as T[];
-  if (answer && typeof answer === 'object') {
-    for (const name of ['items', 'data', 'assets', 'alerts', 'events', 'indicators', 'cities', 'finished']) {
-      const found = (answer as Record<string, unknown>)[name];
-      if (Array.isArray(found)) return found as T[];
-    }
-  }
-  return [];
+  const items = answer && typeof answer === 'object' ? (answer as { items?: unknown }).items : null;
+  return Array.isArray(items) ? (items as T[]) : [];
 }

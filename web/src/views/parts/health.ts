@@ -49,14 +49,30 @@ export function judged(now: Pipeline | null, ready: unknown): Part[] {
   ];
 }
 
+/** A part of the server by its own word: whether it is well, and why not. */
+export interface Said {
+  part: string;
+  well: boolean;
+  reason: string | null;
+}
+
+/** What the server says of its parts; nothing where it says nothing. */
+export function partsOf(ready: unknown): Said[] {
+  const parts = ready && typeof ready === 'object' ? (ready as { parts?: unknown }).parts : null;
+  if (!Array.isArray(parts)) return [];
+  return parts.flatMap((one: unknown): Said[] => {
+    const { part, well, reason } = (one && typeof one === 'object' ? one : {}) as Record<string, unknown>;
+    return typeof part === 'string' ? [{ part, well: well === true, reason: typeof reason === 'string' ? reason : null }] : [];
+  });
+}
+
 function statusOf(ready: unknown): string {
   const said = ready && typeof ready === 'object' ? (ready as Record<string, unknown>) : {};
   return typeof said.status === 'string' ? said.status : NONE;
 }
 
 function healthOf(ready: unknown): Health {
-  const status = statusOf(ready).toLowerCase();
+  const status = statusOf(ready);
   if (status === NONE) return 'unknown';
-  if (/^(ok|ready|up|pass|healthy|well)$/.test(status)) return 'well';
-  return /degraded|partly|warn/.test(status) ? 'slow' : 'bad';
+  return status === 'well' ? 'well' : status === 'degraded' ? 'slow' : 'bad';
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alertOf, happeningOf, merged, rank, together } from './alerts';
 import { lessMore, sequential } from './colour';
-import { judged } from './health';
+import { judged, partsOf } from './health';
 import { metricPoints } from './metrics';
 import { RoadFinder, roadsOf } from './roads';
 import { lonLat, phases } from './vehicles.svelte';
@@ -37,7 +37,7 @@ describe('alerts', () => {
 
 describe('health', () => {
   const well = { present: true, messages: 9, messages_per_s: 100, behind: 5, spooled: 0, duplicates: 0, late: 0, quarantined: 0, shown_s: [0.1, 0.3] as [number, number], restarts: {}, troubles: [] };
-  const by = (now: typeof well, ready: unknown = { status: 'ready' }) => Object.fromEntries(judged(now, ready).map((part) => [part.name, part.health]));
+  const by = (now: typeof well, ready: unknown = { status: 'well' }) => Object.fromEntries(judged(now, ready).map((part) => [part.name, part.health]));
 
   it('is well where nothing is wrong', () => {
     expect(by(well)).toEqual({ publisher: 'well', log: 'well', worker: 'well', stores: 'well', answers: 'well' });
@@ -50,7 +50,13 @@ describe('health', () => {
     expect(by({ ...well, behind: 20_000 }).worker).toBe('bad');
     expect(by({ ...well, shown_s: [2, 7] }).stores).toBe('bad');
     expect(by(well, { status: 'degraded' }).answers).toBe('slow');
+    expect(by(well, { status: 'down' }).answers).toBe('bad');
     expect(by(well, null).answers).toBe('unknown');
+    expect(partsOf({ parts: [{ part: 'tables', well: false, reason: 'away' }, { part: 'history', well: true, reason: null }, 3] })).toEqual([
+      { part: 'tables', well: false, reason: 'away' },
+      { part: 'history', well: true, reason: null },
+    ]);
+    expect(partsOf({ parts: 'x' })).toEqual([]);
     expect(judged(null, null)).toEqual([]);
   });
 });
@@ -82,13 +88,10 @@ describe('roads', () => {
   });
 });
 
-it('points of a series ascend, whichever way they are written', () => {
-  const answer = { unit: 'km/h', points: [{ at: '2026-06-01T07:01:00Z', value: 3 }, { at: '2026-06-01T07:00:00Z', value: null }, { value: 1 }] };
-  const points = metricPoints(answer);
-  expect(points.unit).toBe('km/h');
-  expect(points.values).toEqual([null, 3]);
-  expect(metricPoints([[1000, 2]])).toEqual({ unit: '', times: [1], values: [2] });
-  expect(metricPoints(null).times).toEqual([]);
+it('points of a series ascend, and what has no time is none', () => {
+  const points = metricPoints({ unit: 'km/h', points: [{ at_ms: 2000, value: 3, count: 1 }, { at_ms: 1000, value: null }, { value: 1 }, null] });
+  expect(points).toEqual({ unit: 'km/h', times: [1, 2], values: [null, 3] });
+  for (const wrong of [null, 7, [], { points: 'x' }]) expect(metricPoints(wrong).times).toEqual([]);
 });
 
 it('colours run from end to end and never beyond', () => {

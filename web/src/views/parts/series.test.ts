@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { extent, growth, histogram, History } from './series';
+import { counted, extent, growth, histogram, History } from './series';
 
 describe('a history', () => {
   it('keeps the newest points and says the last one that is known', () => {
@@ -36,4 +36,11 @@ it('values fall into bins, the last of which is closed; what lies outside counts
 it('extents leave out what is not known', () => {
   expect(extent([null, 3, undefined, -1, Number.POSITIVE_INFINITY])).toEqual([-1, 3]);
   expect(extent([null])).toBeNull();
+});
+
+it('instants are counted by bins, empty ones between them too', () => {
+  expect(counted([10, 20, 610, 1210], 300)).toEqual([[0, 300, 600, 900, 1200], [2, 0, 1, 0, 1]]);
+  expect(counted([], 300)).toEqual([[], []]);
+  const [starts, counts] = counted([0, 1e6], 1);
+  expect([starts.length, starts.at(-1), counts.at(-1)]).toEqual([500, 1e6, 1]);
 });

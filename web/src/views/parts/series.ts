@@ -61,6 +61,20 @@ export function growth(times: readonly number[], counter: readonly (number | nul
   return [starts, grown];
 }
 
+/** How many instants fall into each bin of time, from the first to the last, empty ones too; at most 500 bins, the latest. */
+export function counted(times: readonly number[], bin: number): [number[], number[]] {
+  const found = extent(times);
+  if (!found) return [[], []];
+  const last = Math.floor(found[1] / bin);
+  const first = Math.max(Math.floor(found[0] / bin), last - 499);
+  const counts = new Array<number>(last - first + 1).fill(0);
+  for (const time of times) {
+    const at = Math.floor(time / bin) - first;
+    if (at >= 0) counts[at]! += 1;
+  }
+  return [counts.map((_, i) => (first + i) * bin), counts];
+}
+
 /** Least and most of the numbers that are known. */
 export function extent(values: Iterable<number | null | undefined>): [number, number] | null {
   let low = Infinity;
