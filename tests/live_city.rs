@@ -11,7 +11,7 @@ mod staffed;
 use std::sync::Arc;
 
 use citytwin::city::network::bare::{BareControl, BareMap, BareNode, Markings};
-use citytwin::city::network::{Network, Projection};
+use citytwin::city::network::{Edge, Network, Projection};
 use citytwin::city::scenario::settings::RunSettings;
 use citytwin::city::scenario::{SensorSettings, Weather, WeatherSky};
 use citytwin::primitives::ids::{EdgeId, SignalId, VehicleId};
@@ -71,7 +71,7 @@ fn on(city: &City, network: &Network, road: EdgeId) -> usize {
 }
 
 /// What is refused names what to do, and leaves the city as it was.
-fn refused(city: &mut City, change: Change, reason: &str) {
+fn refused(city: &mut City, change: &Change, reason: &str) {
     let before = city.state_hash();
     let said = city.intervene(change.clone()).expect_err("refused");
     assert!(said.contains(reason), "{change:?}: {said}");
@@ -137,8 +137,8 @@ fn an_incident_blocks_its_lanes_is_told_and_is_cleared() {
     run(&mut city, 30.0);
     assert!(city.intervene(Change::ClearIncident { incident: 1 }).expect("cleared").contains("incident 1"));
     run(&mut city, 2.0);
-    refused(&mut city, Change::ClearIncident { incident: 1 }, "cleared already");
-    refused(&mut city, Change::ClearIncident { incident: 7 }, "numbered 0 to 1");
+    refused(&mut city, &Change::ClearIncident { incident: 1 }, "cleared already");
+    refused(&mut city, &Change::ClearIncident { incident: 7 }, "numbered 0 to 1");
     let told: Vec<(String, String)> = city
         .take_emissions()
         .into_iter()
@@ -161,13 +161,13 @@ fn what_cannot_be_done_is_refused_without_a_trace() {
     run(&mut city, 60.0);
     let middle = road(&network, "b--c");
     let nowhere = EdgeId::new(network.edges.len() + 3);
-    refused(&mut city, Change::CloseRoad { road: nowhere }, "no road number");
-    let path = network.edges.iter().position(|edge| edge.is_internal());
+    refused(&mut city, &Change::CloseRoad { road: nowhere }, "no road number");
+    let path = network.edges.iter().position(Edge::is_internal);
     if let Some(path) = path {
-        refused(&mut city, Change::CloseRoad { road: EdgeId::new(path) }, "no road number");
+        refused(&mut city, &Change::CloseRoad { road: EdgeId::new(path) }, "no road number");
     }
-    refused(&mut city, Change::OpenRoad { road: middle }, "has no barriers");
-    refused(&mut city, Change::ClearIncident { incident: 0 }, "none at all");
+    refused(&mut city, &Change::OpenRoad { road: middle }, "has no barriers");
+    refused(&mut city, &Change::ClearIncident { incident: 0 }, "none at all");
     let whole = |lanes, lasts, casualties, position: Option<f64>| Change::Incident {
         road: middle,
         kind: IncidentKind::Crash,
@@ -176,15 +176,15 @@ fn what_cannot_be_done_is_refused_without_a_trace() {
         duration: SimDuration::seconds(lasts),
         casualties,
     };
-    refused(&mut city, whole(3, 60.0, 0, None), "say 1 to 2");
-    refused(&mut city, whole(0, 60.0, 0, None), "say 1 to 2");
-    refused(&mut city, whole(1, 1.0, 0, None), "10 s to 86400 s");
-    refused(&mut city, whole(1, 60.0, 51, None), "at most 50");
-    refused(&mut city, whole(1, 60.0, 0, Some(1e9)), "is not on it");
-    refused(&mut city, whole(1, 60.0, 0, Some(f64::NAN)), "is not on it");
-    refused(&mut city, whole(1, 60.0, 1, None), "no ambulances");
+    refused(&mut city, &whole(3, 60.0, 0, None), "say 1 to 2");
+    refused(&mut city, &whole(0, 60.0, 0, None), "say 1 to 2");
+    refused(&mut city, &whole(1, 1.0, 0, None), "10 s to 86400 s");
+    refused(&mut city, &whole(1, 60.0, 51, None), "at most 50");
+    refused(&mut city, &whole(1, 60.0, 0, Some(1e9)), "is not on it");
+    refused(&mut city, &whole(1, 60.0, 0, Some(f64::NAN)), "is not on it");
+    refused(&mut city, &whole(1, 60.0, 1, None), "no ambulances");
     city.intervene(Change::CloseRoad { road: middle }).expect("closed");
-    refused(&mut city, Change::CloseRoad { road: middle }, "closed already");
+    refused(&mut city, &Change::CloseRoad { road: middle }, "closed already");
 }
 
 /// A town of 4 by 3 crossings with two ambulances.
@@ -256,19 +256,19 @@ fn a_retimed_signal_keeps_its_order_its_yellow_and_its_new_round() {
     assert_eq!(late, 0, "its first phase begins at {}", last.1);
     assert_eq!(city.signal(signal).expect("a signal").behind, SimDuration::ZERO);
     // What is unsafe or makes no sense is refused.
-    refused(&mut city, retime(&durations[1..], None), "give a duration for each");
-    refused(&mut city, retime(&vec![seconds(601.0); durations.len()], None), "1 to 600 s");
-    refused(&mut city, retime(&vec![seconds(1.0); durations.len()], None), "clears the junction");
-    refused(&mut city, retime(&durations, Some(seconds(1e9))), "within a day");
+    refused(&mut city, &retime(&durations[1..], None), "give a duration for each");
+    refused(&mut city, &retime(&vec![seconds(601.0); durations.len()], None), "1 to 600 s");
+    refused(&mut city, &retime(&vec![seconds(1.0); durations.len()], None), "clears the junction");
+    refused(&mut city, &retime(&durations, Some(seconds(1e9))), "within a day");
     let nowhere = SignalId::new(town.network.signals.len());
-    refused(&mut city, Change::RetimeSignal { signal: nowhere, durations, offset: None }, "no signal number");
+    refused(&mut city, &Change::RetimeSignal { signal: nowhere, durations, offset: None }, "no signal number");
     // One that goes by who comes has no offset, and its shortest greens stay.
     let by_need = &actuated[0];
     let most: Vec<_> = by_need.durations.iter().map(|(_, most)| *most).collect();
     let retime =
         |durations: Vec<SimDuration>, offset| Change::RetimeSignal { signal: by_need.signal, durations, offset };
-    refused(&mut city, retime(most.clone(), Some(offset)), "keeps no round");
-    refused(&mut city, retime(vec![seconds(1.0); most.len()], None), "lasts at least");
+    refused(&mut city, &retime(most.clone(), Some(offset)), "keeps no round");
+    refused(&mut city, &retime(vec![seconds(1.0); most.len()], None), "lasts at least");
     let shorter =
         by_need.durations.iter().map(|(least, most)| if least == most { *most } else { *least + seconds(3.0) });
     let shorter: Vec<_> = shorter.collect();
@@ -328,7 +328,7 @@ fn weather_that_cannot_be_is_refused() {
         (under(WeatherSky::Rain, 1.0, f64::INFINITY), "-60 to 50"),
     ];
     for (change, reason) in wrong {
-        refused(&mut city, change, reason);
+        refused(&mut city, &change, reason);
     }
 }
 
@@ -348,9 +348,9 @@ fn a_call_by_hand_is_answered_and_told_like_any_other() {
     drop(city.take_emissions());
     let roads = town.roads();
     let ring = |road, position| Change::Call { road, position, category: Category::C1 };
-    refused(&mut city, ring(EdgeId::new(town.network.edges.len()), None), "no road number");
-    refused(&mut city, ring(roads[3], Some(Distance::metres(-1.0))), "is not on it");
-    refused(&mut city, Change::SendUnit { unit: 0, call: 0 }, "no call 0 has come in");
+    refused(&mut city, &ring(EdgeId::new(town.network.edges.len()), None), "no road number");
+    refused(&mut city, &ring(roads[3], Some(Distance::metres(-1.0))), "is not on it");
+    refused(&mut city, &Change::SendUnit { unit: 0, call: 0 }, "no call 0 has come in");
     assert!(city.intervene(ring(roads[roads.len() / 3], None)).expect("it rings").contains("call 0"));
     until(&mut city, 0, Stage::Arrive);
     assert_eq!(city.open_calls().len(), 1);
@@ -395,9 +395,9 @@ fn an_ambulance_is_called_away_and_everybody_is_helped_all_the_same() {
     let roads = town.roads();
     let ring = |road| Change::Call { road, position: None, category: Category::C2 };
     city.intervene(ring(roads[roads.len() - 1])).expect("it rings");
-    refused(&mut city, Change::SendUnit { unit: 0, call: 0 }, "no call 0 has come in");
+    refused(&mut city, &Change::SendUnit { unit: 0, call: 0 }, "no call 0 has come in");
     city.step();
-    refused(&mut city, Change::SendUnit { unit: 0, call: 0 }, "still being answered");
+    refused(&mut city, &Change::SendUnit { unit: 0, call: 0 }, "still being answered");
     city.intervene(ring(roads[roads.len() - 9])).expect("it rings");
     until(&mut city, 0, Stage::EnRoute);
     until(&mut city, 1, Stage::EnRoute);
@@ -405,20 +405,20 @@ fn an_ambulance_is_called_away_and_everybody_is_helped_all_the_same() {
     let crew = |city: &City, call: u32| city.call(call).and_then(|call| call.unit).expect("somebody");
     let (first, second) = (crew(&city, 0), crew(&city, 1));
     assert_ne!(first, second);
-    refused(&mut city, Change::SendUnit { unit: first, call: 0 }, "on its way to call 0 already");
-    refused(&mut city, Change::SendUnit { unit: 9, call: 0 }, "no ambulance number 9");
+    refused(&mut city, &Change::SendUnit { unit: first, call: 0 }, "on its way to call 0 already");
+    refused(&mut city, &Change::SendUnit { unit: 9, call: 0 }, "no ambulance number 9");
     drop(city.take_emissions());
     // The first drives to the second call, whose own is stood down and then sent to the first call.
     let said = city.intervene(Change::SendUnit { unit: first, call: 1 }).expect("sent");
     assert!(said.contains("call 0 waits again") && said.contains("is stood down"), "{said}");
-    refused(&mut city, Change::SendUnit { unit: first, call: 0 }, "after the next step");
+    refused(&mut city, &Change::SendUnit { unit: first, call: 0 }, "after the next step");
     run(&mut city, 10.0);
     assert_eq!((crew(&city, 0), crew(&city, 1)), (second, first));
     until(&mut city, 1, Stage::Arrive);
-    refused(&mut city, Change::SendUnit { unit: second, call: 1 }, "somebody is with call 1");
+    refused(&mut city, &Change::SendUnit { unit: second, call: 1 }, "somebody is with call 1");
     until(&mut city, 0, Stage::Clear);
     until(&mut city, 1, Stage::Clear);
-    refused(&mut city, Change::SendUnit { unit: second, call: 1 }, "somebody is with call 1");
+    refused(&mut city, &Change::SendUnit { unit: second, call: 1 }, "somebody is with call 1");
     let statuses: Vec<_> = city
         .take_emissions()
         .into_iter()

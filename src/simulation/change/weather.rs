@@ -4,8 +4,6 @@
 //! slippery from one second to the next: speeds, headways and grip go in a straight line from what they were, so that nobody who has
 //! left enough room to brake finds that it was not enough.
 
-#![expect(clippy::needless_pass_by_value, reason = "systems take their parameters by value")]
-
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
