@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::publishing::topics;
 use super::{complaint, run};
+use crate::api::guard::read_access;
 use crate::api::port::Twin;
 use crate::api::server::{self, ServeSettings as ServerSettings};
 use crate::city::scenario::{self, LoadedScenario, Overrides};
@@ -19,6 +20,9 @@ use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::studies::experiment::{Program, make_folder, run_folder, run_id, user_cpu_seconds};
 use crate::twin::{Listening, Protocol, RealCity, ServeSettings, Served, WireSettings, until};
+
+/// Who ordered what, in the folder of what is served, unless the file of access names another file.
+const AUDIT: &str = "audit.jsonl";
 
 /// What `serve` is told.
 #[derive(Debug, Args)]
@@ -38,6 +42,9 @@ pub(super) struct Arguments {
     /// Where to serve instead; beyond this machine only with `--access`
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
     listen: Vec<SocketAddr>,
+    /// File that says who may come in, and how it is encrypted; `citytwin key` makes its keys
+    #[arg(long, value_name = "FILE")]
+    access: Option<PathBuf>,
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
@@ -129,6 +136,7 @@ fn load(arguments: &Arguments, file: &std::path::Path) -> Result<LoadedScenario,
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
+    let mut server = server_settings(arguments)?;
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let mqtt = arguments.mqtt.or(equipment.parts.listen.address).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
@@ -145,6 +153,7 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
         None => run_folder(&outputs.join(scenario::folder_name(&loaded.name)), &run_id(began, loaded.settings.seed.0)),
     };
     let folder = folder.map_err(failed)?;
+    server.guard.audit.get_or_insert_with(|| folder.join(AUDIT));
     let mut wire = WireSettings::in_folder(&folder, topics);
     wire.listen = mqtt;
     wire.protocol = if loaded.telemetry.mqtt5 { Protocol::V5 } else { Protocol::V311 };
@@ -158,7 +167,8 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
     let stop = || interrupted.load(Ordering::SeqCst);
     let served = Arc::new(Served::begin(&settings, &loaded, &stop).map_err(failed)?);
     let news = Arc::clone(&served);
-    let answered = answer(arguments, Arc::clone(&served) as Arc<dyn Twin>, &interrupted, move || (news.news(), None));
+    let answered =
+        answer((arguments, &server), Arc::clone(&served) as Arc<dyn Twin>, &interrupted, move || (news.news(), None));
     super::tell("what the city told is being kept; interrupt once more to leave it as it is");
     let ended = served.end().map_err(failed)?;
     let code = match ended {
@@ -171,6 +181,7 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
 
 fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
+    let mut server = server_settings(arguments)?;
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let parts = &equipment.parts;
     let loaded = arguments.scenario.as_ref().map(|file| load(arguments, file)).transpose()?;
@@ -194,9 +205,11 @@ fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, Exi
     let name = name.unwrap_or_else(|| "city".to_owned());
     let city = Arc::new(RealCity::begin(&name, &settings, places, outputs).map_err(failed)?);
     super::tell(city.place());
+    server.guard.audit.get_or_insert_with(|| folder.join(AUDIT));
     let news = Arc::clone(&city);
-    let answered =
-        answer(arguments, Arc::clone(&city) as Arc<dyn Twin>, &interrupted, move || (news.news(), news.failure()));
+    let answered = answer((arguments, &server), Arc::clone(&city) as Arc<dyn Twin>, &interrupted, move || {
+        (news.news(), news.failure())
+    });
     let heard = city.end(false).map_err(failed)?;
     answered?;
     if let Some(heard) = heard {
@@ -206,21 +219,38 @@ fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, Exi
     Ok(super::print(&folder.display().to_string(), ExitCode::SUCCESS))
 }
 
-/// Answers until interrupted or the twin has failed; says meanwhile what people should hear.
-fn answer(
-    arguments: &Arguments,
-    twin: Arc<dyn Twin>,
-    interrupted: &Arc<AtomicBool>,
-    news: impl Fn() -> (Vec<String>, Option<String>) + 'static,
-) -> Result<(), ExitCode> {
+/// Where is served, and who may come in.
+fn server_settings(arguments: &Arguments) -> Result<ServerSettings, ExitCode> {
     let mut addresses = arguments.listen.clone();
     if addresses.is_empty() {
         addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
     }
-    let settings = ServerSettings::new(addresses);
+    let mut settings = ServerSettings::new(addresses);
+    if let Some(file) = &arguments.access {
+        let access = super::understood(read_access(file, &|name| std::env::var(name).ok()))?;
+        (settings.guard, settings.tls) = (access.guard, access.tls);
+    }
+    // Found out before the city is brought to life.
+    for address in &settings.addresses {
+        settings.guard.check(*address, settings.tls.is_some()).map_err(|sentence| {
+            super::tell(&format!("error: {sentence}"));
+            ExitCode::from(super::INVALID)
+        })?;
+    }
+    Ok(settings)
+}
+
+/// Answers until interrupted or the twin has failed; says meanwhile what people should hear.
+fn answer(
+    (arguments, settings): (&Arguments, &ServerSettings),
+    twin: Arc<dyn Twin>,
+    interrupted: &Arc<AtomicBool>,
+    news: impl Fn() -> (Vec<String>, Option<String>) + 'static,
+) -> Result<(), ExitCode> {
     let opens = arguments.open;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let ready = move |address: SocketAddr| {
-        let page = format!("http://{address}/");
+        let page = format!("{scheme}://{address}/");
         super::tell(&format!("the city is at {page}; interrupt to end"));
         if opens {
             open(&page);
@@ -232,7 +262,7 @@ fn answer(
         news.iter().for_each(|news| super::tell(news));
         failure.is_some() || interrupted.load(Ordering::SeqCst)
     });
-    server::serve(twin, &settings, ready, stop).map_err(failed)
+    server::serve(twin, settings, ready, stop).map_err(failed)
 }
 
 /// Opens a page in the browser; where there is none, its address has been told.

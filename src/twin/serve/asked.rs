@@ -128,8 +128,8 @@ impl Actor {
             Ok(begun) => begun,
             Err(refused) => return drop(reply.send(Err(refused))),
         };
+        let plays_on = matches!(self.doing, Doing::Playing | Doing::Going { plays_on: true, .. });
         self.give_up_going("another order came");
-        let plays_on = matches!(self.doing, Doing::Playing);
         if let Goal::At(time) = goal
             && time < self.stage.time()
         {

@@ -27,6 +27,9 @@ const FILES_MAX: usize = 100;
 /// Endings of files that may be read.
 const ENDINGS: [&str; 8] = ["html", "json", "jsonl", "csv", "parquet", "xml", "md", "svg"];
 
+/// Files that are nobody's business who may look at runs: who ordered what.
+const KEPT_BACK: &str = "audit";
+
 /// What is read of a run's manifest.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Manifest {
@@ -278,7 +281,8 @@ fn files(folder: &Path) -> Vec<String> {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         let name = entry.file_name().into_string().ok()?;
         let ending = Path::new(&name).extension().and_then(|ending| ending.to_str());
-        (is_file && ending.is_some_and(|ending| ENDINGS.contains(&ending))).then_some(name)
+        let readable = ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !name.starts_with(KEPT_BACK);
+        (is_file && readable).then_some(name)
     };
     let mut files: Vec<String> = entries.flatten().filter_map(file).take(FILES_MAX).collect();
     files.sort();
