@@ -22,7 +22,7 @@ export default defineConfig({
   server: {
     port: 5173,
     proxy: Object.fromEntries(
-      ['/api', '/health', '/metrics', '/ws'].map((path) => [path, { target: twin, ws: path === '/ws', changeOrigin: true }]),
+      ['/api', '/health', '/metrics', '/ws'].map((path) => [path, { target: twin, ws: path === '/ws' }]),
     ),
   },
   test: { include: ['src/**/*.test.ts', 'mock/**/*.test.mjs'], environment: 'node' },

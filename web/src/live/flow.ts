@@ -5,7 +5,7 @@
 import { rgb, type Palette } from './classes';
 import type { Look } from './geo';
 import { CONTEXT, fit, program, uniforms } from './gl';
-import type { Roads } from './roads';
+import { seen, type Roads } from './roads';
 
 /** What roads are coloured by. */
 export type FlowMode = 'colour' | 'pattern' | 'off';
@@ -297,7 +297,7 @@ export class FlatFlow implements Flow {
     const paths = new Map<number, Path2D>();
     for (const road of this.#roads.list) {
       const value = flow[road.i] ?? EMPTY;
-      if (value === EMPTY) continue;
+      if (value === EMPTY || !seen(road, look, 40)) continue;
       const step = Math.min(4, Math.floor((1 - value / 200) * 5));
       const key = step * 8 + road.rank;
       let path = paths.get(key);

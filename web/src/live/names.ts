@@ -2,7 +2,7 @@
 // fetched; a name is left out where there is no room for it.
 
 import type { Look } from './geo';
-import type { Road, Roads } from './roads';
+import { seen, type Road, type Roads } from './roads';
 
 export interface Ink {
   ink: string;
@@ -76,6 +76,7 @@ export class Names {
     let count = 0;
     for (const road of this.#roads) {
       if (count >= MOST) break;
+      if (!seen(road, look, 0)) continue;
       const pixels = road.length * look.scale;
       if (pixels < 46 || (look.zoom < 15.2 && road.rank < 2) || (look.zoom < 16 && road.rank < 1)) continue;
       const k = Math.floor(road.line.length / 4) * 2;

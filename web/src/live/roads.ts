@@ -1,7 +1,7 @@
 // The roads of the map as the page uses them: by index, by id, and by place.
 
 import type { FeatureCollection, LineString } from 'geojson';
-import { toTiles } from './geo';
+import { toTiles, type Look } from './geo';
 
 export interface Road {
   i: number;
@@ -13,6 +13,8 @@ export interface Road {
   rank: number;
   /** Along the road, x and y in turn [tiles from the origin]. */
   line: Float64Array;
+  /** West, north, east and south of it [tiles from the origin]. */
+  box: [number, number, number, number];
   /** Length [tiles]. */
   length: number;
 }
@@ -54,9 +56,16 @@ export class Roads {
         line[2 * k] = x - origin.x;
         line[2 * k + 1] = y - origin.y;
       });
+      const box: Road['box'] = [Infinity, Infinity, -Infinity, -Infinity];
+      for (let k = 0; k < line.length; k += 2) {
+        box[0] = Math.min(box[0], line[k]!);
+        box[1] = Math.min(box[1], line[k + 1]!);
+        box[2] = Math.max(box[2], line[k]!);
+        box[3] = Math.max(box[3], line[k + 1]!);
+      }
       let length = 0;
       for (let k = 2; k < line.length; k += 2) length += Math.hypot(line[k]! - line[k - 2]!, line[k + 1]! - line[k - 1]!);
-      const road: Road = { i: p.i, id: p.id, name: p.name ?? '', lanes: p.lanes, speed_kmh: p.speed_kmh, rank: p.class, line, length };
+      const road: Road = { i: p.i, id: p.id, name: p.name ?? '', lanes: p.lanes, speed_kmh: p.speed_kmh, rank: p.class, line, box, length };
       this.list.push(road);
       this.byId.set(road.id, road);
       this.#file(road, this.list.length - 1);
@@ -111,6 +120,17 @@ export class Roads {
     }
     return { x: line[0] ?? 0, y: line[1] ?? 0, heading: 0 };
   }
+}
+
+/** Whether anything of a road may be seen, with so many pixels around. */
+export function seen(road: Road, look: Look, around: number): boolean {
+  const { box } = road;
+  return (
+    box[2] * look.scale + look.left >= -around &&
+    box[0] * look.scale + look.left <= look.width + around &&
+    box[3] * look.scale + look.top >= -around &&
+    box[1] * look.scale + look.top <= look.height + around
+  );
 }
 
 function cellOf(x: number, y: number): number {

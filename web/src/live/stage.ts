@@ -42,6 +42,8 @@ export interface StageEvents {
 /** So much more than is seen is asked for, so that a small move finds vehicles there already. */
 const MARGIN = 0.25;
 const CLICK_RADIUS = 12;
+/** Without a graphics card roads and marks are drawn so often while the map moves [ms]. */
+const RELAY_MS = 350;
 /** Vehicles are drawn anew when the fastest would have moved so far [CSS px]. */
 const STIR = 0.2;
 
@@ -58,6 +60,12 @@ export class Stage {
   readonly #origin: { x: number; y: number };
   readonly #zoom: number;
   readonly #shapes: Shape[];
+  /** There is no graphics card. */
+  #slow = false;
+  /** The look by which roads and marks were drawn last; when the map moves on before they are drawn anew, they are shifted. */
+  #laid: { look: Look; at: number } | null = null;
+  #drawnAt = 0;
+  #shifted: HTMLElement[] = [];
   #palette: Palette;
   #theme: Theme;
   #look: Look | null = null;
@@ -127,10 +135,13 @@ export class Stage {
     let vehicles: Vehicles | null = null;
     if (!options.flat) {
       try {
-        flow = new GlFlow(canvas('flow'), this.#palette, hand);
+        // Where the processor has to be the graphics card, roads and points are drawn by what it is better at.
+        this.#slow = emulated(document.createElement('canvas'));
+        const below = canvas('flow');
+        flow = this.#slow ? new FlatFlow(below, this.#palette, hand) : new GlFlow(below, this.#palette, hand);
         const near = canvas('vehicles');
         vehicles = new GlVehicles(near, this.#palette, shapes);
-        if (emulated(near)) {
+        if (this.#slow) {
           const far = canvas('vehicles');
           vehicles = new MixedVehicles(vehicles, new FlatVehicles(far, this.#palette, shapes), { near, far });
         }
@@ -145,8 +156,10 @@ export class Stage {
     this.#flow = flow ?? new FlatFlow(canvas('flow'), this.#palette, hand);
     this.#vehicles = vehicles ?? new FlatVehicles(canvas('vehicles'), this.#palette, shapes);
     this.renderer = this.#vehicles.kind;
+    if (this.renderer === '2d') this.#slow = true;
     probe.renderer = this.renderer;
     this.marks = new Marks(canvas('marks'), this.#zoom, this.#origin);
+    this.#shifted = [...this.map.getCanvasContainer().querySelectorAll<HTMLElement>('.flow, .marks')];
     this.marks.theme(theme);
     this.#tags = new Tags(this.map.getCanvasContainer());
     this.#fleet = new Fleet(this.#zoom);
@@ -161,7 +174,10 @@ export class Stage {
     this.#observer.observe(container);
     this.#resize();
     this.map.on('move', () => this.#moved());
-    this.map.on('moveend', () => this.#ask());
+    this.map.on('moveend', () => {
+      this.#ask();
+      this.redraw(true);
+    });
     this.map.on('render', () => this.#picture(performance.now()));
     this.map.on('click', (event) => this.#click(event.point.x, event.point.y));
     this.map.on('mousemove', (event) => this.#hover(event.point.x, event.point.y));
@@ -392,9 +408,24 @@ export class Stage {
   #picture(now: number): void {
     const look = this.#look;
     if (!look) return;
-    if (this.#dirty.flow) {
+    // Without a graphics card roads and marks are not drawn with every step of a move, but shifted, and drawn anew now and then.
+    const moving = this.#slow && this.#laid !== null && this.map.isMoving();
+    const lay = !moving || now - this.#laid!.at > RELAY_MS;
+    if ((this.#dirty.flow || this.#dirty.marks) && lay) {
+      if (this.#laid?.look !== look) {
+        this.#dirty.flow = true;
+        this.#dirty.marks = true;
+        this.#shift('');
+      }
+      this.#laid = { look, at: now };
+      if (this.#dirty.flow) this.#flow.draw(look, this.#mode);
+      if (this.#dirty.marks) this.marks.draw(look);
       this.#dirty.flow = false;
-      this.#flow.draw(look, this.#mode);
+      this.#dirty.marks = false;
+    } else if (moving && this.#laid && this.#laid.look !== look) {
+      const was = this.#laid.look;
+      const grow = look.scale / was.scale;
+      this.#shift(`translate(${look.left - was.left * grow}px, ${look.top - was.top * grow}px) scale(${grow})`);
     }
     // Vehicles move on until they are where the last frame has them; sirens blink as long as they are seen.
     // Nothing is drawn for less than a part of a pixel: seen from far, a picture every tenth of a second is as smooth as sixty.
@@ -402,17 +433,20 @@ export class Stage {
     const progress = this.#fleet.progress(now);
     const moved = Math.abs(progress - this.#drawn.progress) * this.#fleet.stride * look.scale;
     const due = moved > STIR || blink !== this.#drawn.blink || (progress === 1 && this.#drawn.progress < 1);
-    if (this.#dirty.vehicles || due) {
+    // An emulated card draws shapes half as often: the page stays quick to the hand.
+    const rest = this.#slow && !this.#dirty.vehicles && now - this.#drawnAt < 30;
+    if (this.#dirty.vehicles || (due && !rest)) {
+      this.#drawnAt = now;
       this.#dirty.vehicles = false;
       this.#drawn = { progress, blink };
       const there = this.#here(look);
       this.#vehicles.draw(there, this.#fleet, now, this.#halos(now, blink), blink);
       this.#tags.draw(there, this.#fleet, now);
     }
-    if (this.#dirty.marks) {
-      this.#dirty.marks = false;
-      this.marks.draw(look);
-    }
+  }
+
+  #shift(transform: string): void {
+    for (const layer of this.#shifted) layer.style.transform = transform;
   }
 
   /** The look for the fleet, whose places are measured from the first tile it was told of. */

@@ -18,7 +18,7 @@ export function named(name: string): string {
 }
 
 /** Facts whose value is a word of the page and not somebody's name. */
-const WORDS = new Set(['class', 'kind', 'duty', 'status', 'severity', 'category', 'state', 'purpose', 'sky', 'what']);
+const WORDS = new Set(['class', 'kind', 'duty', 'status', 'stage', 'severity', 'category', 'state', 'purpose', 'sky', 'what']);
 const TIMES = /(_at|_since|since|time_s|departs|departed)$/;
 
 /** The value of a fact with its unit. */
@@ -27,6 +27,7 @@ export function valued(fact: Fact): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'boolean') return t(value ? 'live.yes' : 'live.no');
   if (typeof value === 'number') {
+    if (unit === 'time_s') return clock(value);
     if (unit === 's') return TIMES.test(name) ? clock(value) : span(value);
     if (unit === 'm/s') return amount(value * 3.6, 'km/h', 0);
     if (unit === 'm' && value >= 1000) return amount(value / 1000, 'km', 2);
@@ -35,4 +36,12 @@ export function valued(fact: Fact): string {
   if (Array.isArray(value)) return value.map((one) => (typeof one === 'number' ? number(one) : String(one))).join(' · ') + (unit ? ` ${unit}` : '');
   if (typeof value === 'string') return WORDS.has(name) ? word(value) : value;
   return JSON.stringify(value);
+}
+
+/** Metrics that say most about a device, the first that it has. */
+const TELLING = ['occupancy', 'speed', 'count', 'flow', 'pm25', 'pm2_5', 'no2', 'temperature_c', 'temperature', 'occupied', 'state'];
+
+/** The metric of a device that is shown at first. */
+export function telling(capabilities: string[]): string {
+  return TELLING.find((one) => capabilities.includes(one)) ?? capabilities[0] ?? '';
 }
