@@ -1,13 +1,11 @@
 //! The server: every part behind one guard, with limits on whatever a client can make it wait for or hold.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Extensions;
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::System;
@@ -97,19 +95,13 @@ pub enum ServeError {
 /// A part of what is served: its routes and what they share.
 pub type Part = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
-/// Is shown every connection, and may keep something with it that requests over it find.
-pub type Connect = fn(&dyn Any, &mut Extensions);
-
 /// The parts of what is served, in the order in which their routes are tried.
 #[derive(Clone, Default)]
-pub struct Parts {
-    parts: Vec<Part>,
-    connect: Vec<Connect>,
-}
+pub struct Parts(Vec<Part>);
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parts({})", self.parts.len())
+        write!(f, "Parts({})", self.0.len())
     }
 }
 
@@ -117,14 +109,7 @@ impl Parts {
     /// With another part, tried after those before it.
     #[must_use]
     pub fn with(mut self, part: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) -> Self {
-        self.parts.push(Arc::new(part));
-        self
-    }
-
-    /// Shows every connection to a part that wants to see it.
-    #[must_use]
-    pub fn on_connect(mut self, connect: Connect) -> Self {
-        self.connect.push(connect);
+        self.0.push(Arc::new(part));
         self
     }
 }
@@ -162,7 +147,6 @@ pub fn serve_parts(
     let guard = Guard::new(&settings.guard, settings.limits, &settings.addresses, tls.is_some())?;
     let guard = Arc::new(guard);
     let (limits, connections) = (settings.limits, settings.connections);
-    let connect = parts.connect.clone();
     System::new().block_on(async move {
         let mut server = HttpServer::new(move || {
             let parts = parts.clone();
@@ -172,11 +156,6 @@ pub fn serve_parts(
                 .default_service(web::to(nothing))
                 .wrap(Compress::default())
                 .wrap(from_fn(guard::gate))
-        })
-        .on_connect(move |connection, data| {
-            for show in &connect {
-                show(connection, data);
-            }
         })
         .workers(connections.workers.clamp(1, 64))
         .max_connections(connections.per_worker.max(1))
@@ -231,7 +210,7 @@ fn assemble(service: &mut ServiceConfig, parts: &Parts, limits: Limits) {
                 .error_handler(move |error, _| unread(StatusCode::BAD_REQUEST, error.to_string())),
         )
         .configure(guard::configure);
-    for part in &parts.parts {
+    for part in &parts.0 {
         part(service);
     }
 }
