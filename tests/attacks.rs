@@ -18,7 +18,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use citytwin::api::guard::Role;
+use citytwin::api::guard::{Role, read_access};
 use citytwin::api::server::{Parts, serve_parts};
 use town::{Town, answer, settings};
 
@@ -356,7 +356,7 @@ fn a_name_that_suddenly_means_this_machine_is_not_answered() {
 
 /// The value of the cookie that an answer sets.
 fn cookie_of(answer: &town::Answer) -> String {
-    answer.header("Set-Cookie").unwrap().split(';').next().unwrap().to_owned()
+    answer.header("Set-Cookie").and_then(|set| set.split(';').next()).expect("a cookie").to_owned()
 }
 
 #[test]
@@ -440,6 +440,32 @@ fn a_page_shows_its_key_with_a_socket_and_gets_it_not_back() {
 }
 
 #[test]
+fn a_key_is_made_by_the_program_and_shown_once() {
+    let make = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_citytwin");
+        let made = std::process::Command::new(program).arg("key").args(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (made.status.code(), text(made.stdout), text(made.stderr))
+    };
+    let (code, line, told) = make(&["wall", "--role", "trainer"]);
+    assert_eq!(code, Some(0), "{told}");
+    let key = told.split_whitespace().find(|word| word.starts_with("citytwin_")).unwrap().to_owned();
+    assert!(!line.contains(&key) && line.contains("sha256:"), "{line}");
+    let town = Town::serve(|settings, folder| {
+        let file = folder.join("access.yaml");
+        std::fs::write(&file, format!("keys:\n{line}audit: audit.jsonl\n")).unwrap();
+        settings.guard = read_access(&file, &|_| None).unwrap().guard;
+    });
+    assert_eq!(town.with_key("GET /api/v1/who", &key, "").body, "wall trainer");
+    assert!(!town.audit().contains(&key));
+    for (arguments, says) in [(["a b", "--role=viewer"], "1 to 64"), (["wall", "--role=king"], "king")] {
+        let (code, line, told) = make(&arguments);
+        assert_eq!((code, line.as_str()), (Some(2), ""), "{told}");
+        assert!(told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn beyond_this_machine_nothing_starts_unprotected() {
     let anywhere = vec![SocketAddr::from(([0, 0, 0, 0], 0))];
     let refused = |settings| {
@@ -473,7 +499,12 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
         assert!(answer.header("X-Request-Id").is_some(), "{line}");
         assert_eq!(answer.header("Strict-Transport-Security"), None, "{line}");
         assert_eq!(answer.header("Server"), None, "{line}");
+        assert_eq!(answer.header("X-Frame-Options"), Some("DENY"), "{line}");
     }
+    // What a part did not write itself it locks up by itself.
+    let file = town.ask("GET /api/v1/finished/a/b", "", "");
+    assert_eq!(file.header("Content-Security-Policy"), Some("sandbox"));
+    assert_eq!(file.header("X-Frame-Options"), Some("SAMEORIGIN"));
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Issuer {
     }
 
     /// Claims with others in place of some; those that are null are left out.
-    pub(crate) fn with(&self, others: Value) -> Value {
+    pub(crate) fn with(&self, others: &Value) -> Value {
         let mut claims = self.claims();
         let map = claims.as_object_mut().unwrap();
         for (name, value) in others.as_object().unwrap() {

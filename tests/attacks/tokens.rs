@@ -5,7 +5,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
-use crate::issuer::{Issuer, base64url, modulus};
+use crate::issuer::{Answers, Issuer, base64url, modulus};
 use crate::town::{Ring, Town};
 
 /// A town that believes an issuer, besides its keys.
@@ -20,6 +20,9 @@ fn town(issuer: &Issuer, change: impl FnOnce(&mut IssuerSettings)) -> (Town, Rin
     });
     (town, ring)
 }
+
+/// What an issuer is made to answer instead.
+type Change = fn(&mut Answers);
 
 fn header(algorithm: Algorithm, id: &str) -> Header {
     let mut header = Header::new(algorithm);
@@ -43,7 +46,7 @@ fn tokens_of_the_issuer_are_believed() {
         json!({"aud": ["other", "citytwin"]}),
         json!({"nbf": null}),
     ] {
-        let token = issuer.sign(Algorithm::ES256, &issuer.with(claims.clone()));
+        let token = issuer.sign(Algorithm::ES256, &issuer.with(&claims));
         assert_eq!(town.with_key("GET /api/v1/who", &token, "").status, 200, "{claims}");
     }
     let token = issuer.sign_as(&Header::new(Algorithm::ES256), &issuer.claims());
@@ -72,7 +75,7 @@ fn claims_that_do_not_hold_here_are_refused() {
         (json!({"roles": "ADMIN"}), 403, "no role"),
         (json!({"sub": null, "preferred_username": null}), 401, "whose"),
     ] {
-        let token = issuer.sign(Algorithm::ES256, &issuer.with(claims.clone()));
+        let token = issuer.sign(Algorithm::ES256, &issuer.with(&claims));
         let answer = town.with_key("GET /api/v1/who", &token, "");
         assert_eq!(answer.status, status, "{claims}: {answer:?}");
         assert!(answer.json()["detail"].as_str().unwrap().contains(says), "{claims}: {answer:?}");
@@ -84,7 +87,7 @@ fn claims_that_do_not_hold_here_are_refused() {
 fn forged_tokens_are_refused() {
     let issuer = Issuer::start();
     let (town, _) = town(&issuer, |_| ());
-    let claims = issuer.with(json!({"roles": ["admin"]}));
+    let claims = issuer.with(&json!({"roles": ["admin"]}));
     let good = issuer.sign(Algorithm::RS256, &claims);
     let parts: Vec<&str> = good.split('.').collect();
     let text = |value: Value| base64url(value.to_string().as_bytes());
@@ -135,7 +138,7 @@ fn forged_tokens_are_refused() {
     let mut kind = header(Algorithm::RS256, "rsa");
     kind.typ = Some("logout+jwt".to_owned());
     forged.push(("typ".to_owned(), issuer.sign_as(&kind, &claims)));
-    let viewer = issuer.sign(Algorithm::RS256, &issuer.with(json!({"roles": ["viewer"]})));
+    let viewer = issuer.sign(Algorithm::RS256, &issuer.with(&json!({"roles": ["viewer"]})));
     let signed: Vec<&str> = viewer.split('.').collect();
     forged.push(("role written over".to_owned(), format!("{}.{body}.{}", signed[0], signed[2])));
     forged.push(("no signature".to_owned(), format!("{}.{}.", parts[0], parts[1])));
@@ -176,7 +179,7 @@ fn only_algorithms_that_are_allowed_are() {
 
 #[test]
 fn without_its_issuer_the_server_goes_on_with_its_keys() {
-    let changes: [(&str, fn(&mut crate::issuer::Answers)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("calls itself otherwise", |answers| answers.configuration["issuer"] = json!("https://evil.example")),
         ("no address with https", |answers| answers.configuration["jwks_uri"] = json!("http://evil.example/keys")),
         ("cannot be read", |answers| answers.keys = json!({"keys": "none"})),

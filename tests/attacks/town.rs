@@ -75,7 +75,7 @@ async fn careless() -> HttpResponse {
 }
 
 async fn file(names: web::Path<(String, String)>) -> HttpResponse {
-    HttpResponse::Ok().body(format!("{} {}", names.0, names.1))
+    HttpResponse::Ok().insert_header(("Content-Security-Policy", "sandbox")).body(format!("{} {}", names.0, names.1))
 }
 
 async fn index() -> HttpResponse {

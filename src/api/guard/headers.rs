@@ -17,12 +17,18 @@ const TRANSPORT_SECURITY: &str = "max-age=31536000";
 const EXPOSED: &str =
     "x-request-id, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, link, etag, location";
 
-/// Writes what every answer says.
+/// Writes what every answer says. A route that serves what it did not write itself, such as the report of a run, says by itself what
+/// that may load and who may frame it.
 pub(super) fn secure(headers: &mut HeaderMap, encrypted: bool) {
+    let framed = if headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        "SAMEORIGIN"
+    } else {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        "DENY"
+    };
     for (name, value) in [
-        ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
+        ("x-frame-options", framed),
         ("referrer-policy", "same-origin"), // with `no-referrer` browsers would not say that our own form is ours
         ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()"),
         ("cross-origin-opener-policy", "same-origin"),

@@ -47,9 +47,9 @@ pub(super) fn fault(path: &str) -> Option<&'static str> {
     None
 }
 
-/// Whether a path without fault belongs to what is asked who it is; the rest are the files of the page, and health.
+/// Whether a path without fault belongs to what is asked who it is; the rest are the files of the page, and health for probes.
 pub(super) fn is_guarded(path: &str) -> bool {
-    matches!(path[1..].split('/').next(), Some("api" | "ws" | "metrics"))
+    path != "/api/health" && matches!(path[1..].split('/').next(), Some("api" | "ws" | "metrics"))
 }
 
 #[cfg(test)]
@@ -107,7 +107,8 @@ mod tests {
             ("/assets/index.js", false),
             ("/health/ready", false),
             ("/api", true),
-            ("/api/health", true),
+            ("/api/health", false),
+            ("/api/health/more", true),
             ("/ws/realtime", true),
             ("/metrics", true),
             ("/apis", false),
