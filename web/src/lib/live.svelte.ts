@@ -187,6 +187,12 @@ class Live {
     this.#socket.again();
   }
 
+  /** Whether one may do what takes at least this role; the server decides, this only spares a refusal. */
+  may(role: Me['role']): boolean {
+    const order: Me['role'][] = ['viewer', 'trainer', 'operator', 'admin'];
+    return this.me === null || order.indexOf(this.me.role) >= order.indexOf(role);
+  }
+
   #path(more: string): string {
     return `api/v1/sessions/${encodeURIComponent(this.wanted)}${more}`;
   }
