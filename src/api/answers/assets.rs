@@ -52,7 +52,6 @@ pub(crate) struct Asset {
 /// All devices, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
-    pub(crate) city: String,
     pub(crate) assets: Vec<Asset>,
     by_id: BTreeMap<String, usize>,
 }
@@ -122,7 +121,7 @@ impl Fleet {
         }
         let assets: Vec<Asset> = known.into_values().collect();
         let by_id = assets.iter().enumerate().map(|(place, asset)| (asset.id.clone(), place)).collect();
-        Ok(Self { city: city.to_owned(), assets, by_id })
+        Ok(Self { assets, by_id })
     }
 
     /// A device by its id, or by its name.
@@ -133,6 +132,22 @@ impl Fleet {
 }
 
 impl Asset {
+    /// A device that only its name is known of, as far as a name tells what it reports: for asking the history while the live state is
+    /// away.
+    pub(crate) fn unseen(city: &str, name: &str, now: Option<Timestamp>) -> Option<Self> {
+        let device: DeviceId = name.parse().ok()?;
+        let prefix = name.split('-').next()?;
+        let kind = KINDS.into_iter().find(|kind| kind.device_prefix() == prefix)?;
+        Some(Self {
+            id: id_of(city, name),
+            device,
+            kinds: vec![kind],
+            place: None,
+            last_seen: now.unwrap_or(Timestamp::MAX),
+            active: false,
+        })
+    }
+
     /// What it is.
     pub(crate) fn kind(&self) -> ReadingKind {
         self.kinds.first().copied().unwrap_or(ReadingKind::Health)

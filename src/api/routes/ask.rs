@@ -17,6 +17,7 @@ use crate::primitives::Timestamp;
 use crate::primitives::text::closest;
 
 /// A request whose parameters have been checked.
+#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) twin: Arc<dyn Twin>,
     pub(crate) desk: Arc<Desk>,
@@ -34,8 +35,6 @@ pub(crate) struct Ask {
     pub(crate) none_match: Option<String>,
     /// Whether the other side takes gzip.
     pub(crate) gzip: bool,
-    /// Media types the other side prefers.
-    pub(crate) accept: String,
 }
 
 impl Ask {

@@ -273,8 +273,16 @@ fn assets(ask: &Ask) -> Result<Reply, Problem> {
 
 /// The device that the path names.
 fn named(ask: &Ask, old: bool) -> Result<Asset, Problem> {
-    served(ask)?;
-    let (fleet, name) = (fleet(ask, old)?, ask.named("asset"));
+    let city = served(ask)?;
+    let name = ask.named("asset");
+    let fleet = match fleet(ask, old) {
+        Ok(fleet) => fleet,
+        Err(problem) if old => {
+            let now = city::clock(ask.stores()).ok().flatten();
+            return Asset::unseen(&city, name, now).ok_or(problem);
+        }
+        Err(problem) => return Err(problem),
+    };
     fleet.find(name).cloned().ok_or_else(|| {
         let near = closest(name, fleet.assets.iter().map(|asset| asset.device.as_str()));
         let near =

@@ -4,6 +4,10 @@ mod alerts;
 mod ask;
 mod cities;
 mod desk;
+mod doors;
+#[cfg(feature = "graphql")]
+mod graphql;
+mod gtfs;
 mod health;
 mod map;
 mod metrics;
@@ -28,7 +32,7 @@ use spec::Spec;
 
 /// Every route there is.
 static ROUTES: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
-    let parts: [fn() -> Vec<Spec>; 9] = [
+    let parts: &[fn() -> Vec<Spec>] = &[
         root::routes,
         map::routes,
         sessions::routes,
@@ -38,8 +42,11 @@ static ROUTES: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
         short::routes,
         health::routes,
         metrics::routes,
+        gtfs::routes,
+        #[cfg(feature = "graphql")]
+        graphql::routes,
     ];
-    parts.into_iter().flat_map(|part| part()).map(Arc::new).collect()
+    parts.iter().flat_map(|part| part()).map(Arc::new).collect()
 });
 
 /// Paths by which everything of the API begins; what is asked under them and is no route is answered as a problem.

@@ -17,8 +17,8 @@ use utoipa::openapi::{
     PathsBuilder, RefOr, Required, ResponseBuilder, ResponsesBuilder,
 };
 
-use super::ROUTES;
 use super::spec::{Content, Param, Schemas, Spec, of};
+use super::{ROUTES, doors};
 use crate::api::guard::Role;
 use crate::api::problem::{PROBLEM_JSON, Problem};
 
@@ -42,7 +42,7 @@ pub(super) fn text() -> Bytes {
 pub(super) fn document() -> OpenApi {
     let mut schemas = Schemas::new();
     let mut paths = PathsBuilder::new();
-    for spec in ROUTES.iter() {
+    for spec in ROUTES.iter().map(|spec| &**spec).chain(&doors::routes()) {
         paths = paths.path(spec.path, PathItem::new(method(&spec.method), operation(spec, &mut schemas)));
     }
     let known: BTreeMap<String, RefOr<Schema>> = schemas.into_iter().collect();
@@ -213,6 +213,7 @@ mod tests {
         }
         let mut listed: Vec<(String, String)> =
             super::super::listed().into_iter().map(|(method, path)| (method, path.to_owned())).collect();
+        listed.extend(doors::routes().iter().map(|spec| (spec.method.to_string(), spec.path.to_owned())));
         described.sort();
         listed.sort();
         assert_eq!(described, listed);

@@ -63,7 +63,6 @@ async fn answer(
         caller,
         none_match: text(header::IF_NONE_MATCH),
         gzip: text(header::ACCEPT_ENCODING).is_some_and(|accepted| takes_gzip(&accepted)),
-        accept: text(header::ACCEPT).unwrap_or_default(),
     };
     let key = if spec.changes() { key_of(request.headers(), &ask)? } else { None };
     let spec = Arc::clone(spec);
