@@ -129,6 +129,8 @@ export class Answers {
         return id ? this.#city(method, url, more, name, deep) : { body: [{ id: CITY, name: this.city.name, links: {} }] };
       case 'indicators':
         return { body: Array.from({ length: 54 }, (_, k) => ({ name: `indicator_${k}`, unit: ['s', 'km/h', '1', 'veh'][k % 4], says: `What indicator ${k} is about.`, group: ['traffic', 'emergency', 'fleet', 'air', 'pipeline'][k % 5], value: k % 11 === 0 ? null : Math.round(this.random() * 1000) / 10, at_ms: MIDNIGHT + this.live.time_s * 1000, source: ['stores', 'model', 'pipeline'][k % 3] })) };
+      case 'me':
+        return { body: { name: 'somebody', role: 'admin', csrf: null, open: true } };
       case 'pipeline':
         return { body: { present: true, messages: 120_000 + this.made * 900, messages_per_s: 905.5, behind: 41, spooled: 0, duplicates: 12, late: 7, quarantined: 3, shown_s: [0.21, 0.64], restarts: { writer: 1 }, troubles: [] } };
       case 'finished':

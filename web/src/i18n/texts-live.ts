@@ -298,4 +298,8 @@ export const live: Texts = {
   'live.word.on-road': { en: 'on the road', de: 'unterwegs' },
   'live.word.arrived': { en: 'arrived', de: 'angekommen' },
   'live.word.position': { en: 'position', de: 'Position' },
+  'live.change.role': {
+    en: 'You are here as {role}. Operators change the city; trainers open forks and move the clock.',
+    de: 'Sie sind hier als {role}. Die Stadt ändern „operator“; Varianten öffnen und die Uhr stellen „trainer“.',
+  },
 };

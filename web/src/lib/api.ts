@@ -41,33 +41,55 @@ export function address(path: string): string {
   return new URL(path.replace(/^\//, ''), document.baseURI).href;
 }
 
-/** How long an answer may take [ms]; opening a session loads a scenario. */
-const PATIENCE_MS = 60_000;
+/** Who one is, as the server has it. */
+export interface Me {
+  name: string;
+  role: 'viewer' | 'trainer' | 'operator' | 'admin';
+  /** What has to be sent with every change where a cookie says who one is. */
+  csrf: string | null;
+  /** Whether nobody is asked here. */
+  open: boolean;
+}
 
-/** What a change has to show besides the cookie of a login; none where nobody is asked. */
-let secret: Promise<string | null> | null = null;
+let asked: Promise<Me> | null = null;
 
-async function askSecret(): Promise<string | null> {
+/** Who one is; asked once, and again after `forgetMe`. */
+export function me(): Promise<Me> {
+  asked ??= ask('GET', 'api/v1/me').then((response) => json<Me>(response));
+  asked.catch(() => (asked = null));
+  return asked;
+}
+
+/** Lets the server be asked anew who one is. */
+export function forgetMe(): void {
+  asked = null;
+}
+
+/** Leads to the form by which one says who one is. */
+export function logIn(): void {
+  location.assign(address('login'));
+}
+
+/** Headers that a change needs besides: none where no cookie says who one is, or where the server does not know of such things. */
+export async function pass(): Promise<Record<string, string>> {
   try {
-    const response = await fetch(address('api/v1/me'), { credentials: 'same-origin' });
-    const told = response.ok ? ((await response.json()) as { csrf?: string | null }) : {};
-    return told.csrf ?? null;
+    const { csrf } = await me();
+    return csrf ? { 'X-CSRF-Token': csrf } : {};
   } catch {
-    secret = null;
-    return null;
+    return {};
   }
 }
 
-async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+/** How long an answer may take [ms]; opening a session loads a scenario. */
+const PATIENCE_MS = 60_000;
+
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal, once = method !== 'GET'): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
   const key = apiKey();
   if (key) headers['Authorization'] = `Bearer ${key}`;
-  else if (method !== 'GET') {
-    const shown = await (secret ??= askSecret());
-    if (shown) headers['X-CSRF-Token'] = shown;
-  }
+  else if (method !== 'GET') Object.assign(headers, await pass());
   if (body !== undefined) headers['Content-Type'] = 'application/json';
-  if (method !== 'GET') headers['Idempotency-Key'] = token();
+  if (once) headers['Idempotency-Key'] = token();
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response: Response;
   try {
@@ -82,12 +104,12 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
     if (signal?.aborted) throw cause;
     throw new ApiError(0, 'no answer', 'The server does not answer. Check that it runs; the page tries again by itself.');
   }
-  if (response.status === 401 && !key) {
-    // The login has ended: there is a form for the next.
-    secret = null;
-    location.assign(address('login'));
+  if (!response.ok) {
+    // The login has ended, or there is another: there is a form for the next.
+    if (response.status === 401 || response.status === 403) forgetMe();
+    if (response.status === 401 && !key) logIn();
+    throw await problem(response);
   }
-  if (!response.ok) throw await problem(response);
   return response;
 }
 
@@ -127,6 +149,11 @@ export async function text(path: string, signal?: AbortSignal): Promise<string> 
 
 export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
   return json<T>(await ask('POST', path, body, signal));
+}
+
+/** Asks by POST for something that changes nothing, and so need not be done once only. */
+export async function query<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  return json<T>(await ask('POST', path, body, signal, false));
 }
 
 export async function put<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {

@@ -3,7 +3,7 @@
 // Numbers that change with every frame (where vehicles are) never come here: they go from the socket to the map's own worker. What is
 // here changes about once a second.
 
-import { get, post, put, del } from './api';
+import { del, get, me, post, put, type Me } from './api';
 import { TwinSocket, type Link } from './socket';
 import { probe } from './twin';
 import type {
@@ -56,6 +56,8 @@ class Live {
   flow: Uint8Array | null = $state.raw(null);
   /** Grows with every change of `signals`. */
   signals_seen = $state(0);
+  /** Who one is; null until it is known. */
+  me: Me | null = $state.raw(null);
   /** Which session was asked for. */
   wanted = $state('live');
   /** Why the last thing failed, as a sentence; empty if it did not. */
@@ -87,6 +89,8 @@ class Live {
   /** What the socket does not say by itself: the map and the sessions. Tried again until the map is there. */
   async refresh(): Promise<void> {
     try {
+      // A server that does not know the question asks nobody who one is.
+      this.me = await me().catch(() => null);
       const [map, sessions] = await Promise.all([get<MapInfo>('api/v1/map'), get<SessionInfo[]>('api/v1/sessions')]);
       this.map = map;
       this.city ||= map.name;
@@ -181,6 +185,12 @@ class Live {
 
   again(): void {
     this.#socket.again();
+  }
+
+  /** Whether one may do what takes at least this role; the server decides, this only spares a refusal. */
+  may(role: Me['role']): boolean {
+    const order: Me['role'][] = ['viewer', 'trainer', 'operator', 'admin'];
+    return this.me === null || order.indexOf(this.me.role) >= order.indexOf(role);
   }
 
   #path(more: string): string {

@@ -72,6 +72,7 @@ export class Stage {
   #mode: FlowMode = 'colour';
   #still: boolean;
   #picking = false;
+  #standing = false;
   #dirty = { vehicles: true, flow: true, marks: true };
   #drawn = { progress: 1, blink: false };
   #running = true;
@@ -261,6 +262,11 @@ export class Stage {
     this.redraw();
   }
 
+  /** While the city stands nothing on the map moves, sirens neither. */
+  set standing(on: boolean) {
+    this.#standing = on;
+  }
+
   /** Marks are drawn anew at the next picture; with `flow` the roads too. */
   redraw(flow = false): void {
     this.#dirty.marks = true;
@@ -429,7 +435,7 @@ export class Stage {
     }
     // Vehicles move on until they are where the last frame has them; sirens blink as long as they are seen.
     // Nothing is drawn for less than a part of a pixel: seen from far, a picture every tenth of a second is as smooth as sixty.
-    const blink = !this.#still && this.#fleet.sirens.length > 0 && Math.floor(now / 260) % 2 === 0;
+    const blink = !this.#still && !this.#standing && this.#fleet.sirens.length > 0 && Math.floor(now / 260) % 2 === 0;
     const progress = this.#fleet.progress(now);
     const moved = Math.abs(progress - this.#drawn.progress) * this.#fleet.stride * look.scale;
     const due = moved > STIR || blink !== this.#drawn.blink || (progress === 1 && this.#drawn.progress < 1);
