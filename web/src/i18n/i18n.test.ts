@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { amount, clock, has, keys, LANGUAGES, number, percent, setLanguage, signed, span, t, type Text, type Texts } from './index';
+import { amount, clock, has, keys, LANGUAGES, number, percent, setLanguage, signed, span, t, type Text, type Texts, unitOf } from './index';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
 const files = import.meta.glob<Record<string, Texts>>('./texts*.ts', { eager: true });
@@ -92,6 +92,9 @@ describe('numbers', () => {
     expect([signed(2), signed(-2), signed(0), signed(0.00001, 1)]).toEqual(['+2', '−2', '0', '0']);
     expect(amount(null, 's')).toBe('–');
     expect(percent(0.256)).toBe('26\u00a0%');
+    expect(['km/h', '1', 'lanes', ''].map(unitOf)).toEqual(['km/h', '', 'lanes', '']);
+    setLanguage('de');
+    expect(['km/h', 'lanes'].map(unitOf)).toEqual(['km/h', 'Spuren']);
   });
 
   it('say times as clocks and spans in words', () => {

@@ -117,6 +117,12 @@ export function amount(value: number | null | undefined, unit: string, digits?: 
   return unit && written !== NONE ? `${written}\u00a0${unit}` : written;
 }
 
+/** A unit of the server in the language of the page, where it is a word. */
+export function unitOf(unit: string): string {
+  const key = `unit.${unit}`;
+  return unit === '1' ? '' : has(key) ? t(key) : unit;
+}
+
 /** A share from 0 to 1 in per cent. */
 export function percent(share: number | null | undefined, digits = 0): string {
   return share === null || share === undefined ? NONE : amount(share * 100, '%', digits);
