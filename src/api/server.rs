@@ -14,6 +14,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
 use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, TlsError, TlsFiles};
 use super::port::Twin;
+use super::socket::{self, Hub, HubSettings};
 
 /// What the server is told.
 #[derive(Debug, Clone)]
@@ -126,11 +127,21 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let parts = Parts::default().with(move |service| {
-        service.app_data(Data::from(Arc::clone(&twin)));
-    });
-    let parts = parts.with(super::routes::configure).with(super::assets::configure);
-    serve_parts(parts, settings, ready, stop)
+    let origins = settings.guard.origins.clone();
+    let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings { origins, ..HubSettings::default() }));
+    let ending = Arc::clone(&hub);
+    let parts = Parts::default()
+        .with(move |service| {
+            service.app_data(Data::from(Arc::clone(&twin))).app_data(Data::from(Arc::clone(&hub)));
+        })
+        .with(super::socket::configure)
+        .with(super::routes::configure)
+        .with(super::assets::configure);
+    serve_parts(parts, settings, ready, async move {
+        stop.await;
+        // Sockets would keep the server from ending.
+        ending.close("the server ends");
+    })
 }
 
 /// Serves parts until `stop` ends; otherwise as [`serve`].
@@ -157,6 +168,7 @@ pub fn serve_parts(
                 .wrap(Compress::default())
                 .wrap(from_fn(guard::gate))
         })
+        .on_connect(socket::on_connect)
         .workers(connections.workers.clamp(1, 64))
         .max_connections(connections.per_worker.max(1))
         .backlog(1_024)
