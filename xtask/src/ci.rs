@@ -21,10 +21,11 @@ type Step = (&'static str, fn() -> Ended);
 
 const STEPS: [Step; 12] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
+    // Before the program is compiled, of which the page is a part.
+    ("web", || with_node(crate::web::checked)),
     ("clippy", || {
         ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]) && without_servers())
     }),
-    ("web", || with_node(crate::web::checked)),
     ("test", || ended(cargo(&["test"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("services", || ended(on_servers())),
