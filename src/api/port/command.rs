@@ -26,11 +26,13 @@ pub enum Clock {
     /// Take so many steps and stand still again; 1 to 3,600.
     Step {
         /// How many.
+        #[schema(minimum = 1, maximum = 3600)]
         steps: u32,
     },
     /// City seconds for a second on the wall, 0.5 to 60; none is as fast as possible.
     Speed {
         /// How many.
+        #[schema(minimum = 0.5, maximum = 60)]
         factor: Option<f64>,
     },
 }
@@ -67,14 +69,18 @@ pub enum Intervention {
         /// The road's id.
         road: String,
         /// `crash`, `breakdown`, `roadworks` or `obstruction`.
+        #[schema(pattern = "^(crash|breakdown|roadworks|obstruction)$")]
         what: String,
         /// How far along the road [m]; its middle if none.
         position_m: Option<f64>,
         /// How many lanes, from the kerb; 1 if none.
+        #[schema(minimum = 1, maximum = 64)]
         lanes: Option<u32>,
         /// For how long [s]; 10 s to a day.
+        #[schema(minimum = 10, maximum = 86400)]
         duration_s: f64,
         /// How many people are hurt; each is a call for an ambulance. At most 50.
+        #[schema(maximum = 50)]
         casualties: u32,
     },
     /// An incident is cleared now.
@@ -94,12 +100,16 @@ pub enum Intervention {
     /// Another weather.
     Weather {
         /// `dry`, `rain`, `snow` or `fog`.
+        #[schema(pattern = "^(dry|rain|snow|fog)$")]
         sky: String,
         /// How much falls [mm/h]; none is moderate.
+        #[schema(minimum = 0, maximum = 500)]
         rate_mm_h: Option<f64>,
         /// How far one sees [m]; none is what the sky brings.
+        #[schema(minimum = 1, maximum = 100000)]
         visibility_m: Option<f64>,
         /// Temperature of the air [°C]; none is as it was.
+        #[schema(minimum = -90, maximum = 70)]
         temperature_c: Option<f64>,
     },
     /// Somebody calls for an ambulance.
@@ -109,6 +119,7 @@ pub enum Intervention {
         /// How far along it [m]; its middle if none.
         position_m: Option<f64>,
         /// `C1`, `C2`, `C3` or `C4`.
+        #[schema(pattern = "^C[1-4]$")]
         category: String,
     },
     /// An ambulance is sent to a call that waits, or away from the one it drives to.

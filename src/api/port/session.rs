@@ -165,6 +165,7 @@ pub enum Opening {
         /// What is changed at once.
         interventions: Vec<super::Intervention>,
         /// How far to run ahead [s]; 60 to 7,200, 1,800 if none.
+        #[schema(minimum = 60, maximum = 7200)]
         ahead_s: Option<f64>,
     },
     /// The replay of a finished run.
@@ -218,6 +219,7 @@ pub struct Facts {
     /// What is known, in the order to be shown.
     pub facts: Vec<Fact>,
     /// The way it takes from here, as (longitude, latitude) [°]; empty if it takes none.
+    #[schema(value_type = Vec<Vec<f64>>)]
     pub route: Vec<(f64, f64)>,
     /// Devices whose records are about it, as `kind/name`.
     pub devices: Vec<String>,
@@ -254,6 +256,7 @@ pub struct Pipeline {
     /// Messages in quarantine.
     pub quarantined: u64,
     /// From a device to the live state in the last seconds, median and worst of a hundred [s]; none where nobody spoke.
+    #[schema(value_type = Option<Vec<f64>>)]
     pub shown_s: Option<(f64, f64)>,
     /// Services that had to be started again, with how often.
     pub restarts: std::collections::BTreeMap<String, u32>,

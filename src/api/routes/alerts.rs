@@ -70,7 +70,7 @@ pub(super) fn routes() -> Vec<Spec> {
     vec![
         tagged(Spec::get("/api/v1/cities/{city}/alerts", "alerts", "Alerts, the newest first.", alerts))
             .query(ALERTS_ASKED)
-            .json::<Page<AlertAnswer>>(200)
+            .pages::<AlertAnswer>()
             .refuses(&[503]),
         tagged(Spec::get("/api/v1/cities/{city}/alerts/{alert}", "alert", "An alert.", alert))
             .path(&[CITY, ALERT])
@@ -89,7 +89,7 @@ pub(super) fn routes() -> Vec<Spec> {
         .refuses(&[503]),
         tagged(Spec::get("/api/v1/cities/{city}/events", "events", "What happened, the newest first.", happened))
             .query(EVENTS_ASKED)
-            .json::<Page<EventAnswer>>(200)
+            .pages::<EventAnswer>()
             .refuses(&[503]),
         tagged(Spec::get(
             "/api/v1/cities/{city}/webhooks",
@@ -97,7 +97,7 @@ pub(super) fn routes() -> Vec<Spec> {
             "Who is told of alerts, as the alert file names them, and how that fares.",
             webhooks,
         ))
-        .json::<Page<Subscription>>(200)
+        .pages::<Subscription>()
         .refuses(&[503]),
         tagged(Spec::get("/api/v1/cities/{city}/webhooks/{webhook}", "webhook", "One who is told of alerts.", webhook))
             .path(&[CITY, WEBHOOK])

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use actix_web::web::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::desk::Desk;
 use super::spec::numbers;
+use crate::api::answers::geo;
 use crate::api::port::{Session, Twin};
 use crate::api::problem::Problem;
 use crate::pipeline::stores::{Area, Stores};
@@ -63,39 +65,34 @@ impl Ask {
         self.word(name)?.parse().ok()
     }
 
-    /// The area asked for by `bbox`, or by `near` and `radius`; everywhere if by neither.
-    pub(crate) fn area(&self) -> Result<Area, Problem> {
-        let (around, near) = (self.word("bbox"), self.word("near"));
-        if around.is_some() && near.is_some() {
-            return Err(Problem::bad("an area is `bbox` or `near` with `radius`, not both; leave one out"));
+    /// The areas that all have to hold a place: of `bbox`, and of `near` and `radius`. A radius without a place is around the city's
+    /// middle.
+    pub(crate) fn areas(&self) -> Areas {
+        let mut areas = Vec::new();
+        let around = self.word("bbox").and_then(|text| numbers(text, &[180.0, 90.0, 180.0, 90.0]));
+        if let Some([west, south, east, north]) = around.as_deref() {
+            areas.push(Area::Box { south: *south, west: *west, north: *north, east: *east });
         }
-        if near.is_none() && self.word("radius").is_some() {
-            return Err(Problem::bad("`radius` is around a place; add `near=latitude,longitude`"));
+        let near = self.word("near").and_then(|text| numbers(text, &[90.0, 180.0]));
+        let radius = self.number("radius");
+        if near.is_some() || radius.is_some() {
+            let middle = || {
+                let [west, south, east, north] = geo::bounds(self.twin.network());
+                (f64::midpoint(south, north), f64::midpoint(west, east))
+            };
+            let place = near.as_deref().and_then(|near| Some((*near.first()?, *near.get(1)?)));
+            let (latitude, longitude) = place.unwrap_or_else(middle);
+            areas.push(Area::Circle { latitude, longitude, radius: radius.unwrap_or(1000.0) });
         }
-        if let Some([west, south, east, north]) =
-            around.and_then(|text| numbers(text, &[180.0, 90.0, 180.0, 90.0])).as_deref()
-        {
-            if south > north {
-                return Err(Problem::bad("`bbox` has its south above its north; it is `west,south,east,north`"));
-            }
-            return Ok(Area::Box { south: *south, west: *west, north: *north, east: *east });
-        }
-        if let Some([latitude, longitude]) = near.and_then(|text| numbers(text, &[90.0, 180.0])).as_deref() {
-            let radius = self.number("radius").unwrap_or(1000.0);
-            return Ok(Area::Circle { latitude: *latitude, longitude: *longitude, radius });
-        }
-        Ok(Area::Everywhere)
+        Areas(areas)
     }
 
     /// The body as a value.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // Serde names line and column; what is no JSON at all differs from what is JSON of something else.
-            if error.is_data() {
-                Problem::cannot_be(format!("the body is not what this takes: {error}; see /api/v1/openapi.json"))
-            } else {
-                Problem::bad(format!("the body is no JSON: {error}"))
-            }
+        let no_json = |error: serde_json::Error| Problem::bad(format!("the body is no JSON: {error}"));
+        let value: Value = serde_json::from_slice(&self.body).map_err(no_json)?;
+        serde_json::from_value(whole(value)).map_err(|error| {
+            Problem::cannot_be(format!("the body is not what this takes: {error}; see /api/v1/openapi.json"))
         })
     }
 
@@ -114,6 +111,30 @@ impl Ask {
                 .map_or_else(|| "GET /api/v1/sessions lists them".to_owned(), |near| format!("did you mean `{near}`?"));
             Problem::unknown(format!("there is no session `{id}`; {near}"))
         })
+    }
+}
+
+/// A value in which whole numbers are written as such: to JSON `3.0` is as whole as `3`.
+fn whole(value: Value) -> Value {
+    match value {
+        #[expect(clippy::cast_possible_truncation, reason = "only what is whole and small enough to be exact")]
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => Value::from(float as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, field)| (name, whole(field))).collect(),
+        other => other,
+    }
+}
+
+/// Areas that all have to hold a place.
+pub(crate) struct Areas(Vec<Area>);
+
+impl Areas {
+    /// Whether they hold a place (latitude, longitude) [deg].
+    pub(crate) fn holds(&self, place: Option<(f64, f64)>) -> bool {
+        self.0.iter().all(|area| area.holds(place))
     }
 }
 

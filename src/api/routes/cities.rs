@@ -26,12 +26,16 @@ const RECORDS_MAX: usize = 500;
 /// Buckets of a series if nobody says how long one is.
 const BUCKETS: i64 = 240;
 
-pub(crate) const CITY: Param = param("city", Kind::Text(128), "The city's id, or its name.", "Halvermere");
-const ASSET: Param = param("asset", Kind::Text(64), "The device's id, or its name on the wire.", "loop-station_road_0");
+pub(crate) const CITY: Param = param("city", Kind::Name(128), "The city's id, or its name.", "Halvermere");
+const ASSET: Param = param("asset", Kind::Name(64), "The device's id, or its name on the wire.", "loop-station_road_0");
 const NEAR: Param =
     param("near", Kind::Place, "Only within `radius` of this latitude and longitude [deg].", "52.01,10.02");
-const RADIUS: Param =
-    param("radius", Kind::Number(1.0, 100_000.0), "How far from `near` [m]; 1000 if nobody says.", "500");
+const RADIUS: Param = param(
+    "radius",
+    Kind::Number(1.0, 100_000.0),
+    "How far from `near`, or from the city's middle [m]; 1000 if nobody says.",
+    "500",
+);
 const BOX: Param =
     param("bbox", Kind::Box, "Only between these: west, south, east, north [deg].", "10.0,52.0,10.1,52.1");
 /// Where to look.
@@ -159,7 +163,7 @@ pub(super) fn routes() -> Vec<Spec> {
         tagged(Spec::get("/api/v1/cities/{city}/assets", "assets", "Devices that spoke, by name.", assets))
             .path(&[CITY])
             .query(ASSETS_ASKED)
-            .json::<Page<AssetAnswer>>(200)
+            .pages::<AssetAnswer>()
             .refuses(&[503]),
         tagged(Spec::get("/api/v1/cities/{city}/assets/{asset}", "asset", "A device.", asset))
             .path(&[CITY, ASSET])
@@ -254,7 +258,7 @@ pub(crate) fn fleet(ask: &Ask, old: bool) -> Result<Arc<Fleet>, Problem> {
 
 fn assets(ask: &Ask) -> Result<Reply, Problem> {
     let city = served(ask)?;
-    let (area, after, limit) = (ask.area()?, after(ask)?, limit(ask));
+    let (area, after, limit) = (ask.areas(), after(ask)?, limit(ask));
     let fleet = fleet(ask, false)?;
     let (kind, name, status) = (ask.word("type"), ask.word("name"), ask.word("status"));
     let wanted = |asset: &&Asset| {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::ask::{Ask, Reply, ok};
 use super::cities::city_id;
-use super::desk::lock;
 use super::spec::{Content, Kind, Param, Spec, param};
 use crate::api::answers::indicators::{IndicatorAnswer, Known, answers};
 use crate::api::port::{Finished, Pipeline};
@@ -30,8 +29,8 @@ const INDICATORS_ASKED: &[Param] = &[param(
     "Only of this group.",
     "traffic",
 )];
-const RUN: Param = param("id", Kind::Text(256), "The run's id.", "demo~20260602-0700-7");
-const FILE: Param = param("file", Kind::Text(256), "The file's name.", "report.html");
+const RUN: Param = param("id", Kind::Name(256), "The run's id.", "demo~20260602-0700-7");
+const FILE: Param = param("file", Kind::Name(256), "The file's name.", "report.html");
 
 /// A page of a report may show itself and run its own scripts, and reach nothing and nobody else.
 const SANDBOX: &str = "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
@@ -70,8 +69,7 @@ pub(crate) fn known(ask: &Ask) -> Result<Arc<Known>, Problem> {
         let totals = ask.twin.session("live").filter(|live| live.info().simulated);
         let totals = totals.map(|live| live.scenes().borrow().totals);
         let pipeline = ask.twin.pipeline();
-        let mut events = lock(&ask.desk.events);
-        Ok(Known::read(ask.stores(), &mut events, &city_id(ask), pipeline, totals))
+        Ok(Known::read(ask.stores(), &ask.desk.events, &city_id(ask), pipeline, totals))
     })
 }
 

@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use serde_json::Value;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -26,6 +26,21 @@ use crate::api::problem::{PROBLEM_JSON, Problem};
 const EVERYWHERE: [u16; 5] = [400, 401, 403, 429, 500];
 /// Refusals of bodies.
 const OF_BODIES: [u16; 3] = [413, 415, 422];
+
+/// Bodies that take no fields but those described, which their derived schemas do not say.
+const STRICT: [&str; 4] = ["Opening", "Intervention", "Clock", "Jump"];
+
+/// Says of every object of a schema that it has no further fields.
+fn close(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) if !object.properties.is_empty() => {
+            object.properties.values_mut().for_each(close);
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+        RefOr::T(Schema::OneOf(several)) => several.items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
 
 static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
     let written = serde_json::to_vec(&document());
@@ -45,7 +60,10 @@ pub(super) fn document() -> OpenApi {
     for spec in ROUTES.iter().map(|spec| &**spec).chain(&doors::routes()) {
         paths = paths.path(spec.path, PathItem::new(method(&spec.method), operation(spec, &mut schemas)));
     }
-    let known: BTreeMap<String, RefOr<Schema>> = schemas.into_iter().collect();
+    let mut known: BTreeMap<String, RefOr<Schema>> = schemas.into_iter().collect();
+    for name in STRICT {
+        known.get_mut(name).into_iter().for_each(close);
+    }
     let components = ComponentsBuilder::new()
         .schemas_from_iter(known)
         .security_scheme(

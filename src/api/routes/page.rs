@@ -48,7 +48,7 @@ fn question(ask: &Ask) -> String {
 pub(crate) fn after(ask: &Ask) -> Result<Option<String>, Problem> {
     let Some(cursor) = ask.word("cursor") else { return Ok(None) };
     let after = ids::after(&question(ask), cursor);
-    after.map(Some).ok_or_else(|| Problem::bad("`cursor` is not of this list; leave it out to begin anew"))
+    after.map(Some).ok_or_else(|| Problem::unknown("`cursor` is not of this list; leave it out to begin anew"))
 }
 
 impl<T> Page<T> {

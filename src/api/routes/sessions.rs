@@ -8,7 +8,7 @@ use crate::api::port::{
 };
 use crate::api::problem::Problem;
 
-const ID: &[Param] = &[param("session", Kind::Text(64), "The session: `live`, or the id of another.", "live")];
+const ID: &[Param] = &[param("session", Kind::Name(64), "The session: `live`, or the id of another.", "live")];
 
 const ALL: &str = "/api/v1/sessions";
 const ONE: &str = "/api/v1/sessions/{session}";
@@ -114,7 +114,12 @@ fn clock(ask: &Ask) -> Result<Reply, Problem> {
 
 fn jump(ask: &Ask) -> Result<Reply, Problem> {
     let session = ask.session()?;
-    session.command(&Command::Jump(ask.read::<Jump>()?))?;
+    match session.command(&Command::Jump(ask.read::<Jump>()?)) {
+        // Whether an instant is within the run depends on the run.
+        Err(Refused::Invalid(says)) => return Err(Refused::NotNow(says).into()),
+        Err(refused) => return Err(refused.into()),
+        Ok(_) => {}
+    }
     ok(&session.info())
 }
 

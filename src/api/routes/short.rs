@@ -42,7 +42,7 @@ const SENSORS_ASKED: &[Param] = &[
     AREA[2],
     param("limit", Kind::Whole(1, SENSORS_MAX), "How many at most; 1000 if nobody says.", "100"),
 ];
-const ROAD: Param = param("road_id", Kind::Text(256), "The road's id.", "station_road");
+const ROAD: Param = param("road_id", Kind::Name(256), "The road's id.", "station_road");
 
 /// Where a vehicle is.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -234,7 +234,7 @@ fn now_ms(ask: &Ask) -> Option<i64> {
 }
 
 fn vehicles(ask: &Ask) -> Result<Reply, Problem> {
-    let (area, class, limit) = (ask.area()?, ask.word("class"), ask.whole("limit").unwrap_or(10_000));
+    let (area, class, limit) = (ask.areas(), ask.word("class"), ask.whole("limit").unwrap_or(10_000));
     let all = positions(ask)?;
     let wanted = |record: &&Record| {
         area.holds(place(record)) && class.is_none_or(|class| text(record, "vehicle_class") == Some(class))
@@ -378,7 +378,7 @@ fn stats(ask: &Ask) -> Result<Reply, Problem> {
 }
 
 fn sensors(ask: &Ask) -> Result<Reply, Problem> {
-    let (area, kind, limit) = (ask.area()?, ask.word("type"), ask.whole("limit").unwrap_or(1_000));
+    let (area, kind, limit) = (ask.areas(), ask.word("type"), ask.whole("limit").unwrap_or(1_000));
     let (fleet, city) = (fleet(ask, false)?, city_id(ask));
     let standing = ["loop", "camera", "air", "weather", "parking", "signal"];
     let found: Vec<_> = fleet

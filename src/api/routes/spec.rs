@@ -26,6 +26,8 @@ pub(crate) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
 pub(crate) enum Kind {
     /// A text of at most so many bytes.
     Text(usize),
+    /// The same in a path, where some letters have another meaning.
+    Name(usize),
     /// One of these words.
     Word(&'static [&'static str]),
     /// A whole number between two, both included.
@@ -44,6 +46,10 @@ pub(crate) enum Kind {
     Cursor,
 }
 
+/// Texts without control characters.
+const PLAIN: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/// Names in paths: not beginning with a dot, and without what paths are made of.
+const NAME: &str = "^[^\\u0000-\\u0020\\u007f-\\u009f/\\\\%.][^\\u0000-\\u001f\\u007f-\\u009f/\\\\%]*$";
 /// Longest cursor read [bytes].
 const CURSOR_MAX: usize = 1024;
 
@@ -51,9 +57,13 @@ impl Kind {
     /// What is wrong with a text as a value; nothing if it is one.
     pub(crate) fn complaint(self, text: &str) -> Option<String> {
         match self {
-            Self::Text(most) if text.len() > most => Some(format!("has {} bytes, more than {most}", text.len())),
-            Self::Text(_) if text.chars().any(char::is_control) => Some("holds control characters".to_owned()),
-            Self::Text(_) => None,
+            Self::Text(most) | Self::Name(most) if text.len() > most => {
+                Some(format!("has {} bytes, more than {most}", text.len()))
+            }
+            Self::Text(_) | Self::Name(_) if text.chars().any(char::is_control) => {
+                Some("holds control characters".to_owned())
+            }
+            Self::Text(_) | Self::Name(_) => None,
             Self::Word(words) if words.contains(&text) => None,
             Self::Word(words) => {
                 let near = crate::primitives::text::closest(text, words.iter().copied());
@@ -94,7 +104,8 @@ impl Kind {
             ArrayBuilder::new().prefix_items(items).items(items_schema).min_items(length).max_items(length).build()
         };
         match self {
-            Self::Text(most) => text().min_length(Some(0)).max_length(Some(most)).build().into(),
+            Self::Text(most) => text().max_length(Some(most)).pattern(Some(PLAIN)).build().into(),
+            Self::Name(most) => text().min_length(Some(1)).max_length(Some(most)).pattern(Some(NAME)).build().into(),
             Self::Word(words) => text().enum_values(Some(words.iter().copied())).build().into(),
             #[expect(clippy::cast_precision_loss, reason = "bounds of parameters are small")]
             Self::Whole(low, high) => ObjectBuilder::new()
@@ -194,6 +205,17 @@ pub(crate) fn of<T: ToSchema>(into: &mut Schemas) -> RefOr<Schema> {
     }
     let name = T::name().into_owned();
     into.push((name.clone(), whole));
+    RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name))
+}
+
+/// The schema of a page of a list; each list has pages of its own name.
+fn page_of<T: ToSchema>(into: &mut Schemas) -> RefOr<Schema>
+where
+    super::page::Page<T>: ToSchema,
+{
+    of::<T>(into);
+    let name = format!("PageOf{}", T::name());
+    into.push((name.clone(), <super::page::Page<T> as utoipa::PartialSchema>::schema()));
     RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name))
 }
 
@@ -308,6 +330,14 @@ impl Spec {
     /// Gives JSON of a type.
     pub(crate) fn json<T: ToSchema>(self, status: u16) -> Self {
         self.gives(status, Content::json::<T>())
+    }
+
+    /// Gives pages of a list.
+    pub(crate) fn pages<T: ToSchema>(self) -> Self
+    where
+        super::page::Page<T>: ToSchema,
+    {
+        self.gives(200, Content { media: "application/json", schema: page_of::<T> })
     }
 
     /// Gives this.

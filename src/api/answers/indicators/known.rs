@@ -1,6 +1,7 @@
 //! What indicators are computed from, read once for all of them.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::api::answers::alerts::{AlertBook, dead_letters};
 use crate::api::answers::assets::{Asset, Fleet};
@@ -64,7 +65,7 @@ impl Known {
     /// Reads all of it, as far as there is somebody to answer.
     pub(crate) fn read(
         stores: &Stores,
-        events: &mut EventBook,
+        events: &Mutex<EventBook>,
         city: &str,
         pipeline: Pipeline,
         totals: Option<SceneTotals>,
@@ -79,7 +80,7 @@ impl Known {
         known
     }
 
-    fn read_tables(&mut self, stores: &Stores, events: &mut EventBook) -> Result<(), StoreError> {
+    fn read_tables(&mut self, stores: &Stores, events: &Mutex<EventBook>) -> Result<(), StoreError> {
         self.clock = city::clock(stores)?;
         self.roads = city::roads(stores)?;
         self.minutes = city::minutes(stores)?;
@@ -89,6 +90,8 @@ impl Known {
         self.incidents = city::incidents(stores)?;
         self.alerts = AlertBook::read(stores.tables())?;
         self.dead_letters = dead_letters(stores.tables())?;
+        // Held only now: whoever asks for events need not wait for all the rest.
+        let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
         events.catch_up(stores.tables())?;
         if let Some(clock) = self.clock {
             let since = clock.later(SimDuration::seconds(-HOUR));

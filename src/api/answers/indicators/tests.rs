@@ -1,6 +1,7 @@
 //! Each indicator computed by hand from a small store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use super::*;
 use crate::api::answers::events::EventBook;
@@ -324,7 +325,7 @@ fn known() -> Known {
         units_busy: 1,
         units: 4,
     };
-    Known::read(&stores, &mut EventBook::default(), "city", pipeline, Some(totals))
+    Known::read(&stores, &Mutex::new(EventBook::default()), "city", pipeline, Some(totals))
 }
 
 /// What each comes to, by hand.
@@ -479,7 +480,7 @@ fn every_indicator_is_what_it_comes_to_by_hand() {
 #[test]
 fn of_nothing_there_are_counts_and_no_means() {
     let stores = Stores::in_memory();
-    let known = Known::read(&stores, &mut EventBook::default(), "city", Pipeline::default(), None);
+    let known = Known::read(&stores, &Mutex::new(EventBook::default()), "city", Pipeline::default(), None);
     for one in answers(&known) {
         assert!(one.missing.is_none(), "{one:?}");
         assert!(one.value.is_none_or(|value| value.abs() < 1e-9), "{one:?}");
