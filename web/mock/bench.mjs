@@ -1,7 +1,7 @@
 // How well the page keeps up: an invented city with many vehicles at ten frames a second, looked at by headless Chromium without a
 // graphics card. `npm run build && npm run bench`; figures go to standard output as JSON.
 //
-//   --vehicles 50000  --seconds 10  --renderer webgl2|2d  --zoom (of the map; the whole city if none)  --pan (moves the map meanwhile)
+//   --vehicles 50000  --seconds 10  --renderer webgl2|2d (what the page chooses if none)  --zoom (of the map; the whole city if none)  --pan (moves the map meanwhile)
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const { values: options } = parseArgs({
     vehicles: { type: 'string', default: '50000' },
     side: { type: 'string', default: '70' },
     seconds: { type: 'string', default: '10' },
-    renderer: { type: 'string', default: 'webgl2' },
+    renderer: { type: 'string' },
     zoom: { type: 'string' },
     pan: { type: 'boolean', default: false },
     port: { type: 'string', default: '8099' },
@@ -36,7 +36,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   const opened = performance.now();
-  await page.goto(`http://127.0.0.1:${options.port}/${options.renderer === '2d' ? '?renderer=2d' : ''}`);
+  await page.goto(`http://127.0.0.1:${options.port}/${options.renderer ? `?renderer=${options.renderer}` : ''}`);
   const shell = performance.now() - opened;
   await page.waitForFunction(() => window.__twin?.ready && window.__twin.vehicles > 0, null, { timeout: 60_000 });
   const ready = performance.now() - opened;

@@ -20,7 +20,7 @@ import { Marks, type Chosen } from './marks';
 import { along, Roads, type Hit, type RoadsJson } from './roads';
 import { recolour, styleOf } from './style';
 import { emulated } from './gl';
-import { FlatVehicles, MixedVehicles } from './vehicles-2d';
+import { FlatVehicles } from './vehicles-2d';
 import { GlVehicles, type Halo, type Vehicles } from './vehicles-gl';
 import { Tags } from './tags';
 
@@ -61,7 +61,7 @@ export class Stage {
   readonly #zoom: number;
   readonly #shapes: Shape[];
   /** There is no graphics card. */
-  #slow = false;
+  #slow: boolean;
   /** The look by which roads and marks were drawn last; when the map moves on before they are drawn anew, they are shifted. */
   #laid: { look: Look; at: number } | null = null;
   #drawnAt = 0;
@@ -90,7 +90,7 @@ export class Stage {
     info: MapInfo,
     theme: Theme,
     private readonly events: StageEvents,
-    options: { flat: boolean; still: boolean; leftHand: boolean },
+    options: { renderer: '' | 'webgl2' | '2d'; still: boolean; leftHand: boolean },
   ) {
     this.#zoom = info.tile_zoom;
     this.#theme = theme;
@@ -134,18 +134,11 @@ export class Stage {
     const hand = options.leftHand ? -1 : 1;
     let flow: Flow | null = null;
     let vehicles: Vehicles | null = null;
-    if (!options.flat) {
+    // Where the processor has to be the graphics card, it draws faster by itself.
+    if (options.renderer === 'webgl2' || (options.renderer === '' && !emulated(document.createElement('canvas')))) {
       try {
-        // Where the processor has to be the graphics card, roads and points are drawn by what it is better at.
-        this.#slow = emulated(document.createElement('canvas'));
-        const below = canvas('flow');
-        flow = this.#slow ? new FlatFlow(below, this.#palette, hand) : new GlFlow(below, this.#palette, hand);
-        const near = canvas('vehicles');
-        vehicles = new GlVehicles(near, this.#palette, shapes);
-        if (this.#slow) {
-          const far = canvas('vehicles');
-          vehicles = new MixedVehicles(vehicles, new FlatVehicles(far, this.#palette, shapes), { near, far });
-        }
+        flow = new GlFlow(canvas('flow'), this.#palette, hand);
+        vehicles = new GlVehicles(canvas('vehicles'), this.#palette, shapes);
       } catch {
         // No WebGL2, or not for another canvas: drawn without it.
         flow?.destroy();
@@ -157,7 +150,7 @@ export class Stage {
     this.#flow = flow ?? new FlatFlow(canvas('flow'), this.#palette, hand);
     this.#vehicles = vehicles ?? new FlatVehicles(canvas('vehicles'), this.#palette, shapes);
     this.renderer = this.#vehicles.kind;
-    if (this.renderer === '2d') this.#slow = true;
+    this.#slow = this.renderer === '2d';
     probe.renderer = this.renderer;
     this.marks = new Marks(canvas('marks'), this.#zoom, this.#origin);
     this.#shifted = [...this.map.getCanvasContainer().querySelectorAll<HTMLElement>('.flow, .marks')];
