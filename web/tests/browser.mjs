@@ -79,6 +79,7 @@ export async function open(twin, view, { width = 1280, height = 800, theme = 'da
   page.on('console', (message) => {
     if (message.type() === 'error' && !allow.some((one) => one.test(message.text()))) said.push(message.text());
   });
+  page.on('response', (answer) => answer.status() === 404 && console.log('        404', answer.url()));
   page.on('pageerror', (error) => said.push(String(error)));
   await before?.(page);
   await page.goto(`${twin.url}#/${view}`);
