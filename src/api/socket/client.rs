@@ -57,8 +57,10 @@ pub(super) struct Seat {
     pub(super) live: bool,
     /// Ticks of frames it has applied.
     pub(super) acknowledged: Vec<u32>,
-    /// Where it looks from now on, if it looks elsewhere.
-    pub(super) moved: Option<Option<Bounds>>,
+    /// Where it looks.
+    pub(super) bounds: Option<Bounds>,
+    /// It did not look there when its room last took a turn.
+    pub(super) moved: bool,
     pub(super) lights: Lights,
 }
 

@@ -75,7 +75,7 @@ pub struct Hub {
     twin: Arc<dyn Twin>,
     settings: HubSettings,
     place: Arc<Place>,
-    clients: Mutex<BTreeMap<u64, (Option<IpAddr>, Arc<Client>)>>,
+    clients: Mutex<BTreeMap<u64, Guest>>,
     rooms: Mutex<Rooms>,
     next: AtomicU64,
     refused: AtomicU64,
@@ -84,6 +84,14 @@ pub struct Hub {
     asking: AtomicBool,
     closed: AtomicBool,
     news: Mutex<News>,
+}
+
+/// Somebody who was let in.
+#[derive(Debug)]
+struct Guest {
+    /// Where from, if addresses are counted there.
+    address: Option<IpAddr>,
+    client: Arc<Client>,
 }
 
 /// The rooms there are, by their session's id, and what those sent that are no more.
@@ -145,8 +153,8 @@ impl Hub {
     /// Sends everybody away with a last word, and lets nobody in any more.
     pub fn close(&self, reason: &str) {
         self.closed.store(true, Ordering::Relaxed);
-        for (_, client) in lock(&self.clients).values() {
-            client.dismiss(CloseCode::Away, reason);
+        for guest in lock(&self.clients).values() {
+            guest.client.dismiss(CloseCode::Away, reason);
         }
     }
 
@@ -167,7 +175,7 @@ impl Hub {
     pub(super) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Ticket, Full> {
         let counted = address.map(|address| address.to_canonical()).filter(|address| !address.is_loopback());
         let mut clients = lock(&self.clients);
-        let there = clients.values().filter(|(other, _)| counted.is_some() && *other == counted).count();
+        let there = clients.values().filter(|guest| counted.is_some() && guest.address == counted).count();
         let full = if self.closed.load(Ordering::Relaxed) {
             Some(Full::Closed)
         } else if clients.len() >= self.settings.sockets_max {
@@ -182,7 +190,7 @@ impl Hub {
             return Err(full);
         }
         let (number, client) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(Client::default()));
-        clients.insert(number, (counted, Arc::clone(&client)));
+        clients.insert(number, Guest { address: counted, client: Arc::clone(&client) });
         if !self.asking.swap(true, Ordering::Relaxed) {
             rt::spawn(Self::ask(Arc::clone(self)));
         }
@@ -203,20 +211,20 @@ impl Hub {
         let hello = words::hello(self.twin.name(), &session.info());
         let mut rooms = lock(&self.rooms);
         let mut new = None;
-        let room = match rooms.open.get(&id) {
-            Some(room) => Arc::clone(room),
-            None => {
-                let number = self.next.fetch_add(1, Ordering::Relaxed);
-                let room = Arc::new(Room::new(number, id.clone(), session, Arc::clone(&self.place)));
-                rooms.open.insert(id, Arc::clone(&room));
-                new = Some(Arc::clone(&room));
-                room
-            }
+        let room = if let Some(room) = rooms.open.get(&id) {
+            Arc::clone(room)
+        } else {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let room = Arc::new(Room::new(number, id.clone(), session, Arc::clone(&self.place)));
+            rooms.open.insert(id, Arc::clone(&room));
+            new = Some(Arc::clone(&room));
+            room
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut lights = Lights::default();
         lights.look(self.place.visible(bounds));
-        let seat = Seat { number, room: room.number, live: room.live, acknowledged: Vec::new(), moved: None, lights };
+        let seat =
+            Seat { number, room: room.number, live: room.live, acknowledged: Vec::new(), bounds, moved: false, lights };
         // Nobody closes the room meanwhile: that takes the lock that is held here.
         room.enter(Member::new(client, number, View::new(bounds, rate), format));
         client.desk().sit(seat, hello);
@@ -246,7 +254,8 @@ impl Hub {
         let visible = self.place.visible(bounds);
         let mut desk = client.desk();
         let Some(seat) = desk.seat.as_mut() else { return };
-        seat.moved = Some(bounds);
+        seat.bounds = bounds;
+        seat.moved = true;
         seat.lights.look(visible);
         let number = seat.room;
         drop(desk);
@@ -333,7 +342,7 @@ impl Hub {
     }
 
     fn everybody(&self) -> Vec<Arc<Client>> {
-        lock(&self.clients).values().map(|(_, client)| Arc::clone(client)).collect()
+        lock(&self.clients).values().map(|guest| Arc::clone(&guest.client)).collect()
     }
 
     fn tell_news(&self, news: &[Arc<str>], missed: usize) {
@@ -343,7 +352,9 @@ impl Hub {
         for client in self.everybody() {
             let mut desk = client.desk();
             if desk.seat.as_ref().is_some_and(|seat| seat.live) {
-                news.iter().for_each(|text| desk.news(text));
+                for text in news {
+                    desk.news(text);
+                }
                 desk.missed(missed as u64);
                 client.wake.notify_one();
             }

@@ -65,9 +65,11 @@ impl Member {
         let Some(seat) = desk.seat_of(self.seat) else { return false };
         seat.lights.now = Arc::clone(&scene.signals);
         let acknowledged = std::mem::take(&mut seat.acknowledged);
-        let moved = seat.moved.take();
+        let moved = std::mem::take(&mut seat.moved).then_some(seat.bounds);
         drop(desk);
-        acknowledged.into_iter().for_each(|tick| self.view.acknowledge(tick));
+        for tick in acknowledged {
+            self.view.acknowledge(tick);
+        }
         if let Some(bounds) = moved {
             self.view.look(bounds);
             self.told = None;

@@ -124,7 +124,8 @@ impl Told<'_> {
 /// An ambulance.
 #[derive(Debug, Serialize)]
 pub(super) struct Unit<'a> {
-    unit: u32,
+    #[serde(rename = "unit")]
+    number: u32,
     name: &'a str,
     vehicle: u32,
     duty: &'static str,
@@ -138,7 +139,8 @@ pub(super) struct Unit<'a> {
 /// An incident.
 #[derive(Debug, Serialize)]
 pub(super) struct Incident {
-    incident: u32,
+    #[serde(rename = "incident")]
+    number: u32,
     kind: &'static str,
     severity: &'static str,
     lon: f64,
@@ -188,7 +190,7 @@ fn placed((lane, position): (u32, f32), tracks: &Tracks) -> (f64, f64, f64) {
 fn unit_told<'a>(unit: &'a SceneUnit, tracks: &Tracks) -> Unit<'a> {
     let (lon, lat, heading) = placed(unit.place, tracks);
     Unit {
-        unit: unit.unit,
+        number: unit.unit,
         name: &unit.name,
         vehicle: unit.vehicle,
         duty: duty(unit.duty),
@@ -216,7 +218,7 @@ pub(super) const fn duty(duty: UnitDuty) -> &'static str {
 fn incident_told(incident: &SceneIncident, tracks: &Tracks) -> Incident {
     let (lon, lat, _) = placed(incident.place, tracks);
     Incident {
-        incident: incident.incident,
+        number: incident.incident,
         kind: incident.kind,
         severity: incident.severity,
         lon,
