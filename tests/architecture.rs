@@ -217,6 +217,7 @@ const ROOMS: &[Room] = &[
             "studies/experiment",
             "studies/load",
             "studies/report",
+            "api",
             "twin",
         ],
         "logic of any kind",
