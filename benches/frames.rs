@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench frames` runs the grid city with 50,000 vehicles for 400 s in steps of a second, and then makes frames of forty scenes
 //! for a reader who sees everything and acknowledges every one. A number is another count of vehicles, `fine` takes steps of a
-//! tenth of a second. `tests/benches.rs` runs it small.
+//! tenth of a second. `tests/bench_frames.rs` runs it small.
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
 #[path = "../tests/common/grid.rs"]

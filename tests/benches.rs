@@ -8,17 +8,6 @@ mod engine;
 #[allow(dead_code, reason = "the bench has a main of its own")]
 mod coverage;
 
-#[path = "../benches/frames.rs"]
-#[allow(dead_code, reason = "the bench has a main of its own")]
-mod frames;
-
-#[test]
-fn frames_of_a_small_city_are_measured() {
-    let cost = frames::frames(200, 1.0, 60.0);
-    assert!(cost.vehicles > 50.0 && cost.moving > 10.0, "nobody drives: {cost:?}");
-    assert!(cost.delta < cost.key, "changes cost more than everything: {cost:?}");
-}
-
 /// Two experiments say nothing of coverage; they say that the bench still measures what it names.
 #[test]
 fn the_coverage_bench_runs() {

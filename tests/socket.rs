@@ -106,11 +106,15 @@ fn a_client_that_does_not_read_costs_the_others_nothing() {
 fn two_hundred_clients_are_sent_what_was_made_once() {
     let (served, live) = served();
     let mut watchers: Vec<Watcher> = (0..200).map(|_| served.connect()).collect();
-    watchers.iter_mut().for_each(|watcher| watcher.watch("live"));
+    for watcher in &mut watchers {
+        watcher.watch("live");
+    }
     let tiles = watchers.iter_mut().map(|watcher| watcher.follow().1.keys).max().expect("there are watchers");
     for tick in 2..=6 {
         // Acknowledgements of all have arrived before the next scene: each asks and is answered.
-        watchers.iter_mut().for_each(|watcher| drop(watcher.until_answered(0)));
+        for watcher in &mut watchers {
+            drop(watcher.until_answered(0));
+        }
         show(&live, tick);
         for watcher in &mut watchers {
             assert_eq!(u64::from(watcher.follow().0.tick), tick);
@@ -119,7 +123,9 @@ fn two_hundred_clients_are_sent_what_was_made_once() {
     let counts = served.hub.counts();
     assert_eq!((counts.made.keys, counts.made.deltas), (u64::from(tiles), 5 * u64::from(tiles)), "{counts:?}");
     assert_eq!((counts.made.scenes, counts.frames, counts.sockets), (6, 6 * 200, 200));
-    watchers.iter().for_each(|watcher| assert_sees(watcher, &scene(6, traffic(VEHICLES, 6))));
+    for watcher in &watchers {
+        assert_sees(watcher, &scene(6, traffic(VEHICLES, 6)));
+    }
 }
 
 #[test]

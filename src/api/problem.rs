@@ -39,13 +39,13 @@ pub(crate) struct Problem {
     detail: String,
     /// The path that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
+    instance: Option<Box<str>>,
     /// Everything that is wrong, where it is more than one thing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    errors: Box<[String]>,
     #[serde(skip)]
     #[schema(ignore)]
-    allow: Option<String>,
+    allow: Option<Box<str>>,
 }
 
 impl Problem {
@@ -62,7 +62,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             instance: None,
-            errors: Vec::new(),
+            errors: Box::default(),
             allow: None,
         }
     }
@@ -95,17 +95,17 @@ impl Problem {
     /// 405, with the methods there are.
     pub(crate) fn method(asked: &str, allow: &str) -> Self {
         let detail = format!("`{asked}` is not offered here; there are: {allow}");
-        Self { allow: Some(allow.to_owned()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+        Self { allow: Some(allow.into()), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
     /// The problem with the path it is about.
     pub(crate) fn at(mut self, path: &str) -> Self {
-        self.instance = Some(harmless(path));
+        self.instance = Some(harmless(path).into());
         self
     }
 
     /// The problem with everything that is wrong.
-    pub(crate) fn with(mut self, errors: Vec<String>) -> Self {
+    pub(crate) fn with(mut self, errors: &[String]) -> Self {
         self.errors = errors.iter().map(|error| harmless(error)).collect();
         self
     }

@@ -26,6 +26,7 @@ const AUDIT: &str = "audit.jsonl";
 
 /// What `serve` is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Arguments {
     /// Scenario (.yaml) or SUMO configuration (.sumocfg) to bring to life
     #[arg(required_unless_present = "real", conflicts_with = "real")]
@@ -259,7 +260,9 @@ fn answer(
     let interrupted = Arc::clone(interrupted);
     let stop = until(move || {
         let (news, failure) = news();
-        news.iter().for_each(|news| super::tell(news));
+        for news in &news {
+            super::tell(news);
+        }
         failure.is_some() || interrupted.load(Ordering::SeqCst)
     });
     server::serve(twin, settings, ready, stop).map_err(failed)

@@ -121,16 +121,13 @@ fn service(
             }
             let now = edge.away();
             if now.is_some() != away.is_some() {
-                match &now {
-                    Some(cause) => {
-                        let sentence = format!("the broker is away: {cause}; devices keep what they have to say");
-                        heed.ails("broker", sentence.clone());
-                        heed.say(sentence);
-                    }
-                    None => {
-                        heed.mends("broker");
-                        heed.say("the broker answers".to_owned());
-                    }
+                if let Some(cause) = &now {
+                    let sentence = format!("the broker is away: {cause}; devices keep what they have to say");
+                    heed.ails("broker", sentence.clone());
+                    heed.say(sentence);
+                } else {
+                    heed.mends("broker");
+                    heed.say("the broker answers".to_owned());
                 }
             }
             away = now;

@@ -96,6 +96,27 @@ pub struct LiveCity {
     pub tells: bool,
 }
 
+impl WireSettings {
+    /// How what the city tells is published, by way of a door if there is one.
+    fn publishing(&self, door: Option<Door>) -> Result<PublisherOptions, TwinError> {
+        let mut options = PublisherOptions::new(self.protocol, PARTITIONS, self.name.as_str());
+        options.credentials.clone_from(&self.credentials);
+        if let (Some(broker), None) = (self.equipment.parts.broker(), &self.broker) {
+            // Its acknowledgement is not the log's: only the log's own word makes a message safe.
+            options.protocol = Protocol::V5;
+            options.confirm = Confirm::END_TO_END;
+            options.credentials = broker.credentials(&self.equipment.environment)?;
+            options.tls = broker.tls()?;
+        }
+        options.door = door;
+        if self.live.is_some() {
+            // A city that is looked at waits for its broker as long as it takes.
+            options.give_up = GIVE_UP_LIVE;
+        }
+        Ok(options)
+    }
+}
+
 /// The wire at work.
 #[derive(Debug)]
 pub struct TwinWire {
@@ -160,20 +181,7 @@ impl TwinWire {
             let board = Arc::clone(&intake.board);
             (Some(intake), board, target, address)
         };
-        let mut options = PublisherOptions::new(settings.protocol, PARTITIONS, settings.name.as_str());
-        options.credentials.clone_from(&settings.credentials);
-        if let (Some(broker), None) = (settings.equipment.parts.broker(), &settings.broker) {
-            // Its acknowledgement is not the log's: only the log's own word makes a message safe.
-            options.protocol = Protocol::V5;
-            options.confirm = Confirm::END_TO_END;
-            options.credentials = broker.credentials(&settings.equipment.environment)?;
-            options.tls = broker.tls()?;
-        }
-        options.door = door;
-        if settings.live.is_some() {
-            // A city that is looked at waits for its broker as long as it takes.
-            options.give_up = GIVE_UP_LIVE;
-        }
+        let options = settings.publishing(door)?;
         let publisher = Arc::new(Publisher::connect(runtime.handle(), &target, &options));
         let truth = TruthWriter::create(&folders.truth)?;
         // An earlier run's would be held against what this one has stored if this one is cut short.

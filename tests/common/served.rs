@@ -249,8 +249,11 @@ impl Got {
     }
 }
 
+/// Method, path, headers and body.
+pub(crate) type Request<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 /// Asks a twin: method, path, headers, body; one answer for each.
-pub(crate) async fn ask(twin: &Arc<dyn Twin>, requests: &[(&str, &str, &[(&str, &str)], &str)]) -> Vec<Got> {
+pub(crate) async fn ask(twin: &Arc<dyn Twin>, requests: &[Request<'_>]) -> Vec<Got> {
     let data: web::Data<dyn Twin> = web::Data::from(Arc::clone(twin));
     let app = test::init_service(App::new().app_data(data).configure(routes::configure)).await;
     let mut answers = Vec::new();

@@ -12,6 +12,7 @@ use crate::pipeline::stores::live::LiveStore;
 use crate::pipeline::stores::tables::Tables;
 use crate::pipeline::stores::{Area, StoreError, Stores};
 use crate::primitives::{SimDuration, Timestamp};
+use crate::telemetry::field::Text;
 use crate::telemetry::{ReadingKind, Record, Value as Field};
 
 /// How far back a road's newest five minutes may lie [s].
@@ -53,7 +54,7 @@ pub(crate) fn roads(stores: &Stores) -> Result<Vec<RoadWindow>, StoreError> {
     let Some(clock) = clock(stores)? else { return Ok(Vec::new()) };
     let mut newest: BTreeMap<_, Vec<RoadWindow>> = BTreeMap::new();
     for row in rows::<RoadWindow>(stores.tables(), "road_windows", &since(clock, ROADS_BACK))? {
-        let parts = newest.entry(row.road.clone()).or_default();
+        let parts = newest.entry(Text::clone(&row.road)).or_default();
         // Rows come by time: a later window takes the place of an earlier one.
         if parts.first().is_some_and(|part| part.start != row.start) {
             parts.clear();
@@ -67,7 +68,7 @@ pub(crate) fn roads(stores: &Stores) -> Result<Vec<RoadWindow>, StoreError> {
 pub(crate) fn minutes(stores: &Stores) -> Result<Vec<PositionWindow>, StoreError> {
     let Some(clock) = clock(stores)? else { return Ok(Vec::new()) };
     let rows = rows::<PositionWindow>(stores.tables(), "position_minutes", &since(clock, MINUTES_BACK))?;
-    let newest: BTreeMap<_, _> = rows.into_iter().map(|row| (row.device.clone(), row)).collect();
+    let newest: BTreeMap<_, _> = rows.into_iter().map(|row| (Text::clone(&row.device), row)).collect();
     Ok(newest.into_values().collect())
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn minutes(stores: &Stores) -> Result<Vec<PositionWindow>, StoreError
 pub(crate) fn air(stores: &Stores) -> Result<Vec<AirWindow>, StoreError> {
     let Some(clock) = clock(stores)? else { return Ok(Vec::new()) };
     let rows = rows::<AirWindow>(stores.tables(), "air_windows", &since(clock, AIR_BACK))?;
-    let newest: BTreeMap<_, _> = rows.into_iter().map(|row| (row.device.clone(), row)).collect();
+    let newest: BTreeMap<_, _> = rows.into_iter().map(|row| (Text::clone(&row.device), row)).collect();
     Ok(newest.into_values().collect())
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn parking(stores: &Stores) -> Result<Vec<ParkingWindow>, StoreError>
                 whole.taken += row.taken;
             }
             _ => {
-                newest.insert(row.road.clone(), ParkingWindow { partition: None, ..row });
+                newest.insert(Text::clone(&row.road), ParkingWindow { partition: None, ..row });
             }
         }
     }

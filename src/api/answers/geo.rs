@@ -34,7 +34,7 @@ pub(crate) fn feature(geometry: &Value, properties: &Value) -> Value {
 }
 
 /// A collection of features.
-pub(crate) fn collection(features: Vec<Value>) -> Value {
+pub(crate) fn collection(features: &[Value]) -> Value {
     json!({ "type": "FeatureCollection", "features": features })
 }
 

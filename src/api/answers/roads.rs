@@ -149,7 +149,7 @@ pub(crate) fn signals(network: &Network) -> Vec<u8> {
         });
         features.push(feature(&middle, &json!({ "id": signal.name, "links": heads, "durations_s": phases })));
     }
-    super::geo::collection(features).to_string().into_bytes()
+    super::geo::collection(&features).to_string().into_bytes()
 }
 
 #[cfg(test)]

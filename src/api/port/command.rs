@@ -106,7 +106,7 @@ pub enum Intervention {
         #[schema(minimum = 0, maximum = 500)]
         rate_mm_h: Option<f64>,
         /// How far one sees [m]; none is what the sky brings.
-        #[schema(minimum = 1, maximum = 100000)]
+        #[schema(minimum = 1, maximum = 100_000)]
         visibility_m: Option<f64>,
         /// Temperature of the air [°C]; none is as it was.
         #[schema(minimum = -90, maximum = 70)]

@@ -136,6 +136,7 @@ fn alert(ask: &Ask) -> Result<Reply, Problem> {
 }
 
 /// What time it is on the wall.
+#[expect(clippy::disallowed_methods, reason = "an alert is seen by people, at a time on the wall")]
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::milliseconds(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

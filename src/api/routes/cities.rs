@@ -94,7 +94,7 @@ pub(crate) struct CityWhole {
     bounds: Vec<f64>,
     /// Longitude and latitude of the middle [deg].
     centre: Vec<f64>,
-    /// How many there are, by name: roads, signals, bus_lines, bus_stops, stations, hospitals.
+    /// How many there are, by name: roads, signals, `bus_lines`, `bus_stops`, stations, hospitals.
     counts: BTreeMap<&'static str, usize>,
     /// Its sessions.
     sessions: Vec<SessionInfo>,

@@ -75,8 +75,20 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A twin and its desk.
+type Seated = (Weak<dyn Twin>, Arc<Desk>);
+
 /// The desks of the twins that are served by this process, usually one.
-static DESKS: Mutex<Vec<(Weak<dyn Twin>, Arc<Desk>)>> = Mutex::new(Vec::new());
+static DESKS: Mutex<Vec<Seated>> = Mutex::new(Vec::new());
+
+/// Now, for durations: never steps.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long an answer took and how old it is are about the time on the wall"
+)]
+pub(super) fn instant() -> Instant {
+    Instant::now()
+}
 
 impl Desk {
     /// The desk of a twin: the same for every thread that serves it, and gone with it.
@@ -127,9 +139,9 @@ impl Desk {
         if let Some(fresh) = found(Duration::ZERO) {
             return Ok(fresh);
         }
-        let begun = Instant::now();
+        let begun = instant();
         let made = Arc::new(make()?);
-        *lock(&slot.held) = Some((Arc::clone(&made) as Held, Instant::now(), begun.elapsed()));
+        *lock(&slot.held) = Some((Arc::clone(&made) as Held, instant(), begun.elapsed()));
         Ok(made)
     }
 
@@ -151,7 +163,7 @@ impl Desk {
                     let oldest = remembered.iter().min_by_key(|(_, one)| one.at).map(|(key, _)| key.clone());
                     oldest.and_then(|key| remembered.remove(&key));
                 }
-                remembered.insert(key.to_owned(), Remembered { at: Instant::now(), request, reply: None });
+                remembered.insert(key.to_owned(), Remembered { at: instant(), request, reply: None });
                 Again::New
             }
         }

@@ -3,6 +3,8 @@
 //! Limits: questions nest at most [`DEPTH_MAX`] deep and cost at most [`COST_MAX`], a field of an item of a list counting once for each
 //! item that was asked for.
 
+#![allow(clippy::unused_async, reason = "what the macro makes of resolvers has to be asynchronous")]
+
 use std::sync::LazyLock;
 
 use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Request, Schema, SimpleObject};

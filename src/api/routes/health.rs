@@ -64,7 +64,7 @@ fn ready(ask: &Ask) -> Result<Reply, Problem> {
     let health = health(ask);
     if health.status == "down" {
         let reasons: Vec<String> = health.parts.into_iter().filter_map(|part| part.reason).collect();
-        return Err(Problem::away("no store answers").with(reasons));
+        return Err(Problem::away("no store answers").with(&reasons));
     }
     Ok(Reply::json(200, &health))
 }

@@ -188,7 +188,7 @@ fn places(ask: &Ask) -> Result<Reply, Problem> {
             Err(error) => vec![format!("sensors: {error}")],
         };
         let count = features.len();
-        let mut whole = geo::collection(features);
+        let mut whole = geo::collection(&features);
         if !missing.is_empty() {
             whole["missing"] = json!(missing);
         }

@@ -48,7 +48,7 @@ impl Requests {
     }
 }
 
-/// The media type of what a Prometheus server reads (OpenMetrics 1.0).
+/// The media type of what a Prometheus server reads (`OpenMetrics` 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn routes() -> Vec<Spec> {

@@ -1,4 +1,4 @@
-//! The documentation of the API as OpenAPI 3.1, made of the table of routes.
+//! The documentation of the API as `OpenAPI` 3.1, made of the table of routes.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

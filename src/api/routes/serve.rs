@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -25,7 +24,7 @@ const KEY_MAX: usize = 255;
 
 /// Answers a request.
 pub(crate) async fn serve(spec: Arc<Spec>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let begun = Instant::now();
+    let begun = super::desk::instant();
     let Some(twin) = request.app_data::<web::Data<dyn Twin>>().map(|twin| Arc::clone(twin)) else {
         return respond(&request, &Err(Problem::fault("no city is served here"))).await;
     };
@@ -143,7 +142,7 @@ fn in_query(params: &[Param], query: &str) -> Result<BTreeMap<String, String>, P
     match errors.as_slice() {
         [] => Ok(read),
         [only] => Err(Problem::bad(only)),
-        several => Err(Problem::bad(several.join("; ")).with(errors.clone())),
+        several => Err(Problem::bad(several.join("; ")).with(&errors)),
     }
 }
 

@@ -226,7 +226,7 @@ impl Actor {
         let now = clock::instant();
         let until_shown = SCENE_EVERY.saturating_sub(now.saturating_duration_since(self.shown));
         let showing = if self.dirty { until_shown } else { IDLE };
-        let held = self.live.as_mut().map_or(Ok(false), |live| live.is_held());
+        let held = self.live.as_mut().map_or(Ok(false), Live::is_held);
         if matches!(held, Ok(true)) {
             return HELD;
         }

@@ -126,6 +126,20 @@ pub(super) struct Kept {
     whole: u64,
 }
 
+impl Kept {
+    /// Whether a city made of `head` may go on in the folder this was found in; the reason if not.
+    pub(super) fn may_go_on(&self, folder: &Path, head: &Head) -> Result<(), String> {
+        let sentence = if folder.join("manifest.json").exists() {
+            "holds a served city whose run is over; name another folder, or replay it"
+        } else if !self.head.makes_the_same(head) {
+            "holds a city made of other files or settings; name another folder"
+        } else {
+            return Ok(());
+        };
+        Err(format!("`{}` {sentence}", folder.display()))
+    }
+}
+
 /// Reads the diary of a folder; none where there is none.
 ///
 /// # Errors

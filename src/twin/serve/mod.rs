@@ -150,14 +150,7 @@ impl Served {
         let head = Head::of(loaded);
         let before = diary::read(&folder).map_err(wrong)?;
         if let Some(before) = &before {
-            if folder.join("manifest.json").exists() {
-                let sentence = "holds a served city whose run is over; name another folder, or replay it";
-                return Err(wrong(format!("`{}` {sentence}", folder.display())));
-            }
-            if !before.head.makes_the_same(&head) {
-                let sentence = "holds a city made of other files or settings; name another folder";
-                return Err(wrong(format!("`{}` {sentence}", folder.display())));
-            }
+            before.may_go_on(&folder, &head).map_err(wrong)?;
         }
         let prepared = Prepared::of(loaded, interrupted).map_err(|error| wrong(error.to_string()))?;
         let cast = Arc::new(Cast::of(prepared));

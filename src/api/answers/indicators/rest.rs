@@ -10,9 +10,9 @@ fn happened(known: &Known, kind: &str) -> Option<f64> {
     known.events.get(kind).copied().map(count)
 }
 
-fn firing<'a>(known: &'a Known, is: impl Fn(&Alert) -> bool + 'a) -> Option<f64> {
+fn firing<'a>(known: &'a Known, is: impl Fn(&Alert) -> bool + 'a) -> f64 {
     let firing = known.alerts.alerts.iter().filter(|alert| alert.state == AlertState::Firing);
-    Some(count(firing.filter(|alert| is(alert)).count()))
+    count(firing.filter(|alert| is(alert)).count())
 }
 
 fn told(known: &Known, of: fn(&SceneTotals) -> f64) -> Option<f64> {
@@ -55,12 +55,12 @@ pub(super) const ALL: &[Indicator] = &[
     tables("sensors.well_hour", "1/h", "Times in the last hour that a device was well again.", |known| {
         happened(known, "sensor_well")
     }),
-    tables("alerts.firing", "", "Alerts that hold now.", |known| firing(known, |_| true)),
+    tables("alerts.firing", "", "Alerts that hold now.", |known| Some(firing(known, |_| true))),
     tables("alerts.critical", "", "Alerts that hold now and are critical.", |known| {
-        firing(known, |alert| alert.severity == Severity::Critical)
+        Some(firing(known, |alert| alert.severity == Severity::Critical))
     }),
     tables("alerts.unseen", "", "Alerts that hold now and that nobody has acknowledged.", |known| {
-        firing(known, |alert| !known.alerts.is_seen(alert))
+        Some(firing(known, |alert| !known.alerts.is_seen(alert)))
     }),
     tables("alerts.dead_letters", "", "Notices of alerts that were given up and not taken up again.", |known| {
         Some(count(known.dead_letters))
