@@ -77,7 +77,7 @@ impl Server {
     /// Asks; the status and the body.
     fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it answers");
-        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a limit");
+        stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a limit");
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
