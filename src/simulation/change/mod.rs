@@ -2,7 +2,7 @@
 //!
 //! A change is looked at as a whole before anything is touched, and then made by the means that the city's own people have: a closed
 //! road is barriers, an incident is an incident as a plan would have it, a call rings at the dispatcher's. So it is saved, forked,
-//! told by the control room and held to the laws like everything else. What no other part remembers is in [`live::Live`], which a
+//! told by the control room and held to the laws like everything else. What no other part remembers is in `live::Live`, which a
 //! city has from its first change on.
 
 mod calls;
