@@ -235,6 +235,8 @@ fn one_user(port: u16, user: usize, began: Instant, per_second: Option<f64>) -> 
             let (path, since) = (turn % PATHS.len(), now());
             match asker.get(PATHS[path]) {
                 Ok((200, _)) => waits.push((path, since.elapsed().as_secs_f64() * 1000.0)),
+                // The server has had enough, as it says it will at 10,000 requests a second of one machine.
+                Ok((429, _)) => break,
                 Ok((status, body)) => return (waits, Some(format!("{} answered {status}: {body}", PATHS[path]))),
                 Err(reason) => return (waits, Some(reason)),
             }
