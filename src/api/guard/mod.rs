@@ -39,7 +39,7 @@ pub use settings::{GuardSettings, Limits, Rates};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use gate::gate;
-pub(crate) use pass::configure;
+pub(crate) use pass::{Login, configure};
 pub(crate) use problem::Problem;
 pub(crate) use tls::server as tls_server;
 

@@ -3,7 +3,7 @@
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, ServiceConfig};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError as _, web};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
@@ -14,9 +14,9 @@ use super::who::{Identity, Manner};
 use super::{Guard, LOGIN, LOGOUT, ME, NoRandom};
 
 /// What is sent to log in.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Shown {
+pub(crate) struct Login {
     /// A key, or a token of the issuer.
     key: String,
 }
@@ -35,10 +35,21 @@ struct Me<'a> {
 /// Serves `/api/v1/login`, `/api/v1/logout` and `/api/v1/me`.
 pub(crate) fn configure(service: &mut ServiceConfig) {
     service
-        .route(LOGIN, web::post().to(login))
-        .route(LOGOUT, web::post().to(logout))
-        .route(ME, web::get().to(me))
+        .service(
+            web::resource(LOGIN).route(web::post().to(login)).default_service(web::to(|asked| refused(asked, "POST"))),
+        )
+        .service(
+            web::resource(LOGOUT)
+                .route(web::post().to(logout))
+                .default_service(web::to(|asked| refused(asked, "POST"))),
+        )
+        .service(web::resource(ME).route(web::get().to(me)).default_service(web::to(|asked| refused(asked, "GET"))))
         .configure(super::door::configure);
+}
+
+/// A method that is not offered at a door that is there.
+async fn refused(request: HttpRequest, offered: &'static str) -> HttpResponse {
+    crate::api::problem::Problem::method(request.method().as_str(), offered).at(request.path()).error_response()
 }
 
 fn told(identity: &Identity) -> Me<'_> {
@@ -50,7 +61,7 @@ fn told(identity: &Identity) -> Me<'_> {
     Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }
 }
 
-async fn login(request: HttpRequest, guard: Data<Guard>, shown: Json<Shown>) -> HttpResponse {
+async fn login(request: HttpRequest, guard: Data<Guard>, shown: Json<Login>) -> HttpResponse {
     if guard.open {
         let detail = "here nobody is asked who they are, so there is nothing to log in to";
         return Problem::new(StatusCode::CONFLICT, detail).response();

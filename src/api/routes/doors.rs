@@ -2,15 +2,8 @@
 
 use super::ask::{Ask, Reply};
 use super::spec::Spec;
+use crate::api::guard::Login;
 use crate::api::problem::Problem;
-
-/// What is sent to log in.
-#[derive(Debug, utoipa::ToSchema)]
-#[expect(dead_code, reason = "only its schema is asked for")]
-pub(crate) struct Login {
-    /// A key, or a token of the issuer.
-    key: String,
-}
 
 /// Who one is.
 #[derive(Debug, utoipa::ToSchema)]
