@@ -4,3 +4,4 @@
 //! action is written down with the city's time, so that the same file, seed and actions make the same drill again.
 
 pub mod model;
+pub mod record;
