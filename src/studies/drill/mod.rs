@@ -6,8 +6,10 @@
 pub mod after;
 pub mod cap;
 pub mod director;
+pub mod file;
 mod knowledge;
 pub mod log;
 pub mod model;
+mod msel;
 pub mod record;
 pub mod view;
