@@ -322,7 +322,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("postgres", &["pipeline/stores"]),
     ("rustls", &["pipeline/transport", "pipeline/stores", "pipeline/alerting", "api"]),
     ("tokio_rustls", &["pipeline/transport"]),
-    ("argon2", &["pipeline/transport"]),
+    ("argon2", &["pipeline/transport", "twin"]),
     ("ureq", &["pipeline/alerting", "api"]),
     ("lettre", &["pipeline/alerting"]),
     ("hmac", &["pipeline/alerting", "api"]),

@@ -36,6 +36,7 @@ const CLOCK_ROOMS: &[&str] = &[
     "src/twin",
     "tests/alerts.rs",
     "tests/comparison.rs",
+    "tests/drill_serve.rs",
     "tests/parts.rs",
     "benches",
     "xtask",

@@ -1,6 +1,7 @@
-//! `citytwin drill`: drills are checked, and their injects go to spreadsheets and back.
+//! `citytwin drill`: drills are run, made again and checked, and their injects go to spreadsheets and back.
 
 mod lint;
+mod run;
 
 use std::process::ExitCode;
 
@@ -8,15 +9,19 @@ use clap::{Args, Subcommand};
 
 /// What `drill` is told.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
+    #[command(flatten)]
+    run: run::Arguments,
 }
 
-/// What is done with a drill besides playing it.
+/// What is done with a drill besides running it.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Make a drill again that was played to its end, and say whether the bytes are the same
+    Again(run::AgainArguments),
     /// Check a drill, its spreadsheet and its scenario, without playing it
     Check(lint::CheckArguments),
     /// Write the injects of a drill as a spreadsheet (CSV), or those of a spreadsheet as YAML
@@ -26,7 +31,9 @@ enum Verb {
 /// Does what is to be done with a drill.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.verb {
-        Verb::Check(arguments) => lint::check(arguments),
-        Verb::Msel(arguments) => lint::msel(arguments),
+        Some(Verb::Again(arguments)) => run::again(arguments),
+        Some(Verb::Check(arguments)) => lint::check(arguments),
+        Some(Verb::Msel(arguments)) => lint::msel(arguments),
+        None => run::run(&arguments.run),
     }
 }

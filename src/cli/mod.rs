@@ -108,8 +108,8 @@ enum Verb {
     Key(key::Arguments),
     /// Print a scenario after its parents and defaults, with where every value comes from
     Explain(explain::Arguments),
-    /// Check an emergency drill, or turn its injects into a spreadsheet and back
-    Drill(drill::Arguments),
+    /// Run an emergency drill that people join by PIN, or let bots play it; check drills and their spreadsheets
+    Drill(Box<drill::Arguments>),
     /// Print the JSON Schema of scenario or drill files, for editors
     Schema(schema::Arguments),
 }
@@ -154,7 +154,10 @@ pub fn main() -> ExitCode {
         Verb::Password(arguments) => password::run(&arguments),
         Verb::Key(arguments) => key::run(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
-        Verb::Drill(arguments) => drill::run(&arguments),
+        Verb::Drill(arguments) => {
+            ask_for_large_pages();
+            drill::run(&arguments)
+        }
         Verb::Schema(arguments) => schema::schema(&arguments),
     }
 }

@@ -22,7 +22,7 @@ use crate::studies::experiment::{Program, make_folder, run_folder, run_id, user_
 use crate::twin::{Listening, Protocol, RealCity, ServeSettings, Served, WireSettings, until};
 
 /// Who ordered what, in the folder of what is served, unless the file of access names another file.
-const AUDIT: &str = "audit.jsonl";
+pub(super) const AUDIT: &str = "audit.jsonl";
 
 /// What `serve` is told.
 #[derive(Debug, Args)]
@@ -93,9 +93,10 @@ pub(super) struct Arguments {
 
 /// City seconds for a second on the wall; none is as fast as possible.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Speed(Option<f64>);
+pub(super) struct Speed(pub(super) Option<f64>);
 
-fn speed(word: &str) -> Result<Speed, String> {
+/// Reads a speed of the command line.
+pub(super) fn speed(word: &str) -> Result<Speed, String> {
     if word == "max" {
         return Ok(Speed(None));
     }
@@ -137,7 +138,7 @@ fn load(arguments: &Arguments, file: &std::path::Path) -> Result<LoadedScenario,
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(arguments)?;
+    let mut server = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let mqtt = arguments.mqtt.or(equipment.parts.listen.address).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
@@ -182,7 +183,7 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
 
 fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(arguments)?;
+    let mut server = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let parts = &equipment.parts;
     let loaded = arguments.scenario.as_ref().map(|file| load(arguments, file)).transpose()?;
@@ -220,17 +221,26 @@ fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, Exi
     Ok(super::print(&folder.display().to_string(), ExitCode::SUCCESS))
 }
 
-/// Where is served, and who may come in.
-fn server_settings(arguments: &Arguments) -> Result<ServerSettings, ExitCode> {
-    let mut addresses = arguments.listen.clone();
-    if addresses.is_empty() {
-        addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
+/// Where is served.
+fn addresses(arguments: &Arguments) -> Vec<SocketAddr> {
+    if arguments.listen.is_empty() {
+        return vec![SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port))];
     }
+    arguments.listen.clone()
+}
+
+/// Where is served, and who may come in, besides those who come `by_pin`.
+pub(super) fn server_settings(
+    addresses: Vec<SocketAddr>,
+    access: Option<&std::path::Path>,
+    by_pin: bool,
+) -> Result<ServerSettings, ExitCode> {
     let mut settings = ServerSettings::new(addresses);
-    if let Some(file) = &arguments.access {
+    if let Some(file) = access {
         let access = super::understood(read_access(file, &|name| std::env::var(name).ok()))?;
         (settings.guard, settings.tls) = (access.guard, access.tls);
     }
+    settings.guard.by_pin = by_pin;
     // Found out before the city is brought to life.
     for address in &settings.addresses {
         settings.guard.check(*address, settings.tls.is_some()).map_err(|sentence| {
@@ -269,7 +279,7 @@ fn answer(
 }
 
 /// Opens a page in the browser; where there is none, its address has been told.
-fn open(page: &str) {
+pub(super) fn open(page: &str) {
     let (program, words): (&str, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(target_os = "windows") {

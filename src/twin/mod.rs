@@ -51,7 +51,10 @@ pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, re
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
 pub use send::{SendSettings, Sent, send};
-pub use serve::{RealCity, ServeSettings, Served, until};
+pub use serve::{
+    DrillSettings, Drilling, Pin, RealCity, Remade, ServeSettings, Served, again as drill_again,
+    by_bots as drill_by_bots, until,
+};
 pub use wire::{LiveCity, TwinWire, WireSettings};
 
 /// Why the twin could not do what was asked; every one is a sentence that says where and what to do.

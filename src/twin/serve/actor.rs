@@ -21,11 +21,11 @@ use crate::primitives::{SimDuration, SimTime};
 use crate::twin::clock;
 
 /// How often a scene is made at most.
-const SCENE_EVERY: Duration = Duration::from_millis(100);
+pub(super) const SCENE_EVERY: Duration = Duration::from_millis(100);
 /// How long the city is stepped before somebody may be waiting too long for an answer.
-const SLICE: Duration = Duration::from_millis(40);
+pub(super) const SLICE: Duration = Duration::from_millis(40);
 /// How long to wait for orders where nothing is to be done.
-const IDLE: Duration = Duration::from_millis(200);
+pub(super) const IDLE: Duration = Duration::from_millis(200);
 /// How long to wait before looking again whether the wire has room.
 const HELD: Duration = Duration::from_millis(5);
 

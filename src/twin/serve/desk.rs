@@ -25,6 +25,8 @@ pub(super) enum Request {
     Facts(Subject, Reply<Option<Facts>>),
     /// For its city as it is now, so many times.
     Part(usize, Reply<Vec<Parting>>),
+    /// Something about the drill that is run in it.
+    Drill(Box<super::drill::Asked>),
     /// To end.
     End,
 }
@@ -92,10 +94,15 @@ impl Desk {
         answer.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
+    /// Tells it something, and waits for room to do so.
+    pub(super) fn tell(&self, request: Request) {
+        // Where nobody reads, it has ended already.
+        drop(self.mailbox.send(request));
+    }
+
     /// Tells it to end, as soon as it looks.
     pub(super) fn end(&self) {
-        // Where nobody reads, it has ended already.
-        drop(self.mailbox.send(Request::End));
+        self.tell(Request::End);
     }
 
     fn gone(&self) -> Refused {

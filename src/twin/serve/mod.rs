@@ -11,6 +11,7 @@ mod cast;
 mod checkpoints;
 mod desk;
 mod diary;
+mod drill;
 mod facts;
 mod finished;
 mod live;
@@ -51,6 +52,7 @@ use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime};
 use crate::studies::experiment::{self, Destination, Prepared, Program, Recorder};
 
+pub use self::drill::{DrillSettings, Drilling, Pin, Remade, again, by_bots};
 pub use self::real::RealCity;
 
 /// Id of the live session.

@@ -84,7 +84,7 @@ impl Stage {
     /// A city that parted from another session, with its past.
     pub(super) fn take_up(cast: &Arc<Cast>, parting: Parting, goes_back: bool) -> Self {
         let Parting { city, past, samples } = parting;
-        let checkpoints = goes_back.then(|| Checkpoints::from(&city));
+        let checkpoints = goes_back.then(|| Checkpoints::from(&city, || ()));
         Self {
             city,
             cast: Arc::clone(cast),
@@ -150,7 +150,7 @@ impl Stage {
         self.city.step();
         let news = self.city.happenings().iter().any(|happened| is_news(happened.what));
         if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.keep(&self.city);
+            checkpoints.keep(&self.city, || ());
         }
         let since = (self.city.time() - self.cast.begin()).as_milliseconds();
         if since % SAMPLE.as_milliseconds() == 0 {
@@ -196,7 +196,7 @@ impl Stage {
 
     /// Goes to the latest state kept that is not after `time`; whether there is one.
     pub(super) fn fall_back(&mut self, time: SimTime) -> bool {
-        let Some(city) = self.checkpoints.as_ref().and_then(|kept| kept.before(time)) else {
+        let Some((city, ())) = self.checkpoints.as_ref().and_then(|kept| kept.before(time)) else {
             return false;
         };
         let at = city.time();
@@ -205,6 +205,12 @@ impl Stage {
         self.next = self.orders.partition_point(|order| order.at < at).max(self.brought);
         locked(&self.samples).retain(|sample| sample.time_s <= at.as_seconds());
         true
+    }
+
+    /// Goes on from a city in another state; its numbers are those until then.
+    pub(super) fn go_on_from(&mut self, city: City) {
+        locked(&self.samples).retain(|sample| sample.time_s <= city.time().as_seconds());
+        self.city = city;
     }
 
     /// The city in numbers.
