@@ -14,7 +14,7 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    run: run::Arguments,
+    run: run::RunArguments,
 }
 
 /// What is done with a drill besides running it.

@@ -21,7 +21,7 @@ use crate::twin::{DrillSettings, Drilling, Pin, drill_again, drill_by_bots, unti
 
 /// What `drill FILE` is told.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct RunArguments {
     /// Drill (.yaml) to run
     pub(super) file: Option<PathBuf>,
     /// Port of the page on this machine
@@ -69,7 +69,7 @@ fn failed(error: impl std::fmt::Display) -> ExitCode {
 }
 
 /// Runs a drill.
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
+pub(super) fn run(arguments: &RunArguments) -> ExitCode {
     let Some(file) = &arguments.file else {
         tell("error: name a drill, such as `citytwin drill scenarios/drills/quince_bridge.yaml`");
         return ExitCode::from(INVALID);
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     played(arguments, file).unwrap_or_else(|code| code)
 }
 
-fn played(arguments: &Arguments, file: &Path) -> Result<ExitCode, ExitCode> {
+fn played(arguments: &RunArguments, file: &Path) -> Result<ExitCode, ExitCode> {
     let interrupted = interrupts()?;
     let server = if arguments.bots { None } else { Some(server_of(arguments)?) };
     let overrides = Overrides { seed: arguments.seed.map(Seed), threads: Some(1), ..Overrides::default() };
@@ -100,7 +100,7 @@ fn played(arguments: &Arguments, file: &Path) -> Result<ExitCode, ExitCode> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
-fn folder(arguments: &Arguments, loaded: &LoadedDrill) -> Result<PathBuf, ExitCode> {
+fn folder(arguments: &RunArguments, loaded: &LoadedDrill) -> Result<PathBuf, ExitCode> {
     let folder = if let Some(folder) = &arguments.out {
         make_folder(folder)
     } else {
@@ -111,7 +111,7 @@ fn folder(arguments: &Arguments, loaded: &LoadedDrill) -> Result<PathBuf, ExitCo
     folder.map_err(failed)
 }
 
-fn server_of(arguments: &Arguments) -> Result<ServeSettings, ExitCode> {
+fn server_of(arguments: &RunArguments) -> Result<ServeSettings, ExitCode> {
     let mut addresses = arguments.listen.clone();
     if addresses.is_empty() {
         addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
@@ -130,7 +130,7 @@ fn tell_pins(pins: &[Pin], page: &str) {
 }
 
 fn serve(
-    arguments: &Arguments,
+    arguments: &RunArguments,
     file: &Path,
     loaded: &LoadedDrill,
     (folder, server): (&Path, &ServeSettings),
