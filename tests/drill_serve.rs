@@ -139,6 +139,7 @@ fn until_seated(player: &mut Player, role: &str, name: &str) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one drill from joining to its end")]
 fn a_window_receives_what_its_role_knows_and_nothing_else_answers_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out");
@@ -298,6 +299,7 @@ fn ids(path: &Path) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one drill from joining to its end")]
 fn a_drill_whose_server_was_killed_goes_on_and_is_made_again_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let (drill, out) = (drill_in(folder.path()), folder.path().join("out"));
