@@ -253,88 +253,71 @@ pub(crate) fn expects(mut inject: InjectOutcome, words: &str, within: i64, done:
 pub(crate) fn played() -> (Record, Record) {
     let (mut record, mut bots) = (busy(9), busy(0));
     for record in [&mut record, &mut bots] {
-        let mut injects = vec![
-            expects(
-                inject(
-                    record,
-                    "I-01",
-                    3,
-                    Medium::Phone,
-                    "The bridge on Bridge Road is closed after a crane struck it.",
-                ),
-                "take note",
-                120,
-                None,
-            ),
-            inject(record, "I-02", 8, Medium::Media, "Local radio asks how long the bridge will be closed."),
-            expects(
-                inject(
-                    record,
-                    "I-03",
-                    15,
-                    Medium::Cap,
-                    "Flooding expected along the quay from noon; units keep clear of Quay Street.",
-                ),
-                "take note",
-                180,
-                None,
-            ),
-            expects(
-                inject(record, "I-04", 22, Medium::Radio, "A bus has overturned on Mill Lane, twelve people are hurt."),
-                "declare major-incident",
-                300,
-                None,
-            ),
-            expects(
-                inject(record, "I-05", 30, Medium::Cad, "A child does not breathe, Elm Avenue."),
-                "a unit is diverted",
-                90,
-                None,
-            ),
-            expects(
-                inject(
-                    record,
-                    "I-06",
-                    40,
-                    Medium::Phone,
-                    "Harbour Clinic can take two patients at a time and no more.",
-                ),
-                "a unit is sent to St Anne",
-                600,
-                None,
-            ),
-            inject(record, "I-07", 45, Medium::Phone, "The duty officer asks why no major incident was declared."),
-        ];
-        injects[0].place = Some(Circle { name: "Bridge Road".to_owned(), lon: 7.112, lat: 50.705, radius_km: 0.2 });
-        injects[0].objective = Some("O-1".to_owned());
-        (injects[3].objective, injects[4].objective) = (Some("O-2".to_owned()), Some("O-2".to_owned()));
-        injects[5].objective = Some("O-3".to_owned());
-        injects[1].kind = InjectKind::Media;
-        injects[2].from = "Weather service".to_owned();
-        injects[6].kind = InjectKind::Contingency;
-        injects[6].trigger = "T+45:00, unless I-04 was met".to_owned();
-        (injects[6].delivered, injects[6].how) = (None, How::Not);
-        record.injects = injects;
-        let objective = |id: &str, capability: &str, text: &str| ObjectiveOutcome {
-            id: id.to_owned(),
-            capability: Some(capability.to_owned()),
-            text: text.to_owned(),
-            rating: None,
-            note: None,
-            by: None,
-        };
-        record.objectives = vec![
-            objective("O-1", "Situational assessment", "Learn of a closed road and send round it."),
-            objective(
-                "O-2",
-                "Operational coordination",
-                "Declare a major incident in time and keep units for what else comes in.",
-            ),
-            objective("O-3", "Public health and medical services", "Spread patients over both hospitals."),
-        ];
+        planned(record);
     }
     people(&mut record);
     (record, bots)
+}
+
+/// What the planners wrote.
+fn planned(record: &mut Record) {
+    let (warning, bus) = (
+        "Flooding expected along the quay from noon; units keep clear of Quay Street.",
+        "A bus has overturned on Mill Lane, twelve people are hurt.",
+    );
+    let rows = [
+        (
+            "I-01",
+            3,
+            Medium::Phone,
+            "The bridge on Bridge Road is closed after a crane struck it.",
+            Some(("take note", 120)),
+        ),
+        ("I-02", 8, Medium::Media, "Local radio asks how long the bridge will be closed.", None),
+        ("I-03", 15, Medium::Cap, warning, Some(("take note", 180))),
+        ("I-04", 22, Medium::Radio, bus, Some(("declare major-incident", 300))),
+        ("I-05", 30, Medium::Cad, "A child does not breathe, Elm Avenue.", Some(("a unit is diverted", 90))),
+        (
+            "I-06",
+            40,
+            Medium::Phone,
+            "Harbour Clinic can take two patients and no more.",
+            Some(("a unit is sent to St Anne", 600)),
+        ),
+        ("I-07", 45, Medium::Phone, "The duty officer asks why no major incident was declared.", None),
+    ];
+    let mut injects: Vec<InjectOutcome> = Vec::new();
+    for (id, when, by, text, expected) in rows {
+        let inject = inject(record, id, when, by, text);
+        injects.push(match expected {
+            Some((words, within)) => expects(inject, words, within, None),
+            None => inject,
+        });
+    }
+    injects[0].place = Some(Circle { name: "Bridge Road".to_owned(), lon: 7.112, lat: 50.705, radius_km: 0.2 });
+    for (position, objective) in [(0, "O-1"), (3, "O-2"), (4, "O-2"), (5, "O-3")] {
+        injects[position].objective = Some(objective.to_owned());
+    }
+    (injects[1].kind, injects[6].kind) = (InjectKind::Media, InjectKind::Contingency);
+    "Weather service".clone_into(&mut injects[2].from);
+    "T+45:00, unless I-04 was met".clone_into(&mut injects[6].trigger);
+    (injects[6].delivered, injects[6].how) = (None, How::Not);
+    record.injects = injects;
+    let objective = |(id, capability, text): (&str, &str, &str)| ObjectiveOutcome {
+        id: id.to_owned(),
+        capability: Some(capability.to_owned()),
+        text: text.to_owned(),
+        rating: None,
+        note: None,
+        by: None,
+    };
+    let kept = "Declare a major incident in time and keep units for what else comes in.";
+    let rows = [
+        ("O-1", "Situational assessment", "Learn of a closed road and send round it."),
+        ("O-2", "Operational coordination", kept),
+        ("O-3", "Public health and medical services", "Spread patients over both hospitals."),
+    ];
+    record.objectives = rows.map(objective).to_vec();
 }
 
 /// What the players did.
@@ -366,6 +349,13 @@ fn people(record: &mut Record) {
             acknowledged: inject.expect.as_ref().and_then(|expect| expect.met),
         });
     }
+    actions(record);
+}
+
+/// What was declared and done.
+fn actions(record: &mut Record) {
+    let start = record.start;
+    let minute = |minutes: f64| start + SimDuration::seconds(minutes * 60.0);
     let declare = |what: &str, when: f64| Declared {
         time: minute(when),
         role: "dispatcher".to_owned(),

@@ -109,7 +109,7 @@ pub(super) fn intervals(review: &AfterAction) -> String {
     let comes_up = |figures: &Figures| figures.n + figures.open > 0;
     for interval in review.intervals.iter().filter(|interval| comes_up(&interval.played) || comes_up(&interval.by_bots))
     {
-        let class = if interval.interval == "response" { " class=\"total\"" } else { "" };
+        let class = if interval.word == "response" { " class=\"total\"" } else { "" };
         let _ = write!(
             html,
             "<tr{class}><th scope=\"row\">{}<span class=\"says\">{}</span></th>{}{}</tr>",
