@@ -310,8 +310,8 @@ pub(super) fn reading(review: &AfterAction) -> String {
     );
     item(
         "The bot",
-        "The same file and seed without people: to every call it sends the free unit with the shortest predicted time. It takes no \
-         note of messages and declares nothing. A call is matched by where it came from. Once the runs part, traffic and which unit \
+        "The same file and seed without people: to every call it sends the free unit with the shortest predicted time. It takes \
+         note of messages at once and declares nothing. A call is matched by where it came from. Once the runs part, traffic and which unit \
          is free differ too.",
     );
     if review.standards.iter().any(|held| held.of == Standard::Nfpa1710) {

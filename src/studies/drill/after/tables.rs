@@ -19,7 +19,7 @@ pub(super) fn injects(review: &AfterAction) -> String {
     }
     let since = Since::start(review);
     let mut html = format!(
-        "<p>{} By bots alone: {}. A bot dispatches; it takes no note of messages.</p>",
+        "<p>{} By bots alone: {}. A bot takes note of messages at once and dispatches; it does nothing else.</p>",
         sections::tally(review.expectations) + ".",
         sections::tally(review.expectations_by_bots)
     );
