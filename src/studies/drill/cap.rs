@@ -264,7 +264,7 @@ impl<'a> Outbox<'a> {
         }
         let mut message =
             self.message(record.ended, "exercise control", "The exercise is over; all its messages are taken back.");
-        message.event = "Exercise: end".to_owned();
+        "Exercise: end".clone_into(&mut message.event);
         message.kind = MessageType::Cancel;
         message.levels = ["Past", "Minor", "Observed"];
         message.references = self.in_force.drain(..).map(|(_, reference)| reference).collect();

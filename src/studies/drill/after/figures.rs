@@ -23,11 +23,9 @@ pub(super) struct Spans {
 
 impl Spans {
     pub(super) fn new(spans: impl Iterator<Item = Span> + Clone) -> Self {
-        let open = spans.clone().filter_map(|span| if let Span::Open(so_far) = span { Some(so_far) } else { None });
-        Self {
-            done: Sample::new(spans.clone().filter_map(Span::done)),
-            open: open.map(|span| span.as_seconds()).collect(),
-        }
+        let so_far = |span| if let Span::Open(so_far) = span { Some(so_far.as_seconds()) } else { None };
+        let open = spans.clone().filter_map(so_far).collect();
+        Self { done: Sample::new(spans.filter_map(Span::done)), open }
     }
 
     /// All of them, those that are open with what they have lasted so far: no percentile or mean can turn out lower.
@@ -81,6 +79,7 @@ impl Spans {
             n: known,
             open: self.open.len(),
             value: (known > 0).then(|| real(within) / real(known)),
+            at_least: false,
             low: interval.map(|interval| interval.0),
             high: interval.map(|interval| interval.1),
             verdict,
@@ -89,17 +88,15 @@ impl Spans {
 
     /// The mean, held against the highest that is asked for [s].
     pub(super) fn mean_against(&self, limit: f64) -> Standing {
-        let lowest = self.at_least().mean();
-        self.time_against(self.done.mean(), lowest, None, limit)
+        self.time_against(self.at_least().mean(), None, limit)
     }
 
     /// A percentile, held against the highest that is asked for [s].
     pub(super) fn percentile_against(&self, share: f64, limit: f64) -> Standing {
-        let lowest = self.at_least().percentile(share);
-        self.time_against(self.done.percentile(share), lowest, self.at_most(share), limit)
+        self.time_against(self.at_least().percentile(share), self.at_most(share), limit)
     }
 
-    fn time_against(&self, value: Option<f64>, lowest: Option<f64>, highest: Option<f64>, limit: f64) -> Standing {
+    fn time_against(&self, lowest: Option<f64>, highest: Option<f64>, limit: f64) -> Standing {
         let all = self.done.len() + self.open.len();
         let verdict = match lowest {
             None => Verdict::Nothing,
@@ -108,7 +105,15 @@ impl Spans {
             Some(_) if self.open.is_empty() || highest.is_some_and(|highest| highest <= limit) => Verdict::Met,
             Some(_) => Verdict::Open,
         };
-        Standing { kind: Kind::Time, n: self.done.len(), open: self.open.len(), value, low: None, high: None, verdict }
+        Standing {
+            kind: Kind::Time,
+            n: all,
+            open: self.open.len(),
+            value: lowest,
+            at_least: !self.open.is_empty(),
+            verdict,
+            ..Standing::default()
+        }
     }
 }
 
@@ -143,12 +148,14 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(super) struct Standing {
     pub(super) kind: Kind,
-    /// Calls it is known of.
+    /// Calls it is of; for a share, those of which it is known.
     pub(super) n: usize,
     /// Calls in which the interval was not over.
     pub(super) open: usize,
     /// The share, or the time [s].
     pub(super) value: Option<f64>,
+    /// Whether the time is a lower bound, what was not over counting with what it had lasted.
+    pub(super) at_least: bool,
     /// Lower and upper end of the 95 % interval of a share.
     pub(super) low: Option<f64>,
     pub(super) high: Option<f64>,

@@ -94,23 +94,29 @@ pub(super) fn hospitals(record: &Record) -> Vec<HospitalLane> {
     record.hospitals.iter().zip(0..).map(|(hospital, number)| load(record, hospital, number)).collect()
 }
 
+/// What changes at a hospital.
+enum News {
+    Patients { taking_over: u32, waiting: u32 },
+    Bays(u32),
+}
+
 fn load(record: &Record, hospital: &HospitalRecord, number: u32) -> HospitalLane {
     let (start, ended) = (record.start, record.ended.max(record.start));
-    let mut news: Vec<(SimTime, Option<(u32, u32)>, Option<u32>)> = record
+    let mut news: Vec<(SimTime, News)> = record
         .happened
         .iter()
         .filter_map(|happened| match happened.what {
             Happening::Hospital { hospital, taking_over, waiting } if hospital == number => {
-                Some((happened.at, Some((taking_over, waiting)), None))
+                Some((happened.at, News::Patients { taking_over, waiting }))
             }
             _ => None,
         })
         .collect();
-    news.extend(hospital.changed.iter().map(|(at, bays)| (*at, None, Some(*bays))));
-    news.sort_by_key(|(at, ..)| *at);
+    news.extend(hospital.changed.iter().map(|(at, bays)| (*at, News::Bays(*bays))));
+    news.sort_by_key(|(at, _)| *at);
     let mut step = Step { at_s: start.as_seconds(), taking_over: 0, waiting: 0, bays: hospital.bays };
     let mut steps: Vec<Step> = Vec::new();
-    for (at, patients, bays) in news {
+    for (at, what) in news {
         if at > ended {
             break;
         }
@@ -118,8 +124,10 @@ fn load(record: &Record, hospital: &HospitalRecord, number: u32) -> HospitalLane
             push(&mut steps, step.clone());
         }
         step.at_s = at.max(start).as_seconds();
-        (step.taking_over, step.waiting) = patients.unwrap_or((step.taking_over, step.waiting));
-        step.bays = bays.unwrap_or(step.bays);
+        match what {
+            News::Patients { taking_over, waiting } => (step.taking_over, step.waiting) = (taking_over, waiting),
+            News::Bays(bays) => step.bays = bays,
+        }
     }
     push(&mut steps, step);
     let ends = steps.iter().skip(1).map(|step| step.at_s).chain([ended.as_seconds()]);

@@ -88,7 +88,8 @@ struct Player {
 /// An interval in both runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Interval {
-    interval: &'static str,
+    #[serde(rename = "interval")]
+    word: &'static str,
     name: &'static str,
     /// From when to when it runs.
     says: &'static str,
@@ -185,5 +186,5 @@ fn interval(part: Part, here: (&[Course], SimTime), there: (&[Course], SimTime))
     let figures =
         |(calls, ended): (&[Course], SimTime)| Spans::new(calls.iter().map(|call| part.of(call, ended))).figures();
     let (name, says) = part.says();
-    Interval { interval: part.word(), name, says, played: figures(here), by_bots: figures(there) }
+    Interval { word: part.word(), name, says, played: figures(here), by_bots: figures(there) }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::studies::report::markup::{NO_FIGURE, clock_span};
+use crate::studies::report::markup::{NO_FIGURE, clock_span, short_name};
 use crate::studies::report::page::STYLE;
 
 use super::{AfterAction, escape, sections, tables, timeline};
@@ -23,8 +23,9 @@ pub(super) fn render(review: &AfterAction) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src \
          'none'; style-src 'unsafe-inline'\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{marking} · {title} · after-action review</title><style>{STYLE}{MORE_STYLE}</style></head><body class=\"drill\">\
-         <div class=\"sheet\"><div class=\"marking top\"><p>{marking}</p></div><div class=\"middle\"><main>"
+         <title>{marking} · {title} · after-action review</title><style>{STYLE}{MORE_STYLE}{}</style></head><body class=\"drill\">\
+         <div class=\"sheet\"><div class=\"marking top\"><p>{marking}</p></div><div class=\"middle\"><main>",
+        margins(&about.marking, &about.drill)
     );
     let _ = write!(page, "<header><p class=\"kicker\">After-action review</p><h1>{title}</h1>");
     if let Some(question) = &about.question {
@@ -54,6 +55,33 @@ pub(super) fn render(review: &AfterAction) -> String {
     let _ = write!(page, "</main></div><div class=\"marking bottom\"><p>{marking}</p></div></div></body></html>");
     page.push('\n');
     page
+}
+
+/// The head and foot of every printed page: the marking, the drill and the number of the page. A browser that knows no boxes in
+/// margins repeats the marking of the screen instead.
+fn margins(marking: &str, drill: &str) -> String {
+    let (marking, drill) = (css_text(marking), css_text(&short_name(drill, 40)));
+    let bold = "font:700 9pt sans-serif;letter-spacing:.12em;color:#000";
+    let plain = "font:8pt sans-serif;color:#444";
+    format!(
+        "@page{{size:A4;margin:17mm 14mm 17mm;@top-center{{content:{marking};{bold}}}@bottom-center{{content:{marking};{bold}}}\
+         @bottom-left{{content:{drill};{plain}}}@bottom-right{{content:counter(page) \" / \" counter(pages);{plain}}}}}"
+    )
+}
+
+/// A string of CSS that can neither end itself nor the element around it: all but letters, digits and spaces as code points,
+/// each with the space that ends it.
+fn css_text(text: &str) -> String {
+    let mut safe = String::from("\"");
+    for character in text.chars() {
+        if character.is_ascii_alphanumeric() || character == ' ' {
+            safe.push(character);
+        } else if !character.is_control() {
+            let _ = write!(safe, "\\{:06x} ", u32::from(character));
+        }
+    }
+    safe.push('"');
+    safe
 }
 
 /// Times as the page gives them: since the players began.
@@ -90,5 +118,33 @@ pub(super) fn time_of_day(time_s: f64) -> String {
         0 => clock,
         1 => format!("{clock} on the next day"),
         day => format!("{clock} on day {}", day + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marking_cannot_end_its_style() {
+        assert_eq!(
+            css_text("EXERCISE – a\"}</style>"),
+            r#""EXERCISE \002013  a\000022 \00007d \00003c \00002f style\00003e ""#
+        );
+    }
+
+    #[test]
+    fn clock_times_go_past_midnight() {
+        assert_eq!(time_of_day(85_200.0), "23:40:00");
+        assert_eq!(
+            (time_of_day(86_400.4), time_of_day(200_000.0)),
+            ("00:00:00 on the next day".into(), "07:33:20 on day 3".into())
+        );
+        let since = Since { start_s: 85_200.0 };
+        assert_eq!(
+            (since.at(86_400.0), since.at(85_170.0), since.at(90_000.0)),
+            ("T+20:00".into(), "T−0:30".into(), "T+1:20:00".into())
+        );
+        assert_eq!(since.maybe(None), NO_FIGURE);
     }
 }

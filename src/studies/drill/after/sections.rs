@@ -156,7 +156,7 @@ pub(super) fn objectives(review: &AfterAction) -> String {
         let evidence: Vec<String> = objective
             .injects
             .iter()
-            .map(|(inject, state)| format!("{} {}", escape(inject), state_mark(*state)))
+            .map(|(inject, state)| format!("<span class=\"keep\">{} {}</span>", escape(inject), state_mark(*state)))
             .collect();
         let rating = match objective.rating {
             Some(rating) => {
@@ -186,15 +186,24 @@ pub(super) fn objectives(review: &AfterAction) -> String {
 
 /// What became of an inject, as a word that also shows without colour.
 pub(super) fn state_mark(state: State) -> String {
-    let (class, word) = match state {
-        State::Met => ("met", "met"),
-        State::Late => ("late", "late"),
-        State::Missed => ("missed", "missed"),
-        State::Open => ("open", "not due yet"),
-        State::Told => ("told", "delivered"),
-        State::Off => ("off", "not delivered"),
+    let class = match state {
+        State::Met => "met",
+        State::Late => "late",
+        State::Missed => "missed",
+        State::Open | State::Told | State::Off => "open",
     };
-    format!("<span class=\"state {class}\">{word}</span>")
+    format!("<span class=\"state {class}\">{}</span>", state_word(state))
+}
+
+pub(super) const fn state_word(state: State) -> &'static str {
+    match state {
+        State::Met => "met",
+        State::Late => "late",
+        State::Missed => "missed",
+        State::Open => "not due yet",
+        State::Told => "delivered",
+        State::Off => "not delivered",
+    }
 }
 
 /// Totals of expectations in a sentence.
@@ -270,7 +279,10 @@ pub(super) fn reading(review: &AfterAction) -> String {
     let mut item = |name: &str, says: &str| {
         let _ = write!(html, "<div><dt>{name}</dt><dd>{says}</dd></div>");
     };
-    item("Times", "T+0 is when the players begin; all times are the city's own and not those of any wall.");
+    item(
+        "Times",
+        "T+0 is when the players begin. All times are those of the simulated city, however fast it was played.",
+    );
     item("Which calls count", "Calls that rang from T+0 until the end.");
     item(
         "One chain of times",
@@ -280,7 +292,8 @@ pub(super) fn reading(review: &AfterAction) -> String {
     item(
         "What was not over",
         "An interval that had begun when the drill ended is counted apart. It is in no mean and no percentile, but a verdict takes \
-         account of it: a call that has waited past a limit has missed it.",
+         account of it: a call that has waited past a limit has missed it, and a mean or percentile \
+         marked ≥ counts it with what it had lasted. Where the answer depends on such calls, it is ‘not over’.",
     );
     item("Percentiles", PERCENTILE_DEFINITION);
     item(
@@ -297,8 +310,8 @@ pub(super) fn reading(review: &AfterAction) -> String {
     );
     item(
         "The bot",
-        "The same file and seed without people: to every call it sends the free unit with the shortest predicted time. It takes no \
-         note of messages and declares nothing. A call is matched by where it came from. Once the runs part, traffic and which unit \
+        "The same file and seed without people: to every call it sends the free unit with the shortest predicted time. It takes \
+         note of messages at once and declares nothing. A call is matched by where it came from. Once the runs part, traffic and which unit \
          is free differ too.",
     );
     if review.standards.iter().any(|held| held.of == Standard::Nfpa1710) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::studies::report::markup::{NO_FIGURE, clock_span, count_of, per_cent, span};
+use crate::studies::report::markup::{NO_FIGURE, clock_span, count_of, number, per_cent, span};
 
 use super::super::model::{InjectKind, Medium, Standard};
 use super::super::record::{Came, How};
@@ -19,7 +19,7 @@ pub(super) fn injects(review: &AfterAction) -> String {
     }
     let since = Since::start(review);
     let mut html = format!(
-        "<p>{} By bots alone: {}. A bot dispatches; it takes no note of messages.</p>",
+        "<p>{} By bots alone: {}. A bot takes note of messages at once and dispatches; it does nothing else.</p>",
         sections::tally(review.expectations) + ".",
         sections::tally(review.expectations_by_bots)
     );
@@ -42,7 +42,7 @@ fn inject_row(html: &mut String, inject: &InjectLine, since: Since) {
         (Some(at), How::State) => format!("{}<br><span class=\"code\">its condition held</span>", since.at(at)),
         (Some(at), _) => since.at(at),
         (None, How::Held) => "<span class=\"code\">held back</span>".to_owned(),
-        (None, _) => format!("<span class=\"code\">{}</span>", escape(&inject.trigger)),
+        (None, _) => format!("<span class=\"code wraps\">{}</span>", escape(&inject.trigger)),
     };
     let route = match &inject.to {
         Some(to) => format!("{} to {}, {}", escape(&inject.from), escape(to), medium(inject.by)),
@@ -61,13 +61,13 @@ fn inject_row(html: &mut String, inject: &InjectLine, since: Since) {
         html,
         "<tr><th scope=\"row\"><span class=\"id\">{}</span><br><span class=\"code\">{}</span></th><td class=\"time\">{delivered}</td>\
          <td>{}<br><span class=\"code\">{route}</span></td><td>{expected}</td><td class=\"time\">{}</td><td class=\"time\">{done}</td>\
-         <td>{}</td><td>{}</td></tr>",
+         <td>{}</td><td class=\"code\">{}</td></tr>",
         escape(&inject.inject),
         kind(inject.kind),
         escape(&inject.text),
         since.maybe(inject.deadline_s),
         state_mark(inject.state),
-        inject.by_bots.map_or_else(|| NO_FIGURE.to_owned(), state_mark),
+        inject.by_bots.map_or(NO_FIGURE, sections::state_word),
     );
 }
 
@@ -106,8 +106,10 @@ pub(super) fn intervals(review: &AfterAction) -> String {
         );
     }
     html.push_str("</tr></thead><tbody>");
-    for interval in &review.intervals {
-        let class = if interval.interval == "response" { " class=\"total\"" } else { "" };
+    let comes_up = |figures: &Figures| figures.n + figures.open > 0;
+    for interval in review.intervals.iter().filter(|interval| comes_up(&interval.played) || comes_up(&interval.by_bots))
+    {
+        let class = if interval.word == "response" { " class=\"total\"" } else { "" };
         let _ = write!(
             html,
             "<tr{class}><th scope=\"row\">{}<span class=\"says\">{}</span></th>{}{}</tr>",
@@ -151,7 +153,7 @@ pub(super) fn standards(review: &AfterAction) -> String {
         for held in rows {
             let over = if held.categories.len() == 4 { "all".to_owned() } else { held.categories.join(", ") };
             let asked = match held.asked {
-                Some(share) => format!("{} within {}", per_cent(share, 1.0), span(held.limit_s)),
+                Some(share) => format!("{} % within {}", number(share * 100.0, 0), span(held.limit_s)),
                 None => format!("at most {}", clock_span(Some(held.limit_s))),
             };
             let _ = write!(
@@ -178,6 +180,7 @@ fn standing(standing: &Standing) -> String {
     };
     let figure = match standing.kind {
         Kind::Share => per_cent(value, 1.0),
+        Kind::Time if standing.at_least => format!("≥ {}", clock_span(Some(value))),
         Kind::Time => clock_span(Some(value)),
     };
     let (class, word) = match standing.verdict {
@@ -210,7 +213,7 @@ pub(super) fn calls(review: &AfterAction) -> String {
     html.push_str(
         "<div class=\"scroll\"><table class=\"calls\"><thead><tr><th scope=\"col\">Call</th><th scope=\"col\">Rang</th><th \
          scope=\"col\" class=\"words\">Where</th><th scope=\"col\" class=\"words\">Unit</th><th scope=\"col\">Under&shy;stood</th><th \
-         scope=\"col\">Sent</th><th scope=\"col\">Set out</th><th scope=\"col\">At scene</th><th scope=\"col\" \
+         scope=\"col\">Sent</th><th scope=\"col\">Set out</th><th scope=\"col\" \
          class=\"words\">Hospital</th><th scope=\"col\">Response</th><th scope=\"col\">By the bot</th><th scope=\"col\">Difference</th></tr></thead><tbody>",
     );
     for call in &review.calls {
@@ -245,7 +248,7 @@ fn matched(review: &AfterAction) -> String {
     if let (Some(low), Some(high)) = (matched.low_s, matched.high_s) {
         let _ = write!(text, " (95 % interval {} to {})", signed(Some(low)), signed(Some(high)));
     }
-    text.push_str("; plus is later than the bot.");
+    text.push_str("; plus is later than the bot. Times in the table count from the ring.");
     if matched.other_dice > 0 {
         let _ = write!(
             text,
@@ -273,7 +276,7 @@ fn call_row(html: &mut String, call: &CallLine, since: Since) {
     };
     let came = match &call.came {
         Came::City => String::new(),
-        Came::Inject(id) => format!(" <span class=\"code\">{}</span>", escape(id)),
+        Came::Inject(id) => format!(" <span class=\"code id\">{}</span>", escape(id)),
         Came::Person => " <span class=\"code\">by hand</span>".to_owned(),
     };
     let units = match (&call.unit, call.units_sent.as_slice()) {
@@ -295,7 +298,7 @@ fn call_row(html: &mut String, call: &CallLine, since: Since) {
     let _ = write!(
         html,
         "<tr><th scope=\"row\">{} <span class=\"category {}\">{}</span></th><td class=\"time\">{}</td><td class=\"words\">{}{came}</td><td \
-         class=\"words\">{units}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"words\">{}</td><td>{}</td><td>{by_bots}</td>\
+         class=\"words\">{units}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"words\">{}</td><td>{}</td><td>{by_bots}</td>\
          <td>{}</td></tr>",
         call.call,
         call.category.replace('C', "k"),
@@ -305,7 +308,6 @@ fn call_row(html: &mut String, call: &CallLine, since: Since) {
         after(call.understood_s),
         after(call.sent_s),
         after(call.set_out_s),
-        after(call.arrived_s),
         call.hospital.as_deref().map_or_else(|| NO_FIGURE.to_owned(), escape),
         waited(call.response_s, call.waited_s),
         signed(call.difference_s),

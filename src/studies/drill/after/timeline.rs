@@ -17,14 +17,14 @@ use super::{AfterAction, escape};
 const WIDTH: f64 = 1080.0;
 /// Where the time axis begins: names stand before it.
 const LEFT: f64 = 128.0;
-const RIGHT: f64 = WIDTH - 16.0;
+const RIGHT: f64 = WIDTH - 34.0;
 /// The longest stretch of time in a panel [s].
 const PANEL: f64 = 3600.0;
-const ROW: f64 = 17.0;
+const ROW: f64 = 15.0;
 const LANE: f64 = 22.0;
 const HOSPITAL: f64 = 38.0;
 /// Rows of labels in the lanes of injects and calls; what does not fit keeps its mark and loses its label.
-const ROWS: usize = 4;
+const ROWS: usize = 12;
 
 /// Key, panels and what they add up to.
 pub(super) fn section(review: &AfterAction) -> String {
@@ -45,7 +45,7 @@ const KEY: &str = "<ul class=\"lane-key\"><li><svg viewBox=\"0 0 28 14\" aria-hi
     aria-hidden=\"true\"><rect class=\"returning\" y=\"5.5\" width=\"28\" height=\"3\"/></svg>on the way back, free</li><li><svg \
     viewBox=\"0 0 28 14\" aria-hidden=\"true\"><line class=\"idle\" x1=\"0\" x2=\"28\" y1=\"7\" y2=\"7\"/></svg>at its station, \
     free</li></ul><p class=\"note\">Numbers on the bars are calls. Injects: ▲ with what became of it. Calls: ◆ life-threatening (C1), ● \
-    C2, ○ C3 and C4, where they rang. Hospitals: patients being taken over, in grey, against the line of bays; ambulances that wait, on \
+    C2, ○ C3 and C4, when they rang. Hospitals: patients being taken over, in grey, against the line of bays; ambulances that wait, on \
     top in red.</p>";
 
 /// Panels of equal length in whole minutes, as few as do.
@@ -186,7 +186,7 @@ impl Panel<'_> {
         declared
             .map(|line| {
                 let title = format!("{} at {} by {}", line.what, since.at(line.time_s), line.person);
-                Mark { at: line.time_s, shape: "⚑", class: "declared", label: short_name(&line.what, 24), title }
+                Mark { at: line.time_s, shape: "⚑", class: "declared", label: short_name(&line.what, 32), title }
             })
             .collect()
     }
