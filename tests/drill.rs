@@ -12,10 +12,11 @@ mod drilled;
 use std::sync::Arc;
 
 use citytwin::city::emergency::{PlannedCall, PlannedIncident, Spot};
+use citytwin::primitives::random::{Purpose, Seed};
 use citytwin::primitives::{Category, Distance, IncidentKind, SimDuration, SimTime};
 use citytwin::simulation::change::Change;
-use citytwin::simulation::outcome::{LawCounts, Stage, UnitStatus};
-use citytwin::studies::drill::director::Director;
+use citytwin::simulation::outcome::{LawCounts, Stage};
+use citytwin::studies::drill::director::{ACTIONS_MAX, Director};
 use citytwin::studies::drill::model::{Action, Expect, Expected, Inject, Power, Rating, Trigger};
 use citytwin::studies::drill::record::How;
 use drilled::{Drilled, LENGTH, Play, START, at, drilled, inject};
@@ -100,7 +101,7 @@ fn the_same_file_seed_and_actions_make_the_same_drill() {
 fn bots_play_a_whole_drill() {
     let town = drilled(3, 100, 30.0);
     let mut play = town.play(1);
-    play.to_the_end();
+    play.finish();
     assert!(!play.city.is_dispatched_by_hand());
     assert_eq!(play.city.time(), SimTime::seconds(START + LENGTH));
     let record = play.director.record(&play.city);
@@ -152,7 +153,7 @@ fn what_is_expected_is_met_late_or_missed() {
     play.act("dispatcher", &Action::Say { to: "controller".to_owned(), text: "late".to_owned() }).expect("it may");
     play.until(60.0);
     play.act("dispatcher", &declare("late")).expect("anything may be declared");
-    play.to_the_end();
+    play.finish();
     let view = play.director.view(&play.city, "controller").injects.expect("a controller sees injects");
     let states: Vec<_> =
         view.iter().map(|one| (one.state, one.expect.as_ref().map_or("", |expect| expect.state))).collect();
@@ -198,43 +199,45 @@ fn a_state_must_hold_as_long_as_it_is_said() {
     assert_eq!(delivered(&play), Some(since + SimDuration::seconds(20.0)));
 }
 
-/// A dispatcher sees nothing that nobody has told: two cities that differ in that alone look the same.
-#[test]
-fn a_dispatcher_sees_only_what_was_told() {
-    let town = drilled(3, 20, 0.0).with(vec![inject("I-01", at(500.0))]);
+/// Two cities that differ in what nobody has told: a patient's place and category, calls and injects to come, an incident.
+fn untold(town: &Drilled, other: bool) -> Drilled {
     let spot = |part: usize| {
         let roads: Vec<_> = town.network.roads().map(|(id, _)| id).collect();
         let edge = roads[roads.len() * part / 8];
         let lane = town.network.edge(edge).lane_ids().next().expect("a lane");
         Spot { edge, lane, position: Distance::metres(50.0) }
     };
-    let city = |other: bool| {
-        let mut plan = town.plan.clone();
-        let (road, category) = if other { (2, Category::C4) } else { (5, Category::C1) };
-        plan.calls.push(PlannedCall { at: SimTime::seconds(START + 20.0), spot: spot(road), category });
-        // One that has not rung yet.
-        let later = if other { 300.0 } else { 400.0 };
-        plan.calls.push(PlannedCall { at: SimTime::seconds(START + later), spot: spot(1), category });
-        if other {
-            let edge = spot(6).edge;
-            plan.incidents.push(PlannedIncident {
-                at: SimTime::seconds(START + 1.0),
-                duration: SimDuration::seconds(500.0),
-                kind: IncidentKind::Breakdown,
-                edge,
-                lanes: town.network.edge(edge).lane_ids().take(1).collect(),
-                position: Distance::metres(60.0),
-                length: Distance::metres(8.0),
-                casualties: 0,
-            });
-        }
-        let mut town = Drilled { plan, ..town.with(town.drill.injects.clone()) };
-        if other {
-            town = town.with(vec![inject("I-01", at(501.0)), inject("another", at(502.0))]);
-        }
-        town
-    };
-    let (one, two) = (city(false), city(true));
+    let mut plan = town.plan.clone();
+    let (road, category) = if other { (2, Category::C4) } else { (5, Category::C1) };
+    plan.calls.push(PlannedCall { at: SimTime::seconds(START + 20.0), spot: spot(road), category });
+    // One that has not rung yet.
+    let later = if other { 300.0 } else { 400.0 };
+    plan.calls.push(PlannedCall { at: SimTime::seconds(START + later), spot: spot(1), category });
+    if other {
+        let edge = spot(6).edge;
+        plan.incidents.push(PlannedIncident {
+            at: SimTime::seconds(START + 1.0),
+            duration: SimDuration::seconds(500.0),
+            kind: IncidentKind::Breakdown,
+            edge,
+            lanes: town.network.edge(edge).lane_ids().take(1).collect(),
+            position: Distance::metres(60.0),
+            length: Distance::metres(8.0),
+            casualties: 0,
+        });
+    }
+    let mut town = Drilled { plan, ..town.with(town.drill.injects.clone()) };
+    if other {
+        town = town.with(vec![inject("I-01", at(501.0)), inject("another", at(502.0))]);
+    }
+    town
+}
+
+/// A dispatcher sees nothing that nobody has told: two cities that differ in that alone look the same.
+#[test]
+fn a_dispatcher_sees_only_what_was_told() {
+    let town = drilled(3, 20, 0.0).with(vec![inject("I-01", at(500.0))]);
+    let (one, two) = (untold(&town, false), untold(&town, true));
     let (mut one, mut two) = (one.play(1), two.play(1));
     let road = one.city.network().roads().map(|(id, _)| id).nth(4).expect("a road");
     let seen = |play: &Play, role: &str| {
@@ -390,87 +393,6 @@ fn a_role_goes_between_people_and_its_bot() {
     assert_eq!(play.director.record(&play.city).objectives[0].rating, Some(Rating::S));
 }
 
-/// The city does what a desk wants: calls wait, a unit is called back, a hospital is named, bays come and go.
-#[test]
-fn the_city_obeys_the_desk() {
-    let town = drilled(5, 20, 0.0);
-    let mut city = town.city(1);
-    let roads: Vec<_> = town.network.roads().map(|(id, _)| id).collect();
-    let refused = |said: Result<String, String>| said.expect_err("it cannot be done");
-    assert!(refused(city.intervene(Change::Dispatch { by_hand: false })).contains("already"));
-    city.intervene(Change::Dispatch { by_hand: true }).expect("there is a dispatcher");
-    city.intervene(Change::Bays { hospital: 0, bays: 0 }).expect("any number");
-    for part in [2, 4] {
-        let road = roads[roads.len() * part / 8];
-        city.intervene(Change::Call { road, position: None, category: Category::C1 }).expect("a road");
-    }
-    assert!(city.predict(0).is_err(), "it has not rung");
-    while city.open_calls().iter().filter(|call| call.at(Stage::Queue).is_some()).count() < 2 {
-        city.step();
-    }
-    for _ in 0..60 {
-        city.step();
-    }
-    assert!(city.units().iter().all(|unit| unit.status == UnitStatus::Available), "somebody went by themselves");
-    let understood: Vec<_> = city.open_calls().iter().map(|call| call.at(Stage::Queue)).collect();
-    let first = u32::from(understood[1] < understood[0]);
-    let mut predicted = city.predict(first).expect("it waits");
-    assert_eq!(predicted.len(), 3);
-    assert!(predicted.iter().all(|one| one.turnout.is_some() && one.travel > SimDuration::ZERO), "{predicted:?}");
-    predicted.sort_by_key(|one| (one.travel, one.unit));
-    // The city's own dispatcher would send whom the prediction puts first.
-    let mut other = city.fork();
-    other.intervene(Change::Dispatch { by_hand: false }).expect("it was taken over");
-    other.step();
-    assert_eq!(other.call(first).and_then(|call| call.unit), Some(predicted[0].unit));
-    city.intervene(Change::SendUnit { unit: 0, call: 0 }).expect("it is free");
-    assert!(refused(city.intervene(Change::StandDown { unit: 0 })).contains("next step"));
-    assert!(refused(city.intervene(Change::StandDown { unit: 1 })).contains("no call"));
-    for _ in 0..3 {
-        city.step();
-    }
-    let diverted = city.predict(1).expect("it waits");
-    assert_eq!(diverted[0].from_call, Some(0), "{diverted:?}");
-    city.intervene(Change::StandDown { unit: 0 }).expect("it is on its way");
-    for _ in 0..30 {
-        city.step();
-    }
-    let call = city.call(0).expect("it rang");
-    assert_eq!((call.unit, call.at(Stage::Dispatch)), (None, None), "somebody else was sent");
-    assert!(matches!(city.unit(0).expect("a unit").status, UnitStatus::Available | UnitStatus::Returning));
-    // Whoever is brought anywhere is brought where it is said.
-    for (unit, call) in [(0, 0), (1, 1)] {
-        city.intervene(Change::SendUnit { unit, call }).expect("it is free");
-        city.step();
-        city.step();
-        city.intervene(Change::NameHospital { unit, hospital: 0 }).expect("it has a call");
-        assert!(refused(city.intervene(Change::NameHospital { unit, hospital: 0 })).contains("already"));
-    }
-    assert!(refused(city.intervene(Change::NameHospital { unit: 2, hospital: 0 })).contains("no patient"));
-    assert!(refused(city.intervene(Change::NameHospital { unit: 0, hospital: 9 })).contains("no hospital"));
-    assert!(refused(city.intervene(Change::Bays { hospital: 0, bays: 1001 })).contains("1000"));
-    let mut waited = 0;
-    while city.open_calls().iter().any(|call| call.at(Stage::Hospital).is_none())
-        && city.time() < SimTime::seconds(640.0)
-    {
-        city.step();
-    }
-    for _ in 0..20 {
-        city.step();
-        waited += city.hospitals()[0].waiting;
-    }
-    let brought: Vec<_> = city.calls().into_iter().filter(|call| call.at(Stage::Hospital).is_some()).collect();
-    assert!(!brought.is_empty(), "no patient of the test is brought anywhere; take another seed");
-    assert!(brought.iter().all(|call| call.hospital == Some(0)), "{brought:?}");
-    assert!(waited > 0, "a hospital without bays took somebody over");
-    city.intervene(Change::Bays { hospital: 0, bays: 5 }).expect("any number");
-    for _ in 0..3 {
-        city.step();
-    }
-    assert_eq!((city.hospitals()[0].bays, city.hospitals()[0].waiting), (5, 0));
-    assert_eq!(city.finish(true).laws, LawCounts::default());
-}
-
 /// A city that nobody took over has the hash that it had before anybody could; one that was, another.
 #[test]
 fn a_city_that_nobody_took_over_is_as_it_was() {
@@ -582,6 +504,69 @@ proptest! {
         prop_assert_eq!(record.calls.len(), play.city.calls().len());
         prop_assert_eq!(play.city.finish(true).laws, LawCounts::default());
     }
+}
+
+/// The drill would go on as well if everything were refused.
+#[test]
+fn of_everything_that_is_tried_something_is_done() {
+    let town = drilled(8, 40, 40.0);
+    let mut play = town.play(1);
+    let (mut done, mut refused) = ([0_u32; 17], [0_u32; 17]);
+    let mut deed = |play: &mut Play, n: u64| {
+        let mut rng = Seed(8).stream(Purpose::Demand, n, 1);
+        let what = u8::try_from(n % 17).expect("small");
+        let deed = (0, rng.below(3), what, std::array::from_fn(|_| rng.below(100)));
+        let role = ["dispatcher", "controller", "dispatcher"][deed.1];
+        let action = action(&deed);
+        // Whoever ends it ends the test.
+        if matches!(action, Action::End) {
+            return;
+        }
+        let counts = if play.act(role, &action).is_ok() { &mut done } else { &mut refused };
+        counts[usize::from(what)] += 1;
+    };
+    play.until(0.0);
+    play.take("dispatcher");
+    for n in 0_u64.. {
+        if play.director.is_over(&play.city) {
+            break;
+        }
+        deed(&mut play, n);
+        if n % 2 == 0 {
+            play.step();
+        }
+    }
+    for what in 0..17 {
+        assert!(done[what] > 0 && refused[what] > 0, "deed {what}: {done:?} were done, {refused:?} refused");
+    }
+    assert_eq!(play.city.finish(true).laws, LawCounts::default());
+}
+
+/// What is too long, too much or no text is refused; a view shows the newest.
+#[test]
+fn everything_has_a_limit() {
+    let town = drilled(3, 0, 0.0);
+    let mut play = town.play(1);
+    play.until(0.0);
+    let say = |long: usize| Action::Say { to: "dispatcher".to_owned(), text: "x".repeat(long) };
+    let refused = |said: Result<String, String>| said.expect_err("it is too much");
+    assert!(refused(play.act("controller", &say(1001))).contains("1001 characters, and 1000 is the most"));
+    assert!(refused(play.act("controller", &say(0))).contains("empty"));
+    let unnamed = play.director.act(&mut play.city, "controller", "", &say(1));
+    assert!(refused(unnamed).contains("a name is empty"));
+    for _ in 0..600 {
+        play.act("controller", &say(1000)).expect("it may");
+    }
+    let view = play.director.view(&play.city, "dispatcher");
+    assert_eq!((view.messages.len(), view.messages[0].message), (500, 101));
+    let view = play.director.view(&play.city, "controller");
+    assert_eq!((view.said.len(), view.actions.expect("it sees them").len()), (200, 500));
+    for _ in 600..ACTIONS_MAX {
+        play.act("controller", &Action::Note { text: "x".to_owned() }).expect("it may");
+    }
+    assert!(refused(play.act("controller", &say(1))).contains("end the drill"));
+    play.act("controller", &Action::End).expect("that is always possible");
+    assert_eq!(play.director.record(&play.city).actions.len(), ACTIONS_MAX + 1);
 }
 
 /// A state of another drill, or something else, is refused with a sentence.

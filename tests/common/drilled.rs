@@ -123,8 +123,8 @@ pub(crate) fn at(after: f64) -> Trigger {
     Trigger { at: Some(SimTime::seconds(START + after)), ..Trigger::default() }
 }
 
-fn expect(what: Expected, within: f64) -> Option<Expect> {
-    Some(Expect { what, role: Some(0), within: SimDuration::seconds(within) })
+fn by_dispatcher(what: Expected, within: f64) -> Expect {
+    Expect { what, role: Some(0), within: SimDuration::seconds(within) }
 }
 
 fn drill(roads: &[EdgeId]) -> Drill {
@@ -144,17 +144,17 @@ fn drill(roads: &[EdgeId]) -> Drill {
     let injects = vec![
         Inject {
             effects: vec![call],
-            expect: expect(Expected::Assign { units: 1, category: Some(Category::C1) }, 240.0),
+            expect: Some(by_dispatcher(Expected::Assign { units: 1, category: Some(Category::C1) }, 240.0)),
             objective: Some(0),
             ..inject("I-01", at(10.0))
         },
         Inject {
             effects: vec![accident],
             kind: InjectKind::Event,
-            expect: expect(Expected::Acknowledge, 60.0),
+            expect: Some(by_dispatcher(Expected::Acknowledge, 60.0)),
             ..inject("I-02", at(30.0))
         },
-        Inject { expect: expect(major(), 60.0), objective: Some(0), ..inject("I-03", waits) },
+        Inject { expect: Some(by_dispatcher(major(), 60.0)), objective: Some(0), ..inject("I-03", waits) },
         Inject {
             effects: vec![Effect::Bays { hospital: 0, bays: 0 }],
             kind: InjectKind::Contingency,
@@ -165,7 +165,7 @@ fn drill(roads: &[EdgeId]) -> Drill {
             effects: vec![Effect::City(Change::CloseRoad { road: road(6) })],
             ..inject("I-05", at(120.0))
         },
-        Inject { expect: expect(Expected::Say { to: 1 }, 30.0), ..inject("I-06", Trigger::default()) },
+        Inject { expect: Some(by_dispatcher(Expected::Say { to: 1 }, 30.0)), ..inject("I-06", Trigger::default()) },
         Inject { to: None, effects: vec![Effect::Clear { inject: 1 }], ..inject("I-07", at(500.0)) },
     ];
     Drill {
@@ -230,7 +230,7 @@ impl Play {
         }
     }
 
-    pub(crate) fn to_the_end(&mut self) {
+    pub(crate) fn finish(&mut self) {
         while !self.director.is_over(&self.city) {
             self.step();
         }

@@ -73,7 +73,7 @@ impl Director {
             return Ok(());
         }
         let power = match action {
-            Action::Assign { unit, call } => self.power_to_send(city, unit, *call),
+            Action::Assign { unit, call } => power_to_send(city, unit, *call),
             other => power(other),
         };
         if !self.drill.roles[role].may.contains(&power) {
@@ -92,15 +92,6 @@ impl Director {
             return Err(format!("a bot plays {title} now; take the role over first"));
         }
         Ok(())
-    }
-
-    /// Sending a unit that is on its way to another call is diverting it.
-    fn power_to_send(&self, city: &City, unit: &str, call: u32) -> Power {
-        let unit = city.unit_named(unit).and_then(|unit| city.unit(unit));
-        let on_its_way = unit.is_some_and(|unit| {
-            matches!(unit.status, UnitStatus::Dispatched | UnitStatus::EnRoute) && unit.call != Some(call)
-        });
-        if on_its_way { Power::Divert } else { Power::Assign }
     }
 
     /// Whether somebody was sent to a call and is not there yet.
@@ -162,7 +153,7 @@ impl Director {
 
     fn assign(&mut self, city: &mut City, by: (usize, &str), unit: &str, call: u32) -> Result<String, String> {
         let (role, person) = by;
-        let diverted = self.power_to_send(city, unit, call) == Power::Divert;
+        let diverted = power_to_send(city, unit, call) == Power::Divert;
         let unit = unit_of(city, unit)?;
         let said = city.intervene(Change::SendUnit { unit, call })?;
         self.state.sent.insert(unit, (call, role, person.to_owned()));
@@ -269,6 +260,15 @@ impl Director {
             format!("people play {title}")
         })
     }
+}
+
+/// Sending a unit that is on its way to another call is diverting it.
+fn power_to_send(city: &City, unit: &str, call: u32) -> Power {
+    let unit = city.unit_named(unit).and_then(|unit| city.unit(unit));
+    let on_its_way = unit.is_some_and(|unit| {
+        matches!(unit.status, UnitStatus::Dispatched | UnitStatus::EnRoute) && unit.call != Some(call)
+    });
+    if on_its_way { Power::Divert } else { Power::Assign }
 }
 
 /// The power that an action needs; sending is another matter for a unit on its way.
