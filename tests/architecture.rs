@@ -271,8 +271,8 @@ const SERDE: &[&str] = &[
     "city/scenario",
     "studies/experiment",
     "studies/report",
-    "studies/comparison",
     "studies/drill",
+    "studies/comparison",
     "cli",
 ];
 
@@ -336,7 +336,10 @@ const FENCES: &[(&str, &[&str])] = &[
     ("flate2", &["city/network", "studies/load", "api"]),
     ("zip", &["city/demand"]),
     ("schemars", &["city/scenario", "studies/drill"]),
-    ("serde_saphyr", &["primitives", "city/scenario", "telemetry", "pipeline/alerting", "api", "twin"]),
+    (
+        "serde_saphyr",
+        &["primitives", "city/scenario", "telemetry", "pipeline/alerting", "studies/drill", "api", "twin"],
+    ),
     ("strsim", &["primitives"]),
     ("serde", SERDE_OR_SAVED),
     ("serde_json", SERDE),
@@ -363,6 +366,7 @@ const FENCES: &[(&str, &[&str])] = &[
             "pipeline/alerting",
             "studies/audit",
             "studies/experiment",
+            "studies/drill",
             "studies/comparison",
             "api",
             "twin",

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 /// One finding, as files have it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Finding {
+pub(super) struct Finding {
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -91,7 +91,7 @@ fn lay_out(loaded: LoadedScenario) -> Result<(LoadedScenario, Vec<String>), Find
     if findings.is_ok() { Ok((loaded, said)) } else { Err(findings) }
 }
 
-fn listed(findings: &Findings) -> Vec<Finding> {
+pub(super) fn listed(findings: &Findings) -> Vec<Finding> {
     let known = |number: u32| (number > 0).then_some(number);
     let mut list: Vec<Finding> = findings
         .problems()

@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod complaint;
 mod doctor;
+mod drill;
 mod explain;
 mod export;
 mod fit;
@@ -107,8 +108,10 @@ enum Verb {
     Key(key::Arguments),
     /// Print a scenario after its parents and defaults, with where every value comes from
     Explain(explain::Arguments),
-    /// Print the JSON Schema of scenario files, for editors
-    Schema,
+    /// Check an emergency drill, or turn its injects into a spreadsheet and back
+    Drill(drill::Arguments),
+    /// Print the JSON Schema of scenario or drill files, for editors
+    Schema(schema::Arguments),
 }
 
 /// Does what the command line says.
@@ -151,7 +154,8 @@ pub fn main() -> ExitCode {
         Verb::Password(arguments) => password::run(&arguments),
         Verb::Key(arguments) => key::run(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
-        Verb::Schema => schema::schema(),
+        Verb::Drill(arguments) => drill::run(&arguments),
+        Verb::Schema(arguments) => schema::schema(&arguments),
     }
 }
 

@@ -10,10 +10,10 @@ use super::tree::{Key, Node, Spot, Value};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 
 /// What to do about a number without end.
-pub(super) const UNCOUNTABLE: &str = "write a number one can count with, like `0.9`";
+pub(crate) const UNCOUNTABLE: &str = "write a number one can count with, like `0.9`";
 
 /// Notes every place where the tree does not fit the schema.
-pub(super) fn check(root: &Node, schema: &Json, file: &Place, findings: &mut Findings) {
+pub(crate) fn check(root: &Node, schema: &Json, file: &Place, findings: &mut Findings) {
     if root.value == Value::Null {
         let help = "begin with `citytwin: 1`; the shipped scenarios show the rest";
         findings.problem(Problem::new(file.at(1, 1), "the file says nothing").help(help));

@@ -17,7 +17,7 @@ mod file;
 mod fleet;
 #[cfg(test)]
 pub(crate) mod fork;
-mod grammar;
+pub(crate) mod grammar;
 pub mod indicators;
 mod join;
 mod load;
@@ -30,7 +30,7 @@ mod observe;
 mod od;
 mod parking;
 mod passengers;
-mod quantity;
+pub(crate) mod quantity;
 mod resolved;
 mod routing;
 pub mod sensors;
@@ -100,7 +100,7 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// The problems as one meets them going down the file, each once: the grammar and the rules may both stumble over a value.
-fn in_reading_order(findings: Findings) -> Findings {
+pub(crate) fn in_reading_order(findings: Findings) -> Findings {
     if findings.beyond_limit() > 0 {
         return findings;
     }
@@ -141,7 +141,7 @@ pub fn read_time(text: &str) -> Result<SimTime, String> {
 }
 
 /// The text of a scenario file, or why there is none.
-fn text_of(path: &Path) -> Result<String, Problem> {
+pub(crate) fn text_of(path: &Path) -> Result<String, Problem> {
     let place = Place::file(path);
     let refuse = |message: String, help: &str| Err(Problem::new(place.clone(), message).help(help));
     match std::fs::metadata(path) {

@@ -18,7 +18,7 @@ use crate::primitives::{Distance, Flow, SimDuration, SimTime, Speed};
 
 /// A value and where it stands in the file.
 #[derive(Debug, Clone)]
-pub(super) struct At<T> {
+pub(crate) struct At<T> {
     /// The value.
     pub value: T,
     /// Where it begins.
@@ -50,7 +50,7 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 const CLOCK: &str = "a clock time";
 
 /// What is wrong with a text that the schema says is a quantity, `x-quantity`.
-pub(super) fn unreadable(quantity: &str, text: &str) -> Option<Unreadable> {
+pub(crate) fn unreadable(quantity: &str, text: &str) -> Option<Unreadable> {
     if quantity == CLOCK {
         return read_clock(text).err();
     }
@@ -64,14 +64,14 @@ macro_rules! written {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
         #[serde(transparent)]
-        pub(super) struct $name(String);
+        pub(crate) struct $name(String);
 
         impl $name {
             /// The quantity it names.
             ///
             /// # Errors
             /// When there is no number, no unit or an unknown one.
-            pub(super) fn read(&self) -> Result<$quantity, Unreadable> {
+            pub(crate) fn read(&self) -> Result<$quantity, Unreadable> {
                 let units: Units = $units;
                 units.read(&self.0).map($read)
             }
@@ -169,14 +169,14 @@ written!(
 /// A clock time, with or without its day: "07:00", "2026-03-10T07:00".
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(super) struct WrittenClock(String);
+pub(crate) struct WrittenClock(String);
 
 impl WrittenClock {
     /// The day, if one is given, and the time since its midnight.
     ///
     /// # Errors
     /// When it is not a clock time.
-    pub(super) fn read(&self) -> Result<(Option<String>, SimTime), Unreadable> {
+    pub(crate) fn read(&self) -> Result<(Option<String>, SimTime), Unreadable> {
         read_clock(&self.0).map(|(date, seconds)| (date, SimTime::seconds(seconds)))
     }
 }
