@@ -35,7 +35,7 @@ fn towns() -> impl Strategy<Value = Town> {
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-    prop::collection::vec((0..400_u32, 0..8_u8, prop::array::uniform4(0..1000_usize)), 1..24)
+    prop::collection::vec((0..400_u32, 0..12_u8, prop::array::uniform4(0..1000_usize)), 1..32)
 }
 
 /// What is meant by a deed in the city as it is now; much of it cannot be done.
@@ -74,7 +74,11 @@ fn change(town: &Staffed, city: &City, (_, what, [who, how, more, most]): &Deed)
             position: (how % 2 == 0).then(|| Distance::metres(f64::from(small(*more)))),
             category: [Category::C1, Category::C2, Category::C4][most % 3],
         },
-        _ => Change::SendUnit { unit: small(who % 4), call: small(how % 5) },
+        7 => Change::SendUnit { unit: small(who % 4), call: small(how % 5) },
+        8 => Change::Dispatch { by_hand: how % 3 > 0 },
+        9 => Change::StandDown { unit: small(who % 3) },
+        10 => Change::NameHospital { unit: small(who % 3), hospital: small(how % 2) },
+        _ => Change::Bays { hospital: small(who % 2), bays: small(how % 4) },
     }
 }
 
@@ -162,13 +166,13 @@ fn of_everything_that_is_tried_something_is_done() {
     let deed = |n: u64| {
         let mut rng = Seed(8).stream(Purpose::Demand, n, 1);
         let numbers = std::array::from_fn(|_| rng.below(1000));
-        (u32::try_from(rng.below(400)).expect("small"), u8::try_from(n % 8).expect("small"), numbers)
+        (u32::try_from(rng.below(400)).expect("small"), u8::try_from(n % 12).expect("small"), numbers)
     };
-    let deeds: Vec<Deed> = (0..320).map(deed).collect();
+    let deeds: Vec<Deed> = (0..600).map(deed).collect();
     let city = town.city(settings(town_seed(&town), 1), false);
     let (city, said) = run(&town, city, &deeds, None).expect("lawful");
     assert_eq!(said.len(), deeds.len());
-    for what in 0..8 {
+    for what in 0..12 {
         let (done, refused): (Vec<_>, Vec<_>) = said.iter().filter(|one| one.0 == what).partition(|one| one.1.is_ok());
         assert!(!done.is_empty(), "deed {what} is never done: {refused:?}");
     }

@@ -12,7 +12,7 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
-use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, TlsError, TlsFiles};
+use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, Seats, TlsError, TlsFiles};
 use super::port::Twin;
 use super::socket::{self, Hub, HubSettings};
 
@@ -130,14 +130,17 @@ pub fn serve(
     let origins = settings.guard.origins.clone();
     let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings { origins, ..HubSettings::default() }));
     let ending = Arc::clone(&hub);
+    let mut settings = settings.clone();
+    settings.guard.seats = settings.guard.seats.or_else(|| Seats::of(&twin));
     let parts = Parts::default()
         .with(move |service| {
             service.app_data(Data::from(Arc::clone(&twin))).app_data(Data::from(Arc::clone(&hub)));
         })
         .with(super::socket::configure)
+        .with(super::drill::configure)
         .with(super::routes::configure)
         .with(super::assets::configure);
-    serve_parts(parts, settings, ready, async move {
+    serve_parts(parts, &settings, ready, async move {
         stop.await;
         // Sockets would keep the server from ending.
         ending.close("the server ends");

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::actors::emergency::by_hand::ByHand;
 use super::actors::sensors::earth::Earth;
 use super::ledger::Ledger;
 use super::outcome::{Call, Happened, Happening, IncidentChange, Stage, UnitInstant, UnitStatus};
@@ -95,8 +96,13 @@ impl ControlRoom {
         }
     }
 
-    /// Takes up what the books have and it has no card of yet.
-    pub(crate) fn learn(&mut self, network: &Network, ledger: &Ledger) {
+    /// Takes up what the books have and it has no card of yet, and what hospitals have other bays.
+    pub(crate) fn learn(&mut self, network: &Network, ledger: &Ledger, by_hand: Option<&ByHand>) {
+        for (&hospital, &bays) in by_hand.into_iter().flat_map(|by_hand| &by_hand.bays) {
+            if let Some(card) = self.hospitals.get_mut(hospital as usize) {
+                card.bays = bays;
+            }
+        }
         for incident in &ledger.all_incidents()[self.incidents.len().min(ledger.all_incidents().len())..] {
             let at = incident.lanes.first().map(|&lane| self.written(lane, incident.position.as_metres()));
             self.incidents.push(IncidentCard {

@@ -15,6 +15,7 @@ mod movement;
 pub mod outcome;
 mod rules;
 mod sensing;
+pub mod service;
 mod snapshot;
 mod step;
 #[cfg(test)]
@@ -129,7 +130,7 @@ impl City {
             self.control_room = Some(self.new_control_room());
         }
         if let (Some(room), Some(ledger)) = (&mut self.control_room, self.world.get_resource::<Ledger>()) {
-            room.learn(&self.origin.network, ledger);
+            room.learn(&self.origin.network, ledger, self.world.get_resource());
         }
     }
 
@@ -191,7 +192,7 @@ impl City {
     pub fn open_control_room(&mut self, network: &Network, plan: &EmergencyPlan) {
         let mut room = ControlRoom::new(network, plan, self.settings.midnight);
         if let Some(ledger) = self.world.get_resource::<Ledger>() {
-            room.learn(network, ledger);
+            room.learn(network, ledger, self.world.get_resource());
         }
         self.control_room = Some(room);
     }

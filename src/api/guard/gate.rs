@@ -19,7 +19,7 @@ use super::origin::{From, is_preflight, is_reading, is_socket};
 use super::problem::Problem;
 use super::rate::{Verdict, Who, neighbourhood};
 use super::who::{Identity, Manner};
-use super::{DOOR, Guard, LOGIN, LOGOUT, body, headers, path};
+use super::{DOOR, Guard, JOIN, LOBBY, LOGIN, LOGOUT, body, headers, path};
 
 /// Longest number of a request that is taken over from whoever sent it [bytes].
 const REQUEST_ID_MAX: usize = 64;
@@ -127,7 +127,7 @@ impl Visit {
             ));
         }
         self.admit(guard, request).await?;
-        if self.caller.is_none() && self.path == "/" && is_reading(&self.method) {
+        if self.caller.is_none() && self.path == "/" && is_reading(&self.method) && guard.seats.is_none() {
             // The page has nothing to show to a stranger.
             return Ok(Passed::Answered(HttpResponse::SeeOther().insert_header((header::LOCATION, DOOR)).finish()));
         }
@@ -178,7 +178,9 @@ impl Visit {
 
     /// Who it is, what that may do, and how often.
     async fn admit(&mut self, guard: &Guard, request: &mut ServiceRequest) -> Result<(), Problem> {
-        let logging_in = self.method == Method::POST && (self.path == LOGIN || self.path == DOOR);
+        let joins = guard.seats.is_some() && self.path == JOIN;
+        let logging_in = self.method == Method::POST && (self.path == LOGIN || self.path == DOOR || joins);
+        let in_lobby = guard.seats.is_some() && self.path == LOBBY && is_reading(&self.method);
         // Whoever logs in is somebody else afterwards; what it was before does not matter.
         let identity = if logging_in && !guard.open { None } else { guard.who(request, self.address).await? };
         self.caller = identity.as_ref().map(|identity| identity.caller.clone());
@@ -196,12 +198,13 @@ impl Visit {
             return Err(Problem::too_many(wait, detail));
         }
         let Some(identity) = identity else {
-            if path::is_guarded(&self.path) && !logging_in {
+            if path::is_guarded(&self.path) && !logging_in && !in_lobby {
                 return Err(Problem::unauthorised(Denied::Nobody.to_string()));
             }
             request.extensions_mut().insert(Address(self.address));
             return Ok(());
         };
+        super::seats::may_look(&identity.manner, &self.path)?;
         if self.changes() && self.path != LOGOUT && !logging_in && identity.caller.role < Role::Trainer {
             return Err(Problem::forbidden(Denied::TooLittle(Role::Trainer).to_string()));
         }
@@ -218,6 +221,9 @@ impl Visit {
         extensions.insert(Address(self.address));
         extensions.insert(RequestId(self.id.clone()));
         extensions.insert(identity.caller.clone());
+        if let Manner::Seat(seat) = &identity.manner {
+            extensions.insert(seat.clone());
+        }
         extensions.insert(identity);
         Ok(())
     }

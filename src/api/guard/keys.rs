@@ -20,7 +20,7 @@ const SCHEME: &str = "sha256:";
 pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// Bits nobody can guess.
-pub(super) type Secret = [u8; 32];
+pub type Secret = [u8; 32];
 
 /// There are no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,7 +108,10 @@ pub(super) fn find<'a>(keys: &'a [Key], shown: &str) -> Option<&'a Key> {
 }
 
 /// 256 random bits.
-pub(super) fn random() -> Result<Secret, NoRandom> {
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn random() -> Result<Secret, NoRandom> {
     let mut bytes = [0; 32];
     default_provider().secure_random.fill(&mut bytes).map_err(|_| NoRandom)?;
     Ok(bytes)

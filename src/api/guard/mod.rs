@@ -21,6 +21,7 @@ mod pass;
 mod path;
 mod problem;
 mod rate;
+mod seats;
 mod settings;
 mod tls;
 mod who;
@@ -33,14 +34,16 @@ pub use access::{Access, read_access};
 pub use caller::{Caller, Denied, Role, require};
 pub use gate::RequestId;
 pub use issuer::{IssuerSettings, TokenAlgorithm};
-pub use keys::{Key, NewKey, NoRandom, is_name, new_key};
+pub use keys::{Key, NewKey, NoRandom, Secret, is_name, new_key, random};
 pub use rate::Rate;
+pub use seats::Seats;
 pub use settings::{GuardSettings, Limits, Rates};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use gate::gate;
 pub(crate) use pass::{Login, configure};
 pub(crate) use problem::Problem;
+pub(crate) use seats::{FILES, JOIN, LOBBY};
 pub(crate) use tls::server as tls_server;
 
 use self::audit::Audit;
@@ -88,6 +91,11 @@ pub struct Guard {
     logins: Logins,
     limiter: Limiter,
     failures: Limiter,
+    /// Whoever has joined the drill that is run, if one is.
+    seats: Option<Seats>,
+    /// Wrong PINs by address, and who is at the door of the drill now.
+    guesses: Limiter,
+    at_the_door: tokio::sync::Mutex<()>,
     audit: Option<Audit>,
     clock: Clock,
 }
@@ -120,8 +128,14 @@ impl Guard {
             &["http"]
         };
         let lower = |texts: &[String]| texts.iter().map(|text| text.to_ascii_lowercase()).collect();
-        let origins =
-            Origins { allowed: lower(&settings.origins), hosts: lower(&settings.hosts), loopback: open, schemes };
+        let only_here = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+        let origins = Origins {
+            allowed: lower(&settings.origins),
+            hosts: lower(&settings.hosts),
+            // PINs are short: a page under a name that suddenly means this machine must not even try some.
+            loopback: open || (!settings.has_keys() && only_here && !settings.behind_proxy),
+            schemes,
+        };
         Ok(Self {
             open,
             encrypted: tls || settings.behind_proxy,
@@ -134,6 +148,9 @@ impl Guard {
             logins: Logins::default(),
             limiter: Limiter::default(),
             failures: Limiter::default(),
+            seats: settings.seats.clone(),
+            guesses: Limiter::default(),
+            at_the_door: tokio::sync::Mutex::default(),
             audit: opened.transpose()?,
             clock: Clock::new(),
         })

@@ -64,7 +64,7 @@ fn refused(request: &HttpRequest, offered: &'static str) -> Ready<HttpResponse> 
 fn told(identity: &Identity) -> Me<'_> {
     let csrf = match &identity.manner {
         Manner::Page(login) => Some(login.token.as_str()),
-        Manner::Open | Manner::Key | Manner::Token => None,
+        Manner::Open | Manner::Key | Manner::Token | Manner::Seat(_) => None,
     };
     let open = matches!(identity.manner, Manner::Open);
     Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }

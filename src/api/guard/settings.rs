@@ -8,6 +8,7 @@ use super::caller::Role;
 use super::issuer::IssuerSettings;
 use super::keys::Key;
 use super::rate::Rate;
+use super::seats::Seats;
 
 /// Who may come in and how. By default nobody is asked: for this machine only.
 #[derive(Debug, Clone, Default)]
@@ -28,11 +29,20 @@ pub struct GuardSettings {
     pub proxies: Vec<IpAddr>,
     /// The file of who ordered what.
     pub audit: Option<PathBuf>,
+    /// Whether people come in by the PIN of a role, as into a drill.
+    pub by_pin: bool,
+    /// Who has joined the drill; the server sets it where its twin runs one.
+    pub seats: Option<Seats>,
 }
 
 impl GuardSettings {
     /// Whether whoever comes has to say who it is.
     pub fn asks(&self) -> bool {
+        self.has_keys() || self.by_pin || self.seats.is_some()
+    }
+
+    /// Whether anybody can show a key or a token of an issuer.
+    pub(super) fn has_keys(&self) -> bool {
         !self.keys.is_empty() || self.issuer.is_some()
     }
 
@@ -79,6 +89,8 @@ pub struct Rates {
     pub open: Rate,
     /// Wrong keys and tokens of an address before it has to wait.
     pub failures: Rate,
+    /// Wrong PINs of an address before it has to wait.
+    pub guesses: Rate,
 }
 
 impl Default for Rates {
@@ -92,6 +104,7 @@ impl Default for Rates {
             address: Rate::hourly(36_000),
             open: Rate { per_hour: 36_000_000, burst: 100_000 },
             failures: Rate { per_hour: 600, burst: 10 },
+            guesses: Rate { per_hour: 600, burst: 5 },
         }
     }
 }

@@ -16,6 +16,7 @@ use super::origin::is_socket;
 use super::problem::Problem;
 use super::rate::{Rate, Who, neighbourhood};
 use super::settings::Rates;
+use crate::api::port::Seat;
 
 /// Longest key or token [bytes].
 const SHOWN_MAX: usize = 16 << 10;
@@ -31,6 +32,8 @@ pub(super) enum Manner {
     Token,
     /// By a login on the page.
     Page(Login),
+    /// By a seat in a drill.
+    Seat(Seat),
 }
 
 /// Somebody who is known.
@@ -45,11 +48,13 @@ pub(super) struct Identity {
 impl Identity {
     /// Whose requests are counted together.
     pub(super) fn counted(&self) -> Who {
-        let kind = match self.manner {
+        let kind = match &self.manner {
             Manner::Open => "open",
             Manner::Key => "key",
             Manner::Token => "token",
             Manner::Page(_) => "page",
+            // People of one name are several.
+            Manner::Seat(seat) => return Who::Name("seat", seat.number.to_string().into()),
         };
         Who::Name(kind, Arc::clone(&self.caller.name))
     }
@@ -58,7 +63,7 @@ impl Identity {
         match self.manner {
             Manner::Open => rates.open,
             Manner::Key | Manner::Token => rates.of(self.caller.role),
-            Manner::Page(_) => rates.page,
+            Manner::Page(_) | Manner::Seat(_) => rates.page,
         }
     }
 }
@@ -115,6 +120,9 @@ impl Guard {
             return Ok(Some(Identity { caller, manner: Manner::Open, until_ms: i64::MAX }));
         }
         if let Some(shown) = shown(request)? {
+            if let Some(seated) = self.seated(&shown) {
+                return seated.map(Some);
+            }
             return self.prove(&shown, address).await.map(Some);
         }
         let Some(cookie) = request.cookie(self.cookie_name()) else { return Ok(None) };

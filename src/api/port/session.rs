@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::command::{Command, Done, Refused};
+use super::drill::Drill;
 use super::scene::{Scene, SceneTotals};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
@@ -47,6 +48,10 @@ pub trait Twin: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When there is none.
     fn file_of(&self, id: &str, name: &str) -> Result<std::path::PathBuf, Refused>;
+    /// The drill that is run in this city, if one is. Whoever has no seat that is shown the city as it is, is shown nothing else then.
+    fn drill(&self) -> Option<&dyn Drill> {
+        None
+    }
 }
 
 /// A city that somebody looks at.

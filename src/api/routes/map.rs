@@ -114,6 +114,12 @@ pub(super) fn routes() -> Vec<Spec> {
             |ask| Ok(drawn_roads(ask).reply(ask, "application/geo+json")),
         ),
         geojson(
+            "/api/v1/drill/map",
+            "drill_map",
+            "The same for whoever sits in a drill, whatever the role: a map of the town, which knows nothing of the day.",
+            |ask| Ok(drawn_roads(ask).reply(ask, "application/geo+json")),
+        ),
+        geojson(
             "/api/v1/map/places",
             "map_places",
             "Water, parks, quarters, bus stops, stations, hospitals and the sensors that spoke.",

@@ -17,7 +17,7 @@ const ANSWERS_MAX: usize = 64;
 
 /// A client.
 #[derive(Debug, Default)]
-pub(super) struct Client {
+pub(in crate::api) struct Client {
     desk: Mutex<Desk>,
     /// There is something to send.
     pub(super) wake: Notify,
@@ -120,6 +120,18 @@ impl Client {
     /// Its desk; whoever has it holds up this client only.
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is answered.
+    pub(in crate::api) fn answer(&self, text: String) {
+        self.desk().answer(text);
+        self.wake.notify_one();
+    }
+
+    /// It is shown this, in place of what it was shown before and has not taken yet.
+    pub(in crate::api) fn show(&self, text: Arc<str>) {
+        self.desk().state = Some(text);
+        self.wake.notify_one();
     }
 
     /// Sends it away with a last word.

@@ -60,7 +60,7 @@ pub struct HubCounts {
 
 /// Why nobody is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Full {
+pub(in crate::api) enum Full {
     /// There are as many as there may be.
     Everywhere,
     /// There are as many of one address as there may be.
@@ -158,7 +158,7 @@ impl Hub {
         }
     }
 
-    pub(super) const fn settings(&self) -> &HubSettings {
+    pub(in crate::api) const fn settings(&self) -> &HubSettings {
         &self.settings
     }
 
@@ -172,7 +172,7 @@ impl Hub {
     }
 
     /// Lets somebody in, if there is room.
-    pub(super) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Ticket, Full> {
+    pub(in crate::api) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Ticket, Full> {
         let counted = address.map(|address| address.to_canonical()).filter(|address| !address.is_loopback());
         let mut clients = lock(&self.clients);
         let there = clients.values().filter(|guest| counted.is_some() && guest.address == counted).count();
@@ -399,10 +399,10 @@ const fn plus(one: Tally, other: Tally) -> Tally {
 
 /// Somebody who was let in; leaves when dropped.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(in crate::api) struct Ticket {
     pub(super) hub: Arc<Hub>,
     number: u64,
-    pub(super) client: Arc<Client>,
+    pub(in crate::api) client: Arc<Client>,
 }
 
 impl Drop for Ticket {

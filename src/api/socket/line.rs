@@ -1,5 +1,6 @@
 //! One connection: hears what its client says and sends what is put on its desk, for as long as both sides keep to the rules.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,6 @@ use super::client::{Client, Parcel};
 use super::hub::{Hub, Ticket, Wish};
 use super::words::{self, Said, Told};
 
-/// Longest message of a client [bytes].
-const MESSAGE_MAX: usize = 4 << 10;
 /// Messages a client may send in a second, and as many more at once if it was quiet before.
 const MESSAGES_A_SECOND: u32 = 20;
 /// A client is asked whether it is there this many times before its silence is too long.
@@ -22,16 +21,50 @@ const ASKED: u32 = 3;
 /// How long a last word may take.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
+/// What is made of what a client says.
+pub(in crate::api) trait Ear {
+    /// Longest message of a client [bytes].
+    const MESSAGE_MAX: usize;
+    /// Does what a client says; an error is why it is to be sent away.
+    fn hear(&self, client: &Arc<Client>, text: &str) -> impl Future<Output = Result<(), String>>;
+}
+
+/// The ear of those who look at the city.
+pub(super) struct Looking(pub(super) Arc<Hub>);
+
+impl Ear for Looking {
+    const MESSAGE_MAX: usize = 4 << 10;
+
+    async fn hear(&self, client: &Arc<Client>, text: &str) -> Result<(), String> {
+        let hub = &self.0;
+        match words::heard(text)? {
+            Said::Subscribe { session, bounds, rate, format } => {
+                let bounds = words::rectangle(bounds)?;
+                hub.subscribe(client, Wish { session, bounds, rate, format }).await;
+            }
+            Said::Bounds { bounds } => hub.look(client, words::rectangle(bounds)?),
+            Said::Ack { tick } => client.desk().acknowledge(tick),
+            Said::Ping { n } => client.answer(Told::Pong { n }.text()),
+        }
+        Ok(())
+    }
+}
+
 /// Speaks with a client until one of both has enough.
-pub(super) async fn speak(ticket: Ticket, session: Session, stream: MessageStream, cut: Option<Cut>) {
-    let stream = stream.max_frame_size(MESSAGE_MAX).aggregate_continuations().max_continuation_size(MESSAGE_MAX);
+pub(in crate::api) async fn speak<E: Ear>(
+    ticket: Ticket,
+    (session, stream): (Session, MessageStream),
+    cut: Option<Cut>,
+    ear: &E,
+) {
+    let stream = stream.max_frame_size(E::MESSAGE_MAX).aggregate_continuations().max_continuation_size(E::MESSAGE_MAX);
     let (hub, client) = (Arc::clone(&ticket.hub), Arc::clone(&ticket.client));
     let farewell = session.clone();
     let sending = send(&hub, &client, session);
     tokio::pin!(sending);
     let dismissed = tokio::select! {
         _ = &mut sending => return,
-        dismissed = hear(&hub, &client, stream) => dismissed,
+        dismissed = hear(&hub, &client, stream, ear) => dismissed,
     };
     let told = match dismissed {
         Some((code, reason)) => {
@@ -74,10 +107,11 @@ async fn send(hub: &Hub, client: &Client, mut session: Session) -> Result<(), Cl
 }
 
 /// Hears what a client says until it leaves, or for what it is to be sent away.
-async fn hear(
-    hub: &Arc<Hub>,
+async fn hear<E: Ear>(
+    hub: &Hub,
     client: &Arc<Client>,
     mut stream: AggregatedMessageStream,
+    ear: &E,
 ) -> Option<(CloseCode, String)> {
     let mut allowance = Allowance::new(Instant::now());
     let silence = hub.settings().silence_max;
@@ -88,7 +122,7 @@ async fn hear(
         let message = match message? {
             Ok(message) => message,
             Err(ProtocolError::Overflow) => {
-                let reason = format!("a message may have {MESSAGE_MAX} bytes");
+                let reason = format!("a message may have {} bytes", E::MESSAGE_MAX);
                 return Some((CloseCode::Size, reason));
             }
             Err(ProtocolError::Io(_)) => return None,
@@ -99,7 +133,7 @@ async fn hear(
             return Some((CloseCode::Policy, reason));
         }
         let done = match message {
-            AggregatedMessage::Text(text) => obey(hub, client, &text).await,
+            AggregatedMessage::Text(text) => ear.hear(client, &text).await,
             AggregatedMessage::Ping(bytes) => {
                 client.desk().pong = Some(bytes);
                 client.wake.notify_one();
@@ -115,23 +149,6 @@ async fn hear(
             return Some((CloseCode::Policy, reason));
         }
     }
-}
-
-/// Does what a client says, or says why not.
-async fn obey(hub: &Arc<Hub>, client: &Arc<Client>, text: &str) -> Result<(), String> {
-    match words::heard(text)? {
-        Said::Subscribe { session, bounds, rate, format } => {
-            let bounds = words::rectangle(bounds)?;
-            hub.subscribe(client, Wish { session, bounds, rate, format }).await;
-        }
-        Said::Bounds { bounds } => hub.look(client, words::rectangle(bounds)?),
-        Said::Ack { tick } => client.desk().acknowledge(tick),
-        Said::Ping { n } => {
-            client.desk().answer(Told::Pong { n }.text());
-            client.wake.notify_one();
-        }
-    }
-    Ok(())
 }
 
 /// How many messages a client may still send.

@@ -25,10 +25,15 @@ use actix_web::{Error, HttpRequest, HttpResponse, rt, web};
 
 pub use hub::{Hub, HubCounts, HubSettings};
 
+pub(super) use client::Client;
+pub(super) use line::{Ear, speak};
+pub(super) use origin::is_welcome;
+
 use hub::Full;
+use line::Looking;
 
 /// What is spoken.
-const PROTOCOL: &str = "citytwin.v1";
+pub(super) const PROTOCOL: &str = "citytwin.v1";
 
 /// Serves `/ws/realtime`. A [`Hub`] has to be among the data of the service.
 pub fn configure(service: &mut ServiceConfig) {
@@ -37,7 +42,7 @@ pub fn configure(service: &mut ServiceConfig) {
 
 /// A way to end a connection whose client does not even read that it is to end: what waits to be written is not waited for.
 #[derive(Debug, Clone)]
-struct Cut(Arc<TcpStream>);
+pub(super) struct Cut(Arc<TcpStream>);
 
 /// Keeps a way to end a connection, for sockets that may be opened over it: to be called by the server for each (`on_connect`). Where
 /// it is not, or where the connection is encrypted, a client that reads nothing is sent away all the same, but its connection stays
@@ -57,22 +62,29 @@ impl Cut {
 }
 
 async fn realtime(request: HttpRequest, body: Payload, hub: Data<Hub>) -> Result<HttpResponse, Error> {
-    if !origin::is_welcome(request.headers(), &hub.settings().origins) {
-        let detail = "this page is not of this server; open the server's own page, or have its origin allowed";
-        return Ok(problem(StatusCode::FORBIDDEN, detail));
+    if !is_welcome(request.headers(), &hub.settings().origins) {
+        return Ok(stranger());
     }
     let address = request.peer_addr().map(|address| address.ip());
-    let ticket = match hub.into_inner().admit(address) {
+    let hub = hub.into_inner();
+    let ticket = match hub.admit(address) {
         Ok(ticket) => ticket,
         Err(full) => return Ok(turned_away(full)),
     };
     let (response, session, stream) = actix_ws::handle_with_protocols(&request, body, &[PROTOCOL])?;
     let cut = request.conn_data::<Cut>().cloned();
-    rt::spawn(line::speak(ticket, session, stream, cut));
+    rt::spawn(async move { speak(ticket, (session, stream), cut, &Looking(hub)).await });
     Ok(response)
 }
 
-fn turned_away(full: Full) -> HttpResponse {
+/// For whoever comes from a page of somebody else.
+pub(super) fn stranger() -> HttpResponse {
+    let detail = "this page is not of this server; open the server's own page, or have its origin allowed";
+    problem(StatusCode::FORBIDDEN, detail)
+}
+
+/// For whoever there is no room for.
+pub(super) fn turned_away(full: Full) -> HttpResponse {
     let (status, detail) = match full {
         Full::Everywhere => {
             (StatusCode::SERVICE_UNAVAILABLE, "as many look at the city as may; try again in some seconds")

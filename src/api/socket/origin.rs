@@ -6,7 +6,7 @@ use actix_web::http::header::{self, HeaderMap};
 
 /// Whether a socket may be opened by whoever these headers come from: a program, a page of this server, or one of those allowed (as
 /// `https://board.example.org`).
-pub(super) fn is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(in crate::api) fn is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
     let mut said = headers.get_all(header::ORIGIN);
     let Some(origin) = said.next() else { return true };
     let (Ok(origin), None) = (origin.to_str(), said.next()) else { return false };

@@ -13,6 +13,7 @@ use crate::primitives::ids::EdgeId;
 use crate::primitives::{Category, Distance};
 use crate::simulation::City;
 use crate::simulation::actors::emergency::ambulance::Ambulance;
+use crate::simulation::actors::emergency::by_hand::ByHand;
 use crate::simulation::actors::emergency::caller::Public;
 use crate::simulation::actors::emergency::dispatcher::Dispatcher;
 use crate::simulation::actors::emergency::{DISPATCHER, Diary, Order, PUBLIC, unit_actor};
@@ -73,6 +74,10 @@ pub(super) fn send(city: &mut City, unit: u32, call: u32) -> Result<String, Stri
             dispatcher.wait_again(order, waited);
         }
     }
+    // A hospital that was named was named for the patient it drove to.
+    if let Some(mut by_hand) = city.world.get_resource_mut::<ByHand>() {
+        by_hand.hospitals.remove(&unit);
+    }
     let mut diary = city.world.resource_mut::<Diary>();
     if let Some(order) = away_from {
         diary.stage(now, order.call, Stage::Queue, None, None);
@@ -111,9 +116,7 @@ fn look(city: &City, unit: u32, call: u32) -> Result<Sending, String> {
     if known.at(Stage::Queue).is_none() {
         return Err(format!("call {call} is still being answered; send somebody once it is understood"));
     }
-    // Whoever has a letter on its way to it is about to do something else than it seems.
-    let in_the_post = |unit: u32| world.resource::<Post>().0.is_for(unit_actor(unit));
-    if in_the_post(unit) {
+    if has_mail(city, unit) {
         return Err(format!("{name} is just being told something; send it again after the next step"));
     }
     let away_from = ambulance.on_the_way();
@@ -126,7 +129,7 @@ fn look(city: &City, unit: u32, call: u32) -> Result<Sending, String> {
     if let Some(&order) = dispatcher.waiting(call) {
         return Ok(Sending { order, instead_of: None, away_from });
     }
-    let other = known.unit.filter(|&other| !in_the_post(other));
+    let other = known.unit.filter(|&other| !has_mail(city, other));
     let order = other.and_then(|other| ambulance_order(city, other)).filter(|order| order.call == call);
     let (Some(other), Some(order)) = (other, order) else {
         return Err(format!("call {call} is just being given to somebody; send {name} after the next step"));
@@ -134,8 +137,14 @@ fn look(city: &City, unit: u32, call: u32) -> Result<Sending, String> {
     Ok(Sending { order, instead_of: Some(other), away_from })
 }
 
-fn ambulance(city: &City, unit: u32) -> Option<&Ambulance> {
-    city.world.get::<Ambulance>(city.world.resource::<Directory>().get(unit_actor(unit))?)
+/// Whether an ambulance has a letter on its way to it, and is about to do something else than it seems.
+pub(super) fn has_mail(city: &City, unit: u32) -> bool {
+    city.world.resource::<Post>().0.is_for(unit_actor(unit))
+}
+
+/// An ambulance by its number.
+pub(super) fn ambulance(city: &City, unit: u32) -> Option<&Ambulance> {
+    city.world.get::<Ambulance>(city.world.get_resource::<Directory>()?.get(unit_actor(unit))?)
 }
 
 fn ambulance_order(city: &City, unit: u32) -> Option<Order> {

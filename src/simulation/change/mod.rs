@@ -6,6 +6,7 @@
 //! city has from its first change on.
 
 mod calls;
+mod desk;
 mod incidents;
 pub(crate) mod live;
 mod roads;
@@ -80,6 +81,31 @@ pub enum Change {
         /// The call's number.
         call: u32,
     },
+    /// Ambulances are sent by hand from now on, and every call waits for it; or the city's own dispatcher sends them again.
+    Dispatch {
+        /// Whether by hand.
+        by_hand: bool,
+    },
+    /// An ambulance that has not arrived at its call yet is called back; the call waits again.
+    StandDown {
+        /// Its number.
+        unit: u32,
+    },
+    /// An ambulance that has a call and has not left for a hospital brings its patient to this one, if to any; where none is
+    /// named the city's own dispatcher names one.
+    NameHospital {
+        /// The ambulance's number.
+        unit: u32,
+        /// The hospital's number.
+        hospital: u32,
+    },
+    /// A hospital has other bays from now on; who is being taken over is taken over.
+    Bays {
+        /// Its number.
+        hospital: u32,
+        /// How many, 0 to 1000.
+        bays: u32,
+    },
 }
 
 /// Makes a change, or says what is in its way; what was done, in a sentence.
@@ -95,6 +121,10 @@ pub(crate) fn make(city: &mut City, change: Change) -> Result<String, String> {
         Change::Weather(weather) => weather::turn(city, weather),
         Change::Call { road, position, category } => calls::ring(city, road, position, category),
         Change::SendUnit { unit, call } => calls::send(city, unit, call),
+        Change::Dispatch { by_hand } => desk::dispatch(city, by_hand),
+        Change::StandDown { unit } => desk::stand_down(city, unit),
+        Change::NameHospital { unit, hospital } => desk::direct(city, unit, hospital),
+        Change::Bays { hospital, bays } => desk::bays(city, hospital, bays),
     }?;
     city.world.get_resource_or_init::<Live>().made += 1;
     city.learn_of_changes();

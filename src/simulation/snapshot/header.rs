@@ -14,7 +14,7 @@ use crate::simulation::step::Clockwork;
 /// The first bytes of every saved state.
 pub(crate) const MAGIC: &[u8; 8] = b"citytwin";
 /// The number of the form behind them; to be raised by whoever changes the fields of anything that is saved.
-pub(crate) const SCHEMA: u32 = 4;
+pub(crate) const SCHEMA: u32 = 5;
 
 /// What a saved state says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,9 +11,29 @@ use crate::city::emergency::EmergencyPlan;
 use crate::city::intervention::Plan;
 use crate::city::network::Network;
 use crate::city::scenario::{SensorSettings, Weather};
+use crate::simulation::actors::sensors::earth::Earth;
 
 /// A digest of one part.
 pub(crate) type Mark = [u8; blake3::OUT_LEN];
+
+/// What stations and hospitals are called.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceNames {
+    /// The station of each ambulance, by its number.
+    pub stations: Vec<String>,
+    /// Each hospital, by its number.
+    pub hospitals: Vec<String>,
+}
+
+impl ServiceNames {
+    fn of(plan: &EmergencyPlan) -> Self {
+        let station = |base: usize| plan.bases.get(base).map(|base| base.name.clone()).unwrap_or_default();
+        Self {
+            stations: plan.units.iter().map(|unit| station(unit.base)).collect(),
+            hospitals: plan.hospitals.iter().map(|hospital| hospital.name.clone()).collect(),
+        }
+    }
+}
 
 /// What a city was made of.
 #[derive(Debug, Clone)]
@@ -22,6 +42,10 @@ pub(crate) struct Origin {
     pub network: Arc<Network>,
     demand: Arc<Demand>,
     map_and_demand: Arc<OnceLock<(Mark, Mark)>>,
+    /// What its emergency service is called, where one was brought.
+    pub service: Arc<ServiceNames>,
+    /// Where it lies on earth, worked out when first asked for.
+    pub earth: Arc<OnceLock<Earth>>,
     /// The plan of its emergencies, where they were brought.
     pub emergencies: Option<Mark>,
     /// The plan it follows, where that changes anything.
@@ -39,6 +63,8 @@ impl Origin {
             network,
             demand,
             map_and_demand: Arc::default(),
+            service: Arc::default(),
+            earth: Arc::default(),
             emergencies: None,
             plan: None,
             weather: Weather::default(),
@@ -60,6 +86,7 @@ impl Origin {
     /// Notes the plan that was brought.
     pub(crate) fn bring(&mut self, plan: &EmergencyPlan) {
         self.emergencies = Some(mark(plan));
+        self.service = Arc::new(ServiceNames::of(plan));
     }
 
     /// Notes the plan it follows.

@@ -18,6 +18,7 @@ use super::origin::Mark;
 use crate::city::routing::Router;
 use crate::simulation::City;
 use crate::simulation::actors::emergency::ambulance::Ambulance;
+use crate::simulation::actors::emergency::by_hand::ByHand;
 use crate::simulation::actors::emergency::caller::Public;
 use crate::simulation::actors::emergency::dispatcher::Dispatcher;
 use crate::simulation::actors::emergency::hospital::Department;
@@ -61,6 +62,8 @@ pub(crate) struct State<'a> {
     moves: Moves<'a>,
     /// What is remembered of changes made while it ran; none where none was.
     changed: Option<Changed<'a>>,
+    /// What people at a dispatcher's desk have taken over; none where nobody ever did.
+    by_hand: Option<Cow<'a, ByHand>>,
     watch: Option<Watching<'a>>,
     /// How many records the control room has made of each device.
     told: Option<Cow<'a, BTreeMap<DeviceId, u64>>>,
@@ -132,6 +135,7 @@ impl<'a> State<'a> {
                 live: Cow::Borrowed(live),
                 shifts: world.get_resource::<Shifts>().map(Cow::Borrowed),
             }),
+            by_hand: world.get_resource::<ByHand>().map(Cow::Borrowed),
             watch: city.watch.is_some().then(|| Watching::of(world)),
             told: city.control_room.as_ref().map(|room| Cow::Borrowed(room.sequences())),
             discarded: world.get_resource::<Outbox>().map(|outbox| outbox.discarded),
@@ -151,6 +155,7 @@ impl<'a> State<'a> {
         let whole = postcard::to_io(&self.moves, &mut block).is_ok();
         // A city in which nothing was changed by hand has the hash of one in which nothing can be.
         let whole = whole && self.changed.as_ref().is_none_or(|live| postcard::to_io(live, &mut block).is_ok());
+        let whole = whole && self.by_hand.as_ref().is_none_or(|by_hand| postcard::to_io(by_hand, &mut block).is_ok());
         let whole = whole && block.flush().is_ok();
         drop(block);
         debug_assert!(whole, "the state has a form");
@@ -169,12 +174,16 @@ impl<'a> State<'a> {
             && (self.told.is_some() || city.control_room.is_none())
             && moves.fits(&city.world)
             && moves.emergencies.as_ref().is_none_or(Emergencies::fits)
+            && self
+                .by_hand
+                .as_ref()
+                .is_none_or(|by_hand| moves.emergencies.as_ref().is_some_and(|all| all.fit(by_hand)))
             && self.changed.as_ref().is_none_or(|changed| changed.live.fits(&moves.percept.road))
     }
 
     /// A city in this state, made of what `like` is made of.
     pub(crate) fn put_together(self, like: &City) -> City {
-        let Self { moves, changed, watch, told, discarded } = self;
+        let Self { moves, changed, by_hand, watch, told, discarded } = self;
         let mut world = World::new();
         let mut living = Vec::new();
         moves.put_into(&mut world, like, &mut living);
@@ -199,7 +208,7 @@ impl<'a> State<'a> {
             let mut room = like.control_room.clone().or_else(opened)?;
             room.go_on_from(told.into_owned());
             if let Some(ledger) = world.get_resource::<Ledger>() {
-                room.learn(&like.origin.network, ledger);
+                room.learn(&like.origin.network, ledger, by_hand.as_deref());
             }
             Some(room)
         });
@@ -208,6 +217,9 @@ impl<'a> State<'a> {
             if let Some(shifts) = shifts {
                 world.insert_resource(shifts.into_owned());
             }
+        }
+        if let Some(by_hand) = by_hand {
+            world.insert_resource(by_hand.into_owned());
         }
         let mut city = City {
             world,
@@ -351,6 +363,11 @@ impl<'a> Emergencies<'a> {
             && self.ambulances.fits(AMBULANCES)
             && self.hospitals.fits(HOSPITALS)
             && self.incidents.fits(INCIDENTS)
+    }
+
+    /// Whether what is done by hand speaks of their ambulances and hospitals.
+    fn fit(&self, by_hand: &ByHand) -> bool {
+        by_hand.fits(self.ambulances.len(), self.hospitals.len())
     }
 
     fn put_into(self, world: &mut World, living: &mut Vec<(ActorId, Entity)>) {

@@ -3,6 +3,13 @@
 //! Knows steps and the city's time only. A drill is a scenario's city with a list of injects; people act between two steps, and every
 //! action is written down with the city's time, so that the same file, seed and actions make the same drill again.
 
+pub mod after;
+pub mod cap;
+pub mod director;
 pub mod file;
+mod knowledge;
+pub mod log;
 pub mod model;
 mod msel;
+pub mod record;
+pub mod view;

@@ -108,6 +108,24 @@ impl Ambulance {
         self.order.filter(|_| matches!(self.duty, Duty::TurningOut | Duty::ToScene))
     }
 
+    /// The hospital that it drives to or is at.
+    pub(crate) fn hospital(&self) -> Option<u32> {
+        match self.duty {
+            Duty::ToHospital(hospital) | Duty::AtHospital(hospital) => Some(hospital),
+            _ => None,
+        }
+    }
+
+    /// Whether it waits for the name of a hospital.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.duty == Duty::Asking
+    }
+
+    /// Whether its patient may still be brought somewhere: not once the hospital has taken the patient over.
+    pub(crate) fn has_patient_ahead(&self) -> bool {
+        matches!(self.duty, Duty::TurningOut | Duty::ToScene | Duty::ToPatient | Duty::Treating | Duty::Asking)
+    }
+
     /// Whether it may be sent somewhere.
     pub(crate) fn is_free(&self) -> bool {
         matches!(self.duty, Duty::Ready | Duty::Homewards)

@@ -3,10 +3,11 @@
 //!
 //! It knows its fleet by what the crews report and by their positions on the map. A call that finds nobody free waits; calls
 //! are served by category, then in the order they were understood. It does not divert a unit once sent to another call;
-//! somebody at a desk may.
+//! somebody at a desk may. It sends nobody while somebody at a desk does, and names the hospital that was named to it.
 
 use bevy_ecs::prelude::*;
 
+use super::by_hand::ByHand;
 use super::{DISPATCHER, Diary, Order, Rules, time_to_answer, time_to_understand, unit_actor, way_to};
 use crate::city::emergency::Spot;
 use crate::primitives::{Category, SimTime};
@@ -45,6 +46,25 @@ pub(crate) struct Dispatcher {
     hospitals: Vec<(Spot, u32, u32)>,
     /// Whether anything has changed that may let a call be served.
     look: bool,
+}
+
+/// What a turn may use.
+struct Desk<'a> {
+    now: SimTime,
+    rules: &'a Rules,
+    ways: &'a Wayfinding,
+    road: &'a Road,
+    by_hand: Option<&'a mut ByHand>,
+    wakes: &'a mut Wakes,
+    post: &'a mut Post,
+    diary: &'a mut Diary,
+}
+
+impl Desk<'_> {
+    /// Takes the hospital that was named for an ambulance, if any was.
+    fn forget(&mut self, unit: u32) -> Option<u32> {
+        self.by_hand.as_mut()?.hospitals.remove(&unit)
+    }
 }
 
 impl Dispatcher {
@@ -86,7 +106,25 @@ impl Dispatcher {
         self.look = true;
     }
 
-    fn read(&mut self, message: Notice, now: SimTime, rules: &Rules, ways: &Wayfinding, road: &Road, post: &mut Post) {
+    /// Somebody else sends from now on, or it does again: then it looks at everything that waits.
+    pub(crate) fn look_again(&mut self) {
+        self.look = true;
+    }
+
+    /// Where a hospital is, and its bays.
+    pub(crate) fn hospital(&self, hospital: u32) -> Option<(Spot, u32)> {
+        self.hospitals.get(hospital as usize).map(|&(spot, bays, _)| (spot, bays))
+    }
+
+    /// A hospital has other bays.
+    pub(crate) fn note_bays(&mut self, hospital: u32, bays: u32) {
+        if let Some(known) = self.hospitals.get_mut(hospital as usize) {
+            known.1 = bays;
+        }
+    }
+
+    fn read(&mut self, message: Notice, desk: &mut Desk<'_>) {
+        let Desk { now, rules, ways, road, .. } = *desk;
         match message {
             Notice::Call(order) => {
                 self.taking.push(Taking { order, answered: false, due: now + time_to_answer(rules, order.call) });
@@ -96,12 +134,14 @@ impl Dispatcher {
                 card.free = true;
                 card.last = spot;
                 self.look = true;
+                desk.forget(unit);
             }
             Notice::AtHome { unit, spot } => self.fleet[unit as usize].last = spot,
             Notice::WhichHospital { unit, spot } => {
-                if let Some(hospital) = self.hospital_for(ways, road, &spot) {
+                let named = desk.forget(unit);
+                if let Some(hospital) = named.or_else(|| self.hospital_for(ways, road, &spot)) {
                     self.hospitals[hospital as usize].2 += 1;
-                    post.0.post(
+                    desk.post.0.post(
                         DISPATCHER,
                         unit_actor(unit),
                         Notice::GoTo { hospital, spot: self.hospitals[hospital as usize].0 },
@@ -123,7 +163,8 @@ impl Dispatcher {
             let start = (from.edge.raw(), from.position.as_metres());
             let Some((_, time)) = way_to(ways, &road.facts, start, spot) else { continue };
             let full = patients >= bays;
-            let load = if full { f64::from(*patients) / f64::from((*bays).max(1)) } else { 0.0 };
+            // One without bays takes nobody over: it comes behind all others.
+            let load = if full { f64::from(*patients + u32::from(*bays == 0)) / f64::from(*bays) } else { 0.0 };
             let rank = (full, load, time);
             if best.as_ref().is_none_or(|(known, _)| rank < *known) {
                 best = Some((rank, number));
@@ -133,7 +174,8 @@ impl Dispatcher {
     }
 
     /// Moves calls on that have been answered and understood.
-    fn take_calls(&mut self, now: SimTime, rules: &Rules, diary: &mut Diary, wakes: &mut Wakes) {
+    fn take_calls(&mut self, desk: &mut Desk<'_>) {
+        let Desk { now, rules, ref mut diary, ref mut wakes, .. } = *desk;
         for taking in self.taking.iter_mut().filter(|t| !t.answered && t.due <= now) {
             diary.stage(now, taking.order.call, Stage::Answer, None, None);
             taking.answered = true;
@@ -153,8 +195,10 @@ impl Dispatcher {
     }
 
     /// Sends an ambulance to every call that one can be found for, the most urgent first.
-    fn send(&mut self, now: SimTime, ways: &Wayfinding, road: &Road, diary: &mut Diary, post: &mut Post) {
-        if !std::mem::take(&mut self.look) {
+    fn send(&mut self, desk: &mut Desk<'_>) {
+        let Desk { now, ways, road, .. } = *desk;
+        let by_hand = desk.by_hand.as_ref().is_some_and(|by_hand| by_hand.dispatching);
+        if by_hand || !std::mem::take(&mut self.look) {
             return;
         }
         let mut waiting = Vec::new();
@@ -162,8 +206,8 @@ impl Dispatcher {
             match self.soonest(ways, road, &order.spot) {
                 Some(unit) => {
                     self.fleet[unit as usize].free = false;
-                    diary.stage(now, order.call, Stage::Dispatch, Some(unit), None);
-                    post.0.post(DISPATCHER, unit_actor(unit), Notice::Mission(order));
+                    desk.diary.stage(now, order.call, Stage::Dispatch, Some(unit), None);
+                    desk.post.0.post(DISPATCHER, unit_actor(unit), Notice::Mission(order));
                 }
                 None => waiting.push((category, since, order)),
             }
@@ -171,19 +215,16 @@ impl Dispatcher {
         self.queue = waiting;
     }
 
+    /// How long an ambulance would drive to a place by present traffic [s], as it is reckoned with when it is sent.
+    pub(crate) fn time_to(&self, ways: &Wayfinding, road: &Road, unit: u32, goal: &Spot) -> Option<f64> {
+        self.fleet.get(unit as usize)?.time_to(ways, road, goal)
+    }
+
     /// The free ambulance that can be at a place soonest; the lower number of two alike.
     fn soonest(&self, ways: &Wayfinding, road: &Road, goal: &Spot) -> Option<u32> {
         let mut best: Option<(f64, usize)> = None;
         for (unit, card) in self.fleet.iter().enumerate().filter(|(_, card)| card.free) {
-            let from = match road.find(card.vehicle) {
-                Some(at) => {
-                    let committed = road.committed(card.vehicle, &at);
-                    let pos = if committed.len() > 1 { 0.0 } else { at.pos };
-                    (committed[committed.len() - 1], pos)
-                }
-                None => (card.last.edge.raw(), card.last.position.as_metres()),
-            };
-            if let Some((_, time)) = way_to(ways, &road.facts, from, goal)
+            if let Some(time) = card.time_to(ways, road, goal)
                 && best.is_none_or(|(known, _)| time < known)
             {
                 best = Some((time, unit));
@@ -193,7 +234,23 @@ impl Dispatcher {
     }
 }
 
+impl Card {
+    /// How long the ambulance would drive to a place by present traffic, from where it is or stands [s]; none where there is no way.
+    fn time_to(&self, ways: &Wayfinding, road: &Road, goal: &Spot) -> Option<f64> {
+        let from = match road.find(self.vehicle) {
+            Some(at) => {
+                let committed = road.committed(self.vehicle, &at);
+                let pos = if committed.len() > 1 { 0.0 } else { at.pos };
+                (committed[committed.len() - 1], pos)
+            }
+            None => (self.last.edge.raw(), self.last.position.as_metres()),
+        };
+        way_to(ways, &road.facts, from, goal).map(|(_, time)| time)
+    }
+}
+
 /// The dispatcher's turn.
+#[expect(clippy::too_many_arguments, reason = "everything a dispatcher has at hand")]
 pub(crate) fn dispatch(
     percept: Res<'_, Percept>,
     rules: Option<Res<'_, Rules>>,
@@ -202,14 +259,24 @@ pub(crate) fn dispatch(
     mut wakes: ResMut<'_, Wakes>,
     mut post: ResMut<'_, Post>,
     mut diary: ResMut<'_, Diary>,
+    by_hand: Option<ResMut<'_, ByHand>>,
 ) {
     let (Some(rules), Some(ways)) = (rules, ways) else { return };
-    let now = percept.now;
+    let mut desk = Desk {
+        now: percept.now,
+        rules: &rules,
+        ways: &ways,
+        road: &percept.road,
+        by_hand: by_hand.map(ResMut::into_inner),
+        wakes: &mut wakes,
+        post: &mut post,
+        diary: &mut diary,
+    };
     for (mut mailbox, mut dispatcher) in &mut dispatchers {
         for letter in std::mem::take(&mut mailbox.bypass_change_detection().0) {
-            dispatcher.read(letter.message, now, &rules, &ways, &percept.road, &mut post);
+            dispatcher.read(letter.message, &mut desk);
         }
-        dispatcher.take_calls(now, &rules, &mut diary, &mut wakes);
-        dispatcher.send(now, &ways, &percept.road, &mut diary, &mut post);
+        dispatcher.take_calls(&mut desk);
+        dispatcher.send(&mut desk);
     }
 }

@@ -34,6 +34,19 @@ impl Department {
     }
 }
 
+impl Department {
+    /// It has other bays from now on; patients who are being taken over are taken over.
+    pub(crate) fn set_bays(&mut self, bays: u32) {
+        self.bays = bays;
+    }
+
+    /// Its bays, patients being taken over, and ambulances that wait with theirs.
+    pub(crate) fn counts(&self) -> (u32, u32, u32) {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (self.bays, count(self.under_way.len()), count(self.waiting.len()))
+    }
+}
+
 /// Hospitals receive ambulances and let them go.
 pub(crate) fn receive(
     percept: Res<'_, Percept>,

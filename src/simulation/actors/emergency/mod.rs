@@ -4,6 +4,7 @@
 //! Durations are drawn for (seed, call, stage), so that a longer treatment shifts nobody else's dice.
 
 pub(crate) mod ambulance;
+pub(crate) mod by_hand;
 pub(crate) mod caller;
 pub(crate) mod dispatcher;
 pub(crate) mod hospital;
@@ -90,6 +91,9 @@ pub(crate) fn time_to_answer(rules: &Rules, call: u32) -> SimDuration {
 pub(crate) fn time_to_understand(rules: &Rules, call: u32) -> SimDuration {
     log_normal(rules, call, Stage::Queue, 35.0, 0.471)
 }
+
+/// Mean turnout [s]: of the log-normal below, 40 exp(0.316² / 2).
+pub(crate) const TURN_OUT: f64 = 42.0;
 
 /// Turnout: log-normal with median 40 s and 60 s for 90 % (NFPA 1710, emergency medical services).
 pub(crate) fn time_to_turn_out(rules: &Rules, call: u32) -> SimDuration {
