@@ -54,7 +54,9 @@ impl Injects<'_> {
             }
             if let Some(first) = numbers.get(&id.text) {
                 let other = &self.raws[*first].origin;
-                let place = if other.label.is_empty() {
+                let place = if other.place.file != id.origin.place.file {
+                    format!("the first is in {}, line {}", other.place.file.display(), other.place.line)
+                } else if other.label.is_empty() {
                     format!("the first is in line {}", other.place.line)
                 } else {
                     format!("the first is in {}", other.label.trim_end_matches([':', ' ']))

@@ -183,6 +183,9 @@ fn predicate(text: &str) -> Result<Asked, Unreadable> {
     }
 }
 
+/// How a state with a name in it begins, and what it is about.
+type Named = (&'static str, fn(String) -> Of);
+
 fn measure(text: &str) -> Result<Of, Unreadable> {
     let simple = |wanted: &str| text.replace([' ', '_'], "-").eq_ignore_ascii_case(wanted);
     let plain = [
@@ -195,7 +198,7 @@ fn measure(text: &str) -> Result<Of, Unreadable> {
     if let Some((_, of)) = plain.into_iter().find(|(name, _)| simple(name)) {
         return Ok(of);
     }
-    let named: [(&str, fn(String) -> Of); 5] = [
+    let named: [Named; 5] = [
         ("load of ", Of::Load),
         ("waiting at ", Of::Waiting),
         ("delivered ", Of::Delivered),
@@ -205,7 +208,7 @@ fn measure(text: &str) -> Result<Of, Unreadable> {
     for (begin, of) in named {
         // Only hospitals have names of several words.
         let one_word = !begin.contains(" of ") && !begin.contains(" at ");
-        let fits = |name: &&str| !name.is_empty() && !(one_word && name.contains(char::is_whitespace));
+        let fits = |name: &&str| !(name.is_empty() || one_word && name.contains(char::is_whitespace));
         if let Some(name) = after(text, begin).filter(fits) {
             return Ok(of(name.to_owned()));
         }

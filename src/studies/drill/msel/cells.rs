@@ -9,7 +9,7 @@ use crate::primitives::units::{DURATION, Unreadable};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct When {
     pub at: Option<String>,
-    pub when: Option<String>,
+    pub states: Option<String>,
     pub lasting: Option<String>,
     pub unless: Option<String>,
 }
@@ -41,10 +41,10 @@ pub(super) fn when(text: &str) -> Result<When, Unreadable> {
         // A state of which the last `for` is followed by a duration lasts.
         match states.rsplit_once(" for ") {
             Some((state, lasting)) if DURATION.read(lasting).is_ok() => {
-                parts.when = trimmed(state);
+                parts.states = trimmed(state);
                 parts.lasting = trimmed(lasting);
             }
-            _ => parts.when = trimmed(states),
+            _ => parts.states = trimmed(states),
         }
     }
     Ok(parts)
@@ -80,7 +80,7 @@ pub(super) fn time(text: &str) -> Result<String, Unreadable> {
         return Ok(clock.to_owned());
     }
     match text.replace(',', ".").parse::<f64>() {
-        Ok(days) if days.is_finite() && days >= 0.0 && days < 1e6 && text.contains(['.', ',']) => {
+        Ok(days) if (0.0..1e6).contains(&days) && text.contains(['.', ',']) => {
             Ok(of_seconds((days.fract() * 86_400.0).round()))
         }
         Ok(number) if (100.0..2400.0).contains(&number) && number.fract() == 0.0 && number % 100.0 < 60.0 => {

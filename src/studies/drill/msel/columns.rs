@@ -52,139 +52,43 @@ impl Column {
         }
     }
 
-    /// What else planners call it, in small letters and digits alone.
-    const fn synonyms(self) -> &'static [&'static str] {
+    /// What else planners call it, in small letters and digits alone, with spaces between.
+    const fn synonyms(self) -> &'static str {
         match self {
-            Self::Number => &[
-                "no",
-                "number",
-                "nr",
-                "num",
-                "seq",
-                "seqno",
-                "sequence",
-                "sequenceno",
-                "sequencenumber",
-                "inject",
-                "injectno",
-                "injectnumber",
-                "injectid",
-                "id",
-                "event",
-                "eventno",
-                "eventnumber",
-                "mselno",
-                "mselnumber",
-                "item",
-                "itemno",
-                "serial",
-                "serialno",
-            ],
-            Self::Time => &[
-                "time",
-                "at",
-                "when",
-                "trigger",
-                "datetime",
-                "datetimedelivered",
-                "dateandtime",
-                "deliverytime",
-                "eventtime",
-                "injecttime",
-                "scheduledtime",
-                "plannedtime",
-                "timeofdelivery",
-                "exercisetime",
-                "stime",
-                "timing",
-                "timedelivery",
-            ],
-            Self::Type => &["type", "kind", "injecttype", "eventtype", "typeofinject"],
-            Self::Method => &[
-                "method",
-                "by",
-                "mode",
-                "medium",
-                "means",
-                "channel",
-                "deliverymethod",
-                "methodofdelivery",
-                "injectmode",
-                "injectmethod",
-                "modeofdelivery",
-                "deliverymode",
-                "delivery",
-                "how",
-            ],
-            Self::From => &["from", "originator", "sender", "source", "simulatedsender", "caller", "fromwhom"],
-            Self::To => &[
-                "to",
-                "recipient",
-                "receiver",
-                "recipients",
-                "addressee",
-                "recipientplayer",
-                "player",
-                "players",
-                "role",
-                "towhom",
-                "target",
-            ],
-            Self::Description => &[
-                "description",
-                "text",
-                "message",
-                "injecttext",
-                "injectdescription",
-                "content",
-                "eventdescription",
-                "scenario",
-                "details",
-                "whatissaid",
-                "summary",
-                "injectsummary",
-                "eventscenario",
-            ],
-            Self::Expected => &[
-                "expectedaction",
-                "expectedactions",
-                "expect",
-                "expected",
-                "expectedoutcome",
-                "expectedoutcomes",
-                "expectedresponse",
-                "expectedplayeraction",
-                "expectedplayeractions",
-                "anticipatedresponse",
-                "anticipatedaction",
-                "anticipatedplayeraction",
-                "expectedresult",
-            ],
-            Self::Responsible => &[
-                "responsible",
-                "responsiblecontroller",
-                "controller",
-                "responsibility",
-                "owner",
-                "responsiblecontrollersimcell",
-                "responsibleperson",
-                "deliveredby",
-                "simcell",
-            ],
-            Self::Objective => &[
-                "objective",
-                "objectives",
-                "objectiveno",
-                "objectivecorecapability",
-                "corecapability",
-                "capability",
-                "exerciseobjective",
-                "exerciseobjectives",
-                "objectiveorcapability",
-                "objectivetested",
-            ],
-            Self::Notes => &["notes", "note", "comment", "comments", "remark", "remarks", "controllernotes"],
-            Self::Effects => &["effects", "effect", "inthecity", "city", "cityeffects"],
+            Self::Number => {
+                "no number nr num seq seqno sequence sequenceno sequencenumber inject injectno injectnumber \
+                 injectid id event eventno eventnumber mselno mselnumber item itemno serial serialno"
+            }
+            Self::Time => {
+                "time at when trigger datetime datetimedelivered dateandtime deliverytime eventtime injecttime \
+                 scheduledtime plannedtime timeofdelivery exercisetime stime timing timedelivery"
+            }
+            Self::Type => "type kind injecttype eventtype typeofinject",
+            Self::Method => {
+                "method by mode medium means channel deliverymethod methodofdelivery injectmode injectmethod \
+                 modeofdelivery deliverymode delivery how"
+            }
+            Self::From => "from originator sender source simulatedsender caller fromwhom",
+            Self::To => "to recipient receiver recipients addressee recipientplayer player players role towhom target",
+            Self::Description => {
+                "description text message injecttext injectdescription content eventdescription scenario details \
+                 whatissaid summary injectsummary eventscenario"
+            }
+            Self::Expected => {
+                "expectedaction expectedactions expect expected expectedoutcome expectedoutcomes \
+                 expectedresponse expectedplayeraction expectedplayeractions anticipatedresponse \
+                 anticipatedaction anticipatedplayeraction expectedresult"
+            }
+            Self::Responsible => {
+                "responsible responsiblecontroller controller responsibility owner responsiblecontrollersimcell \
+                 responsibleperson deliveredby simcell"
+            }
+            Self::Objective => {
+                "objective objectives objectiveno objectivecorecapability corecapability capability \
+                 exerciseobjective exerciseobjectives objectiveorcapability objectivetested"
+            }
+            Self::Notes => "notes note comment comments remark remarks controllernotes",
+            Self::Effects => "effects effect inthecity city cityeffects",
         }
     }
 
@@ -194,7 +98,7 @@ impl Column {
         if bare.is_empty() {
             return name.contains('#').then_some(Self::Number);
         }
-        Self::ALL.into_iter().find(|column| column.synonyms().contains(&bare.as_str()))
+        Self::ALL.into_iter().find(|column| column.synonyms().split_whitespace().any(|name| name == bare))
     }
 
     /// Every name there is, for a suggestion.

@@ -263,7 +263,7 @@ impl Sheet<'_> {
             Ok(when) => {
                 let of = |text: Option<String>| text.map(|text| Cell { text, origin: cell.origin.clone() });
                 raw.at = of(when.at);
-                raw.when = of(when.when).into_iter().collect();
+                raw.when = of(when.states).into_iter().collect();
                 raw.lasting = of(when.lasting);
                 raw.unless = of(when.unless);
             }

@@ -55,7 +55,7 @@ pub(super) fn decoded(bytes: &[u8], file: &Place) -> Result<String, Problem> {
         _ => String::from_utf8(bytes.to_vec()).ok(),
     };
     let line = std::str::from_utf8(bytes)
-        .map_or_else(|error| bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1, |_| 1);
+        .map_or_else(|error| bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count(), |_| 1);
     text.ok_or_else(|| {
         let place = file.at(u32::try_from(line).unwrap_or(0), 0);
         Problem::new(place, "this is not UTF-8 text").help("save the sheet as `CSV UTF-8 (comma delimited)`")
@@ -150,10 +150,10 @@ impl Reader<'_> {
     }
 
     fn end_cell(&mut self) {
-        let mut cell = std::mem::take(&mut self.cell);
+        let cell = std::mem::take(&mut self.cell);
         if self.cells.len() < CELLS_MAX {
-            cell.text = cell.text.trim().to_owned();
-            self.cells.push(cell);
+            let text = cell.text.trim().to_owned();
+            self.cells.push(Written { text, ..cell });
         }
     }
 
