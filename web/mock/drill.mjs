@@ -233,6 +233,15 @@ export class DrillMock {
     Object.assign(call, { status: unit.status, unit: name });
   }
 
+  /** A unit turns round; its call waits again. */
+  recall(unit) {
+    const call = this.s.calls.find((one) => one.call === unit.call);
+    Object.assign(call, { status: 'waiting', unit: null });
+    const station = this.stations.find((one) => one.name === unit.station);
+    Object.assign(unit, { status: 'returning', call: null, until: null, target: [station.x, station.y] });
+    return call;
+  }
+
   free(unit) {
     return unit.status === 'at-station' || unit.status === 'returning';
   }
@@ -287,7 +296,11 @@ export class DrillMock {
         const call = s.calls.find((one) => one.call === action.call);
         if (!call) throw `There is no call ${action.call}.`;
         if (!call.category) throw `Call ${call.call} is not understood yet.`;
-        if (!OPEN.has(call.status) && call.unit) throw `${call.unit} is on its way to call ${call.call} already.`;
+        if (!OPEN.has(call.status) && call.unit) {
+          const other = s.units.find((one) => one.unit === call.unit);
+          if (other.status !== 'dispatched' && other.status !== 'en-route') throw `${other.unit} is at call ${call.call} already.`;
+          this.recall(other);
+        }
         const from = unit.call;
         if (!this.free(unit) && unit.status !== 'dispatched' && unit.status !== 'en-route') throw `${unit.unit} is busy: ${unit.status}.`;
         this.assign(unit.unit, call);
@@ -297,10 +310,7 @@ export class DrillMock {
       }
       case 'stand-down': {
         if (unit.status !== 'dispatched' && unit.status !== 'en-route') throw `${unit.unit} is not on its way to anybody.`;
-        const call = s.calls.find((one) => one.call === unit.call);
-        Object.assign(call, { status: 'waiting', unit: null });
-        const station = this.stations.find((one) => one.name === unit.station);
-        Object.assign(unit, { status: 'returning', call: null, until: null, target: [station.x, station.y] });
+        const call = this.recall(unit);
         return `${unit.unit} stands down; call ${call.call} waits again.`;
       }
       case 'direct': {
@@ -495,6 +505,7 @@ export class DrillMock {
       const message = JSON.parse(text);
       const answer = (() => {
         try {
+          if (message.type === 'ping') return { type: 'pong', n: message.n };
           if (message.type === 'act') return this.act(seat, message.id, message.action);
           if (message.type === 'clock') return { type: 'done', id: message.id, said: this.clock(seat, message.order) };
           if (message.type === 'rewind') return { type: 'done', id: message.id, said: this.rewind(seat, message.to_s) };

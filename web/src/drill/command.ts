@@ -201,7 +201,7 @@ export const VERBS: Verb[] = [
     read: (rest) => {
       if (['fast', 'fastest', 'max'].includes(plain(rest))) return { kind: 'clock', order: { speed: null } };
       const speed = Number(rest.trim().replace(/[×x]$/i, '').replace(',', '.'));
-      return speed > 0 && speed <= 1000 ? { kind: 'clock', order: { speed } } : misread('no_speed');
+      return speed >= 0.5 && speed <= 60 ? { kind: 'clock', order: { speed } } : misread('no_speed');
     },
   },
   {

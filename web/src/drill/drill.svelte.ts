@@ -182,7 +182,7 @@ class Drill {
   }
 
   note(kind: Notice['kind'], text: string): void {
-    this.notice = { kind, text, number: (this.#notices += 1) };
+    this.notice = { kind, text: text.charAt(0).toUpperCase() + text.slice(1), number: (this.#notices += 1) };
   }
 
   act(action: Action): void {
@@ -237,7 +237,19 @@ class Drill {
     if (call === null) return this.note('hint', t('drill.hint.choose'));
     const from = this.view?.units?.find((one) => one.unit === unit);
     const action: Action = { do: 'assign', unit, call };
-    if (!from || from.free || from.call === null || from.call === call) return this.act(action);
+    if (from?.call === call) return this.note('hint', t('drill.hint.there', { unit }));
+    const there = this.view?.units?.find((one) => one.call === call);
+    if (there && (!from || from.free || from.call === null)) {
+      this.question = {
+        title: t('drill.replace.title', { unit, call: String(call), other: there.unit }),
+        text: t('drill.replace.text', { other: there.unit }),
+        yes: t('drill.send.to', { unit, call: String(call) }),
+        grave: true,
+        then: () => this.act(action),
+      };
+      return;
+    }
+    if (!from || from.free || from.call === null) return this.act(action);
     const left = this.view?.calls?.find((one) => one.call === from.call);
     this.question = {
       title: t('drill.divert.title', { unit, call: String(call) }),

@@ -171,18 +171,23 @@ describe('the socket of a drill', () => {
     socket.close();
   });
 
-  it('leaves a connection on which a running drill has gone silent, not one that is paused', () => {
+  it('asks after a silence, and leaves a connection that does not answer', () => {
     const socket = made(shelf());
     socket.open();
     Wire.last.open();
     Wire.last.say({ type: 'view', view: { drill: { phase: 'paused' } } as View });
-    now = 60_000;
-    socket.look();
-    expect(Wire.last.readyState).toBe(1);
-    Wire.last.say({ type: 'view', view: { drill: { phase: 'running' } } as View });
-    now = 76_000;
+    for (const at of [11_000, 22_000, 33_000]) {
+      now = at;
+      socket.look();
+      socket.look();
+      Wire.last.say({ type: 'pong', n: 1 });
+    }
+    expect(Wire.last.sent.map((one) => one.type)).toEqual(['ping', 'ping', 'ping']);
     const silent = Wire.last;
-    socket.look();
+    for (const at of [44_000, 50_000, 54_000]) {
+      now = at;
+      socket.look();
+    }
     expect(silent.readyState).toBe(3);
     socket.close();
   });

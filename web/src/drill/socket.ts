@@ -29,8 +29,8 @@ const WAITS_MS = [250, 500, 1000, 2000, 3000];
 const LOOK_MS = 1000;
 /** An action that was not answered for so long is sent again [ms]; without any word of the server the connection is taken as dead. */
 const PATIENCE_MS = 5000;
-/** A drill that runs says something at least so often [ms]. */
-const SILENCE_MS = 15_000;
+/** The server is asked after so much silence, and given up after the same again [ms]. */
+const SILENCE_MS = 10_000;
 
 type Asked = { kind: 'clock' | 'rewind' | 'recommend' };
 
@@ -43,7 +43,8 @@ export class DrillSocket {
   #watch: ReturnType<typeof setInterval> | null = null;
   #closed = true;
   #heard = 0;
-  #running = false;
+  #pinged = false;
+  #pings = 0;
   #sent = new Map<string, number>();
   #asked = new Map<string, Asked>();
 
@@ -103,7 +104,12 @@ export class DrillSocket {
     if (!this.#opened || !this.#socket) return;
     const now = this.now();
     const silence = now - this.#heard;
-    if (this.#running && silence > SILENCE_MS) return this.#drop();
+    if (silence > 2 * SILENCE_MS) return this.#drop();
+    if (silence > SILENCE_MS && !this.#pinged) {
+      this.#pinged = true;
+      this.#pings += 1;
+      this.#send({ type: 'ping', n: this.#pings });
+    }
     for (const [id, at] of this.#sent) {
       if (now - at < PATIENCE_MS) continue;
       // Nothing at all came since: the connection is dead. Otherwise only the answer was lost, and the same id is harmless.
@@ -157,6 +163,7 @@ export class DrillSocket {
       this.#attempt = 0;
       this.#turned = 0;
       this.#heard = this.now();
+      this.#pinged = false;
       this.#sent.clear();
       this.events.link('online');
       for (const one of this.outbox.all) this.#act(one.id, one.action);
@@ -164,6 +171,7 @@ export class DrillSocket {
     socket.onmessage = (event: MessageEvent<unknown>) => {
       if (this.#socket !== socket || typeof event.data !== 'string') return;
       this.#heard = this.now();
+      this.#pinged = false;
       let message: FromServer;
       try {
         message = JSON.parse(event.data) as FromServer;
@@ -187,7 +195,6 @@ export class DrillSocket {
   #take(message: FromServer): void {
     switch (message.type) {
       case 'view':
-        this.#running = message.view.drill.phase === 'running';
         this.events.view(message.view);
         break;
       case 'done':
@@ -211,6 +218,8 @@ export class DrillSocket {
         break;
       case 'bye':
         this.events.bye(message.reason);
+        break;
+      case 'pong':
         break;
     }
   }

@@ -18,7 +18,8 @@ export interface Lobby {
   name: string;
   question: string | null;
   marking: string | null;
-  phase: Phase;
+  /** Besides the phases of a drill: the city runs by itself until it begins. */
+  phase: Phase | 'preparing';
   roles: LobbyRole[];
 }
 
@@ -167,6 +168,10 @@ export interface Recommended {
   status: string;
   /** Predicted time to the scene; null where there is no way. */
   time_s: number | null;
+  /** The part of it that is driving. */
+  travel_s?: number | null;
+  /** The part of it that is turning out. */
+  turnout_s?: number | null;
   /** The call it would be taken from. */
   from_call: number | null;
 }
@@ -193,7 +198,8 @@ export type ToServer =
   | { type: 'act'; id: string; action: Action }
   | { type: 'clock'; id: string; order: ClockOrder }
   | { type: 'rewind'; id: string; to_s: number }
-  | { type: 'recommend'; id: string; call: number };
+  | { type: 'recommend'; id: string; call: number }
+  | { type: 'ping'; n: number };
 
 /** What a window is sent. */
 export type FromServer =
@@ -202,4 +208,5 @@ export type FromServer =
   | { type: 'refused'; id: string; detail: string }
   | { type: 'recommended'; id: string; call: number; units: Recommended[] }
   | { type: 'over' }
+  | { type: 'pong'; n: number }
   | { type: 'bye'; reason: string };
