@@ -260,8 +260,9 @@ test('a controller runs the clock, the injects, the roles and the ratings, and g
   await until(() => !now().bots.includes('dispatcher'), 'people decide');
   check((await controller.locator('[data-action]').count()) >= 3, 'the log has what was done');
   await controller.getByPlaceholder('Note for the review').fill('The desk was calm.');
+  const before = drill.view(controller).actions.length;
   await controller.keyboard.press('Enter');
-  await until(() => drill.view(controller).actions.some((one) => one.said.includes('The desk was calm.')), 'the note is in the log');
+  await until(() => drill.view(controller).actions.length === before + 1, 'the note is in the log');
 
   // Back in time: asked first, then everybody is on the next branch.
   const { branch, time_s, t_s } = now();
@@ -310,7 +311,8 @@ test('a desk that is cut off says so, keeps what is done, and does it once when 
   await page.keyboard.press('/');
   await page.keyboard.type('note All is well again.');
   await page.keyboard.press('Enter');
-  await until(() => done().some((one) => one.said.includes('All is well again.')), 'the next one is done');
+  await until(() => done().length > 1 && drill.view(page).said.length >= 2, 'the next one is done');
+  await until(async () => (await pending(page)) === 0, 'nothing waits any more');
   equal(done().length, 2, `how often something was done: ${JSON.stringify(done())}`);
 });
 
@@ -320,7 +322,7 @@ test('a server that is killed in mid-drill is found again within ten seconds, an
   const page = await drill.window('dispatcher', { allow: CUT });
   await fast(controller, () => waiting(drill.view(page)).length > 0 && freed(drill.view(page)).length > 0, 'a call waits and a unit is free');
   const { unit, call } = await sendByKeys(drill, page);
-  const said = drill.view(page).said.at(-1).said;
+  const decided = drill.view(controller).actions.at(-1);
   await drill.server.kill();
   await page.getByText('No connection').first().waitFor();
   // What is done meanwhile waits for it.
@@ -334,8 +336,10 @@ test('a server that is killed in mid-drill is found again within ten seconds, an
   console.log(`        back ${((Date.now() - began) / 1000).toFixed(1)} s after the server was started`);
   check(Date.now() - began < 10_000, `back within 10 s: ${Date.now() - began} ms`);
   await until(async () => (await pending(page)) === 0, 'what waited is answered');
-  await until(() => drill.view(controller).actions.filter((one) => one.said.includes('stood still for a moment')).length === 1, 'it is in the log once');
-  equal(drill.view(controller).actions.filter((one) => one.said === said).length, 1, `what was decided before: ${said}`);
+  const later = () => drill.view(controller).actions.filter((one) => one.number > decided.number);
+  await until(() => later().length > 0, 'it is in the log');
+  equal(later().map((one) => [one.number, one.role]), [[decided.number + 1, 'dispatcher']], 'what was done after it, once');
+  equal(drill.view(controller).actions.find((one) => one.number === decided.number), decided, 'what was decided before');
   const now = drill.view(page).units.find((one) => one.unit === unit);
   check(now.call === call || drill.view(page).calls.find((one) => one.call === call)?.status !== 'waiting', `${unit} is still at call ${call}`);
 });
@@ -386,7 +390,8 @@ test('a dispatcher’s window is sent nothing that a dispatcher would not know',
   for (const path of ['api/v1/map', 'api/v1/sessions', 'api/v1/map/roads', 'api/v1/indicators', 'api/v1/drill/files/log.jsonl', 'api/v1/drill/files/actions.jsonl', 'api/v1/drill/files/after-action.json']) {
     for (const headers of [{}, { Authorization: `Bearer ${token}` }]) {
       const { status } = await ask(`${drill.url}${path}`, { headers });
-      check(status === 401 || status === 403, `${path} answers a dispatcher ${status}`);
+      // What a drill leaves is not there for anybody yet; the rest never is.
+      check([401, 403, ...(path.includes('/files/') && 'Authorization' in headers ? [409] : [])].includes(status), `${path} answers a dispatcher ${status}`);
     }
   }
   const opened = await page.evaluate(

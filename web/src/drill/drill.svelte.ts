@@ -119,6 +119,7 @@ class Drill {
     this.view = null;
     this.over = this.unknown = this.asking = false;
     this.bye = '';
+    this.said = '';
     this.pending = [];
     this.chosen = null;
     this.recommended = this.notice = this.question = this.#before = null;
