@@ -406,6 +406,29 @@ test('a dispatcher’s window is sent nothing that a dispatcher would not know',
   equal(opened, false, 'whether the realtime socket speaks to a dispatcher');
 });
 
+test('a seat that the server does not know is given up for another, and the bare address leads to the lobby', async (drill) => {
+  const page = await drill.window('controller');
+  await until(() => page.evaluate(() => window.__twin.ready), 'the live map is there', 60_000);
+  // The seat of a controller is left: what was shown of the city is gone with it.
+  await page.getByRole('button', { name: 'Leave the seat' }).click();
+  await page.locator('#drill-pin').waitFor();
+  const before = page.received.length;
+  await page.evaluate(() => sessionStorage.setItem('citytwin.drill.seat', JSON.stringify({ token: 'nobody', role: 'dispatcher', title: 'Dispatcher', name: 'Ada' })));
+  await page.reload();
+  await page.getByText('does not know this seat').waitFor();
+  await page.getByRole('button', { name: 'Join again' }).click();
+  await page.locator('#drill-pin').fill(drill.pins.dispatcher);
+  await page.locator('#drill-name').fill('Ada');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.desk');
+  await until(() => drill.view(page)?.role === 'dispatcher', 'the desk is told');
+  const told = page.received.slice(before).filter((one) => one.from !== '/ws/drill' && !one.from.startsWith('/api/v1/drill'));
+  equal(told, [], 'what the window was sent of the city after a controller left it');
+  const other = await page.context().newPage();
+  await other.goto(drill.url);
+  await other.locator('#drill-pin, .desk').first().waitFor();
+}, { mock: true });
+
 test('a role that this page has never heard of is shown what it sees', async (drill) => {
   const page = await drill.window('observer');
   await page.waitForSelector('.observe');

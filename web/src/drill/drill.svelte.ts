@@ -7,7 +7,7 @@ import { groupOf, ordered } from './order';
 import { keep, kept, known, storage, unlock } from './seat';
 import { DrillSocket, type Link } from './socket';
 import type { Action, Call, ClockOrder, Power, Recommended, Seat, Unit, View } from './types';
-import { actionWords } from './words';
+import { actionWords, capital } from './words';
 
 /** A question that needs an answer before anything else: yes or no, or one of a few. */
 export interface Question {
@@ -111,6 +111,7 @@ class Drill {
 
   /** Leaves the seat of this window; the drill goes on without it. */
   leave(): void {
+    const saw = this.sees('truth');
     this.#socket?.close();
     this.#socket = null;
     keep(null);
@@ -124,6 +125,8 @@ class Drill {
     this.chosen = null;
     this.recommended = this.notice = this.question = this.#before = null;
     this.fresh = new Set();
+    // Whoever sits down here next must not be sent what this seat was sent: the map's own connection ends with the page.
+    if (saw) location.reload();
   }
 
   /** The page shows something else meanwhile. */
@@ -140,10 +143,15 @@ class Drill {
 
   /** A view of the server. */
   take(view: View): void {
+    const before = this.view?.drill;
     this.#news(view);
     this.view = view;
     if (view.drill.phase === 'over') this.over = true;
     else if (this.over) this.over = false;
+    if (before && before.branch !== view.drill.branch) {
+      this.recommended = null;
+      this.note('hint', t('drill.set_back', { time: clock(view.drill.time_s), n: view.drill.branch }));
+    }
     if (this.recommended && !view.calls?.some((call) => call.call === this.recommended?.call)) this.recommended = null;
     if (this.chosen !== null && !view.calls?.some((call) => call.call === this.chosen)) this.chosen = null;
   }
@@ -183,7 +191,7 @@ class Drill {
   }
 
   note(kind: Notice['kind'], text: string): void {
-    this.notice = { kind, text: text.charAt(0).toUpperCase() + text.slice(1), number: (this.#notices += 1) };
+    this.notice = { kind, text: capital(text), number: (this.#notices += 1) };
   }
 
   act(action: Action): void {

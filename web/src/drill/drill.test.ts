@@ -34,6 +34,8 @@ const view = (more: Partial<View> = {}): View => ({
   hospitals: [{ hospital: 'General', lon: 8, lat: 52, bays: 4, taken: 1, waiting: 0, seen_s: null }],
   ...more,
 });
+/** The question that stands, however it came to stand there. */
+const asked = (): typeof drill.question => drill.question;
 const acts = (): unknown[] => sent.filter((one) => one.type === 'act').map((one) => one.action);
 
 beforeEach(() => {
@@ -81,13 +83,13 @@ describe('a desk', () => {
     recommend(1, ['A2', 'A1']);
     drill.sendNth(1);
     expect(acts()).toEqual([]);
-    expect(drill.question?.title).toBe('Divert A2 to call 1?');
-    drill.question?.then?.();
+    expect(asked()?.title).toBe('Divert A2 to call 1?');
+    asked()?.then?.();
     expect(acts()).toEqual([{ do: 'assign', unit: 'A2', call: 1 }]);
     drill.question = null;
     recommend(2, ['A1']);
     drill.sendNth(1);
-    expect(drill.question?.title).toBe('Send A1 to call 2 instead of A2?');
+    expect(asked()?.title).toBe('Send A1 to call 2 instead of A2?');
     expect(acts()).toHaveLength(1);
   });
 
@@ -97,10 +99,10 @@ describe('a desk', () => {
     expect(drill.notice?.text).toContain('No unit is on its way');
     drill.choose(2);
     drill.standDown();
-    drill.question?.then?.();
+    asked()?.then?.();
     drill.direct();
-    expect(drill.question?.choices?.map((one) => one.label)).toEqual(['General']);
-    drill.question?.choices?.[0]?.then();
+    expect(asked()?.choices?.map((one) => one.label)).toEqual(['General']);
+    asked()?.choices?.[0]?.then();
     expect(acts()).toEqual([{ do: 'stand-down', unit: 'A2' }, { do: 'direct', unit: 'A2', hospital: 'General' }]);
   });
 

@@ -21,6 +21,8 @@ export interface Lobby {
   /** Besides the phases of a drill: the city runs by itself until it begins. */
   phase: Phase | 'preparing';
   roles: LobbyRole[];
+  /** How far the bots have played the same drill for comparison, 0 to 1. */
+  baseline?: number;
 }
 
 /** A place at the drill. The token is the secret of this window. */

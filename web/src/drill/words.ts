@@ -15,6 +15,11 @@ export const mediumOf = (value: string): string => word(`drill.by.${value}`, val
 export const kindOf = (value: string): string => word(`drill.kind.${value}`, value);
 export const declaredAs = (value: string): string => word(`drill.declared.${value}`, value);
 
+/** A sentence of the server as a line of its own begins: with a capital. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** What somebody did, in a few words, until the server has said it in its own. */
 export function actionWords(action: Action): string {
   switch (action.do) {

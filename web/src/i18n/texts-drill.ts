@@ -23,6 +23,7 @@ export const drill: Texts = {
   },
   'drill.leave': { en: 'Leave the seat', de: 'Platz verlassen' },
   'drill.close': { en: 'Close', de: 'Schließen' },
+  'drill.set_back': { en: 'The drill was set back to {time}; this is branch {n}.', de: 'Die Übung wurde auf {time} zurückgesetzt; das ist Zweig {n}.' },
   'drill.new': { en: 'new', de: 'neu' },
   'drill.sending': { en: 'waits for the server', de: 'wartet auf den Server' },
   'drill.pending': { en: 'Not answered yet', de: 'Noch nicht beantwortet' },
