@@ -3,7 +3,7 @@
 import { clock, t } from '../i18n';
 import { address } from '../lib/api';
 import { Outbox, type Pending } from './outbox';
-import { groupOf, ordered } from './order';
+import { groupOf, minutes, ordered } from './order';
 import { keep, kept, known, storage, unlock } from './seat';
 import { DrillSocket, type Link } from './socket';
 import type { Action, Call, ClockOrder, Power, Recommended, Seat, Unit, View } from './types';
@@ -88,7 +88,10 @@ class Drill {
       },
       view: (view) => this.take(view),
       done: (said, action) => this.note('done', said || (action ? actionWords(action) : t('drill.notice.done'))),
-      refused: (detail, action) => this.note('refused', action ? `${actionWords(action)}: ${detail}` : detail),
+      refused: (detail, action) => {
+        if (!action) this.asking = false;
+        this.note('refused', action ? `${actionWords(action)}: ${detail}` : detail);
+      },
       recommended: (call, units) => {
         this.asking = false;
         if (call !== this.chosen) return;
@@ -290,7 +293,7 @@ class Drill {
     this.question = {
       title: t('drill.divert.which', { call: String(call) }),
       text: t('drill.divert.which_text'),
-      choices: units.slice(0, 9).map((unit) => ({ label: unit.unit, hint: this.#going(unit), then: () => this.send(unit.unit, call) })),
+      choices: units.slice(0, 9).map((unit) => ({ label: unit.unit, hint: [times.has(unit.unit) ? minutes(times.get(unit.unit)) : '', this.#going(unit)].filter(Boolean).join(' · '), then: () => this.send(unit.unit, call) })),
     };
   }
 
