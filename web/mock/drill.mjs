@@ -6,18 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { place } from './city.mjs';
+import { BEGIN, INJECTS, LENGTH, ROLES } from './drill-plan.mjs';
+import { viewOf } from './drill-view.mjs';
 
-const ROLES = {
-  dispatcher: { title: 'Dispatcher', pin: '2401', seats: 2, sees: ['calls', 'units', 'hospitals'], may: ['assign', 'divert', 'stand-down', 'direct', 'declare', 'say'] },
-  controller: {
-    title: 'Exercise controller', pin: '9907', seats: 2, sees: ['calls', 'units', 'hospitals', 'injects', 'actions', 'truth'],
-    may: ['clock', 'rewind', 'inject', 'rate', 'hand', 'say'],
-  },
-  observer: { title: 'Observer', pin: '1111', seats: 5, sees: ['calls', 'units'], may: ['say'] },
-  press: { title: 'Press', pin: null, seats: 0, sees: [], may: [] },
-};
-const BEGIN = 27_000;
-const LENGTH = 1800;
 /** City seconds of a step. */
 const STEP = 1;
 /** Metres a second. */
@@ -25,20 +16,6 @@ const SPEED = 11;
 /** A snapshot for going back is taken so often [s]. */
 const KEPT_S = 30;
 const OPEN = new Set(['ringing', 'answered', 'waiting']);
-
-const INJECTS = [
-  { inject: 'I-01', at: 20, kind: 'event', from: 'Road authority', to: 'dispatcher', by: 'cad', text: 'Old Bridge is blocked in both directions by a fallen crane. Units have to go round by North Road.', objective: 'O-1', close: ['r4', 'r5'], expect: { what: 'acknowledge', words: 'takes note', within: 120 } },
-  { inject: 'I-02', at: 75, kind: 'event', from: 'Caller', to: 'dispatcher', by: 'phone', text: 'A bus and a lorry have collided at Station Road. Many people are hurt, at least twelve.', objective: 'O-1', calls: ['C1', 'C2', 'C2', 'C3'], expect: { what: 'assign', units: 3, words: 'three units are on their way', within: 240 } },
-  { inject: 'I-03', at: 150, kind: 'event', from: 'Caller', to: null, by: 'phone', text: 'A man has collapsed in Market Lane and does not breathe.', objective: 'O-2', calls: ['C1'], expect: { what: 'divert', words: 'a unit is diverted', within: 180 } },
-  { inject: 'I-04', at: 240, kind: 'informational', from: 'General Hospital', to: 'dispatcher', by: 'phone', text: 'Our emergency department is full. Please take further patients to St Anne.', objective: 'O-2', bays: 1, expect: { what: 'direct', words: 'a unit is told another hospital', within: 300 } },
-  { inject: 'I-05', at: 420, kind: 'contingency', from: 'Duty officer', to: 'dispatcher', by: 'radio', text: 'Has a major incident been declared?', objective: 'O-3', unless: 'declare', expect: { what: 'declare', words: 'a major incident is declared', within: 120 } },
-  { inject: 'I-06', at: 600, kind: 'media', from: 'Aller Radio', to: 'dispatcher', by: 'media', text: 'Our reporters hear of dozens of injured. Can you confirm that?', objective: null, expect: null },
-];
-const OBJECTIVES = [
-  { objective: 'O-1', capability: 'Operational coordination', text: 'Send the right units within the standard when a road is blocked.' },
-  { objective: 'O-2', capability: 'Public health and medical services', text: 'Spread patients over hospitals before one of them is full.' },
-  { objective: 'O-3', capability: null, text: 'Recognise and declare a major incident.' },
-];
 
 export class DrillMock {
   constructor(city, { file } = {}) {
@@ -336,6 +313,7 @@ export class DrillMock {
       case 'say':
         if (!ROLES[action.to]) throw `There is no role ${action.to}.`;
         this.message(action.to, role.title, 'radio', action.text);
+        this.met('say');
         return `Says to ${action.to}: ${action.text}`;
       case 'note':
         return `Notes: ${action.text}`;
@@ -391,49 +369,9 @@ export class DrillMock {
     return `Back at ${to_s}, on branch ${branch + 1}.`;
   }
 
-  // ---- what a role is told ----
-
+  /** What a role is told. */
   view(name) {
-    const { s } = this;
-    const role = ROLES[name];
-    const sees = new Set(role.sees);
-    const at = (x, y) => {
-      const [lon, lat] = place(x, y);
-      return { lon: Math.round(lon * 1e6) / 1e6, lat: Math.round(lat * 1e6) / 1e6 };
-    };
-    const people = Object.fromEntries(Object.keys(ROLES).map((one) => [one, [...new Set(Object.values(s.seats).filter((seat) => seat.role === one).map((seat) => seat.name))]]));
-    const view = {
-      role: name, title: role.title, may: role.may, sees: role.sees,
-      drill: { name: 'Bus accident at the blocked bridge', question: 'Does the desk keep its head when two things go wrong at once?', marking: 'Invented city, invented people. Exercise only.', phase: s.phase, time_s: s.time, t_s: s.time - BEGIN, length_s: LENGTH, speed: s.speed, branch: s.branch, people, bots: s.bots },
-      messages: s.messages.filter((one) => one.to === name).map(({ to, ...one }) => one).slice(-500),
-      declared: s.declared,
-      said: s.actions.filter((one) => one.role === name).map(({ time_s, person, said }) => ({ time_s, person, said })).slice(-200),
-    };
-    if (sees.has('calls')) {
-      view.calls = s.calls.filter((one) => one.closed_s === null || s.time - one.closed_s < 600).map((one) => {
-        const known = one.category !== null;
-        return { call: one.call, status: one.status, category: one.category, road: known ? one.road : null, lon: null, lat: null, ...(known ? at(one.x, one.y) : {}), received_s: one.received_s, understood_s: one.understood_s, unit: one.unit, hospital: one.hospital };
-      });
-    }
-    if (sees.has('units')) {
-      view.units = s.units.map((one) => ({ unit: one.unit, status: one.status, call: one.call, station: one.station, ...at(...one.seen), seen_s: one.seen_s, free: this.free(one), divertible: one.status === 'dispatched' || one.status === 'en-route', hospital: one.hospital }));
-    }
-    if (sees.has('hospitals')) {
-      view.hospitals = s.hospitals.map((one) => ({ hospital: one.hospital, ...at(one.x, one.y), bays: one.bays, taken: Math.min(one.taken, one.bays), waiting: Math.max(0, one.taken - one.bays), seen_s: one.seen_s }));
-    }
-    if (sees.has('injects')) {
-      view.injects = s.injects.map((one, k) => {
-        const { at: due, kind, from, to, by, text, objective, expect } = INJECTS[k];
-        return {
-          inject: one.inject, kind, from, to, by, text, trigger: INJECTS[k].unless ? 'unless declared' : `at T+${Math.floor(due / 60)}:${String(due % 60).padStart(2, '0')}`, state: one.state, due_s: BEGIN + due, delivered_s: one.delivered_s, objective,
-          expect: expect ? { words: expect.words, role: 'dispatcher', deadline_s: one.delivered_s === null ? null : one.delivered_s + expect.within, state: one.expect.state, met_s: one.expect.met_s } : null,
-        };
-      });
-      view.objectives = OBJECTIVES.map((one) => ({ ...one, rating: null, note: null, ...s.ratings[one.objective] }));
-    }
-    if (sees.has('actions')) view.actions = s.actions.map(({ action, ...one }) => one);
-    if (sees.has('truth')) view.truth = { closed: s.closed, incidents: s.incidents };
-    return view;
+    return viewOf(this, name);
   }
 
   // ---- over the wire ----

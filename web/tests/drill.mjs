@@ -440,6 +440,113 @@ test('a role that this page has never heard of is shown what it sees', async (dr
   await shot(page, 'drill-observer');
 }, { mock: true });
 
+/** Types a command, as somebody at the desk does. */
+async function line(page, text) {
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('/');
+  await page.keyboard.type(text);
+  await page.keyboard.press('Enter');
+}
+
+/** Waits a moment for something to come to pass; whether it did. A drill goes on while one plays: units arrive, others are sent. */
+const soon = (holds) => until(holds, 'soon', 4000).then(() => true, () => false);
+
+/** What the dispatcher does next, by keys: what is expected of it first, then messages, then the most urgent call. */
+async function next(drill, page, controller, tried) {
+  const view = drill.view(page);
+  await page.keyboard.press('Escape');
+  if (await page.locator('dialog[open]').count()) await page.keyboard.press('Escape');
+  const expected = drill.view(controller).injects.filter((one) => one.state === 'delivered' && one.expect?.state === 'open' && (one.expect.role ?? 'dispatcher') === 'dispatcher');
+  for (const { inject, expect } of expected) {
+    const [, word] = /^declare (\S+)/.exec(expect.words) ?? [];
+    const [, hospital] = /^direct a unit to (.+?) within/.exec(expect.words) ?? [];
+    if (word && !view.declared.some((one) => one.what === word)) {
+      await line(page, `declare ${word}`);
+      if (await soon(() => drill.view(page).declared.some((one) => one.what === word))) return 'declared';
+    }
+    if (/^tell /.test(expect.words) && !tried.has(inject)) {
+      tried.add(inject);
+      await line(page, `say controller This is about ${inject}: we are on it.`);
+      return 'said';
+    }
+    const unit = view.units.find((one) => one.status === 'at-scene' && one.hospital !== hospital);
+    if (hospital && unit) {
+      await line(page, `direct ${unit.unit} ${hospital}`);
+      if (await soon(() => drill.view(page).units.some((one) => one.hospital === hospital))) return 'directed';
+    }
+  }
+  const open = view.messages.filter((one) => one.acknowledged_s === null).length;
+  if (open > 0) {
+    await page.keyboard.press('a');
+    await soon(() => drill.view(page).messages.filter((one) => one.acknowledged_s === null).length < open);
+    return 'noted';
+  }
+  const [first] = waiting(view).sort((a, b) => a.category.localeCompare(b.category) || a.received_s - b.received_s);
+  if (!first) return null;
+  await page.keyboard.press('u');
+  const call = Number(await page.locator('.calls [aria-selected=true]').getAttribute('data-call'));
+  const had = () => drill.view(page).units.some((one) => one.call === call);
+  const lower = view.units.filter((one) => one.divertible && one.call !== null && (view.calls.find((other) => other.call === one.call)?.category ?? 'C9') > first.category);
+  if (freed(view).length > 0) {
+    await page.keyboard.press('Enter');
+    const free = new Set(freed(view).map((one) => one.unit));
+    const rows = () => page.locator('.units tr[data-unit]').evaluateAll((all) => all.filter((row) => row.querySelector('.key kbd')).map((row) => row.dataset.unit));
+    if (!(await soon(async () => (await rows()).length > 0))) return null;
+    const at = (await rows()).findIndex((unit) => free.has(unit));
+    if (at < 0 || at > 8) return null;
+    await page.keyboard.press(String(at + 1));
+    return (await soon(had)) ? 'sent' : null;
+  }
+  if (first.category === 'C1' && lower.length > 0) {
+    await page.keyboard.press('d');
+    const choices = () => page.locator('dialog[open] li strong').allTextContents();
+    if (!(await soon(async () => (await choices()).length > 0))) return null;
+    const at = (await choices()).findIndex((unit) => lower.some((one) => one.unit === unit));
+    if (at < 0) return null;
+    await page.keyboard.press(String(at + 1));
+    await soon(async () => (await page.locator('dialog[open] .primary').count()) > 0);
+    await page.keyboard.press('y');
+    return (await soon(had)) ? 'diverted' : null;
+  }
+  return null;
+}
+
+test('it is played to its end in two windows, the dispatcher by keys alone', async (drill) => {
+  const controller = await drill.window('controller');
+  const page = await drill.window('dispatcher');
+  await clock(controller, 'speed', drill.mocked ? '30' : '10');
+  await clock(controller, 'run');
+  const [deeds, tried] = [{}, new Set()];
+  const over = () => drill.view(controller).drill.phase === 'over';
+  const end = Date.now() + 15 * 60_000;
+  let half = false;
+  while (!over()) {
+    check(Date.now() < end, 'it ends within a quarter of an hour');
+    const deed = await next(drill, page, controller, tried).catch((error) => (over() ? null : Promise.reject(error)));
+    if (deed) deeds[deed] = (deeds[deed] ?? 0) + 1;
+    else await new Promise((done) => setTimeout(done, 200));
+    const { t_s, length_s } = drill.view(controller).drill;
+    if (!half && t_s > length_s / 2) {
+      half = true;
+      await clock(controller, 'pause');
+      await shot(page, 'drill-played-desk');
+      await shot(controller, 'drill-played-control');
+      await clock(controller, 'run');
+    }
+  }
+  const injects = drill.view(controller).injects;
+  const states = injects.map((one) => `${one.inject} ${one.state} ${one.expect?.state ?? ''}`);
+  console.log(`        ${JSON.stringify(deeds)}; ${states.join(', ')}`);
+  check((deeds.sent ?? 0) >= 5 && (deeds.noted ?? 0) >= 3 && (deeds.declared ?? 0) >= 1, `what was done: ${JSON.stringify(deeds)}`);
+  const expected = injects.filter((one) => one.state === 'delivered' && one.expect);
+  check(expected.filter((one) => one.expect.state === 'met').length * 2 > expected.length, `most of what was expected was done in time: ${states}`);
+  for (const objective of drill.view(controller).objectives) {
+    await controller.getByRole('button', { name: 'Control', exact: true }).click();
+    await controller.locator(`[data-objective=${JSON.stringify(objective.objective)}]`).getByRole('button', { name: /^P:/ }).click();
+  }
+  await until(() => drill.view(controller).objectives.every((one) => one.rating === 'P'), 'all objectives are rated');
+});
+
 test('at its end both windows have the after-action page', async (drill) => {
   const controller = await drill.window('controller');
   const page = await drill.window('dispatcher');
