@@ -44,7 +44,7 @@ export class DrillMock {
     };
     for (let k = 0; k < 7; k += 1) {
       const station = stations[k % stations.length];
-      s.units.push({ unit: `A${k + 1}`, status: 'at-station', call: null, station: station.name, x: station.x, y: station.y, seen: [station.x, station.y], seen_s: BEGIN, hospital: null, until: null, target: null });
+      s.units.push({ unit: `ambulance-${(k % stations.length) + 1}-${Math.floor(k / stations.length) + 1}`, status: 'at-station', call: null, station: station.name, x: station.x, y: station.y, seen: [station.x, station.y], seen_s: BEGIN, hospital: null, until: null, target: null });
     }
     this.s = s;
     for (const [category, ago] of [['C2', 65], ['C3', 190]]) this.call(category, ago);
@@ -126,8 +126,8 @@ export class DrillMock {
         unit.x += ((tx - unit.x) / left) * go;
         unit.y += ((ty - unit.y) / left) * go;
       }
-      // A radio that is silent now and then: A4 tells where it is less often.
-      if ((s.time - unit.seen_s) >= (unit.unit === 'A4' ? 45 : 5)) report();
+      // A radio that is silent now and then: one tells where it is less often.
+      if ((s.time - unit.seen_s) >= (unit.unit === 'ambulance-1-2' ? 45 : 5)) report();
       if (left > SPEED * STEP) return;
       unit.target = null;
       if (unit.status === 'en-route') {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { complete, named, read, readTime, understood, verbs } from './command';
+import { complete, named, read, readTime, understood, usage, VERBS, verbs } from './command';
 import type { View } from './types';
 
 const MAY = ['assign', 'divert', 'stand-down', 'direct', 'declare', 'say'];
@@ -87,6 +87,18 @@ it('a name is found by the longest that fits, and not where two would', () => {
   expect(named('A11 3', ['A1', 'A11'])).toEqual({ name: 'A11', rest: '3' });
   expect(named('medic 3', ['Medic North', 'Medic South'])).toBeNull();
   expect(named('', ['A1'])).toBeNull();
+  const units = ['ambulance-1-2', 'ambulance-11-2', 'ambulance-2-1'];
+  expect(named('1-2 3', units)).toEqual({ name: 'ambulance-1-2', rest: '3' });
+  expect(named('AMBULANCE-2-1 12', units)).toEqual({ name: 'ambulance-2-1', rest: '12' });
+  expect(named('2 12', units)).toBeNull();
+});
+
+it('examples are in names of the drill', () => {
+  const [assign] = VERBS;
+  expect(usage(assign!, view())).toBe('assign A1 3');
+  const units = [{ unit: 'ambulance-1-2' }, { unit: 'ambulance-1-3' }] as View['units'];
+  expect(usage(assign!, { ...view(), units })).toBe('assign 2 3');
+  expect(usage(assign!, { ...view(), units: undefined })).toBe('assign A1 3');
 });
 
 it('a line is completed word by word', () => {

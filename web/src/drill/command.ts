@@ -1,6 +1,7 @@
 // The command line of a desk: `assign A1 3`, `direct A1 St Anne`, `say controller on our way`. Understood by what the desk shows; what
 // is not understood says what was expected.
 
+import { short } from './order';
 import type { Action, ClockOrder, Rating, View } from './types';
 
 /** What a line means. */
@@ -45,7 +46,10 @@ export function named(text: string, names: readonly string[]): { name: string; r
   }
   const [first = '', ...more] = line.split(/\s+/);
   if (first === '') return null;
-  const alike = names.filter((name) => plain(name).startsWith(plain(first)) || plain(name).split(' ').includes(plain(first)));
+  const ends = (name: string): boolean => ['-', '_'].some((sign) => plain(name).endsWith(`${sign}${plain(first)}`));
+  const ending = names.filter(ends);
+  // `1-2` is `ambulance-1-2`, whatever else holds it.
+  const alike = ending.length === 1 ? ending : names.filter((name) => plain(name).startsWith(plain(first)) || plain(name).split(' ').includes(plain(first)));
   if (alike.length !== 1) {
     const all = names.filter((name) => plain(name).startsWith(whole));
     return all.length === 1 ? { name: all[0]!, rest: '' } : null;
@@ -256,6 +260,15 @@ export function read(line: string, view: View): Command | Misread {
   const verb = exact ?? (begun.length === 1 ? begun[0] : undefined);
   if (!verb) return misread('unknown', { text: word, known: mine.map((one) => one.words[0]).join(', ') });
   return verb.read(rest.join(' '), view);
+}
+
+/** A verb with an example of it, in names of this drill. */
+export function usage(verb: Verb, view: View): string {
+  const units = (view.units ?? []).map((unit) => unit.unit);
+  const unit = units[0] === undefined ? 'A1' : short(units[0], units);
+  const hospital = view.hospitals?.[0]?.hospital.split(' ')[0] ?? 'General';
+  const inject = view.injects?.[0]?.inject ?? 'I-01';
+  return verb.usage.replace('A1', unit).replace('General', hospital).replace('I-01', inject);
 }
 
 export function understood(value: Command | Misread): value is Command {

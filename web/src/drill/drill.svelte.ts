@@ -3,7 +3,7 @@
 import { clock, t } from '../i18n';
 import { address } from '../lib/api';
 import { Outbox, type Pending } from './outbox';
-import { groupOf, minutes, ordered } from './order';
+import { groupOf, minutes, ordered, short } from './order';
 import { keep, kept, known, storage, unlock } from './seat';
 import { DrillSocket, type Link } from './socket';
 import type { Action, Call, ClockOrder, Power, Recommended, Seat, Unit, View } from './types';
@@ -54,6 +54,7 @@ class Drill {
   #before: { calls: Map<number, string>; messages: Set<number>; branch: number } | null = null;
 
   readonly calls = $derived(ordered(this.view?.calls ?? []));
+  readonly names = $derived((this.view?.units ?? []).map((unit) => unit.unit));
   readonly call: Call | null = $derived(this.calls.find((one) => one.call === this.chosen) ?? null);
 
   can(power: Power): boolean {
@@ -142,6 +143,11 @@ class Drill {
     this.#socket?.close();
     this.#socket = null;
     this.unknown = true;
+  }
+
+  /** A unit's name as a desk shows it where there is little room. */
+  short(unit: string): string {
+    return short(unit, this.names);
   }
 
   /** A view of the server. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age, groupOf, minutes, ordered, rows, sinceStart, unread } from './order';
+import { age, groupOf, minutes, ordered, rows, short, sinceStart, unread } from './order';
 import type { Call, Message, Unit } from './types';
 
 const call = (number: number, category: string | null, received_s: number, status = 'waiting'): Call => ({
@@ -42,6 +42,14 @@ describe('units', () => {
     const units = Array.from({ length: 11 }, (_, k) => unit(`A${k}`));
     const list = rows(units, units.map((one, k) => ({ unit: one.unit, status: 'at-station', time_s: k, from_call: null })));
     expect(list.map((row) => row.key)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, null, null]);
+  });
+
+  it('are told apart on the map by what is not the same in all of them', () => {
+    const all = ['ambulance-1-1', 'ambulance-1-2', 'ambulance-2-1'];
+    expect(all.map((one) => short(one, all))).toEqual(['1-1', '1-2', '2-1']);
+    expect(short('A1', ['A1', 'A2'])).toBe('A1');
+    expect(short('Medic', ['Medic', 'Medic 2'])).toBe('Medic');
+    expect(short('ambulance-1', ['ambulance-1'])).toBe('ambulance-1');
   });
 
   it('say how old their report is, never less than nothing', () => {

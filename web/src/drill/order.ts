@@ -58,6 +58,15 @@ export function rows(units: readonly Unit[], recommended: readonly Recommended[]
   return [...first, ...rest.map((unit) => ({ unit, from_call: null, key: null }))];
 }
 
+/** What tells names apart: without the words that all of them begin with, as `1-2` of `ambulance-1-2`. */
+export function short(name: string, all: readonly string[]): string {
+  let length = all.length < 2 ? 0 : Math.min(...all.map((one) => one.length));
+  for (const one of all) while (!one.startsWith(name.slice(0, length))) length -= 1;
+  // Only whole words are left out, and never all of it.
+  const shared = /^.*[-_ ]/.exec(name.slice(0, length))?.[0].length ?? 0;
+  return name.slice(shared) || name;
+}
+
 /** How long ago a report came; null where none did. */
 export function age(now_s: number, seen_s: number | null | undefined): number | null {
   return seen_s === null || seen_s === undefined ? null : Math.max(0, now_s - seen_s);
