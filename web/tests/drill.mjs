@@ -516,6 +516,8 @@ test('it is played to its end in two windows, the dispatcher by keys alone', asy
   const page = await drill.window('dispatcher');
   await clock(controller, 'speed', drill.mocked ? '30' : '10');
   await clock(controller, 'run');
+  // A drill that was given has been played at by the tests before: what came then is not this one's.
+  const past = new Set(drill.view(controller).injects.filter((one) => one.state === 'delivered').map((one) => one.inject));
   const [deeds, tried] = [{}, new Set()];
   const over = () => drill.view(controller).drill.phase === 'over';
   const end = Date.now() + 15 * 60_000;
@@ -537,8 +539,8 @@ test('it is played to its end in two windows, the dispatcher by keys alone', asy
   const injects = drill.view(controller).injects;
   const states = injects.map((one) => `${one.inject} ${one.state} ${one.expect?.state ?? ''}`);
   console.log(`        ${JSON.stringify(deeds)}; ${states.join(', ')}`);
-  check((deeds.sent ?? 0) >= 5 && (deeds.noted ?? 0) >= 3 && (deeds.declared ?? 0) >= 1, `what was done: ${JSON.stringify(deeds)}`);
-  const expected = injects.filter((one) => one.state === 'delivered' && one.expect);
+  check((deeds.sent ?? 0) >= 5 && (deeds.noted ?? 0) >= 3 && drill.view(controller).declared.length >= 1, `what was done: ${JSON.stringify(deeds)}`);
+  const expected = injects.filter((one) => one.state === 'delivered' && one.expect && !past.has(one.inject));
   check(expected.filter((one) => one.expect.state === 'met').length * 2 > expected.length, `most of what was expected was done in time: ${states}`);
   for (const objective of drill.view(controller).objectives) {
     await controller.getByRole('button', { name: 'Control', exact: true }).click();
@@ -555,9 +557,9 @@ test('at its end both windows have the after-action page', async (drill) => {
     await controller.locator('dialog[open]').getByRole('button', { name: /^End the drill/ }).click();
   }
   for (const window of [page, controller]) {
-    await window.getByRole('heading', { name: 'The drill is over' }).waitFor({ timeout: 120_000 });
+    await window.getByRole('heading', { name: 'The drill is over' }).waitFor({ timeout: 300_000 });
     const frame = window.frameLocator('.over iframe');
-    await frame.locator('h1').first().waitFor({ timeout: 120_000 });
+    await frame.locator('h1').first().waitFor({ timeout: 300_000 });
     check((await frame.locator('body').innerText()).includes('EXERCISE'), 'the page is marked');
     const [opened] = await Promise.all([window.context().waitForEvent('page'), window.getByRole('link', { name: 'Open the after-action page' }).click()]);
     await opened.locator('h1').first().waitFor();
