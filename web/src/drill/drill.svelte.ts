@@ -35,6 +35,8 @@ class Drill {
   unknown = $state(false);
   bye = $state('');
   over = $state(false);
+  /** How often the server said that the after-action page is written. */
+  written = $state(0);
   pending: readonly Pending[] = $state.raw([]);
   /** The number of the call that the desk is about. */
   chosen: number | null = $state(null);
@@ -101,7 +103,10 @@ class Drill {
         if (first) this.tell(t('drill.say.recommended', { n: units.length, unit: first.unit, time: Math.round(first.time_s ?? 0) }));
         else this.note('hint', t('drill.units.nobody'));
       },
-      over: () => (this.over = true),
+      over: () => {
+        this.over = true;
+        this.written += 1;
+      },
       bye: (reason) => (this.bye = reason),
       pending: () => (this.pending = outbox.all),
       lost: () => this.note('refused', t('drill.notice.order_lost')),
