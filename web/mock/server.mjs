@@ -2,6 +2,7 @@
 //
 //   --port 8090   --vehicles 3000   --side 18 (junctions each way)   --gap 190 (metres between them)   --hz 10
 //   --film 120 (so many ticks are reckoned ahead and played again and again)
+//   --drill (the city is that of an invented drill; nobody else is answered)   --drill-state FILE (kept there, and gone on with)
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -13,6 +14,7 @@ import { WebSocketServer } from 'ws';
 import { bounds, makeCity, placesJson, roadsJson, signalsJson } from './city.mjs';
 import { roads as roadsMessage } from './frames.mjs';
 import { Answers, CLASSES } from './answers.mjs';
+import { DrillMock } from './drill.mjs';
 import { Tiler, Traffic, ZOOM } from './traffic.mjs';
 
 const { values: options } = parseArgs({
@@ -23,12 +25,15 @@ const { values: options } = parseArgs({
     gap: { type: 'string', default: '190' },
     hz: { type: 'string', default: '10' },
     film: { type: 'string' },
+    drill: { type: 'boolean', default: false },
+    'drill-state': { type: 'string' },
   },
 });
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.png': 'image/png' };
-const CSP = "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'";
+const CSP =
+  "default-src 'self'; script-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const city = makeCity({ side: Number(options.side), gap: Number(options.gap) });
 const traffic = new Traffic(city, Number(options.vehicles));
@@ -36,6 +41,7 @@ const tiler = new Tiler(traffic);
 const answers = new Answers(city, traffic);
 if (options.film) tiler.record(Number(options.film), 1 / Number(options.hz), 27_730);
 const clients = new Set();
+const drill = options.drill ? new DrillMock(city, { file: options['drill-state'] }) : null;
 answers.tell = (message) => broadcast(message);
 
 const big = (value) => {
@@ -56,6 +62,20 @@ const server = createServer(async (request, response) => {
   };
   const problem = (status, title, detail) => send(status, { type: 'about:blank', title, status, detail }, 'application/problem+json');
   try {
+    if (drill && url.pathname.startsWith('/api')) {
+      const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+      const path = /^\/api\/v1\/drill(\/.*)?$/.exec(url.pathname);
+      if (path) {
+        let text = '';
+        for await (const part of request) text += part;
+        const answer = drill.answer(request.method, path[1] ?? '', token, text ? JSON.parse(text) : undefined);
+        if (!answer) return problem(404, 'not found', `There is nothing at ${url.pathname}.`);
+        if (answer.detail) return problem(answer.status, answer.title, answer.detail);
+        return send(answer.status, answer.body, answer.type);
+      }
+      if (!drill.trusted(token)) return problem(drill.seat(token) ? 403 : 401, 'not allowed', 'This is for those who may know the truth.');
+      if (url.pathname === '/api/v1/me') return send(200, { name: drill.seat(token).name, role: 'operator', csrf: null, open: false });
+    }
     const drawn = MAP[url.pathname];
     if (drawn) {
       response.writeHead(200, { 'Content-Type': 'application/geo+json', 'Content-Encoding': 'gzip' });
@@ -80,7 +100,16 @@ const server = createServer(async (request, response) => {
   }
 });
 
-const sockets = new WebSocketServer({ server, path: '/ws/realtime', handleProtocols: () => 'citytwin.v1', perMessageDeflate: false });
+const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'citytwin.v1', perMessageDeflate: false });
+const windows = new WebSocketServer({ noServer: true, handleProtocols: () => 'citytwin.v1', perMessageDeflate: false });
+server.on('upgrade', (request, socket, head) => {
+  const path = new URL(request.url, 'http://mock').pathname;
+  const token = /bearer\.([^,\s]+)/.exec(request.headers['sec-websocket-protocol'] ?? '')?.[1];
+  const known = drill === null ? path === '/ws/realtime' : path === '/ws/drill' ? drill.seat(token) : path === '/ws/realtime' && drill.trusted(token);
+  if (!known) return socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  if (path === '/ws/drill') windows.handleUpgrade(request, socket, head, (open) => drill.connect(open, token));
+  else sockets.handleUpgrade(request, socket, head, (open) => sockets.emit('connection', open, request));
+});
 sockets.on('connection', (socket) => {
   const client = { socket, session: 'live', bounds: null, rate: 10, tiles: new Map(), got: 0, acked: 0, sent: [], cut: false, signals: null, bytes: 0 };
   clients.add(client);
@@ -171,6 +200,7 @@ function tick() {
 answers.changed = () => {
   for (const client of clients) state(client);
 };
+if (drill) setInterval(() => drill.advance(0.25), 250);
 server.listen(Number(options.port), '127.0.0.1', () => {
   console.log(`an invented city with ${traffic.count} vehicles on ${city.roads.length} roads: http://127.0.0.1:${options.port}/`);
   tick();

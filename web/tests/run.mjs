@@ -2,6 +2,7 @@
 
 import { run } from './browser.mjs';
 import city from './city.mjs';
+import drill from './drill.mjs';
 import views from './views.mjs';
 
-process.exitCode = (await run([...city, ...views])) ? 0 : 1;
+process.exitCode = (await run([...city, ...views, ...drill])) ? 0 : 1;

@@ -63,7 +63,17 @@ describe('asking the server', () => {
     vi.stubGlobal('location', { assign });
     answer = () => json({ detail: 'say who you are' }, 401);
     await expect(get('api/v1/map')).rejects.toThrow('say who you are');
-    expect(assign).toHaveBeenCalledWith('http://city.example/behind/login');
+    await vi.waitFor(() => expect(assign).toHaveBeenCalledWith('http://city.example/behind/login'));
+  });
+
+  it('leads to the lobby where a drill is run', async () => {
+    const place = { assign: vi.fn(), reload: vi.fn(), hash: '' };
+    vi.stubGlobal('location', place);
+    answer = (call) => (call.url.endsWith('/api/v1/drill') ? json({ name: 'D' }) : json({ detail: 'join first' }, 401));
+    await expect(get('api/v1/map')).rejects.toThrow('join first');
+    await vi.waitFor(() => expect(place.reload).toHaveBeenCalled());
+    expect(place.hash).toBe('#/drill');
+    expect(place.assign).not.toHaveBeenCalled();
   });
 
   it('does not name what changes nothing', async () => {

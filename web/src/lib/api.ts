@@ -65,9 +65,18 @@ export function forgetMe(): void {
   asked = null;
 }
 
-/** Leads to the form by which one says who one is. */
-export function logIn(): void {
-  location.assign(address('login'));
+let leading = false;
+
+/** Leads to where one says who one is: the lobby of a drill where one is run, else the form. */
+export async function logIn(): Promise<void> {
+  if (leading) return;
+  leading = true;
+  const drilled = await fetch(address('api/v1/drill'), { credentials: 'same-origin' }).then((answer) => answer.ok, () => false);
+  leading = false;
+  if (!drilled) return location.assign(address('login'));
+  location.hash = '#/drill';
+  // Nothing that asked for the city goes on asking.
+  location.reload();
 }
 
 /** Headers that a change needs besides: none where no cookie says who one is, or where the server does not know of such things. */
@@ -107,7 +116,7 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
   if (!response.ok) {
     // The login has ended, or there is another: there is a form for the next.
     if (response.status === 401 || response.status === 403) forgetMe();
-    if (response.status === 401 && !key) logIn();
+    if (response.status === 401 && !key) void logIn();
     throw await problem(response);
   }
   return response;

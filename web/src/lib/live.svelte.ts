@@ -81,7 +81,12 @@ class Live {
     },
   });
 
+  #started = false;
+
+  /** Connects, once. */
   start(): void {
+    if (this.#started) return;
+    this.#started = true;
     this.#socket.open();
     void this.refresh();
   }
