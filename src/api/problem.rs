@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::api::port::Refused;
+use crate::pipeline::alerting::subscribers::NotSubscribed;
 use crate::pipeline::stores::StoreError;
 use crate::primitives::text::harmless;
 
@@ -216,6 +217,18 @@ impl From<Refused> for Problem {
             Refused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refused::NotNow(_) | Refused::TooMany(_) => StatusCode::CONFLICT,
             Refused::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, refused.to_string())
+    }
+}
+
+impl From<NotSubscribed> for Problem {
+    fn from(refused: NotSubscribed) -> Self {
+        let status = match refused {
+            NotSubscribed::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            NotSubscribed::TooMany(_) | NotSubscribed::NotHere(_) => StatusCode::CONFLICT,
+            NotSubscribed::Unknown(_) => StatusCode::NOT_FOUND,
+            NotSubscribed::Store(error) => return error.into(),
         };
         Self::new(status, refused.to_string())
     }
