@@ -150,7 +150,7 @@ impl City {
     fn webhooks(&self, keys: &Keys) -> String {
         let (status, cities) = self.ask(&keys.viewer, "GET", "/api/v1/cities", "", "");
         assert_eq!(status, 200, "{cities}");
-        let id = cities["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{cities}"));
+        let id = cities[0]["id"].as_str().unwrap_or_else(|| panic!("{cities}"));
         format!("/api/v1/cities/{id}/webhooks")
     }
 
