@@ -171,8 +171,8 @@ fn what_makes_no_sense_is_answered_and_closed() {
 
 #[test]
 fn pages_of_others_are_refused() {
-    let settings = HubSettings { origins: vec!["https://board.example.org".to_owned()], ..HubSettings::default() };
-    let (served, _live) = Served::start(settings, scene(1, Vec::new()));
+    let welcome = ["https://board.example.org"];
+    let (served, _live) = Served::start_for(&welcome, HubSettings::default(), scene(1, Vec::new()));
     let own = format!("http://{}", served.address);
     for welcome in [Some(own.as_str()), Some("https://board.example.org"), None] {
         assert!(served.try_connect(welcome).is_ok(), "{welcome:?}");

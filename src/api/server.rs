@@ -12,8 +12,9 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
-use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, TlsError, TlsFiles};
+use super::guard::{self, Guard, GuardError, GuardSettings, Limits, TlsError, TlsFiles};
 use super::port::Twin;
+use super::problem::Problem;
 use super::socket::{self, Hub, HubSettings};
 
 /// What the server is told.
@@ -127,8 +128,7 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let origins = settings.guard.origins.clone();
-    let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings { origins, ..HubSettings::default() }));
+    let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings::default()));
     let ending = Arc::clone(&hub);
     let parts = Parts::default()
         .with(move |service| {

@@ -11,10 +11,11 @@ use clap::Args;
 
 use super::publishing::topics;
 use super::{complaint, run};
-use crate::api::guard::read_access;
+use crate::api::guard::{Access, read_access};
 use crate::api::port::Twin;
 use crate::api::server::{self, ServeSettings as ServerSettings};
 use crate::city::scenario::{self, LoadedScenario, Overrides};
+use crate::pipeline::alerting::subscribers::SubscriptionSettings;
 use crate::primitives::SimTime;
 use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
@@ -137,8 +138,9 @@ fn load(arguments: &Arguments, file: &std::path::Path) -> Result<LoadedScenario,
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(arguments)?;
-    let equipment = super::equipment(arguments.parts.as_deref())?;
+    let (mut server, webhooks) = server_settings(arguments)?;
+    let mut equipment = super::equipment(arguments.parts.as_deref())?;
+    equipment.webhooks = Some(webhooks);
     let mqtt = arguments.mqtt.or(equipment.parts.listen.address).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, mqtt))?;
@@ -182,8 +184,9 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
 
 fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(arguments)?;
-    let equipment = super::equipment(arguments.parts.as_deref())?;
+    let (mut server, webhooks) = server_settings(arguments)?;
+    let mut equipment = super::equipment(arguments.parts.as_deref())?;
+    equipment.webhooks = Some(webhooks);
     let parts = &equipment.parts;
     let loaded = arguments.scenario.as_ref().map(|file| load(arguments, file)).transpose()?;
     let topics = topics(parts.topics.as_deref(), parts.city.as_deref(), loaded.as_ref())?;
@@ -220,17 +223,19 @@ fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, Exi
     Ok(super::print(&folder.display().to_string(), ExitCode::SUCCESS))
 }
 
-/// Where is served, and who may come in.
-fn server_settings(arguments: &Arguments) -> Result<ServerSettings, ExitCode> {
+/// Where is served, who may come in, and what those may be told who ask for it.
+fn server_settings(arguments: &Arguments) -> Result<(ServerSettings, SubscriptionSettings), ExitCode> {
     let mut addresses = arguments.listen.clone();
     if addresses.is_empty() {
         addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
     }
     let mut settings = ServerSettings::new(addresses);
-    if let Some(file) = &arguments.access {
-        let access = super::understood(read_access(file, &|name| std::env::var(name).ok()))?;
-        (settings.guard, settings.tls) = (access.guard, access.tls);
-    }
+    let access = match &arguments.access {
+        Some(file) => super::understood(read_access(file, &|name| std::env::var(name).ok()))?,
+        None => Access::default(),
+    };
+    let webhooks = access.webhooks();
+    (settings.guard, settings.tls) = (access.guard, access.tls);
     // Found out before the city is brought to life.
     for address in &settings.addresses {
         settings.guard.check(*address, settings.tls.is_some()).map_err(|sentence| {
@@ -238,7 +243,7 @@ fn server_settings(arguments: &Arguments) -> Result<ServerSettings, ExitCode> {
             ExitCode::from(super::INVALID)
         })?;
     }
-    Ok(settings)
+    Ok((settings, webhooks))
 }
 
 /// Answers until interrupted or the twin has failed; says meanwhile what people should hear.

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use citytwin::api::port::{
     Command, Done, Facts, Finished, Opening, Pipeline, Refused, Sample, Scene, SceneTotals, SceneVehicle, Session,
     SessionInfo, SessionKind, Subject, Twin,
 };
 use citytwin::api::scene::{Head, Picture, Told};
-use citytwin::api::socket::{Hub, HubSettings, configure, on_connect};
+use citytwin::api::server::{Parts, ServeSettings, serve_parts};
+use citytwin::api::socket::{Hub, HubSettings, configure};
 use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
 use citytwin::city::network::places::Places;
 use citytwin::city::network::{Network, Projection};
@@ -22,7 +21,7 @@ use citytwin::pipeline::stores::Stores;
 use citytwin::pipeline::stores::tables::Tables;
 use citytwin::primitives::{ClassSet, Distance, Point, Polyline, SimTime, Speed, VehicleClass};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tungstenite::http::Response;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
@@ -232,38 +231,45 @@ pub(crate) struct Served {
     pub(crate) twin: Arc<Invention>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) address: SocketAddr,
-    handle: ServerHandle,
+    stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
     /// Serves from now on, with a live session that shows `first`.
     pub(crate) fn start(settings: HubSettings, first: Scene) -> (Self, watch::Sender<Arc<Scene>>) {
+        Self::start_for(&[], settings, first)
+    }
+
+    /// The same, where pages of these origins are welcome as well.
+    pub(crate) fn start_for(
+        origins: &[&str],
+        settings: HubSettings,
+        first: Scene,
+    ) -> (Self, watch::Sender<Arc<Scene>>) {
         let twin = Invention { network: cross(), stores: Arc::new(Stores::in_memory()), sessions: Mutex::default() };
         let twin = Arc::new(twin);
         let live = twin.begin("live", first);
         let hub = Arc::new(Hub::new(Arc::clone(&twin) as Arc<dyn Twin>, settings));
         let shared = Arc::clone(&hub);
-        let (ready, listening) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let serve = async move {
-                let server =
-                    HttpServer::new(move || App::new().app_data(Data::from(Arc::clone(&shared))).configure(configure))
-                        .workers(2)
-                        .shutdown_timeout(1)
-                        .on_connect(on_connect)
-                        .disable_signals()
-                        .bind(("127.0.0.1", 0))
-                        .expect("there is a free port");
-                let address = server.addrs()[0];
-                let server = server.run();
-                ready.send((address, server.handle())).expect("the test waits");
-                server.await.expect("the server ends well");
-            };
-            actix_web::rt::System::new().block_on(serve);
+        let parts = Parts::default().with(move |service| {
+            service.app_data(Data::from(Arc::clone(&shared)));
+            configure(service);
         });
-        let (address, handle) = listening.recv().expect("the server listens");
-        (Self { twin, hub, address, handle, thread: Some(thread) }, live)
+        let mut serving = ServeSettings::new(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
+        serving.guard.origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        serving.connections.ending = Duration::from_secs(1);
+        let (stop, stopped) = oneshot::channel();
+        let (tell, listening) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let ready = |address| tell.send(address).expect("the test waits");
+            let stop = async {
+                let _ = stopped.await;
+            };
+            serve_parts(parts, &serving, ready, stop).expect("the server ends well");
+        });
+        let address = listening.recv().expect("the server listens");
+        (Self { twin, hub, address, stop: Some(stop), thread: Some(thread) }, live)
     }
 
     /// The tables of its stores.
@@ -303,8 +309,8 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.hub.close("the test is over");
-        // The future need not be waited for: the thread ends with the server.
-        drop(self.handle.stop(true));
+        // It may have ended by itself.
+        drop(self.stop.take().map(|stop| stop.send(())));
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || std::thread::panicking(), "the server broke down");

@@ -20,6 +20,8 @@ use super::origin::{is_web_address, name_of};
 use super::rate::Rate;
 use super::settings::GuardSettings;
 use super::tls::TlsFiles;
+use crate::pipeline::alerting::Reach;
+use crate::pipeline::alerting::subscribers::{KEY_MIN, ServerKey, SubscriptionSettings};
 use crate::primitives::fields::{Fields, Reader};
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::tree::{self, Node, Value};
@@ -28,10 +30,11 @@ use crate::primitives::tree::{self, Node, Value};
 const FILE_MAX: usize = 1 << 20;
 /// Most keys, and most entries of any other list.
 const ENTRIES_MAX: usize = 1_000;
-const KEYS: [&str; 8] = ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit"];
+const KEYS: [&str; 9] = ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit", "webhooks"];
 const KEY_KEYS: [&str; 4] = ["name", "role", "hash", "key-from"];
 const OIDC_KEYS: [&str; 7] = ["issuer", "audience", "algorithms", "role-claim", "roles", "name-claim", "ca"];
 const RATE_KEYS: [&str; 6] = ["viewer", "trainer", "operator", "admin", "page", "address"];
+const WEBHOOK_KEYS: [&str; 2] = ["key-from", "private"];
 const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 const RATE_RANGE: std::ops::RangeInclusive<f64> = 1.0..=36_000_000.0;
 const MAKE: &str = "`citytwin key NAME --role ROLE` makes the line";
@@ -43,6 +46,19 @@ pub struct Access {
     pub guard: GuardSettings,
     /// How the server encrypts, if it does itself.
     pub tls: Option<TlsFiles>,
+    /// What those may be told who ask for it by the API.
+    pub webhooks: SubscriptionSettings,
+}
+
+impl Access {
+    /// What those may be told who ask for it by the API: where nobody is asked who they are, this machine as well.
+    pub fn webhooks(&self) -> SubscriptionSettings {
+        let mut settings = self.webhooks.clone();
+        if !self.guard.asks() && settings.reach == Reach::Outside {
+            settings.reach = Reach::ThisMachine;
+        }
+        settings
+    }
 }
 
 /// Takes the name of an environment variable and gives what it holds.
@@ -127,6 +143,27 @@ fn whole(reader: &mut Reader<'_>, root: &Node, access: &mut Access, secrets: Sec
         }
     }
     access.guard.audit = reader.file(&fields, "audit");
+    webhooks(reader, &fields, access, secrets);
+}
+
+fn webhooks(reader: &mut Reader<'_>, fields: &Fields<'_>, access: &mut Access, secrets: Secrets<'_>) {
+    let Some(node) = fields.get("webhooks") else { return };
+    let Some(inner) = reader.fields(node, "`webhooks`", &WEBHOOK_KEYS) else { return };
+    if reader.flag(&inner, "private", false) {
+        access.webhooks.reach = Reach::OwnNetwork;
+    }
+    let (Some(node), Some(variable)) = (inner.get("key-from"), reader.variable(&inner, "key-from")) else { return };
+    let held = secrets(&variable).map(|held| held.trim().to_owned()).filter(|held| !held.is_empty());
+    let Some(held) = held else {
+        let message = format!("the environment variable `{variable}` is not set");
+        reader.wrong(node, message, format!("set it to a text of at least {KEY_MIN} bytes that nobody knows"));
+        return;
+    };
+    access.webhooks.key = ServerKey::new(&held);
+    if access.webhooks.key.is_none() {
+        let message = format!("what `{variable}` holds is too short for a key: it has less than {KEY_MIN} bytes");
+        reader.wrong(node, message, "`openssl rand -hex 32` makes one");
+    }
 }
 
 /// The entries of a list of entries.

@@ -9,6 +9,7 @@ fn parsed(text: &str) -> Result<Access, String> {
     let secrets = |name: &str| match name {
         "OPS" => Some(format!("{KEY}\n")),
         "WRONG" => Some("hunter2".to_owned()),
+        "HOOKS" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         _ => None,
     };
     parse(text, &Place::file("access.yaml"), &secrets).map_err(|findings| {
@@ -31,6 +32,17 @@ fn a_made_key_goes_into_the_file_as_it_is_printed() {
     let access = parsed(&format!("keys:\n{}\n", made.line)).expect("a file of access");
     assert_eq!(access.guard.keys, [Key::plain("wall", Role::Viewer, &made.key).expect("a key")]);
     assert!(access.guard.asks());
+}
+
+#[test]
+fn webhooks_reach_outside_only_unless_the_file_says_more() {
+    let reach = |text: &str| parsed(text).expect("a file of access").webhooks().reach;
+    let asks = format!("keys: [{{ name: a, role: viewer, hash: 'sha256:{}' }}]\n", "0".repeat(64));
+    assert_eq!(reach(""), Reach::ThisMachine);
+    assert_eq!(reach(&asks), Reach::Outside);
+    assert_eq!(reach(&format!("{asks}webhooks: {{ private: true }}")), Reach::OwnNetwork);
+    let settings = parsed("webhooks: { key-from: HOOKS }").expect("a file of access").webhooks();
+    assert!(settings.key.is_some() && !format!("{settings:?}").contains("0123"), "{settings:?}");
 }
 
 #[cfg(feature = "actions")]
@@ -79,6 +91,9 @@ fn every_mistake_names_its_key_and_the_fix_and_no_secret() {
         ("tls: { certificate: a.pem }", vec!["needs both"]),
         ("tls: none", vec!["`tls` cannot be", "behind-proxy"]),
         ("proxies: [localhost]", vec!["no address in numbers"]),
+        ("webhooks: { key-from: WRONG }", vec!["`WRONG`", "too short", "openssl rand"]),
+        ("webhooks: { key-from: UNSET }", vec!["`UNSET` is not set"]),
+        ("webhooks: { secret: x }", vec!["no key `secret`"]),
         ("keys: [", vec!["access.yaml"]),
     ] {
         let told = parsed(text).expect_err(text);

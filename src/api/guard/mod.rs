@@ -19,7 +19,6 @@ mod logins;
 mod origin;
 mod pass;
 mod path;
-mod problem;
 mod rate;
 mod settings;
 mod tls;
@@ -39,8 +38,7 @@ pub use settings::{GuardSettings, Limits, Rates};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use gate::gate;
-pub(crate) use pass::{Login, configure};
-pub(crate) use problem::Problem;
+pub(crate) use pass::{Login, Me, configure};
 pub(crate) use tls::server as tls_server;
 
 use self::audit::Audit;

@@ -9,6 +9,7 @@ use super::command::{Command, Done, Refused};
 use super::scene::{Scene, SceneTotals};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
+use crate::pipeline::alerting::Subscribers;
 use crate::pipeline::stores::Stores;
 
 /// The running twin, as serving sees it.
@@ -21,6 +22,10 @@ pub trait Twin: Send + Sync + std::fmt::Debug {
     fn places(&self) -> Option<&Places>;
     /// What the wire filled.
     fn stores(&self) -> &Arc<Stores>;
+    /// Who has asked to be told of alerts; none where nobody can ask.
+    fn subscribers(&self) -> Option<&Arc<Subscribers>> {
+        None
+    }
     /// How the wire fares.
     fn pipeline(&self) -> Pipeline;
     /// The sessions there are, the live one first.

@@ -2,23 +2,8 @@
 
 use super::ask::{Ask, Reply};
 use super::spec::Spec;
-use crate::api::guard::Login;
+use crate::api::guard::{Login, Me};
 use crate::api::problem::Problem;
-
-/// Who one is.
-#[derive(Debug, utoipa::ToSchema)]
-#[expect(dead_code, reason = "only its schema is asked for")]
-pub(crate) struct Me {
-    /// The name of the key, or what the issuer calls somebody.
-    name: String,
-    /// `viewer`, `trainer`, `operator` or `admin`.
-    #[schema(example = "operator")]
-    role: String,
-    /// What to send as `X-CSRF-Token`; null where no cookie says who one is.
-    csrf: Option<String>,
-    /// Whether nobody is asked here.
-    open: bool,
-}
 
 /// The routes of the guard.
 pub(super) fn routes() -> [Spec; 3] {

@@ -21,7 +21,7 @@ use crate::api::port::{SessionInfo, Twin};
 use crate::api::scene::{Bounds, Made, View};
 
 /// How many may be connected, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HubSettings {
     /// Most sockets at once.
     pub sockets_max: usize,
@@ -29,13 +29,11 @@ pub struct HubSettings {
     pub sockets_of_address_max: usize,
     /// Longest silence of a client before it is sent away.
     pub silence_max: Duration,
-    /// Origins whose pages may open sockets, beside the server's own: `https://board.example.org`.
-    pub origins: Vec<String>,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { sockets_max: 500, sockets_of_address_max: 32, silence_max: Duration::from_secs(30), origins: Vec::new() }
+        Self { sockets_max: 500, sockets_of_address_max: 32, silence_max: Duration::from_secs(30) }
     }
 }
 

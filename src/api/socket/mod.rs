@@ -2,13 +2,12 @@
 //!
 //! Scenes of a session are worked on once for all who look at it ([`Hub`]), on a thread of their own; what is made is put on every
 //! client's desk, where the latest wins, and taken from there as fast as the client reads. So a client that stops reading costs the others
-//! nothing. Who may look is decided before a request comes here.
+//! nothing. Who may look, and from which page, is decided by the guard; where none stands before it, the socket is closed.
 
 mod client;
 mod hub;
 mod line;
 mod news;
-mod origin;
 mod place;
 mod room;
 mod words;
@@ -19,7 +18,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use actix_web::dev::Extensions;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, rt, web};
 
@@ -27,8 +26,13 @@ pub use hub::{Hub, HubCounts, HubSettings};
 
 use hub::Full;
 
+use super::guard::{self, Role};
+use super::problem::Problem;
+
 /// What is spoken.
 const PROTOCOL: &str = "citytwin.v1";
+/// After how long whoever was turned away may try again [s].
+const RETRY_S: u64 = 10;
 
 /// Serves `/ws/realtime`. A [`Hub`] has to be among the data of the service.
 pub fn configure(service: &mut ServiceConfig) {
@@ -57,10 +61,7 @@ impl Cut {
 }
 
 async fn realtime(request: HttpRequest, body: Payload, hub: Data<Hub>) -> Result<HttpResponse, Error> {
-    if !origin::is_welcome(request.headers(), &hub.settings().origins) {
-        let detail = "this page is not of this server; open the server's own page, or have its origin allowed";
-        return Ok(problem(StatusCode::FORBIDDEN, detail));
-    }
+    guard::require(&request, Role::Viewer)?;
     let address = request.peer_addr().map(|address| address.ip());
     let ticket = match hub.into_inner().admit(address) {
         Ok(ticket) => ticket,
@@ -73,25 +74,13 @@ async fn realtime(request: HttpRequest, body: Payload, hub: Data<Hub>) -> Result
 }
 
 fn turned_away(full: Full) -> HttpResponse {
-    let (status, detail) = match full {
-        Full::Everywhere => {
-            (StatusCode::SERVICE_UNAVAILABLE, "as many look at the city as may; try again in some seconds")
-        }
-        Full::There => {
-            (StatusCode::TOO_MANY_REQUESTS, "as many sockets are open from your address as may; close some of them")
-        }
-        Full::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the server ends; try again when it is back"),
+    let problem = match full {
+        Full::Everywhere => Problem::away("as many look at the city as may; try again in some seconds"),
+        Full::There => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "as many sockets are open from your address as may; close some of them",
+        ),
+        Full::Closed => Problem::away("the server ends; try again when it is back"),
     };
-    problem(status, detail)
-}
-
-/// A refusal as RFC 9457 has it.
-fn problem(status: StatusCode, detail: &str) -> HttpResponse {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body =
-        serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-        .insert_header((header::RETRY_AFTER, "10"))
-        .body(body.to_string())
+    problem.after(RETRY_S).response()
 }

@@ -24,6 +24,7 @@ use crate::api::port::{
 };
 use crate::city::network::places::Places;
 use crate::city::network::{EdgeIndex, Network, Projection};
+use crate::pipeline::alerting::Subscribers;
 use crate::pipeline::stores::{StoreError, Stores};
 use crate::primitives::{SimTime, Timestamp};
 use crate::telemetry::field::Value;
@@ -47,6 +48,7 @@ pub struct RealCity {
     network: Arc<Network>,
     places: Option<Places>,
     stores: Arc<Stores>,
+    subscribers: Option<Arc<Subscribers>>,
     gauge: Gauge,
     session: Arc<RealSession>,
     shelf: Shelf,
@@ -81,7 +83,7 @@ impl RealCity {
         let standing = Standing::begin(settings)?;
         let intake = standing.intake.clone();
         let network = settings.network.clone().unwrap_or_else(nowhere);
-        let stores = Arc::clone(&intake.stores);
+        let (stores, subscribers) = (Arc::clone(&intake.stores), intake.subscribers.clone());
         let now = clock::now();
         let midnight = Timestamp::milliseconds(now.as_milliseconds().div_euclid(DAY) * DAY);
         let at = now.since(midnight).as_seconds();
@@ -132,6 +134,7 @@ impl RealCity {
             network,
             places,
             stores,
+            subscribers,
             gauge: Gauge::new(instruments),
             session,
             shelf: Shelf::new(outputs, None),
@@ -221,6 +224,10 @@ impl Twin for RealCity {
 
     fn stores(&self) -> &Arc<Stores> {
         &self.stores
+    }
+
+    fn subscribers(&self) -> Option<&Arc<Subscribers>> {
+        self.subscribers.as_ref()
     }
 
     fn pipeline(&self) -> Pipeline {
