@@ -1,5 +1,7 @@
 //! Logging in on the page: a key for a cookie, and who one is.
 
+use std::future::{Ready, ready};
+
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, ServiceConfig};
@@ -36,20 +38,27 @@ struct Me<'a> {
 pub(crate) fn configure(service: &mut ServiceConfig) {
     service
         .service(
-            web::resource(LOGIN).route(web::post().to(login)).default_service(web::to(|asked| refused(asked, "POST"))),
+            web::resource(LOGIN)
+                .route(web::post().to(login))
+                .default_service(web::to(|asked: HttpRequest| refused(&asked, "POST"))),
         )
         .service(
             web::resource(LOGOUT)
                 .route(web::post().to(logout))
-                .default_service(web::to(|asked| refused(asked, "POST"))),
+                .default_service(web::to(|asked: HttpRequest| refused(&asked, "POST"))),
         )
-        .service(web::resource(ME).route(web::get().to(me)).default_service(web::to(|asked| refused(asked, "GET"))))
+        .service(
+            web::resource(ME)
+                .route(web::get().to(me))
+                .default_service(web::to(|asked: HttpRequest| refused(&asked, "GET"))),
+        )
         .configure(super::door::configure);
 }
 
 /// A method that is not offered at a door that is there.
-async fn refused(request: HttpRequest, offered: &'static str) -> HttpResponse {
-    crate::api::problem::Problem::method(request.method().as_str(), offered).at(request.path()).error_response()
+fn refused(request: &HttpRequest, offered: &'static str) -> Ready<HttpResponse> {
+    let problem = crate::api::problem::Problem::method(request.method().as_str(), offered);
+    ready(problem.at(request.path()).error_response())
 }
 
 fn told(identity: &Identity) -> Me<'_> {
