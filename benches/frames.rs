@@ -67,6 +67,9 @@ fn scene(city: &City, tick: u64) -> Scene {
         roads: Arc::default(),
         units: Arc::default(),
         incidents: Arc::default(),
+        closed: Arc::default(),
+        waiting: Arc::default(),
+        weather: None,
         totals: SceneTotals::default(),
     }
 }

@@ -188,12 +188,7 @@ impl ControlRoom {
         let reading = reading::Call {
             call_id: Text::from(number.to_string()),
             status: status_of(stage),
-            severity: match card.category {
-                Category::C1 => Severity::Critical,
-                Category::C2 => Severity::High,
-                Category::C3 => Severity::Medium,
-                Category::C4 => Severity::Low,
-            },
+            severity: urgency_of(card.category),
             latitude,
             longitude,
             incident_id: card.incident.map(|incident| Text::from(incident.to_string())),
@@ -249,6 +244,16 @@ impl CallCard {
     /// The card of a call.
     fn of(call: &Call) -> Self {
         Self { category: call.category, lane: call.lane, position: call.position.as_metres(), incident: call.incident }
+    }
+}
+
+/// How urgent a call of a category is, as devices say it.
+pub const fn urgency_of(category: Category) -> Severity {
+    match category {
+        Category::C1 => Severity::Critical,
+        Category::C2 => Severity::High,
+        Category::C3 => Severity::Medium,
+        Category::C4 => Severity::Low,
     }
 }
 

@@ -93,6 +93,9 @@ impl Noted {
                 on_road: false,
             }]),
             incidents: Arc::default(),
+            closed: Arc::default(),
+            waiting: Arc::default(),
+            weather: None,
             totals: totals(),
         };
         let (scenes, _) = watch::channel(Arc::new(scene));

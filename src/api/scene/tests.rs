@@ -68,6 +68,9 @@ fn scene(tick: u64, episode: u32, vehicles: Vec<SceneVehicle>) -> Scene {
         roads: Arc::default(),
         units: Arc::default(),
         incidents: Arc::default(),
+        closed: Arc::default(),
+        waiting: Arc::default(),
+        weather: None,
         totals: SceneTotals::default(),
     }
 }
