@@ -91,6 +91,17 @@ export interface Incident {
   since_s: number;
 }
 
+/** An emergency call that no ambulance has been chosen for yet. */
+export interface Waiting {
+  call: number;
+  severity: Severity;
+  /** Its category where the server knows one, as `C1`, or a word for what it is about. */
+  kind: string;
+  lon: number;
+  lat: number;
+  since_s: number;
+}
+
 export interface Sample {
   time_s: number;
   totals: Totals;
@@ -221,7 +232,7 @@ export type Row = Record<string, unknown>;
 /** Text messages of the server. */
 export type ServerMessage =
   | { type: 'hello'; version: number; city: string; tile_zoom: number; session: SessionInfo }
-  | { type: 'state'; session: SessionInfo; totals: Totals; units: Unit[]; incidents: Incident[] }
+  | { type: 'state'; session: SessionInfo; totals: Totals; units: Unit[]; incidents: Incident[]; closed?: number[]; waiting?: Waiting[]; waiting_more?: number }
   | { type: 'signals'; full: boolean; signals: Record<string, string> }
   | { type: 'event'; event: Row }
   | { type: 'alert'; alert: Row }

@@ -2,12 +2,12 @@
 // drawn anew only when something of it changed or the map moved. Everything has a shape of its own beside its colour.
 
 import type { Feature, FeatureCollection, Point, Polygon } from 'geojson';
-import type { Incident, Severity, Unit } from '../lib/types';
+import type { Incident, Severity, Unit, Waiting } from '../lib/types';
 import type { Theme } from '../lib/theme.svelte';
 import { toTiles, type Look } from './geo';
 import { fit } from './gl';
 import { Names, type Ink } from './names';
-import type { Road, Roads } from './roads';
+import { seen, type Road, type Roads } from './roads';
 
 /** What can be chosen on the map. */
 export type Chosen =
@@ -88,6 +88,10 @@ export class Marks {
   show = { signals: true, sensors: true, places: true, names: true };
   units: Unit[] = [];
   incidents: Incident[] = [];
+  /** Calls that no ambulance has been chosen for yet. */
+  waiting: Waiting[] = [];
+  /** Roads that nobody may enter, by index. */
+  closed: number[] = [];
   states: Record<string, string> = {};
   /** Devices that have not spoken or have a fault, by name. */
   faulty = new Set<string>();
@@ -199,6 +203,7 @@ export class Marks {
     c.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     c.clearRect(0, 0, this.#width, this.#height);
     this.#marks = [];
+    this.#drawClosed(look);
     if (this.pointed) this.#road(look, this.pointed, this.#inks.choice, 4);
     const chosen = this.chosen?.kind === 'road' ? this.#roads?.byId.get(this.chosen.id) : undefined;
     if (chosen) this.#road(look, chosen, this.#inks.choice, 3);
@@ -207,6 +212,7 @@ export class Marks {
     this.#drawSites(look);
     this.#drawUnits(look);
     this.#drawIncidents(look);
+    this.#drawWaiting(look);
     if (this.pin) this.#drawPin(look, this.pin);
     if (this.show.names) this.#names.draw(c, look, this.#inks, this.#marks);
   }
@@ -448,6 +454,79 @@ export class Marks {
       c.font = '800 11px system-ui, sans-serif';
       c.fillText(incident.kind === 'roadworks' ? '×' : '!', px, py + (incident.severity === 'critical' ? 1.5 : 0.5));
       this.#marks.push({ x: px, y: py, r: r + 2, chosen: { kind: 'incident', number: incident.incident } });
+    }
+  }
+
+  /** Closed roads: a band of bars across the road, told from everything else by its pattern, and from near a barrier sign in its middle. */
+  #drawClosed(look: Look): void {
+    const c = this.#context;
+    if (!this.#roads || this.closed.length === 0) return;
+    const { bad, halo } = this.#inks;
+    const signs: [number, number, Road][] = [];
+    for (const index of this.closed) {
+      const road = this.#roads.byIndex.get(index);
+      if (!road || !seen(road, look, 30)) continue;
+      const wide = Math.max(5, road.lanes * 3.2 * look.metre);
+      const path = new Path2D();
+      for (let k = 0; k < road.line.length; k += 2) path.lineTo(road.line[k]! * look.scale + look.left, road.line[k + 1]! * look.scale + look.top);
+      c.lineCap = 'butt';
+      c.lineJoin = 'round';
+      c.strokeStyle = halo;
+      c.lineWidth = wide + 3;
+      c.stroke(path);
+      c.strokeStyle = bad;
+      c.lineWidth = wide;
+      c.setLineDash([Math.max(4, wide * 0.55), Math.max(4, wide * 0.55)]);
+      c.stroke(path);
+      c.setLineDash([]);
+      const at = this.#roads.at(road, 0.5);
+      signs.push([at.x * look.scale + look.left, at.y * look.scale + look.top, road]);
+    }
+    // Both directions of a street, or its parts, lie close: one sign is enough for what is nearer than a sign is wide.
+    const set: [number, number][] = [];
+    const r = look.zoom < 13 ? 6 : 8;
+    for (const [x, y, road] of signs) {
+      if (set.some(([ox, oy]) => Math.hypot(ox - x, oy - y) < r * 2.4)) continue;
+      set.push([x, y]);
+      c.beginPath();
+      c.arc(x, y, r, 0, 2 * Math.PI);
+      c.fillStyle = bad;
+      c.fill();
+      c.lineWidth = 2;
+      c.strokeStyle = halo;
+      c.stroke();
+      c.fillStyle = halo;
+      c.fillRect(x - r * 0.6, y - r * 0.2, r * 1.2, r * 0.4);
+      this.#marks.push({ x, y, r, chosen: { kind: 'road', id: road.id } });
+    }
+  }
+
+  /** Calls that wait: a ring that is open, with a receiver's letter in it, so that none is taken for an incident. */
+  #drawWaiting(look: Look): void {
+    const c = this.#context;
+    for (const call of this.waiting) {
+      const [x, y] = this.#from([call.lon, call.lat]);
+      const at = this.#px(look, x, y);
+      if (!at) continue;
+      const [px, py] = [at[0], at[1] - 12];
+      const picked = this.chosen?.kind === 'call' && this.chosen.number === call.call;
+      c.beginPath();
+      c.moveTo(at[0], at[1]);
+      c.lineTo(px - 5, py + 6);
+      c.lineTo(px + 5, py + 6);
+      c.closePath();
+      c.roundRect(px - 10, py - 8, 20, 15, 4);
+      c.fillStyle = this.#inks.panel;
+      c.fill();
+      c.lineWidth = picked ? 3 : 2;
+      c.strokeStyle = picked ? this.#inks.choice : (this.#inks.severity[call.severity] ?? this.#inks.warn);
+      c.stroke();
+      c.fillStyle = this.#inks.ink;
+      c.textAlign = 'center';
+      c.textBaseline = 'middle';
+      c.font = '700 9.5px system-ui, sans-serif';
+      c.fillText('SOS', px, py);
+      this.#marks.push({ x: px, y: py, r: 11, chosen: { kind: 'call', number: call.call } });
     }
   }
 
