@@ -1,21 +1,8 @@
 // The living map: drawn, driven by clicks and by keys alone, changed, forked and compared, lost and found again.
 
-import { ask, axe, check, differing, equal, fits, open, pixels, shot, until } from './browser.mjs';
+import { alive, api, ask, axe, check, differing, equal, fits, open, pixels, put, shot, until } from './browser.mjs';
 
 const tests = [];
-
-/** Waits until the map is drawn and frames come. */
-async function alive(page) {
-  await until(() => page.evaluate(() => window.__twin.ready && window.__twin.applied > 2 && window.__twin.vehicles > 0), 'the map is alive', 60_000);
-}
-
-const api = async (twin, path, init) => {
-  const answer = await ask(`${twin.url}api/v1/${path}`, init);
-  return answer.status === 204 ? null : answer.json();
-};
-
-const put = (twin, path, body) =>
-  api(twin, path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /** The part of the window where the map is, less what lies over it. */
 async function middle(page) {

@@ -178,6 +178,7 @@ export class Stage {
     this.map.getCanvas().addEventListener('keydown', this.#key);
     this.#moved();
     this.#ask();
+    probe['shown_s'] = () => this.#fleet.shown_s(performance.now());
     requestAnimationFrame(this.#loop);
   }
 
@@ -189,6 +190,7 @@ export class Stage {
     this.#vehicles.destroy();
     this.#flow.destroy();
     this.map.remove();
+    delete probe['shown_s'];
     probe.renderer = '';
   }
 
@@ -330,6 +332,7 @@ export class Stage {
         this.#vehicles.upload(this.#fleet);
         this.#dirty.vehicles = true;
         probe.tick = frame.tick;
+        probe.time_s = frame.time_s;
         probe.vehicles = frame.shown;
         probe.applied += 1;
         probe['decode_ms'] = message.decode_ms;

@@ -86,7 +86,8 @@ export function alertOf(row: Row): Alert {
 export function happeningOf(row: Row): Happening {
   const at_ms = moment(row.at ?? row.at_ms);
   return {
-    id: word(row.id) || `${word(row.partition)}-${word(row.number)}-${word(row.kind)}-${at_ms ?? ''}`,
+    // The socket tells where in the log it stands, of which the answers make their id: a row stays the same when it is answered too.
+    id: word(row.id) || `${word(row.partition).padStart(5, '0')}-${word(row.number).padStart(20, '0')}`,
     kind: word(row.kind),
     severity: word(row.severity) || 'low',
     subject: word(row.subject),
