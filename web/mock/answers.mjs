@@ -62,7 +62,11 @@ export class Answers {
   call(kind, road, at = road.length / 2) {
     const p = along(road, at);
     const [lon, lat] = place(p.x, p.y);
-    this.waiting.push({ call: 200 + (this.calls += 1), severity: { C1: 'critical', C2: 'high', C3: 'medium' }[kind] ?? 'low', kind, lon, lat, since_s: this.sessions[0].time_s - 40 });
+    this.waiting.push({ call: 200 + (this.calls += 1), severity: { C1: 'critical', C2: 'high', C3: 'medium' }[kind] ?? 'low', kind: 'medical', incident: null, lon, lat, since_s: this.sessions[0].time_s - 40 });
+  }
+
+  get weather() {
+    return { sky: 'rain', precipitation_mm_h: 2, visibility_m: 9000, temperature_c: 12.6 };
   }
 
   /** Roads nobody may enter, by index. */

@@ -55,6 +55,8 @@ export const live: Texts = {
   'live.clock.paused': { en: 'Paused', de: 'Angehalten' },
   'live.clock.reached': { en: '{factor}× reached', de: '{factor}× erreicht' },
   'live.clock.way': { en: 'How far the run has come', de: 'Wie weit der Lauf ist' },
+  'live.weather.title': { en: 'Precipitation {rate}, visibility {seen}', de: 'Niederschlag {rate}, Sichtweite {seen}' },
+  'live.word.medical': { en: 'medical', de: 'medizinisch' },
   'live.panel': { en: 'Panel', de: 'Seitenleiste' },
   'live.panel.city': { en: 'City', de: 'Stadt' },
   'live.panel.inspect': { en: 'Inspect', de: 'Ansehen' },

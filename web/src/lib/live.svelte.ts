@@ -22,6 +22,7 @@ import type {
   Totals,
   Unit,
   Waiting,
+  Weather,
 } from './types';
 
 /** Rows of alerts and events that are kept, the newest first. */
@@ -52,6 +53,8 @@ class Live {
   waiting: Waiting[] = $state.raw([]);
   /** Calls that wait and are not listed. */
   waiting_more = $state(0);
+  /** The session's own weather; null where nobody tells. */
+  weather: Weather | null = $state.raw(null);
   alerts: Row[] = $state.raw([]);
   events: Row[] = $state.raw([]);
   /** Rows that the server did not send because there were too many at once. */
@@ -129,6 +132,7 @@ class Live {
         if (String(message.closed ?? []) !== String(this.closed)) this.closed = message.closed ?? [];
         this.waiting = message.waiting ?? [];
         this.waiting_more = message.waiting_more ?? 0;
+        this.weather = message.weather ?? null;
         probe.session = message.session.id;
         this.#keep(message.session.time_s, message.totals);
         break;
@@ -174,6 +178,7 @@ class Live {
     this.closed = [];
     this.waiting = [];
     this.waiting_more = 0;
+    this.weather = null;
     this.trail = [];
     this.signals = {};
     this.signals_seen += 1;
