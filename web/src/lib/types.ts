@@ -31,6 +31,8 @@ export interface Branch {
   from_s: number;
   reached_s: number;
   until_s: number;
+  /** How many differences there are. */
+  compared?: number;
   /** Told only where the session is asked for by itself. */
   differences: Difference[];
 }
