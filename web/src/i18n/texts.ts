@@ -23,7 +23,7 @@ export const texts: Texts = {
   'table.pages': { en: 'Pages of: {caption}', de: 'Seiten von: {caption}' },
   'table.page': { en: 'Page {page} of {of}', de: 'Seite {page} von {of}' },
   'table.back': { en: 'Back', de: 'Zurück' },
-  'table.on': { en: 'On', de: 'Weiter' },
+  'table.on': { en: 'Next', de: 'Weiter' },
 
   // Board.
   'role.planner': { en: 'Planner', de: 'Planung' },
@@ -161,7 +161,8 @@ export const texts: Texts = {
   },
   'events.at': { en: 'When', de: 'Wann' },
   'events.kind': { en: 'What', de: 'Was' },
-  'events.subject': { en: 'About', de: 'Worüber' },
+  'events.subject': { en: 'Number', de: 'Nummer' },
+  'events.map': { en: 'Map', de: 'Karte' },
   'events.road': { en: 'Road', de: 'Straße' },
   'events.status': { en: 'Status', de: 'Stand' },
   'event.incident': { en: 'incident', de: 'Vorfall' },
@@ -206,6 +207,9 @@ export const texts: Texts = {
   'pipeline.says.worker': { en: '{behind} behind, {restarts} restarts', de: '{behind} im Rückstand, {restarts} Neustarts' },
   'pipeline.says.stores': { en: 'shown after {worst} s at worst', de: 'spätestens nach {worst} s sichtbar' },
   'pipeline.says.answers': { en: 'the server says: {status}', de: 'der Server sagt: {status}' },
+  'pipeline.status.well': { en: 'well', de: 'in Ordnung' },
+  'pipeline.status.degraded': { en: 'degraded', de: 'eingeschränkt' },
+  'pipeline.status.down': { en: 'down', de: 'ausgefallen' },
   'pipeline.health.well': { en: 'well', de: 'in Ordnung' },
   'pipeline.health.slow': { en: 'slow', de: 'langsam' },
   'pipeline.health.bad': { en: 'in trouble', de: 'gestört' },

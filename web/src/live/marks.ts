@@ -80,6 +80,8 @@ const INKS: Record<Theme, Inks> = {
 /** From these zooms on. */
 const SENSORS_ZOOM = 13.6;
 const STOPS_ZOOM = 15.2;
+/** Bays have a device each: from farther away they would be all that is seen. */
+const BAYS_ZOOM = 17;
 const SIGNALS_ZOOM = 15.4;
 const LETTERS_ZOOM = 17.6;
 
@@ -203,10 +205,11 @@ export class Marks {
     c.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     c.clearRect(0, 0, this.#width, this.#height);
     this.#marks = [];
-    this.#drawClosed(look);
-    if (this.pointed) this.#road(look, this.pointed, this.#inks.choice, 4);
+    // Frames come first: what they take out of the picture is nobody's yet.
+    if (this.pointed) this.#road(look, this.pointed);
     const chosen = this.chosen?.kind === 'road' ? this.#roads?.byId.get(this.chosen.id) : undefined;
-    if (chosen) this.#road(look, chosen, this.#inks.choice, 3);
+    if (chosen) this.#road(look, chosen);
+    this.#drawClosed(look);
     if (this.route.length > 1) this.#way(look);
     if (this.show.signals && look.zoom >= SIGNALS_ZOOM) this.#drawSignals(look);
     this.#drawSites(look);
@@ -223,7 +226,8 @@ export class Marks {
     return px < -30 || py < -30 || px > this.#width + 30 || py > this.#height + 30 ? null : [px, py];
   }
 
-  #road(look: Look, road: Road, colour: string, width: number): void {
+  /** A frame around a road: what flows on it is still seen within. */
+  #road(look: Look, road: Road): void {
     const c = this.#context;
     c.beginPath();
     for (let k = 0; k < road.line.length; k += 2) {
@@ -231,15 +235,17 @@ export class Marks {
     }
     c.lineCap = 'round';
     c.lineJoin = 'round';
+    const inner = Math.max(4, road.lanes * 3.2 * look.metre + 2);
     c.strokeStyle = this.#inks.halo;
-    c.lineWidth = Math.max(width + 3, road.lanes * 3.2 * look.metre + 4);
-    c.globalAlpha = 0.8;
+    c.lineWidth = inner + 8;
     c.stroke();
-    c.globalAlpha = 0.9;
-    c.strokeStyle = colour;
-    c.lineWidth = Math.max(width, road.lanes * 3.2 * look.metre);
+    c.strokeStyle = this.#inks.choice;
+    c.lineWidth = inner + 5;
     c.stroke();
-    c.globalAlpha = 1;
+    c.globalCompositeOperation = 'destination-out';
+    c.lineWidth = inner;
+    c.stroke();
+    c.globalCompositeOperation = 'source-over';
   }
 
   #way(look: Look): void {
@@ -344,6 +350,7 @@ export class Marks {
     for (const site of this.#sites) {
       const sensor = site.kind === 'sensor';
       if (sensor ? !this.show.sensors || look.zoom < SENSORS_ZOOM : !this.show.places) continue;
+      if (sensor && site.sort === 'parking' && look.zoom < BAYS_ZOOM) continue;
       if (site.kind === 'bus_stop' && look.zoom < STOPS_ZOOM) continue;
       const at = this.#px(look, site.x, site.y);
       if (!at) continue;
@@ -414,11 +421,14 @@ export class Marks {
       const n = many.get(key) ?? 0;
       many.set(key, n + 1);
       if (unit.duty === 'at-station' && look.zoom < 14.5) continue;
-      const px = at[0] + 15 + n * 11;
+      const px = at[0] + 17 + n * 12;
       const py = at[1];
       const picked = this.chosen?.kind === 'unit' && this.chosen.name === unit.name;
       c.beginPath();
       c.roundRect(px - 4.5, py - 6, 9, 12, 2);
+      c.lineWidth = 4;
+      c.strokeStyle = this.#inks.halo;
+      c.stroke();
       c.fillStyle = unit.duty === 'at-station' ? this.#inks.panel : this.#inks.rescue;
       c.fill();
       c.lineWidth = picked ? 2.5 : 1.5;
@@ -484,24 +494,24 @@ export class Marks {
     }
     // Both directions of a street, or its parts, lie close: one sign is enough for what is nearer than a sign is wide.
     const set: [number, number][] = [];
-    const r = look.zoom < 13 ? 6 : 8;
+    const r = look.zoom < 13 ? 7 : 10;
     for (const [x, y, road] of signs) {
       if (set.some(([ox, oy]) => Math.hypot(ox - x, oy - y) < r * 2.4)) continue;
       set.push([x, y]);
       c.beginPath();
       c.arc(x, y, r, 0, 2 * Math.PI);
-      c.fillStyle = bad;
-      c.fill();
-      c.lineWidth = 2;
+      c.lineWidth = 5;
       c.strokeStyle = halo;
       c.stroke();
-      c.fillStyle = halo;
-      c.fillRect(x - r * 0.6, y - r * 0.2, r * 1.2, r * 0.4);
+      c.fillStyle = bad;
+      c.fill();
+      c.fillStyle = '#ffffff';
+      c.fillRect(x - r * 0.65, y - r * 0.22, r * 1.3, r * 0.44);
       this.#marks.push({ x, y, r, chosen: { kind: 'road', id: road.id } });
     }
   }
 
-  /** Calls that wait: a ring that is open, with a receiver's letter in it, so that none is taken for an incident. */
+  /** Calls that wait: a bubble with three letters, so that none is taken for an incident. */
   #drawWaiting(look: Look): void {
     const c = this.#context;
     for (const call of this.waiting) {
@@ -515,7 +525,7 @@ export class Marks {
       c.lineTo(px - 5, py + 6);
       c.lineTo(px + 5, py + 6);
       c.closePath();
-      c.roundRect(px - 10, py - 8, 20, 15, 4);
+      c.roundRect(px - 13, py - 9, 26, 16, 4);
       c.fillStyle = this.#inks.panel;
       c.fill();
       c.lineWidth = picked ? 3 : 2;
@@ -525,8 +535,8 @@ export class Marks {
       c.textAlign = 'center';
       c.textBaseline = 'middle';
       c.font = '700 9.5px system-ui, sans-serif';
-      c.fillText('SOS', px, py);
-      this.#marks.push({ x: px, y: py, r: 11, chosen: { kind: 'call', number: call.call } });
+      c.fillText('SOS', px, py - 0.5);
+      this.#marks.push({ x: px, y: py, r: 12, chosen: { kind: 'call', number: call.call } });
     }
   }
 

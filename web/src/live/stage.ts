@@ -17,7 +17,7 @@ import { FlatFlow, GlFlow, type Flow, type FlowMode } from './flow';
 import { fromTiles, lookOf, toTiles, type Look } from './geo';
 import { junctions } from './junctions';
 import { Marks, type Chosen } from './marks';
-import { along, Roads, type Hit, type RoadsJson } from './roads';
+import { along, Roads, type Hit, type Road, type RoadsJson } from './roads';
 import { recolour, styleOf } from './style';
 import { emulated } from './gl';
 import { FlatVehicles } from './vehicles-2d';
@@ -294,6 +294,12 @@ export class Stage {
     if (slot < 0) return null;
     const spot = this.#fleet.spot(slot, performance.now(), { x: 0, y: 0, heading: 0 });
     return fromTiles(spot.x + this.#fleet.origin.x, spot.y + this.#fleet.origin.y, this.#zoom);
+  }
+
+  /** The middle of a road. */
+  middle(road: Road): [number, number] {
+    const at = this.roads?.at(road, 0.5) ?? { x: 0, y: 0 };
+    return fromTiles(at.x + this.#origin.x, at.y + this.#origin.y, this.#zoom);
   }
 
   /** How far along a road a place is, 0 to 1. */

@@ -5,6 +5,8 @@ import type { Row } from '../../lib/types';
 export interface Alert {
   id: string;
   rule: string;
+  /** The metric or the kind of event it is about. */
+  looks_at: string;
   /** `firing`, `resolved`, `noted`. */
   state: string;
   severity: string;
@@ -67,6 +69,7 @@ export function alertOf(row: Row): Alert {
   return {
     id: word(row.id),
     rule: word(row.rule),
+    looks_at: word(row.looks_at),
     state: word(row.state) || 'firing',
     severity: word(row.severity) || 'low',
     subject: word(row.subject),
