@@ -292,7 +292,7 @@ impl Drop for Served {
     fn drop(&mut self) {
         self.hub.close("the test is over");
         // It may have ended by itself.
-        drop(self.stop.take().map(|stop| stop.send(())));
+        let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || std::thread::panicking(), "the server broke down");

@@ -87,7 +87,7 @@ fn without_a_key_subscriptions_end_with_the_process() {
 fn who_is_told_is_who_asked_for_it() {
     let tables = MemoryTables::default();
     let subscribers = open(KEY, &tables);
-    let mut make = |severity, rules: &[&str], resolved| {
+    let make = |severity, rules: &[&str], resolved| {
         let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
         let wanted = Wanted { severity, rules, resolved, ..wanted("https://a.example/") };
         let made = subscribers.subscribe(&tables, wanted, "ops", at(0)).expect("made").0;
