@@ -1,6 +1,8 @@
 //! The socket as its clients know it, over real connections: what they see, what they may do, and what becomes of those who are slow,
 //! loud, silent or foreign.
 
+#[path = "socket/readers.rs"]
+mod readers;
 #[path = "common/watched.rs"]
 #[allow(dead_code, reason = "each test uses its part of it")]
 mod watched;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::primitives::{SimTime, VehicleClass};
 
 /// One instant of a session. Made at most ten times a second on the wall, however fast the city runs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scene {
     /// Number of the scene in its session, from 1.
     pub tick: u64,
