@@ -304,6 +304,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("tokio", &["pipeline/transport", "api", "twin"]),
     ("actix", &["twin"]),
     ("actix_web", &["api"]),
+    ("actix_tls", &["api"]),
     ("actix_ws", &["api"]),
     ("utoipa", &["api"]),
     ("async_graphql", &["api"]),

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod assets;
+mod crowd;
 pub mod guard;
 mod ids;
 pub mod port;

@@ -211,6 +211,7 @@ fn server_settings(arguments: &Arguments) -> Result<(ServerSettings, Subscriptio
         None => Access::default(),
     };
     let webhooks = access.webhooks();
+    settings.connections.crowding = access.crowding;
     (settings.guard, settings.tls) = (access.guard, access.tls);
     // Found out before the city is brought to life.
     for address in &settings.addresses {

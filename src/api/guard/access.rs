@@ -18,7 +18,7 @@ use super::issuer::{IssuerSettings, TokenAlgorithm};
 use super::keys::{Key, is_name};
 use super::origin::{is_web_address, name_of};
 use super::rate::Rate;
-use super::settings::GuardSettings;
+use super::settings::{Crowding, GuardSettings};
 use super::tls::TlsFiles;
 use crate::pipeline::alerting::Reach;
 use crate::pipeline::alerting::subscribers::{KEY_MIN, ServerKey, SubscriptionSettings};
@@ -30,10 +30,14 @@ use crate::primitives::tree::{self, Node, Value};
 const FILE_MAX: usize = 1 << 20;
 /// Most keys, and most entries of any other list.
 const ENTRIES_MAX: usize = 1_000;
-const KEYS: [&str; 9] = ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit", "webhooks"];
+const KEYS: [&str; 10] =
+    ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit", "webhooks", "connections"];
 const KEY_KEYS: [&str; 4] = ["name", "role", "hash", "key-from"];
 const OIDC_KEYS: [&str; 7] = ["issuer", "audience", "algorithms", "role-claim", "roles", "name-claim", "ca"];
 const RATE_KEYS: [&str; 6] = ["viewer", "trainer", "operator", "admin", "page", "address"];
+const CONNECTION_KEYS: [&str; 2] = ["of-address", "of-this-machine"];
+/// What may be written for connections.
+const CONNECTION_RANGE: std::ops::RangeInclusive<f64> = 1.0..=100_000.0;
 const WEBHOOK_KEYS: [&str; 2] = ["key-from", "private"];
 const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 const RATE_RANGE: std::ops::RangeInclusive<f64> = 1.0..=36_000_000.0;
@@ -48,6 +52,8 @@ pub struct Access {
     pub tls: Option<TlsFiles>,
     /// What those may be told who ask for it by the API.
     pub webhooks: SubscriptionSettings,
+    /// Most connections at once.
+    pub crowding: Crowding,
 }
 
 impl Access {
@@ -144,6 +150,16 @@ fn whole(reader: &mut Reader<'_>, root: &Node, access: &mut Access, secrets: Sec
     }
     access.guard.audit = reader.file(&fields, "audit");
     webhooks(reader, &fields, access, secrets);
+    if let Some(node) = fields.get("connections")
+        && let Some(inner) = reader.fields(node, "`connections`", &CONNECTION_KEYS)
+    {
+        let most = &mut access.crowding;
+        for (name, most) in [("of-address", &mut most.of_address), ("of-this-machine", &mut most.of_this_machine)] {
+            if let Some(number) = inner.get(name).and_then(|node| reader.number(node, name, CONNECTION_RANGE)) {
+                *most = usize::try_from(floor(number)).unwrap_or(*most);
+            }
+        }
+    }
 }
 
 fn webhooks(reader: &mut Reader<'_>, fields: &Fields<'_>, access: &mut Access, secrets: Secrets<'_>) {
@@ -293,6 +309,16 @@ fn issuer(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<IssuerSettings
     Some(settings)
 }
 
+/// The whole part of a number of a range.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "within its range, which fits; a fraction of a request is none"
+)]
+const fn floor(number: f64) -> u32 {
+    number as u32
+}
+
 fn rates(reader: &mut Reader<'_>, fields: &Fields<'_>, guard: &mut GuardSettings) {
     let rates = &mut guard.rates;
     for (name, rate) in [
@@ -304,13 +330,7 @@ fn rates(reader: &mut Reader<'_>, fields: &Fields<'_>, guard: &mut GuardSettings
         ("address", &mut rates.address),
     ] {
         if let Some(number) = fields.get(name).and_then(|node| reader.number(node, name, RATE_RANGE)) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "within its range, which fits; a fraction of a request is none"
-            )]
-            let per_hour = number as u32;
-            *rate = Rate::hourly(per_hour);
+            *rate = Rate::hourly(floor(number));
         }
     }
 }

@@ -34,11 +34,12 @@ pub use gate::RequestId;
 pub use issuer::{IssuerSettings, TokenAlgorithm};
 pub use keys::{Key, NewKey, NoRandom, is_name, new_key};
 pub use rate::Rate;
-pub use settings::{GuardSettings, Limits, Rates};
+pub use settings::{Crowding, GuardSettings, Limits, Rates};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use gate::gate;
 pub(crate) use pass::{Login, Me, configure};
+pub(crate) use rate::neighbourhood;
 pub(crate) use tls::server as tls_server;
 
 use self::audit::Audit;

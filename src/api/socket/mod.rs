@@ -12,9 +12,7 @@ mod place;
 mod room;
 mod words;
 
-use std::any::Any;
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use actix_web::dev::Extensions;
@@ -26,6 +24,7 @@ pub use hub::{Hub, HubCounts, HubSettings};
 
 use hub::Full;
 
+use super::crowd::Line;
 use super::guard::{self, Role};
 use super::problem::Problem;
 
@@ -43,13 +42,10 @@ pub fn configure(service: &mut ServiceConfig) {
 #[derive(Debug, Clone)]
 struct Cut(Arc<TcpStream>);
 
-/// Keeps a way to end a connection, for sockets that may be opened over it: to be called by the server for each (`on_connect`). Where
-/// it is not, or where the connection is encrypted, a client that reads nothing is sent away all the same, but its connection stays
-/// until the system gives it up.
-pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
-    let copy = connection.downcast_ref::<rt::net::TcpStream>().map(|stream| stream.as_fd().try_clone_to_owned());
-    if let Some(Ok(copy)) = copy {
-        data.insert(Cut(Arc::new(TcpStream::from(copy))));
+/// Keeps a way to end a connection, for sockets that may be opened over it: to be called by the server for each.
+pub(crate) fn on_connect(line: Line<'_>, data: &mut Extensions) {
+    if let Some(stream) = line.handle() {
+        data.insert(Cut(Arc::new(stream)));
     }
 }
 
