@@ -285,7 +285,7 @@ export class Answers {
       const one = this.incidents.find((incident) => incident.incident === subject.number);
       return one ? { body: { title: `${one.kind} ${one.incident}`, facts: [fact('kind', one.kind), fact('severity', one.severity), fact('since', one.since_s, 's'), fact('lanes_blocked', 1)], route: [], devices: [] } } : { status: 404, detail: 'This incident is over.' };
     }
-    return { body: { title: `Call ${subject.number}`, facts: [fact('category', 'C1'), fact('state', 'waiting')], route: [], devices: [] } };
+    return { body: { title: `Call ${subject.number}`, facts: [fact('call', subject.number), fact('category', 'C1'), fact('call', this.live.time_s - 40, 'time_s'), fact('answer', this.live.time_s - 30, 'time_s')], route: [], devices: [] } };
   }
 
   #city(method, url, more, name, deep) {
