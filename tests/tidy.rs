@@ -37,6 +37,7 @@ const CLOCK_ROOMS: &[&str] = &[
     "tests/alerts.rs",
     "tests/comparison.rs",
     "tests/parts.rs",
+    "tests/serve",
     "benches",
     "xtask",
 ];

@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod check;
+mod choice;
 mod compare;
 mod complaint;
 mod doctor;

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod comparison;
+pub mod drill;
 pub mod effects;
 pub mod equilibrium;
 pub mod experiment;

@@ -2,6 +2,8 @@
 
 import { run } from './browser.mjs';
 import city from './city.mjs';
+import delay from './delay.mjs';
+import numbers from './numbers.mjs';
 import views from './views.mjs';
 
-process.exitCode = (await run([...city, ...views])) ? 0 : 1;
+process.exitCode = (await run([...city, ...views, ...delay, ...numbers])) ? 0 : 1;

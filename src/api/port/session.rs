@@ -133,8 +133,28 @@ pub struct Branch {
     pub reached_s: f64,
     /// How far they go [s after midnight].
     pub until_s: f64,
-    /// Both cities in numbers, side by side, by time.
+    /// How many differences there are by now.
+    pub compared: u32,
+    /// Both cities in numbers, side by side, by time. Only the answer to a question for one session has them: they are many.
     pub differences: Vec<Difference>,
+}
+
+impl SessionInfo {
+    /// Without what is long: the differences of a fork, of which only the number stays.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        let branch = self.branch.map(|branch| Branch { differences: Vec::new(), ..branch });
+        Self { branch, ..self }
+    }
+
+    /// With only those differences of a fork that are later than an instant [s after midnight].
+    #[must_use]
+    pub fn after(mut self, time_s: f64) -> Self {
+        if let Some(branch) = &mut self.branch {
+            branch.differences.retain(|difference| difference.time_s > time_s);
+        }
+        self
+    }
 }
 
 /// Two cities in numbers at one instant.
