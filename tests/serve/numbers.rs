@@ -224,7 +224,7 @@ fn emergencies(server: &Server, out: &Path, map: &Map) {
     }
     let open = report.iter().filter(|call| number(call, "t_clear_s").is_none()).count();
     same(&[("calls open at the end", f64::from(u32::try_from(open).expect("few")), map.total("calls_open"))])
-        .expect("as many");
+        .expect("the same");
     let (report, stored) = (table(&out.join("incidents.csv")), table(&out.join("tables/incidents.csv")));
     assert!(report.len() == 1 && stored.len() == 1, "{report:?} {stored:?}");
     let said = chain(server, &stored[0]);
@@ -250,7 +250,7 @@ fn traffic(out: &Path, map: &Map) {
         ("trips that ended", count(done.len()), map.total("arrived")),
         ("trips under way", count(under_way.len()), map.total("running")),
     ])
-    .expect("as many");
+    .expect("the same");
     assert!(done.len() > 50, "a comparison of nothing");
     // Durations are written with two digits.
     let mean = durations / count(done.len());

@@ -1,10 +1,10 @@
 //! What is served works without its parts, says which are away, and catches up when they are back.
 
 #[path = "../../src/pipeline/transport/tests/broker.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of it; a test of the library itself")]
+#[allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of it, and fails where it breaks")]
 mod broker;
 #[path = "../../src/pipeline/transport/tests/raw.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of it; a test of the library itself")]
+#[allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of it, and fails where it breaks")]
 mod raw;
 
 use std::net::SocketAddr;
