@@ -511,10 +511,20 @@ export class Marks {
     }
   }
 
-  /** Calls that wait: a bubble with three letters, so that none is taken for an incident. */
+  /** Calls that wait: a bubble with three letters, so that none is taken for an incident. Of several at one place the gravest, with their number. */
   #drawWaiting(look: Look): void {
     const c = this.#context;
+    const places = new Map<string, Waiting[]>();
     for (const call of this.waiting) {
+      const key = `${call.lon} ${call.lat}`;
+      const there = places.get(key);
+      if (there) there.push(call);
+      else places.set(key, [call]);
+    }
+    for (const there of places.values()) {
+      // The server tells the most urgent first.
+      const call = there.find((one) => this.chosen?.kind === 'call' && this.chosen.number === one.call) ?? there[0]!;
+      const wide = there.length > 1 ? 19 : 13;
       const [x, y] = this.#from([call.lon, call.lat]);
       const at = this.#px(look, x, y);
       if (!at) continue;
@@ -525,7 +535,7 @@ export class Marks {
       c.lineTo(px - 5, py + 6);
       c.lineTo(px + 5, py + 6);
       c.closePath();
-      c.roundRect(px - 13, py - 9, 26, 16, 4);
+      c.roundRect(px - wide, py - 9, 2 * wide, 16, 4);
       c.fillStyle = this.#inks.panel;
       c.fill();
       c.lineWidth = picked ? 3 : 2;
@@ -535,7 +545,7 @@ export class Marks {
       c.textAlign = 'center';
       c.textBaseline = 'middle';
       c.font = '700 9.5px system-ui, sans-serif';
-      c.fillText('SOS', px, py - 0.5);
+      c.fillText(there.length > 1 ? `${there.length}× SOS` : 'SOS', px, py - 0.5);
       this.#marks.push({ x: px, y: py, r: 12, chosen: { kind: 'call', number: call.call } });
     }
   }
