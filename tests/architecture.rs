@@ -271,6 +271,7 @@ const SERDE: &[&str] = &[
     "city/scenario",
     "studies/experiment",
     "studies/report",
+    "studies/drill",
     "studies/comparison",
     "cli",
 ];
@@ -335,7 +336,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("quick_xml", &["city/network", "studies/experiment", "studies/load"]),
     ("flate2", &["city/network", "studies/load", "api"]),
     ("zip", &["city/demand"]),
-    ("schemars", &["city/scenario"]),
+    ("schemars", &["city/scenario", "studies/drill"]),
     ("serde_saphyr", &["primitives", "city/scenario", "telemetry", "pipeline/alerting", "api", "twin"]),
     ("strsim", &["primitives"]),
     ("serde", SERDE_OR_SAVED),
