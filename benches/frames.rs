@@ -16,7 +16,7 @@ mod town;
 
 use std::sync::Arc;
 
-use citytwin::api::port::{Scene, SceneTotals, SceneVehicle};
+use citytwin::api::port::{Scene, SceneVehicle};
 use citytwin::api::scene::{Bounds, Encoder, Occasion, Picture, Tracks, View};
 use citytwin::city::scenario::settings::RunSettings;
 use citytwin::primitives::{SimDuration, SimTime, VehicleClass};
@@ -55,20 +55,7 @@ fn scene(city: &City, tick: u64) -> Scene {
     };
     let mut vehicles: Vec<SceneVehicle> = city.vehicles().iter().map(shown).collect();
     vehicles.sort_unstable_by_key(|one| one.number);
-    Scene {
-        tick,
-        time: city.time(),
-        episode: 0,
-        speed: Some(10.0),
-        paused: false,
-        over: false,
-        vehicles: Arc::new(vehicles),
-        signals: Arc::default(),
-        roads: Arc::default(),
-        units: Arc::default(),
-        incidents: Arc::default(),
-        totals: SceneTotals::default(),
-    }
+    Scene { tick, time: city.time(), speed: Some(10.0), vehicles: Arc::new(vehicles), ..Scene::default() }
 }
 
 /// Frames of a grid city with so many vehicles, who have all entered after `begin`.

@@ -2,18 +2,23 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines and latencies are real time")]
 #![expect(clippy::print_stdout, reason = "a latency is told, not judged")]
 
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod program;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use citytwin::pipeline::alerting::{ALERTS, Notice, NoticeState, OUTBOX, signature};
 use citytwin::pipeline::stores::Stores;
 use citytwin::primitives::Timestamp;
+use program::{Started, between, command, text};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
 /// Longest wait for anything; alerts are to arrive within it, across a restart too.
@@ -100,20 +105,10 @@ fn request(mut stream: TcpStream) -> Option<Told> {
     })
 }
 
-fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
-    command.args(words).stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 /// A listener with rules, in a folder; killed when it is dropped.
 struct City {
     folder: PathBuf,
-    child: Child,
+    program: Started,
     address: String,
 }
 
@@ -132,48 +127,28 @@ impl City {
         let out = folder.join("out").display().to_string();
         let parts = folder.join("parts.yaml").display().to_string();
         let mut command = command(&["listen", "--out", &out, "--parts", &parts, "--listen", "127.0.0.1:0"]);
-        command.env("HOOK_SECRET", SECRET).stderr(Stdio::piped()).stdout(Stdio::null());
+        command.env("HOOK_SECRET", SECRET);
         if let Some(place) = dies_at {
             command.env("CITYTWIN_DIES_AT", place);
         }
-        let mut child = command.spawn().expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let line = lines.find_map(|line| line.ok().filter(|line| line.contains("mqtt://"))).expect("it listens");
-        let address =
-            line.split("mqtt://").nth(1).and_then(|rest| rest.split(';').next()).expect("an address").to_owned();
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { folder: folder.to_owned(), child, address }
+        let (program, address) = Started::start(command, |line| between(line, "mqtt://", ';').map(str::to_owned));
+        Self { folder: folder.to_owned(), program, address }
     }
 
     /// Waits until it has died by itself.
     fn died(&mut self) {
         let until = Instant::now() + DEADLINE;
-        while self.child.try_wait().expect("a child").is_none() {
+        while self.program.child.try_wait().expect("a child").is_none() {
             assert!(Instant::now() < until, "it did not die where it should");
             std::thread::yield_now();
         }
     }
 
-    /// SIGKILL: no handler runs, nothing is flushed.
-    fn kill(&mut self) {
-        self.child.kill().expect("still running");
-        self.child.wait().expect("gone");
-    }
-
     /// Ends it in peace, and reads what it has kept.
     fn end(mut self) -> Stores {
-        let ended = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("`kill` runs");
-        assert!(ended.success());
-        assert!(self.child.wait().expect("gone").success());
+        let (status, said) = self.program.interrupt();
+        assert!(status.success(), "{said}");
         Stores::open(&self.folder.join("out/stores")).expect("stores")
-    }
-}
-
-impl Drop for City {
-    fn drop(&mut self) {
-        // It may have ended before.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -288,7 +263,7 @@ fn whatever_dies_every_alert_arrives_and_is_known_by_its_id() {
         let reported: Vec<_> = (0..INCIDENTS).map(|number| incident(number, "reported")).collect();
         if publish(&city.address, &reported) && dies_at.is_none() {
             receiver.wait("the first alert", |told| !told.is_empty());
-            city.kill();
+            city.program.kill();
         }
         city.died();
         drop(city);

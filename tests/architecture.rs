@@ -305,6 +305,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("tokio", &["pipeline/transport", "api", "twin"]),
     ("actix", &["twin"]),
     ("actix_web", &["api"]),
+    ("actix_tls", &["api"]),
     ("actix_ws", &["api"]),
     ("utoipa", &["api"]),
     ("async_graphql", &["api"]),

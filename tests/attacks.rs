@@ -14,6 +14,9 @@ mod tokens;
 #[path = "attacks/sealed.rs"]
 mod sealed;
 
+#[path = "attacks/lines.rs"]
+mod lines;
+
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;

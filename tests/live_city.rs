@@ -99,9 +99,11 @@ fn a_queue_stands_behind_a_closed_road_and_flows_when_it_is_opened() {
         view.closed && view.blocked.len() == 1 && view.halting > 10 && view.vehicles as usize == queued,
         "{view:?}"
     );
+    assert_eq!(city.shut_roads(), [middle]);
     run(&mut city, 60.0);
     assert_eq!(city.instant().arrived, arrived, "somebody got through");
     city.intervene(Change::OpenRoad { road: middle }).expect("open");
+    assert!(city.shut_roads().is_empty());
     run(&mut city, 120.0);
     assert!(city.instant().arrived > arrived + 20, "nobody drives on");
     city.intervene(Change::CloseRoad { road: middle }).expect("closed once more");
@@ -126,6 +128,7 @@ fn an_incident_blocks_its_lanes_is_told_and_is_cleared() {
     let happens = |lanes| Change::Incident { road: middle, kind, position, lanes, duration, casualties: 0 };
     city.intervene(happens(2)).expect("it happens");
     run(&mut city, 90.0);
+    assert_eq!((city.shut_roads(), city.closed_roads()), (vec![middle], Vec::new()), "it takes up both lanes");
     let arrived = city.instant().arrived;
     let beyond = |city: &City| {
         city.vehicles().iter().filter(|v| network.lane(v.lane).edge == middle && v.position > 205.0).count()
@@ -135,6 +138,7 @@ fn an_incident_blocks_its_lanes_is_told_and_is_cleared() {
     assert!(beyond(&city) > 0 || city.instant().arrived > arrived, "it does not end by itself");
     city.intervene(happens(1)).expect("it happens again");
     run(&mut city, 30.0);
+    assert!(city.shut_roads().is_empty(), "one lane of two is open");
     assert!(city.intervene(Change::ClearIncident { incident: 1 }).expect("cleared").contains("incident 1"));
     run(&mut city, 2.0);
     refused(&mut city, &Change::ClearIncident { incident: 1 }, "cleared already");

@@ -1,18 +1,31 @@
 //! Serving from outside: a city that is served, ordered about, killed and started again leaves what a run leaves.
+#![expect(clippy::disallowed_methods, reason = "deadlines are real time")]
+
+#[path = "serve/network.rs"]
+mod network;
+#[path = "serve/numbers.rs"]
+mod numbers;
+#[path = "serve/outages.rs"]
+mod outages;
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod program;
+#[path = "serve/server.rs"]
+mod server;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
 use citytwin::city::scenario::{self, Overrides};
 use citytwin::pipeline::stores::{Area, Stores};
 use citytwin::primitives::ids::EdgeId;
 use citytwin::simulation::City;
 use citytwin::telemetry::ReadingKind;
+use program::{command, text};
+use server::Server;
 
 /// A small town with every kind of device, five minutes of it.
 const SCENARIO: &str = "
@@ -36,107 +49,6 @@ fn scenario_in(folder: &Path) -> PathBuf {
     let path = folder.join("serve.yaml");
     std::fs::write(&path, SCENARIO.replace("MAP", &map.display().to_string())).expect("a scenario");
     path
-}
-
-fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
-    command.args(words).stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A server, and where it answers.
-struct Server {
-    child: Child,
-    address: String,
-    said: std::thread::JoinHandle<String>,
-}
-
-impl Server {
-    fn start(words: &[&str]) -> Self {
-        let all: Vec<&str> = ["serve"].iter().chain(words).chain(&["--port", "0"]).copied().collect();
-        let mut child = command(&all).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let mut before = String::new();
-        let line = lines.by_ref().map_while(Result::ok).find(|line| {
-            before.push_str(line);
-            before.push('\n');
-            line.contains("http://")
-        });
-        let line = line.unwrap_or_else(|| panic!("it never said where it is:\n{before}"));
-        let address =
-            line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
-        // Somebody has to read on, or the program would wait for its words to be taken.
-        let said = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
-        Self { child, address, said }
-    }
-
-    /// Asks; the status and the body.
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).expect("it answers");
-        stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a limit");
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n\r\n{body}",
-            self.address
-        );
-        stream.write_all(request.as_bytes()).expect("it listens");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("it answers");
-        let answer = text(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        (status, if chunked { joined(body) } else { body.to_owned() })
-    }
-
-    fn json(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
-        let (status, body) = self.ask(method, path, body);
-        assert!((200..300).contains(&status), "{method} {path}: {status} {body}");
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{method} {path}: {error}: {body}"))
-    }
-
-    fn jump(&self, seconds: f64) {
-        let body = format!("{{\"to\":{{\"time_s\":{}}}}}", SEVEN + seconds);
-        self.json("POST", "/api/v1/sessions/live/jump", &body);
-    }
-
-    /// How far its city has come [s after seven].
-    fn time(&self) -> f64 {
-        self.json("GET", "/api/v1/sessions/live", "")["time_s"].as_f64().expect("a time") - SEVEN
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-        self.said.join().expect("it said");
-    }
-
-    /// Interrupts it once; how it ended, and what it said.
-    fn interrupt(mut self) -> (ExitStatus, String) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
-        let status = self.child.wait().expect("it ends");
-        (status, self.said.join().expect("it said"))
-    }
-}
-
-/// The pieces of a body that came in pieces.
-fn joined(mut rest: &str) -> String {
-    let mut body = String::new();
-    while let Some((length, after)) = rest.split_once("\r\n") {
-        let length = usize::from_str_radix(length.trim(), 16).expect("a length");
-        if length == 0 {
-            break;
-        }
-        body.push_str(&after[..length]);
-        rest = after[length..].trim_start_matches("\r\n");
-    }
-    body
 }
 
 fn hash_of(out: &Path) -> String {

@@ -1,6 +1,8 @@
 //! The socket as its clients know it, over real connections: what they see, what they may do, and what becomes of those who are slow,
 //! loud, silent or foreign.
 
+#[path = "socket/readers.rs"]
+mod readers;
 #[path = "common/watched.rs"]
 #[allow(dead_code, reason = "each test uses its part of it")]
 mod watched;
@@ -8,10 +10,11 @@ mod watched;
 use std::sync::Arc;
 use std::time::Duration;
 
-use citytwin::api::port::Scene;
+use citytwin::api::port::{Scene, SceneCall, SceneWeather};
 use citytwin::api::scene::Tracks;
 use citytwin::api::socket::HubSettings;
 use citytwin::pipeline::stores::Row;
+use citytwin::primitives::SimTime;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tungstenite::Message;
@@ -171,8 +174,8 @@ fn what_makes_no_sense_is_answered_and_closed() {
 
 #[test]
 fn pages_of_others_are_refused() {
-    let settings = HubSettings { origins: vec!["https://board.example.org".to_owned()], ..HubSettings::default() };
-    let (served, _live) = Served::start(settings, scene(1, Vec::new()));
+    let welcome = ["https://board.example.org"];
+    let (served, _live) = Served::start_for(&welcome, HubSettings::default(), scene(1, Vec::new()));
     let own = format!("http://{}", served.address);
     for welcome in [Some(own.as_str()), Some("https://board.example.org"), None] {
         assert!(served.try_connect(welcome).is_ok(), "{welcome:?}");
@@ -334,6 +337,52 @@ fn people_are_told_vehicles_in_words() {
     let listed = told["vehicles"].as_array().map_or(0, Vec::len);
     let there = scene(1, traffic(5000, 1)).vehicles.len();
     assert_eq!((listed, told["more"].as_u64()), (2000, Some(there as u64 - 2000)));
+}
+
+#[test]
+fn closed_roads_and_calls_that_wait_are_told_with_the_state() {
+    let call = |call: u32| SceneCall {
+        call,
+        severity: "critical",
+        kind: "crash",
+        incident: Some(3),
+        place: (0, 1.0),
+        since: SimTime::seconds(25_512.0),
+    };
+    let network = watched::cross();
+    let drawn = citytwin::api::answers::roads::drawable(&network);
+    let closed = vec![drawn[1].raw(), drawn[3].raw()];
+    let first = Scene {
+        closed: Arc::new(closed),
+        waiting: Arc::new((0..250).map(call).collect()),
+        weather: Some(SceneWeather { sky: "fog", precipitation_mm_h: 0.0, visibility_m: 150.0, temperature_c: 5.0 }),
+        ..scene(1, traffic(VEHICLES, 1))
+    };
+    let (served, live) = Served::start(HubSettings::default(), first);
+    let mut watcher = served.connect();
+    watcher.watch("live");
+    let state = watcher.words("state");
+    assert_eq!(state["closed"], json!([1, 3]), "by the order of the map's roads");
+    assert_eq!((state["waiting"].as_array().map(Vec::len), &state["waiting_more"]), (Some(200), &json!(50)));
+    let fog = json!({"sky": "fog", "precipitation_mm_h": 0.0, "visibility_m": 150.0, "temperature_c": 5.0});
+    assert_eq!(state["weather"], fog);
+    let mut told = state["waiting"][7].clone();
+    let place = told.as_object_mut().map(|call| (call.remove("lon"), call.remove("lat")));
+    let (lon, lat) = Tracks::of(&network).spot(0, 1.0).expect("a lane").lon_lat();
+    let near = |said: Option<Value>, degrees: f64| {
+        said.is_some_and(|said| (said.as_f64().unwrap_or(0.0) - degrees).abs() < 1e-6)
+    };
+    assert!(place.is_some_and(|(east, north)| near(east, lon) && near(north, lat)), "{state}");
+    assert_eq!(told, json!({"call": 7, "severity": "critical", "kind": "crash", "incident": 3, "since_s": 25_512.0}));
+    live.send(Arc::new(scene(2, traffic(VEHICLES, 2)))).expect("somebody looks");
+    let state = loop {
+        let state = watcher.words("state");
+        if state["closed"] == json!([]) {
+            break state;
+        }
+    };
+    assert_eq!((&state["waiting"], state.get("waiting_more")), (&json!([]), None));
+    assert_eq!(state["weather"], Value::Null);
 }
 
 #[test]

@@ -38,6 +38,7 @@ const CLOCK_ROOMS: &[&str] = &[
     "tests/comparison.rs",
     "tests/drill_serve.rs",
     "tests/parts.rs",
+    "tests/serve",
     "benches",
     "xtask",
 ];

@@ -2,17 +2,21 @@
 //! again, or made anew from the history.
 #![cfg(unix)]
 
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod program;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::Output;
 
 use citytwin::city::scenario::{self, Overrides};
 use citytwin::pipeline::analytics::{PositionWindow, RoadIndex, RoadRef, RoadWindow, TravelWindow};
 use citytwin::pipeline::stores::Stores;
 use citytwin::primitives::Point;
+use program::{Started, between, command};
 
 const SCENARIO: &str = "
 citytwin: 1
@@ -22,12 +26,6 @@ time: { start: 07:00, run: 12 min }
 demand:
   - synthetic: { vehicles: 150, profile: flat }
 ";
-
-fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
-    command.args(words).stdin(Stdio::null());
-    command
-}
 
 fn done(words: &[&str]) -> Output {
     let output = command(words).output().expect("the program runs");
@@ -41,35 +39,22 @@ fn text(path: &Path) -> &str {
 
 /// A listener that closes its windows when it is interrupted.
 struct Listener {
-    child: Child,
+    program: Started,
     address: String,
-    words: BufReader<ChildStderr>,
 }
 
 impl Listener {
     fn start(out: &Path, more: &[&str]) -> Self {
         let mut words = vec!["listen", "--listen", "127.0.0.1:0", "--finish", "--out", text(out)];
         words.extend(more);
-        let mut child = command(&words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let words = BufReader::new(child.stderr.take().expect("words"));
-        let mut listener = Self { child, address: String::new(), words };
-        let mut told = String::new();
-        while listener.address.is_empty() {
-            let mut line = String::new();
-            assert!(listener.words.read_line(&mut line).expect("words") > 0, "it never listened: {told}");
-            if let Some((_, rest)) = line.split_once("mqtt://") {
-                listener.address = format!("mqtt://{}", rest.split(';').next().expect("a place"));
-            }
-            told.push_str(&line);
-        }
-        listener
+        let place = |line: &str| between(line, "mqtt://", ';').map(|place| format!("mqtt://{place}"));
+        let (program, address) = Started::start(command(&words), place);
+        Self { program, address }
     }
 
     fn end(mut self) {
-        let told = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
-        assert!(told.success());
-        let said: Vec<String> = self.words.lines().map_while(Result::ok).collect();
-        assert!(self.child.wait().expect("an end").success(), "{said:?}");
+        let (status, said) = self.program.interrupt();
+        assert!(status.success(), "{said}");
     }
 }
 

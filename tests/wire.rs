@@ -1,10 +1,14 @@
 //! The wire from outside: whatever is killed, restarted, replayed or thrown at it, every record is accounted for and the stores
 //! hold the same.
 
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod program;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use citytwin::city::scenario::{LoadedScenario, Overrides};
@@ -13,6 +17,7 @@ use citytwin::studies::experiment::{self, Destination, Program, Wire, WireError}
 use citytwin::studies::report::telling::Telling;
 use citytwin::telemetry::{ReadingKind, TopicMap};
 use citytwin::twin::{TwinWire, WireSettings};
+use program::{Started, between, command, text};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 
 /// A small town with every kind of device, ten minutes of it.
@@ -34,16 +39,6 @@ fn scenario(folder: &Path) -> PathBuf {
     let path = folder.join("wire.yaml");
     std::fs::write(&path, SCENARIO.replace("MAP", &map.display().to_string())).expect("a scenario");
     path
-}
-
-fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_citytwin"));
-    command.args(words).stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn run(scenario: &Path, out: &Path, more: &[&str]) -> Output {
@@ -113,18 +108,11 @@ fn content(run: &Path) -> Content {
 }
 
 /// A run that listens on a port it chooses, and its address as it tells it.
-fn started(scenario: &Path, out: &Path) -> (Child, String) {
-    use std::io::BufRead;
+fn started(scenario: &Path, out: &Path) -> (Started, String) {
     let (scenario, out) = (scenario.display().to_string(), out.display().to_string());
     let words =
         ["run", &scenario, "--out", &out, "--no-report", "--listen", "127.0.0.1:0", "--checkpoint-every", "200"];
-    let mut child = command(&words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
-    let mut lines = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
-    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("mqtt://"))).expect("it tells its address");
-    let address = line.split("mqtt://").nth(1).and_then(|rest| rest.split(';').next()).expect("an address").to_owned();
-    // Somebody has to read on, or the program would wait for its words to be taken.
-    std::thread::spawn(move || lines.for_each(drop));
-    (child, address)
+    Started::start(command(&words), |line| between(line, "mqtt://", ';').map(str::to_owned))
 }
 
 fn subscriber(address: &str, filter: &str) -> (Client, rumqttc::Connection) {
@@ -144,7 +132,7 @@ fn a_run_killed_and_started_again_ends_up_with_the_stores_of_one_that_was_not() 
     let output = run(&scenario, &whole, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 
-    let (mut child, address) = started(&scenario, &killed);
+    let (mut program, address) = started(&scenario, &killed);
     let (_client, mut connection) = subscriber(&address, "#");
     let mut seen = 0;
     for event in connection.iter() {
@@ -156,9 +144,7 @@ fn a_run_killed_and_started_again_ends_up_with_the_stores_of_one_that_was_not() 
             break;
         }
     }
-    // SIGKILL: no handler runs, nothing is flushed.
-    child.kill().expect("still running");
-    child.wait().expect("gone");
+    program.kill();
     assert!(!killed.join("ledger.csv").exists(), "killed before its end");
 
     let output = run(&scenario, &killed, &[]);

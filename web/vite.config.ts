@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 const twin = process.env['TWIN'] ?? 'http://127.0.0.1:8080';
 
+const proxy = Object.fromEntries(['/api', '/health', '/login', '/metrics', '/ws'].map((path) => [path, { target: twin, ws: path === '/ws' }]));
+
 export default defineConfig({
   base: './',
   plugins: [svelte()],
@@ -19,11 +21,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   worker: { format: 'es' },
-  server: {
-    port: 5173,
-    proxy: Object.fromEntries(
-      ['/api', '/health', '/metrics', '/ws'].map((path) => [path, { target: twin, ws: path === '/ws' }]),
-    ),
-  },
+  server: { port: 5173, proxy },
+  // `npm run preview`: the page as it was built, in front of a city that is served by a program without it.
+  preview: { port: 5174, proxy },
   test: { include: ['src/**/*.test.ts', 'mock/**/*.test.mjs'], environment: 'node' },
 });

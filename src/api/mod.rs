@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod assets;
+mod crowd;
 mod drill;
 pub mod guard;
 mod ids;

@@ -6,18 +6,19 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::api::port::Refused;
+use crate::pipeline::alerting::subscribers::NotSubscribed;
 use crate::pipeline::stores::StoreError;
 use crate::primitives::text::harmless;
 
 /// The media type of problems.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// After how long a store that was away may be asked again [s].
-const RETRY_S: u16 = 5;
+const RETRY_S: u32 = 5;
 /// Longest detail told [bytes]; what is longer is cut.
 const DETAIL_MAX: usize = 2_000;
 
@@ -46,6 +47,14 @@ pub(crate) struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     allow: Option<Box<str>>,
+    /// After how many seconds to try again.
+    #[serde(skip)]
+    #[schema(ignore)]
+    retry_after_s: Option<u32>,
+    /// Whether to hang up after it: what follows on the connection cannot be trusted.
+    #[serde(skip)]
+    #[schema(ignore)]
+    hangs_up: bool,
 }
 
 impl Problem {
@@ -64,12 +73,29 @@ impl Problem {
             instance: None,
             errors: Box::default(),
             allow: None,
+            retry_after_s: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_S),
+            hangs_up: false,
         }
     }
 
     /// 400: the request is wrong in itself.
     pub(crate) fn bad(detail: impl AsRef<str>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: nobody said who it is, or it could not be believed.
+    pub(crate) fn unauthorised(detail: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// 403: whoever it is may not.
+    pub(crate) fn forbidden(detail: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 429: there was too much of it; later there may be more.
+    pub(crate) fn too_many(retry_after_s: u64, detail: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail).after(retry_after_s.max(1))
     }
 
     /// 404: there is no such thing.
@@ -104,6 +130,18 @@ impl Problem {
         self
     }
 
+    /// The problem with when to try again [s].
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// The problem as the last word on its connection.
+    pub(crate) fn hanging_up(mut self) -> Self {
+        self.hangs_up = true;
+        self
+    }
+
     /// The problem with everything that is wrong.
     pub(crate) fn with(mut self, errors: &[String]) -> Self {
         self.errors = errors.iter().map(|error| harmless(error)).collect();
@@ -120,19 +158,30 @@ impl Problem {
         &self.detail
     }
 
-    /// The answer as its parts: media type, further headers, body.
-    pub(crate) fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let mut headers = Vec::new();
+    /// Its headers beside the media type.
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = vec![(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             headers.push((ALLOW, allow));
         }
         if self.status == StatusCode::UNAUTHORIZED.as_u16() {
             headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"citytwin\"")));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
-            headers.push((RETRY_AFTER, HeaderValue::from(RETRY_S)));
-        }
+        headers.extend(self.retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         headers
+    }
+
+    /// The answer.
+    pub(crate) fn response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status());
+        answer.content_type(PROBLEM_JSON);
+        for header in self.headers() {
+            answer.insert_header(header);
+        }
+        if self.hangs_up {
+            answer.force_close();
+        }
+        answer.body(self.json())
     }
 
     /// Its JSON.
@@ -157,12 +206,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.status());
-        answer.content_type(PROBLEM_JSON);
-        for header in self.headers() {
-            answer.insert_header(header);
-        }
-        answer.body(self.json())
+        self.response()
     }
 }
 
@@ -173,6 +217,18 @@ impl From<Refused> for Problem {
             Refused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refused::NotNow(_) | Refused::TooMany(_) => StatusCode::CONFLICT,
             Refused::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, refused.to_string())
+    }
+}
+
+impl From<NotSubscribed> for Problem {
+    fn from(refused: NotSubscribed) -> Self {
+        let status = match refused {
+            NotSubscribed::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            NotSubscribed::TooMany(_) | NotSubscribed::NotHere(_) => StatusCode::CONFLICT,
+            NotSubscribed::Unknown(_) => StatusCode::NOT_FOUND,
+            NotSubscribed::Store(error) => return error.into(),
         };
         Self::new(status, refused.to_string())
     }
@@ -206,6 +262,22 @@ mod tests {
         assert_eq!(answer.status(), 405);
         assert_eq!(answer.headers().get(ALLOW).expect("it says which"), "GET, POST");
         assert_eq!(answer.headers().get("content-type").expect("it has a type"), PROBLEM_JSON);
+    }
+
+    #[test]
+    fn a_problem_says_when_to_come_again_and_hangs_up() {
+        let wait = |problem: &Problem| {
+            let answer = problem.response();
+            answer.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("digits").to_owned())
+        };
+        assert_eq!(wait(&Problem::away("gone")).as_deref(), Some("5"));
+        assert_eq!(wait(&Problem::away("gone").after(60)).as_deref(), Some("60"));
+        assert_eq!(wait(&Problem::too_many(0, "slower")).as_deref(), Some("1"));
+        assert_eq!(wait(&Problem::too_many(u64::MAX, "slower")), Some(u32::MAX.to_string()));
+        assert_eq!(wait(&Problem::bad("no")), None);
+        let last = Problem::bad("no").hanging_up().response();
+        assert_eq!(last.head().connection_type(), actix_web::http::ConnectionType::Close);
+        assert!(Problem::unauthorised("who?").response().headers().contains_key(WWW_AUTHENTICATE));
     }
 
     #[test]

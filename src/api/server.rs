@@ -12,8 +12,10 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
-use super::guard::{self, Guard, GuardError, GuardSettings, Limits, Problem, Seats, TlsError, TlsFiles};
+use super::crowd::{Crowd, Line};
+use super::guard::{self, Crowding, Guard, GuardError, GuardSettings, Limits, Seats, TlsError, TlsFiles};
 use super::port::Twin;
+use super::problem::Problem;
 use super::socket::{self, Hub, HubSettings};
 
 /// What the server is told.
@@ -38,7 +40,9 @@ pub struct Connections {
     pub workers: usize,
     /// Connections of a thread; beyond it new ones wait until others end.
     pub per_worker: usize,
-    /// Longest wait for a whole head of a request.
+    /// Connections of one address.
+    pub crowding: Crowding,
+    /// Longest wait for a whole head of a request, and before it for a whole handshake of TLS.
     pub head_wait: Duration,
     /// How long a connection is kept without a request.
     pub idle: Duration,
@@ -51,6 +55,7 @@ impl Default for Connections {
         Self {
             workers: 2,
             per_worker: 1_000,
+            crowding: Crowding::default(),
             head_wait: Duration::from_secs(5),
             idle: Duration::from_secs(15),
             ending: Duration::from_secs(5),
@@ -127,8 +132,7 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let origins = settings.guard.origins.clone();
-    let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings { origins, ..HubSettings::default() }));
+    let hub = Arc::new(Hub::new(Arc::clone(&twin), HubSettings::default()));
     let ending = Arc::clone(&hub);
     let mut settings = settings.clone();
     settings.guard.seats = settings.guard.seats.or_else(|| Seats::of(&twin));
@@ -161,6 +165,7 @@ pub fn serve_parts(
     let guard = Guard::new(&settings.guard, settings.limits, &settings.addresses, tls.is_some())?;
     let guard = Arc::new(guard);
     let (limits, connections) = (settings.limits, settings.connections);
+    let crowd = Arc::new(Crowd::new(connections.crowding, &settings.guard.proxies));
     System::new().block_on(async move {
         let mut server = HttpServer::new(move || {
             let parts = parts.clone();
@@ -171,7 +176,13 @@ pub fn serve_parts(
                 .wrap(Compress::default())
                 .wrap(from_fn(guard::gate))
         })
-        .on_connect(socket::on_connect)
+        .on_connect(move |connection, data| {
+            let Some(line) = Line::of(connection) else { return };
+            if let Some(counted) = crowd.meet(line) {
+                data.insert(counted);
+            }
+            socket::on_connect(line, data);
+        })
         .workers(connections.workers.clamp(1, 64))
         .max_connections(connections.per_worker.max(1))
         .backlog(1_024)

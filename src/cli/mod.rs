@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod check;
+mod choice;
 mod compare;
 mod complaint;
 mod doctor;
@@ -202,7 +203,7 @@ fn understood<T>(read: Result<T, Findings>) -> Result<T, ExitCode> {
 /// The parts a file names, with the environment their secrets are in; the embedded ones without a file.
 fn equipment(file: Option<&Path>) -> Result<Equipment, ExitCode> {
     let parts = file.map_or_else(|| Ok(PartsFile::default()), twin::read_parts);
-    Ok(Equipment { parts: understood(parts)?, environment: |name| std::env::var(name).ok() })
+    Ok(Equipment { parts: understood(parts)?, environment: |name| std::env::var(name).ok(), webhooks: None })
 }
 
 /// The topics of a scenario: the default ones, or those of its mapping file.

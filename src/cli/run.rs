@@ -11,10 +11,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::choice::Choice;
 use super::complaint;
-use crate::city::scenario::{self, LoadedScenario, Overrides};
+use crate::city::scenario::{self, LoadedScenario};
 use crate::primitives::SimTime;
-use crate::primitives::random::Seed;
 use crate::primitives::text::Place;
 use crate::studies::experiment::{
     self, Destination, Finished, Program, Progress, RunError, Summary, Wire, WireError, WriteError, run_folder, run_id,
@@ -28,21 +28,8 @@ use crate::twin::{Credentials, Equipment, Folders, Protocol, Target, TwinWire, W
 pub(super) struct Arguments {
     /// Scenario (.yaml) or SUMO configuration (.sumocfg)
     file: PathBuf,
-    /// Variant of the scenario to run, instead of the city as it is
-    #[arg(long, value_name = "NAME")]
-    variant: Option<String>,
-    /// Root of every draw, instead of the file's
-    #[arg(long, value_parser = super::seed)]
-    seed: Option<u64>,
-    /// Threads to use; the result does not depend on it [default: 1, the cheapest for most cities]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// When to begin, HH:MM[:SS] or seconds, instead of the file's
-    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
-    begin: Option<SimTime>,
-    /// When to end, HH:MM[:SS] or seconds, instead of the file's
-    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
-    end: Option<SimTime>,
+    #[command(flatten)]
+    choice: Choice,
     /// Folder for the run's files, instead of outputs/<scenario>/<run id>
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -135,12 +122,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
     let began = SystemTime::now();
     let cache = if arguments.no_cache { None } else { super::network_cache() };
-    let loaded = scenario::load_with(&arguments.file, &overrides(arguments), cache.as_ref());
-    let loaded = loaded.and_then(|loaded| match &arguments.variant {
-        Some(name) => loaded.variant(name),
-        None => Ok(loaded),
-    });
-    let loaded = match loaded {
+    let loaded = match arguments.choice.load(&arguments.file, cache.as_ref()) {
         Ok(loaded) => loaded,
         Err(findings) => {
             complaint::tell(&findings);
@@ -188,16 +170,6 @@ fn listens_at(arguments: &Arguments, equipment: &Equipment) -> SocketAddr {
 fn is_wired(arguments: &Arguments, loaded: &LoadedScenario) -> bool {
     let asked = arguments.listen.is_some() || arguments.broker.is_some() || arguments.parts.is_some();
     arguments.wire.unwrap_or(loaded.telemetry.wire || asked)
-}
-
-fn overrides(arguments: &Arguments) -> Overrides {
-    Overrides {
-        seed: arguments.seed.map(Seed),
-        // One thread costs the least for anything up to some ten thousand vehicles at once.
-        threads: Some(arguments.threads.map_or(1, usize::from)),
-        begin: arguments.begin,
-        end: arguments.end,
-    }
 }
 
 fn simulate(

@@ -9,14 +9,13 @@ use std::time::SystemTime;
 
 use clap::Args;
 
+use super::choice::Choice;
 use super::publishing::topics;
 use super::{complaint, run};
-use crate::api::guard::read_access;
+use crate::api::guard::{Access, read_access};
 use crate::api::port::Twin;
 use crate::api::server::{self, ServeSettings as ServerSettings};
-use crate::city::scenario::{self, LoadedScenario, Overrides};
-use crate::primitives::SimTime;
-use crate::primitives::random::Seed;
+use crate::city::scenario::{self, LoadedScenario};
 use crate::primitives::text::Place;
 use crate::studies::experiment::{Program, make_folder, run_folder, run_id, user_cpu_seconds};
 use crate::twin::{Listening, Protocol, RealCity, ServeSettings, Served, WireSettings, until};
@@ -55,21 +54,8 @@ pub(super) struct Arguments {
     /// Let the city stand still at first
     #[arg(long)]
     paused: bool,
-    /// Variant of the scenario, instead of the city as it is
-    #[arg(long, value_name = "NAME")]
-    variant: Option<String>,
-    /// Root of every draw, instead of the file's
-    #[arg(long, value_parser = super::seed)]
-    seed: Option<u64>,
-    /// Threads for the city; the result does not depend on it [default: 1]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// When to begin, HH:MM[:SS] or seconds, instead of the file's
-    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
-    begin: Option<SimTime>,
-    /// When to end, HH:MM[:SS] or seconds, instead of the file's
-    #[arg(long, value_parser = scenario::read_time, value_name = "TIME")]
-    end: Option<SimTime>,
+    #[command(flatten)]
+    choice: Choice,
     /// Folder for the run's files, instead of outputs/<scenario>/<run id>; one in which a server was killed is gone on with
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -122,24 +108,15 @@ fn failed(error: impl std::fmt::Display) -> ExitCode {
 }
 
 fn load(arguments: &Arguments, file: &std::path::Path) -> Result<LoadedScenario, ExitCode> {
-    let overrides = Overrides {
-        seed: arguments.seed.map(Seed),
-        threads: Some(arguments.threads.map_or(1, usize::from)),
-        begin: arguments.begin,
-        end: arguments.end,
-    };
-    let loaded = scenario::load_with(file, &overrides, super::network_cache().as_ref());
-    super::understood(loaded.and_then(|loaded| match &arguments.variant {
-        Some(name) => loaded.variant(name),
-        None => Ok(loaded),
-    }))
+    super::understood(arguments.choice.load(file, super::network_cache().as_ref()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
 fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
-    let equipment = super::equipment(arguments.parts.as_deref())?;
+    let (mut server, access) = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
+    let mut equipment = super::equipment(arguments.parts.as_deref())?;
+    equipment.webhooks = Some(access.webhooks());
     let mqtt = arguments.mqtt.or(equipment.parts.listen.address).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, mqtt))?;
@@ -183,8 +160,9 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
 
 fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
-    let mut server = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
-    let equipment = super::equipment(arguments.parts.as_deref())?;
+    let (mut server, access) = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
+    let mut equipment = super::equipment(arguments.parts.as_deref())?;
+    equipment.webhooks = Some(access.webhooks());
     let parts = &equipment.parts;
     let loaded = arguments.scenario.as_ref().map(|file| load(arguments, file)).transpose()?;
     let topics = topics(parts.topics.as_deref(), parts.city.as_deref(), loaded.as_ref())?;
@@ -234,12 +212,14 @@ pub(super) fn server_settings(
     addresses: Vec<SocketAddr>,
     access: Option<&std::path::Path>,
     by_pin: bool,
-) -> Result<ServerSettings, ExitCode> {
+) -> Result<(ServerSettings, Access), ExitCode> {
     let mut settings = ServerSettings::new(addresses);
-    if let Some(file) = access {
-        let access = super::understood(read_access(file, &|name| std::env::var(name).ok()))?;
-        (settings.guard, settings.tls) = (access.guard, access.tls);
-    }
+    let access = match access {
+        Some(file) => super::understood(read_access(file, &|name| std::env::var(name).ok()))?,
+        None => Access::default(),
+    };
+    settings.connections.crowding = access.crowding;
+    (settings.guard, settings.tls) = (access.guard.clone(), access.tls.clone());
     settings.guard.by_pin = by_pin;
     // Found out before the city is brought to life.
     for address in &settings.addresses {
@@ -248,7 +228,7 @@ pub(super) fn server_settings(
             ExitCode::from(super::INVALID)
         })?;
     }
-    Ok(settings)
+    Ok((settings, access))
 }
 
 /// Answers until interrupted or the twin has failed; says meanwhile what people should hear.

@@ -1,6 +1,6 @@
 //! The control room's interface to the outside: what it knows of incidents, calls, ambulances and hospitals, as records.
 //!
-//! A record at every change, and each ambulance's position every few seconds while it is on the road. Its computer knows these
+//! A record at every change, each ambulance's as it logs on, and its position every few seconds while it is on the road. Its computer knows these
 //! things exactly, so there is no error model; what a trainee or a broken line would make of it is not its business.
 
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub(crate) struct ControlRoom {
     units: Vec<Text>,
     hospitals: Vec<HospitalCard>,
     sequences: BTreeMap<DeviceId, u64>,
+    /// Whether every ambulance has said what it does at the beginning of its shift.
+    logged_on: bool,
 }
 
 /// An incident as the control room has it.
@@ -93,6 +95,7 @@ impl ControlRoom {
             calls: BTreeMap::new(),
             hospitals,
             sequences: BTreeMap::new(),
+            logged_on: false,
         }
     }
 
@@ -129,8 +132,13 @@ impl ControlRoom {
         self.sequences = sequences;
     }
 
+    /// Whether there may be something to tell after the step that began at `now`, even if nothing happened in it.
+    pub(crate) fn is_due(&self, now: SimTime) -> bool {
+        !self.logged_on || Self::is_time(now)
+    }
+
     /// Whether ambulances on the road say where they are after the step that began at `now`.
-    pub(crate) fn is_time(now: SimTime) -> bool {
+    fn is_time(now: SimTime) -> bool {
         now.as_milliseconds() % EVERY.as_milliseconds() == 0
     }
 
@@ -148,6 +156,16 @@ impl ControlRoom {
                 Happening::Hospital { hospital, taking_over, waiting } => self.hospital(hospital, taking_over, waiting),
             };
             told.extend(made.map(|(name, reading)| self.record(*at, &name, reading)));
+        }
+        if !self.logged_on {
+            // Crews log on when their shift begins; from then on their computer is known, whether they have anything to do or not.
+            for unit in units {
+                let (name, reading) = self.unit(unit);
+                if !self.sequences.contains_key(&DeviceId::of(reading.kind(), &name)) {
+                    told.push(self.record(now, &name, reading));
+                }
+            }
+            self.logged_on = true;
         }
         if Self::is_time(now) {
             for unit in units.iter().filter(|unit| unit.on_road) {
@@ -194,12 +212,7 @@ impl ControlRoom {
         let reading = reading::Call {
             call_id: Text::from(number.to_string()),
             status: status_of(stage),
-            severity: match card.category {
-                Category::C1 => Severity::Critical,
-                Category::C2 => Severity::High,
-                Category::C3 => Severity::Medium,
-                Category::C4 => Severity::Low,
-            },
+            severity: urgency_of(card.category),
             latitude,
             longitude,
             incident_id: card.incident.map(|incident| Text::from(incident.to_string())),
@@ -255,6 +268,16 @@ impl CallCard {
     /// The card of a call.
     fn of(call: &Call) -> Self {
         Self { category: call.category, lane: call.lane, position: call.position.as_metres(), incident: call.incident }
+    }
+}
+
+/// How urgent a call of a category is, as devices say it.
+pub const fn urgency_of(category: Category) -> Severity {
+    match category {
+        Category::C1 => Severity::Critical,
+        Category::C2 => Severity::High,
+        Category::C3 => Severity::Medium,
+        Category::C4 => Severity::Low,
     }
 }
 

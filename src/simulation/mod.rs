@@ -180,7 +180,7 @@ impl City {
         if let Some(control_room) = &mut self.control_room {
             let now = self.world.resource::<Percept>().now - self.settings.step;
             let happened = self.world.get_resource::<Ledger>().map_or(&[][..], |ledger| &ledger.latest);
-            if !happened.is_empty() || ControlRoom::is_time(now) {
+            if !happened.is_empty() || control_room.is_due(now) {
                 let told = control_room.tell(now, happened, &emergency::units(&self.world));
                 sensing::post(&mut self.world, told);
             }

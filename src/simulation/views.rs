@@ -10,6 +10,7 @@ use super::actors::emergency::{AMBULANCES, INCIDENTS};
 use super::actors::signal::{Controller, Shifts};
 use super::actors::{Directory, Percept, SIGNALS, actor};
 use super::control_room::severity_of;
+pub use super::control_room::urgency_of;
 use super::ledger::Ledger;
 use super::outcome::{Call, Incident, Stage, UnitInstant};
 use super::step::{Books, Gate};
@@ -425,6 +426,34 @@ impl City {
             at_stop: body.is_some_and(Body::is_standing),
             siren: body.is_some_and(|body| body.siren),
         })
+    }
+
+    /// Roads that are closed now, whatever closed them, by number: barriers, an incident that takes up every lane, or a rule of the
+    /// scenario. A road for cars is closed when no car may drive along it, be it for those who live there; any other when nobody may.
+    pub fn shut_roads(&self) -> Vec<EdgeId> {
+        let road = &self.world.resource::<Percept>().road;
+        let network = &self.origin.network;
+        let barred =
+            |class: VehicleClass, edge: u32| road.is_closed(class, edge) && !road.facts.has_access(class, edge);
+        let shut = |&edge: &u32| {
+            let id = EdgeId::new(edge as usize);
+            if network.edge_allows(id, VehicleClass::Passenger) {
+                return barred(VehicleClass::Passenger, edge);
+            }
+            let mut classes = VehicleClass::ALL
+                .iter()
+                .filter(|&&class| class.is_vehicle() && network.edge_allows(id, class))
+                .peekable();
+            classes.peek().is_some() && classes.all(|&class| barred(class, edge))
+        };
+        let mut edges: Vec<u32> = if road.facts.amended {
+            network.roads().map(|(id, _)| id.raw()).collect()
+        } else {
+            road.blocks.iter().map(|block| road.facts.lane(block.lane).edge).collect()
+        };
+        edges.sort_unstable();
+        edges.dedup();
+        edges.into_iter().filter(shut).map(|edge| EdgeId::new(edge as usize)).collect()
     }
 
     /// Roads that were closed by hand and are closed now, by number.

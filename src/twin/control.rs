@@ -159,7 +159,7 @@ impl ControlRoom {
         if self.goes_by != GoesBy::Wall {
             settings.look_back = SimDuration::seconds(LOOK_BACK_OF_RUNS);
         }
-        let overseer = Overseer::new(Arc::clone(&self.rules), settings);
+        let overseer = Overseer::new(Arc::clone(&self.rules), settings).telling(self.intake.subscribers.clone());
         let mut state = String::new();
         self.intake.stores.tables().scan(DETECTOR, "state/", &mut |_, json| {
             state.push_str(serde_json::from_slice::<Piece>(json).map(|piece| piece.text).unwrap_or_default().as_str());

@@ -12,7 +12,7 @@ use super::said::Said;
 use super::service::Service;
 use super::worker::{Pace, Worker};
 use crate::city::network::Network;
-use crate::pipeline::alerting::AlertRules;
+use crate::pipeline::alerting::{AlertRules, Subscribers};
 use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, StoreSettings, Stores};
 use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
@@ -66,6 +66,8 @@ pub(crate) struct Intake {
     pub roads: Option<Arc<RoadIndex>>,
     /// Rules, areas and actions.
     pub rules: Arc<AlertRules>,
+    /// Who asked to be told of alerts; none where nobody can ask.
+    pub subscribers: Option<Arc<Subscribers>>,
     /// Messages of a partition after which what was made of them is kept.
     pub batch_messages: u64,
     /// How often what is known is shown and kept.
@@ -99,6 +101,7 @@ impl Intake {
         let elsewhere = equipment.parts.stores(&equipment.environment)?;
         let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
         stores.claim(identity)?;
+        let subscribers = equipment.webhooks.as_ref().map(|settings| Subscribers::open(settings, stores.tables()));
         let log = DurableLog::open(&folders.log, LogOptions::new(PARTITIONS))?;
         let roads = network.map(|network| Arc::new(RoadIndex::new(network)));
         Ok(Self {
@@ -107,6 +110,7 @@ impl Intake {
             topics: Arc::clone(topics),
             roads,
             rules,
+            subscribers: subscribers.transpose()?.map(Arc::new),
             batch_messages: BATCH_MESSAGES,
             pace: Pace::HURRIED,
             silent_after: None,

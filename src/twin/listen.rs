@@ -187,18 +187,23 @@ fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, 
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
     let (daily, board) = (Daily::new(&intake.stores, &intake.topics, intake.roads.clone()), Arc::clone(&intake.board));
     services.push(Service::new("batch view", &intake.board, Arc::new(move || daily.run(&board))));
-    services.extend(deliveries(intake, equipment)?);
+    services.extend(deliveries(intake, equipment, true)?);
     services.push(housekeeping(intake, equipment));
     Ok(services)
 }
 
-/// The service that carries notices outside, if there is anywhere to carry them.
-pub(super) fn deliveries(intake: &Intake, equipment: &Equipment) -> Result<Option<Service>, TwinError> {
-    if intake.rules.actions.is_empty() {
+/// The service that carries notices outside, if there is anywhere to carry them; the actions of the rules only if it `tells`.
+pub(super) fn deliveries(intake: &Intake, equipment: &Equipment, tells: bool) -> Result<Option<Service>, TwinError> {
+    let tells_by_rules = tells && !intake.rules.actions.is_empty();
+    if !tells_by_rules && intake.subscribers.is_none() {
         return Ok(None);
     }
-    let deliverer = Deliverer::new(&intake.rules, &equipment.environment)
+    let rules = if tells { Arc::clone(&intake.rules) } else { Arc::default() };
+    let mut deliverer = Deliverer::new(&rules, &equipment.environment)
         .map_err(|reasons| TwinError::Service(format!("the actions of the alert rules: {}", reasons.join("; "))))?;
+    if let Some(subscribers) = &intake.subscribers {
+        deliverer = deliverer.following(Arc::clone(subscribers), !tells);
+    }
     let (deliverer, stores, board) = (Mutex::new(deliverer), Arc::clone(&intake.stores), Arc::clone(&intake.board));
     let work = move || control::deliver(&deliverer, &stores, &board);
     Ok(Some(Service::new("deliveries", &intake.board, Arc::new(work))))

@@ -366,9 +366,7 @@ fn attended(
 ) -> Result<Vec<Service>, TwinError> {
     let (desk, board) = (Arc::clone(room), Arc::clone(&intake.board));
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || desk.run(&board)))];
-    if live.tells {
-        services.extend(listen::deliveries(intake, equipment)?);
-    }
+    services.extend(listen::deliveries(intake, equipment, live.tells)?);
     services.push(listen::housekeeping(intake, equipment));
     Ok(services)
 }

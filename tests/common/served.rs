@@ -76,13 +76,7 @@ impl Noted {
         let scene = Scene {
             tick: 1,
             time: SimTime::seconds(25_260.0),
-            episode: 0,
             speed: Some(1.0),
-            paused: false,
-            over: false,
-            vehicles: Arc::default(),
-            signals: Arc::default(),
-            roads: Arc::default(),
             units: Arc::new(vec![SceneUnit {
                 unit: 0,
                 name: "A1".into(),
@@ -92,8 +86,8 @@ impl Noted {
                 place: (0, 1.0),
                 on_road: false,
             }]),
-            incidents: Arc::default(),
             totals: totals(),
+            ..Scene::default()
         };
         let (scenes, _) = watch::channel(Arc::new(scene));
         Arc::new(Self { info: Mutex::new(info), done: Mutex::default(), scenes })

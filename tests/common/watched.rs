@@ -1,109 +1,31 @@
 //! A city that somebody looks at, invented for tests: its scenes are what the test says, and its clients speak over real sockets.
 
-use std::net::{SocketAddr, TcpStream};
+#[path = "crossing.rs"]
+mod crossing;
+#[path = "watcher.rs"]
+mod watcher;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use citytwin::api::port::{
-    Command, Done, Facts, Finished, Opening, Pipeline, Refused, Sample, Scene, SceneTotals, SceneVehicle, Session,
-    SessionInfo, SessionKind, Subject, Twin,
+    Command, Done, Facts, Finished, Opening, Pipeline, Refused, Sample, Scene, Session, SessionInfo, SessionKind,
+    Subject, Twin,
 };
-use citytwin::api::scene::{Head, Picture, Told};
-use citytwin::api::socket::{Hub, HubSettings, configure, on_connect};
-use citytwin::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
+use citytwin::api::server::{Parts, ServeSettings, serve_parts};
+use citytwin::api::socket::{Hub, HubSettings, configure};
+use citytwin::city::network::Network;
 use citytwin::city::network::places::Places;
-use citytwin::city::network::{Network, Projection};
 use citytwin::pipeline::stores::Stores;
 use citytwin::pipeline::stores::tables::Tables;
-use citytwin::primitives::{ClassSet, Distance, Point, Polyline, SimTime, Speed, VehicleClass};
-use serde_json::Value;
-use tokio::sync::watch;
+pub(crate) use crossing::{cross, scene, traffic};
+use tokio::sync::{oneshot, watch};
 use tungstenite::http::Response;
-use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::{Message, WebSocket};
-
-/// Longest wait for anything [s]; what takes longer does not come.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Two streets of six kilometres that cross at signals.
-pub(crate) fn cross() -> Arc<Network> {
-    let at = [
-        ("west", -3000.0, 0.0),
-        ("east", 3000.0, 0.0),
-        ("middle", 0.0, 0.0),
-        ("south", 0.0, -3000.0),
-        ("north", 0.0, 3000.0),
-    ];
-    let node = |&(name, x, y): &(&str, f64, f64)| BareNode {
-        name: name.to_owned(),
-        position: Point::new(x, y),
-        control: if name == "middle" { BareControl::Signal } else { BareControl::Automatic },
-    };
-    let nodes: Vec<BareNode> = at.iter().map(node).collect();
-    let road = |(from, to): (usize, usize)| BareRoad {
-        name: format!("{}--{}", nodes[from].name, nodes[to].name),
-        street: None,
-        from,
-        to,
-        line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
-        centred: false,
-        lanes: vec![BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL }; 2],
-        speed: Speed::metres_per_second(14.0),
-        priority: 1,
-        road_type: None,
-    };
-    let map = BareMap {
-        roads: [(0, 2), (2, 1), (3, 2), (2, 4)].map(road).to_vec(),
-        nodes,
-        turn_bans: Vec::new(),
-        markings: Markings::default(),
-        left_hand: false,
-        projection: Projection::Equirectangular { origin: (11.5, 48.1) },
-    };
-    Arc::new(map.build().expect("it builds"))
-}
-
-/// So many vehicles at a tick: they drive on along the eight lanes, and now and then one is not there.
-pub(crate) fn traffic(count: u32, tick: u64) -> Vec<SceneVehicle> {
-    let there = |number: &u32| !(u64::from(*number) + tick).is_multiple_of(97);
-    #[expect(clippy::cast_precision_loss, reason = "a test has few ticks")]
-    let position = |number: u32| (number as f32 * 17.3 + tick as f32 * 1.37) % 2900.0;
-    let vehicle = |number: u32| SceneVehicle {
-        number,
-        lane: number % 8,
-        position: position(number),
-        speed: 13.7,
-        class: VehicleClass::Passenger,
-        siren: false,
-        at_stop: false,
-    };
-    (0..count).filter(there).map(vehicle).collect()
-}
-
-/// A scene at a tick, one second of the city after the one before.
-pub(crate) fn scene(tick: u64, vehicles: Vec<SceneVehicle>) -> Scene {
-    let running = u32::try_from(vehicles.len()).expect("a test has few vehicles");
-    Scene {
-        tick,
-        #[expect(clippy::cast_precision_loss, reason = "a test has few ticks")]
-        time: SimTime::seconds(tick as f64),
-        episode: 0,
-        speed: Some(1.0),
-        paused: false,
-        over: false,
-        vehicles: Arc::new(vehicles),
-        signals: Arc::new(vec!["GGrr".to_owned()]),
-        roads: Arc::default(),
-        units: Arc::default(),
-        incidents: Arc::default(),
-        totals: SceneTotals { running, ..SceneTotals::default() },
-    }
-}
+pub(crate) use watcher::{Heard, Watcher};
 
 /// A session whose scenes the test makes.
 #[derive(Debug)]
@@ -232,38 +154,45 @@ pub(crate) struct Served {
     pub(crate) twin: Arc<Invention>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) address: SocketAddr,
-    handle: ServerHandle,
+    stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
     /// Serves from now on, with a live session that shows `first`.
     pub(crate) fn start(settings: HubSettings, first: Scene) -> (Self, watch::Sender<Arc<Scene>>) {
+        Self::start_for(&[], settings, first)
+    }
+
+    /// The same, where pages of these origins are welcome as well.
+    pub(crate) fn start_for(
+        origins: &[&str],
+        settings: HubSettings,
+        first: Scene,
+    ) -> (Self, watch::Sender<Arc<Scene>>) {
         let twin = Invention { network: cross(), stores: Arc::new(Stores::in_memory()), sessions: Mutex::default() };
         let twin = Arc::new(twin);
         let live = twin.begin("live", first);
         let hub = Arc::new(Hub::new(Arc::clone(&twin) as Arc<dyn Twin>, settings));
         let shared = Arc::clone(&hub);
-        let (ready, listening) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let serve = async move {
-                let server =
-                    HttpServer::new(move || App::new().app_data(Data::from(Arc::clone(&shared))).configure(configure))
-                        .workers(2)
-                        .shutdown_timeout(1)
-                        .on_connect(on_connect)
-                        .disable_signals()
-                        .bind(("127.0.0.1", 0))
-                        .expect("there is a free port");
-                let address = server.addrs()[0];
-                let server = server.run();
-                ready.send((address, server.handle())).expect("the test waits");
-                server.await.expect("the server ends well");
-            };
-            actix_web::rt::System::new().block_on(serve);
+        let parts = Parts::default().with(move |service| {
+            service.app_data(Data::from(Arc::clone(&shared)));
+            configure(service);
         });
-        let (address, handle) = listening.recv().expect("the server listens");
-        (Self { twin, hub, address, handle, thread: Some(thread) }, live)
+        let mut serving = ServeSettings::new(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
+        serving.guard.origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        serving.connections.ending = Duration::from_secs(1);
+        let (stop, stopped) = oneshot::channel();
+        let (tell, listening) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let ready = |address| tell.send(address).expect("the test waits");
+            let stop = async {
+                let _ = stopped.await;
+            };
+            serve_parts(parts, &serving, ready, stop).expect("the server ends well");
+        });
+        let address = listening.recv().expect("the server listens");
+        (Self { twin, hub, address, stop: Some(stop), thread: Some(thread) }, live)
     }
 
     /// The tables of its stores.
@@ -278,162 +207,18 @@ impl Served {
 
     /// Somebody tries to connect, from a page of this origin if one is named.
     pub(crate) fn try_connect(&self, origin: Option<&str>) -> Result<Watcher, Box<Response<Option<Vec<u8>>>>> {
-        let stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
-        stream.set_nodelay(true).expect("a socket has no delay");
-        let mut request = tungstenite::http::Request::builder()
-            .uri(format!("ws://{}/ws/realtime", self.address))
-            .header("Host", self.address.to_string())
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "websocket")
-            .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", tungstenite::handshake::client::generate_key());
-        if let Some(origin) = origin {
-            request = request.header("Origin", origin);
-        }
-        let request = request.body(()).expect("it is a request");
-        match tungstenite::client::client(request, stream) {
-            Ok((socket, _)) => Ok(Watcher { socket, picture: Picture::default() }),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer),
-            Err(error) => panic!("{error}"),
-        }
+        Watcher::connect(self.address, origin)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
         self.hub.close("the test is over");
-        // The future need not be waited for: the thread ends with the server.
-        drop(self.handle.stop(true));
+        // It may have ended by itself.
+        let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || std::thread::panicking(), "the server broke down");
         }
-    }
-}
-
-/// What a client hears.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// Words.
-    Words(Value),
-    /// A frame, which was applied.
-    Frame(Head, Told),
-    /// Speeds on roads.
-    Roads(Vec<u8>),
-    /// The last.
-    Closed(Option<(CloseCode, String)>),
-}
-
-/// A client.
-pub(crate) struct Watcher {
-    pub(crate) socket: WebSocket<TcpStream>,
-    pub(crate) picture: Picture,
-}
-
-impl Watcher {
-    /// Says something.
-    pub(crate) fn say(&mut self, words: &Value) {
-        self.socket.send(Message::text(words.to_string())).expect("the server listens");
-    }
-
-    /// Looks at a session, everywhere, by frames.
-    pub(crate) fn watch(&mut self, session: &str) {
-        let everywhere = serde_json::json!([-180, -85, 180, 85]);
-        self.say(&serde_json::json!({"type": "subscribe", "session": session, "bounds": everywhere, "rate": 10}));
-    }
-
-    /// The next that is heard; a frame is applied.
-    pub(crate) fn hear(&mut self) -> Heard {
-        loop {
-            match self.socket.read() {
-                Ok(Message::Text(text)) => return Heard::Words(serde_json::from_str(&text).expect("it is JSON")),
-                Ok(Message::Binary(bytes)) if bytes.first() == Some(&3) => {
-                    return Heard::Roads(citytwin::api::scene::read_roads(&bytes).expect("it can be read"));
-                }
-                Ok(Message::Binary(bytes)) => {
-                    let (head, told) = self.picture.apply(&bytes).expect("it can be read");
-                    return Heard::Frame(head, told);
-                }
-                Ok(Message::Close(said)) => {
-                    return Heard::Closed(said.map(|said| (said.code, said.reason.to_string())));
-                }
-                Ok(_) => {}
-                Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Protocol(_)) => {
-                    return Heard::Closed(None);
-                }
-                Err(error) => panic!("nothing came: {error}"),
-            }
-        }
-    }
-
-    /// The next frame; what comes before it does not matter.
-    pub(crate) fn frame(&mut self) -> (Head, Told) {
-        loop {
-            match self.hear() {
-                Heard::Frame(head, told) => return (head, told),
-                Heard::Closed(why) => panic!("closed: {why:?}"),
-                Heard::Words(_) | Heard::Roads(_) => {}
-            }
-        }
-    }
-
-    /// The next frame, acknowledged.
-    pub(crate) fn follow(&mut self) -> (Head, Told) {
-        let (head, told) = self.frame();
-        self.acknowledge(head.tick);
-        (head, told)
-    }
-
-    /// The frame of a tick was applied.
-    pub(crate) fn acknowledge(&mut self, tick: u32) {
-        self.say(&serde_json::json!({"type": "ack", "tick": tick}));
-    }
-
-    /// The next words of a kind; what comes before them does not matter.
-    pub(crate) fn words(&mut self, kind: &str) -> Value {
-        loop {
-            match self.hear() {
-                Heard::Words(words) if words["type"] == kind => return words,
-                Heard::Closed(why) => panic!("closed before `{kind}`: {why:?}"),
-                Heard::Words(_) | Heard::Frame(..) | Heard::Roads(_) => {}
-            }
-        }
-    }
-
-    /// What is heard until the server has answered a question: whatever was under way before has come by then.
-    pub(crate) fn until_answered(&mut self, n: i64) -> Vec<Heard> {
-        self.say(&serde_json::json!({"type": "ping", "n": n}));
-        let mut heard = Vec::new();
-        loop {
-            match self.hear() {
-                Heard::Words(words) if words["type"] == "pong" && words["n"] == n => return heard,
-                other => heard.push(other),
-            }
-        }
-    }
-
-    /// Why the server closes: its last words, and the code.
-    pub(crate) fn last_words(&mut self) -> (String, CloseCode) {
-        let mut reason = None;
-        loop {
-            match self.hear() {
-                Heard::Words(words) if words["type"] == "bye" => reason = words["reason"].as_str().map(str::to_owned),
-                Heard::Closed(Some((code, _))) => return (reason.expect("a reason comes first"), code),
-                Heard::Closed(None) => panic!("closed without a word, after {reason:?}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// The vehicles it sees, by number: longitude and latitude [°].
-    pub(crate) fn seen(&self) -> Vec<(u32, (f64, f64))> {
-        let mut seen = Vec::new();
-        for (tile, shown) in self.picture.tiles() {
-            let columns = &shown.now;
-            seen.extend((0..columns.len()).map(|row| (columns.ids[row], tile.lon_lat(columns.x[row], columns.y[row]))));
-        }
-        seen.sort_unstable_by_key(|(number, _)| *number);
-        seen
     }
 }

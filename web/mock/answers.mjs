@@ -16,6 +16,11 @@ export class Answers {
     this.random = randomness(5);
     this.sessions = [{ id: 'live', kind: 'live', name: 'Live', parent: null, begin_s: 21600, end_s: 36000, time_s: 27730, step_s: 0.5, midnight_ms: MIDNIGHT, over: false, paused: false, speed: 1, speed_reached: 1, simulated: true, branch: null }];
     this.incidents = [];
+    /** Calls nobody was sent to yet. */
+    this.waiting = [];
+    this.calls = 0;
+    for (const k of [0, 1, 2]) this.call(['C1', 'C2', 'C3'][k], city.roads[(k * 131 + 77) % city.roads.length]);
+    city.roads[17].closed = true;
     this.done = [];
     this.numbers = 0;
     this.made = 0;
@@ -52,6 +57,21 @@ export class Answers {
     const p = along(road, at);
     const [lon, lat] = place(p.x, p.y);
     this.incidents.push({ incident: (this.numbers += 1), kind, severity, lon, lat, since_s: this.sessions[0].time_s - 300 });
+  }
+
+  call(kind, road, at = road.length / 2) {
+    const p = along(road, at);
+    const [lon, lat] = place(p.x, p.y);
+    this.waiting.push({ call: 200 + (this.calls += 1), severity: { C1: 'critical', C2: 'high', C3: 'medium' }[kind] ?? 'low', kind: 'medical', incident: null, lon, lat, since_s: this.sessions[0].time_s - 40 });
+  }
+
+  get weather() {
+    return { sky: 'rain', precipitation_mm_h: 2, visibility_m: 9000, temperature_c: 12.6 };
+  }
+
+  /** Roads nobody may enter, by index. */
+  get closed() {
+    return this.city.roads.filter((road) => road.closed).map((road) => road.i);
   }
 
   alert(k) {
@@ -120,19 +140,18 @@ export class Answers {
   answer(method, url, body) {
     const parts = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
     if (parts[0] === 'health') return { body: { status: 'well', parts: ['live state', 'tables', 'history', 'wire'].map((part) => ({ part, well: true, reason: null })) } };
+    if (parts[1] === 'traffic') return { body: { road: parts[3], start: new Date(MIDNIGHT + 27_600_000).toISOString(), speed_kmh: 31.4, free_speed_kmh: 50, flow_veh_h: 320, occupancy_percent: 4, level: 'moderate', sources: ['loops', 'trackers'] } };
     if (parts[1] !== 'v1') return parts[1] === 'health' ? { body: { status: 'healthy' } } : null;
     const [, , what, id, more, name, deep] = parts;
     switch (what) {
       case 'me':
-        return { body: { name: 'anybody', role: 'admin' } };
+        return { body: { name: 'somebody', role: 'admin', csrf: null, open: true } };
       case 'sessions':
         return this.#sessions(method, id, more, body);
       case 'cities':
         return id ? this.#city(method, url, more, name, deep) : { body: [{ id: CITY, name: this.city.name, links: {} }] };
       case 'indicators':
         return { body: Array.from({ length: 54 }, (_, k) => ({ name: `indicator_${k}`, unit: ['s', 'km/h', '1', 'veh'][k % 4], says: `What indicator ${k} is about.`, group: ['traffic', 'emergency', 'fleet', 'air', 'pipeline'][k % 5], value: k % 11 === 0 ? null : Math.round(this.random() * 1000) / 10, at_ms: MIDNIGHT + this.live.time_s * 1000, source: ['stores', 'model', 'pipeline'][k % 3] })) };
-      case 'me':
-        return { body: { name: 'somebody', role: 'admin', csrf: null, open: true } };
       case 'pipeline':
         return { body: { present: true, messages: 120_000 + this.made * 900, messages_per_s: 905.5, behind: 41, spooled: 0, duplicates: 12, late: 7, quarantined: 3, shown_s: [0.21, 0.64], restarts: { writer: 1 }, troubles: [] } };
       case 'finished':
@@ -218,6 +237,8 @@ export class Answers {
     if (order.kind === 'close-road') road.closed = true;
     if (order.kind === 'open-road') road.closed = false;
     if (order.kind === 'incident') this.incident(order.what, order.casualties > 0 ? 'critical' : 'medium', road, order.position_m ?? undefined);
+    if (order.kind === 'call') this.call(order.category, road, order.position_m ?? undefined);
+    if (order.kind === 'send-unit') this.waiting = this.waiting.filter((one) => one.call !== order.call);
     if (order.kind === 'clear-incident') this.incidents = this.incidents.filter((one) => one.incident !== order.incident);
     if (order.kind === 'retime-signal') {
       const signal = this.city.signals.find((one) => one.id === order.signal);
@@ -250,7 +271,7 @@ export class Answers {
     if (subject.kind === 'road') {
       const road = city.roads.find((one) => one.id === subject.id);
       if (!road) return { status: 404, title: 'not found', detail: `There is no road ${subject.id}.` };
-      return { body: { title: road.name, facts: [fact('road', road.id), fact('length', road.length, 'm'), fact('lanes', road.lanes), fact('speed_limit', road.limit, 'm/s'), fact('vehicles', traffic.n[road.i]), fact('speed_mean', traffic.n[road.i] ? traffic.sum[road.i] / traffic.n[road.i] : null, 'm/s'), fact('closed', road.closed)], route: [], devices: ['loop/0'] } };
+      return { body: { title: road.name, facts: [fact('road', road.id), fact('length', road.length, 'm'), fact('lanes', road.lanes), fact('speed_limit', road.limit, 'm/s'), fact('vehicles', traffic.n[road.i]), fact('speed_mean', traffic.n[road.i] ? traffic.sum[road.i] / traffic.n[road.i] : null, 'm/s'), fact('closed', road.closed === true)], route: [], devices: ['loop/0'] } };
     }
     if (subject.kind === 'signal') {
       const signal = city.signals.find((one) => one.id === subject.id);
@@ -264,13 +285,14 @@ export class Answers {
       const one = this.incidents.find((incident) => incident.incident === subject.number);
       return one ? { body: { title: `${one.kind} ${one.incident}`, facts: [fact('kind', one.kind), fact('severity', one.severity), fact('since', one.since_s, 's'), fact('lanes_blocked', 1)], route: [], devices: [] } } : { status: 404, detail: 'This incident is over.' };
     }
-    return { body: { title: `Call ${subject.number}`, facts: [fact('category', 'C1'), fact('state', 'waiting')], route: [], devices: [] } };
+    return { body: { title: `Call ${subject.number}`, facts: [fact('call', subject.number), fact('category', 'C1'), fact('call', this.live.time_s - 40, 'time_s'), fact('answer', this.live.time_s - 30, 'time_s')], route: [], devices: [] } };
   }
 
   #city(method, url, more, name, deep) {
     if (!more) return { body: { id: CITY, name: this.city.name, counts: {} } };
     if (more === 'alerts') {
-      if (!name) return { body: { items: this.alerts, next: null } };
+      const state = url.searchParams.get('state');
+      if (!name) return { body: { items: this.alerts.filter((one) => !state || one.state === state), next: null } };
       const alert = this.alerts.find((one) => one.id === name);
       if (alert && method === 'PATCH') Object.assign(alert, { acknowledged: true, acknowledgement: { at: new Date().toISOString(), by: 'anybody' } });
       return alert ? { body: alert } : null;
@@ -287,7 +309,7 @@ export class Answers {
     if (!asset) return null;
     if (!deep) return { body: asset };
     if (deep === 'metrics') return { body: { metric: 'flow', unit: 'veh/h', points: Array.from({ length: 40 }, (_, k) => ({ at_ms: MIDNIGHT + (27_730 - (40 - k) * 60) * 1000, value: 300 + 80 * Math.sin(k / 5) })) } };
-    if (deep === 'records') return { body: { items: Array.from({ length: 3 }, (_, k) => ({ device: asset.name, sequence: 500 - k, at_ms: MIDNIGHT + 27_700_000 - k * 60_000, flow: 320 - k, speed_mean: 11.2 })) } };
+    if (deep === 'records') return { body: { items: Array.from({ length: 3 }, (_, k) => ({ device: asset.name, seq: 500 - k, timestamp: new Date(MIDNIGHT + 27_700_000 - k * 60_000).toISOString(), flow: 320 - k, speed: 40.2 })) } };
     return null;
   }
 }

@@ -1,6 +1,7 @@
 // How well the page keeps up: an invented city with many vehicles at ten frames a second, looked at by headless Chromium without a
 // graphics card. `npm run build && npm run bench`; figures go to standard output as JSON.
 //
+//   --url http://127.0.0.1:8080/ (a city that is served there, instead of an invented one)
 //   --vehicles 50000  --seconds 10  --renderer webgl2|2d (what the page chooses if none)  --zoom (of the map; the whole city if none)  --pan (moves the map meanwhile)
 
 import { spawn } from 'node:child_process';
@@ -12,6 +13,7 @@ import { chromium } from 'playwright-core';
 
 const { values: options } = parseArgs({
   options: {
+    url: { type: 'string' },
     vehicles: { type: 'string', default: '50000' },
     side: { type: 'string', default: '70' },
     seconds: { type: 'string', default: '10' },
@@ -23,12 +25,16 @@ const { values: options } = parseArgs({
   },
 });
 
-const server = spawn(
-  process.execPath,
-  [fileURLToPath(new URL('./server.mjs', import.meta.url)), '--port', options.port, '--vehicles', options.vehicles, '--side', options.side, '--film', '150'],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-);
-await once(server.stdout, 'data');
+const server = options.url
+  ? null
+  : spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./server.mjs', import.meta.url)), '--port', options.port, '--vehicles', options.vehicles, '--side', options.side, '--film', '150'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+if (server) await once(server.stdout, 'data');
+const address = new URL(options.url ?? `http://127.0.0.1:${options.port}/`);
+if (options.renderer) address.searchParams.set('renderer', options.renderer);
 const browser = await chromium.launch({
   executablePath: options.chromium,
   args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--enable-unsafe-swiftshader'],
@@ -36,7 +42,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   const opened = performance.now();
-  await page.goto(`http://127.0.0.1:${options.port}/${options.renderer ? `?renderer=${options.renderer}` : ''}`);
+  await page.goto(address.href);
   const shell = performance.now() - opened;
   await page.waitForFunction(() => window.__twin?.ready && window.__twin.vehicles > 0, null, { timeout: 60_000 });
   const ready = performance.now() - opened;
@@ -78,5 +84,5 @@ try {
   console.log(JSON.stringify({ ...figures, shell_ms: Math.round(shell), ready_ms: Math.round(ready), zoom: options.zoom ?? 'whole city', pan: options.pan, load: loadavg()[0].toFixed(1) }));
 } finally {
   await browser.close();
-  server.kill();
+  server?.kill();
 }

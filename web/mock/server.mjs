@@ -145,7 +145,7 @@ function state(client) {
     ...unit,
     ...(unit.on_road ? traffic.whereabouts(unit.vehicle) : answers.spot(unit.duty === 'at-scene' ? city.points[unit.unit] : station)),
   }));
-  tell(client, { type: 'state', session, totals: traffic.totals(), units, incidents: answers.incidents });
+  tell(client, { type: 'state', session, totals: traffic.totals(), units, incidents: answers.incidents, closed: answers.closed, waiting: answers.waiting.slice(0, 20), waiting_more: Math.max(0, answers.waiting.length - 20), weather: answers.weather });
 }
 
 function signals(client) {

@@ -32,6 +32,8 @@ export async function begin() {
     url,
     browser,
     mocked: !given,
+    /** A second city, whose run is over and has its report. */
+    over: process.env.TWIN_OVER?.replace(/\/?$/, '/'),
     /** Ends the server, as a power cut does, and starts it again at the same place. */
     restart: mock?.restart,
     stop: mock?.stop,
@@ -112,6 +114,20 @@ export async function ask(url, init) {
   }
 }
 
+/** What the API under `/api/v1` answers to a question; null for nothing. */
+export async function api(twin, path, init) {
+  const answer = await ask(`${twin.url}api/v1/${path}`, init);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const put = (twin, path, body) =>
+  api(twin, path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
+/** Waits until the map is drawn and frames come. */
+export async function alive(page) {
+  await until(() => page.evaluate(() => window.__twin.ready && window.__twin.applied > 2 && window.__twin.vehicles > 0), 'the map is alive', 60_000);
+}
+
 /** Waits until something that is asked again and again holds; the value that held. */
 export async function until(ask, what, patience_ms = PATIENCE_MS) {
   const end = Date.now() + patience_ms;
@@ -178,14 +194,23 @@ export async function fits(page) {
   check(content <= 0, `the view is ${content} pixels wider than its window`);
 }
 
-/** Runs tests one after the other, those whose name holds the words of the command line; says how many passed. */
+/**
+ * Runs tests one after the other, those whose name holds the words of the command line; says how many passed. A test that names what it
+ * needs besides a page (`served`: a city of the program; `over`: one whose run is over) is left out where that is missing, and it is said.
+ */
 export async function run(tests) {
   const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
   const twin = await begin();
-  let [passed, failed] = [0, 0];
+  let [passed, failed, left] = [0, 0, 0];
+  const there = { served: !twin.mocked, over: twin.over !== undefined };
   try {
-    for (const [name, test] of tests) {
+    for (const [name, test, needs] of tests) {
       if (words.length > 0 && !words.every((word) => name.includes(word))) continue;
+      if (needs && !there[needs]) {
+        left += 1;
+        console.log(`left out ${name}: there is no city that is ${needs}`);
+        continue;
+      }
       const began = performance.now();
       try {
         await test(twin);
@@ -200,6 +225,6 @@ export async function run(tests) {
   } finally {
     await twin.end();
   }
-  console.log(`${passed} passed, ${failed} failed`);
+  console.log(`${passed} passed, ${failed} failed${left > 0 ? `, ${left} left out` : ''}`);
   return failed === 0 && passed > 0;
 }

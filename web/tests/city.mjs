@@ -1,21 +1,8 @@
 // The living map: drawn, driven by clicks and by keys alone, changed, forked and compared, lost and found again.
 
-import { ask, axe, check, differing, equal, fits, open, pixels, shot, until } from './browser.mjs';
+import { alive, api, ask, axe, check, differing, equal, fits, open, pixels, put, shot, until } from './browser.mjs';
 
 const tests = [];
-
-/** Waits until the map is drawn and frames come. */
-async function alive(page) {
-  await until(() => page.evaluate(() => window.__twin.ready && window.__twin.applied > 2 && window.__twin.vehicles > 0), 'the map is alive', 60_000);
-}
-
-const api = async (twin, path, init) => {
-  const answer = await ask(`${twin.url}api/v1/${path}`, init);
-  return answer.status === 204 ? null : answer.json();
-};
-
-const put = (twin, path, body) =>
-  api(twin, path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /** The part of the window where the map is, less what lies over it. */
 async function middle(page) {
@@ -186,6 +173,78 @@ tests.push(['live: an incident is dropped by clicks, seen on the list, and clear
   await page.getByRole('button', { name: 'Yes, do it' }).click();
   await page.locator('#panel [role=status]').waitFor();
   await until(async () => !(await which.locator('option').allTextContents()).some((one) => one.trim() === value[1]), `${value[1]} is cleared`);
+  await page.done();
+}]);
+
+tests.push(['live: a closed road is marked on the map, in the panel and in the table, and open again it is not', async (twin) => {
+  const target = await road(twin);
+  const { id } = target.properties;
+  const post = (kind) => api(twin, 'sessions/live/interventions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ kind, road: id }) });
+  const line = target.geometry.coordinates;
+  const at = [(line[0][0] + line[1][0]) / 2, (line[0][1] + line[1][1]) / 2];
+  const page = await open(twin, 'live');
+  await alive(page);
+  await page.evaluate(([lon, lat]) => window.__twin.stage().map.jumpTo({ center: [lon, lat], zoom: 17 }), at);
+  const closed = () => page.evaluate((i) => window.__twin.stage().marks.closed.includes(i), target.properties.i);
+  check(!(await closed()), `${id} is open at first`);
+  await post('close-road');
+  try {
+    await until(closed, 'the page knows that the road is closed');
+    // Bars of the sign's colour lie across the road: none of them is there on an open one.
+    const bars = async () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector('.stage canvas.marks');
+        const { data } = canvas.getContext('2d').getImageData(canvas.width / 2 - 60, canvas.height / 2 - 60, 120, 120);
+        let count = 0;
+        for (let k = 0; k < data.length; k += 4) if (data[k + 3] > 200 && data[k] > 240 && Math.abs(data[k + 1] - 0x6b) < 12 && Math.abs(data[k + 2] - 0x5e) < 12) count += 1;
+        return count;
+      });
+    const drawn = await until(bars, 'bars are drawn across the road');
+    check(drawn > 20, `${drawn} pixels of bars`);
+    await page.locator('.legend .title').click();
+    check(/road closed/.test(await page.locator('.legend').textContent()), 'the legend tells what bars mean');
+    await page.evaluate(() => window.__twin.stage().map.getCanvas().focus());
+    await shot(page, 'live-closed');
+    await page.evaluate(() => (location.hash = '#/table'));
+    const part = page.locator('.choices').getByRole('button', { name: /^Closed roads/ });
+    await until(async () => Number(await part.locator('.num').textContent()) >= 1, 'a closed road is counted');
+    await part.click();
+    await page.locator('main tbody tr', { hasText: id }).waitFor();
+    await axe(page);
+    await page.locator('main tbody tr', { hasText: id }).getByRole('button', { name: /^Show on the map/ }).click();
+    await alive(page);
+  } finally {
+    await post('open-road');
+  }
+  await until(async () => !(await closed()), 'the page knows that the road is open again');
+  await page.done();
+}]);
+
+tests.push(['live: a call that waits is listed with its priority, and a click flies there', async (twin) => {
+  const target = await road(twin);
+  const page = await open(twin, 'live');
+  await alive(page);
+  const rows = page.locator('[data-call]');
+  const before = new Set(await rows.evaluateAll((all) => all.map((one) => one.dataset.call)));
+  const { paused } = await api(twin, 'sessions/live');
+  if (!paused) await put(twin, 'sessions/live/clock', 'pause');
+  try {
+    const body = { kind: 'call', road: target.properties.id, position_m: null, category: 'C1' };
+    await api(twin, 'sessions/live/interventions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    await put(twin, 'sessions/live/clock', { step: { steps: 2 } });
+    const number = await until(async () => (await rows.evaluateAll((all) => all.map((one) => one.dataset.call))).find((one) => !before.has(one)), 'the call is listed');
+    const row = page.locator(`[data-call="${number}"]`);
+    check(/critical/.test(await row.textContent()), `its priority: ${await row.textContent()}`);
+    check(/\d\d:\d\d/.test(await row.textContent()), `since when: ${await row.textContent()}`);
+    await row.click();
+    await until(() => page.evaluate(() => window.__twin.stage().map.getZoom() >= 15), 'the map is near');
+    equal(await page.locator('#tab-inspect').getAttribute('aria-selected'), 'true', 'the call is looked at');
+    await page.locator('#panel dl').waitFor();
+    await axe(page);
+    await shot(page, 'live-call');
+  } finally {
+    if (!paused) await put(twin, 'sessions/live/clock', 'resume');
+  }
   await page.done();
 }]);
 

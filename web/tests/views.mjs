@@ -251,7 +251,7 @@ tests.push(['table: all vehicles of the city, streets by how slow they are, sort
   const first = await page.locator('tbody th').first().textContent();
   await page.getByRole('columnheader', { name: /^Number/ }).getByRole('button').click();
   await until(async () => (await page.locator('tbody th').first().textContent()) !== first, 'sorted the other way');
-  const next = page.getByRole('button', { name: 'On', exact: true });
+  const next = page.getByRole('button', { name: 'Next', exact: true });
   if (await next.isVisible()) {
     await next.click();
     check(/Page 2/.test(await page.locator('.pages').textContent()), 'the second page is shown');

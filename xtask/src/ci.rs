@@ -49,14 +49,18 @@ fn ended(passed: bool) -> Ended {
 /// Suites that meet real servers when they are asked to: the same tests as for the embedded parts, and what only servers can do.
 const SUITES: [&str; 3] = ["pipeline::stores::", "pipeline::transport::conformance", "pipeline::transport::tests::"];
 
-/// The conformance suites on servers of their own, which are gone afterwards, however it ends.
+/// The test of a served city whose live state is a server that goes away.
+const SERVED: &str = "without_the_live_state_history_is_served_and_the_city_catches_up";
+
+/// The conformance suites, and a served city, on servers of their own, which are gone afterwards, however it ends.
 fn on_servers() -> bool {
     let services = Services::new().below("ci");
     let passed = services.up().map(|()| {
         let variables = services.variables();
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, url)| (*name, url.as_str())).collect();
-        let words = ["test", "--lib", "--features", "server-tests", "--"];
-        cargo(&[words.as_slice(), &SUITES].concat(), &variables)
+        let lib = ["test", "--lib", "--features", "server-tests", "--"];
+        let served = ["test", "--test", "serve", "--features", "server-tests", "--", SERVED];
+        cargo(&[lib.as_slice(), &SUITES].concat(), &variables) && cargo(&served, &variables)
     });
     // Down in any case.
     let gone = services.down();

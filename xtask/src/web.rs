@@ -10,6 +10,10 @@ use crate::{cargo, ports, root};
 
 /// The city of the demonstration.
 const DEMO: &str = "scenarios/live_city.yaml";
+/// What it runs on: rules that say what is worth an alert.
+const PARTS: &str = "deploy/demo.yaml";
+/// When the city that is compared with its report is over: after a crash, with calls under way.
+const OVER: &str = "07:25";
 /// The oldest Node that Vite runs on.
 const NODE_MIN: (u32, u32) = (20, 19);
 /// What reads the served description of the API and asks everything it allows.
@@ -33,8 +37,11 @@ pub(crate) fn demo(words: &[&str]) -> bool {
         return false;
     }
     let open: &[&str] = if words.contains(&"--open") { &[] } else { &["--open"] };
+    // Whoever names other parts has those.
+    let parts: &[&str] = if words.contains(&"--parts") { &[] } else { &["--parts", PARTS] };
     let mut served = Command::new(citytwin());
-    told(&run("citytwin serve", served.args(["serve", DEMO]).args(open).args(words).current_dir(root())))
+    served.args(["serve", DEMO]).args(open).args(parts).args(words);
+    told(&run("citytwin serve", served.current_dir(root())))
 }
 
 /// Whether the page can be built here; the reason if not.
@@ -129,14 +136,20 @@ fn browsed() -> Result<(), String> {
         return Err("citytwin does not build".to_owned());
     }
     finish_runs(&runs)?;
-    let mut city = City::serve(&runs)?;
+    let ended = folder.join("ended");
+    drop(std::fs::remove_dir_all(&ended));
+    std::fs::create_dir_all(&ended).map_err(|error| format!("{}: {error}", ended.display()))?;
+    let over = City::serve(&ended, &["--speed", "max", "--end", OVER])?;
+    let mut city = City::serve(&runs, &[])?;
     let browser = run(
         "the tests of the page",
-        Command::new("node")
-            .arg("tests/run.mjs")
-            .current_dir(root().join("web"))
-            .envs([("TWIN_URL", city.url.as_str()), ("CHROMIUM", chromium.as_str())]),
+        Command::new("node").arg("tests/run.mjs").current_dir(root().join("web")).envs([
+            ("TWIN_URL", city.url.as_str()),
+            ("TWIN_OVER", over.url.as_str()),
+            ("CHROMIUM", chromium.as_str()),
+        ]),
     );
+    drop(over);
     std::fs::write(folder.join("schemathesis.toml"), STRANGER)
         .map_err(|error| format!("schemathesis.toml: {error}"))?;
     let stranger = run("schemathesis", &mut stranger(&python, &city.url, &folder));
@@ -146,11 +159,12 @@ fn browsed() -> Result<(), String> {
     if alive { Ok(()) } else { Err("the server ended while it was asked".to_owned()) }
 }
 
-/// A run and a comparison for the page to list, to replay and to draw.
+/// Two runs and a comparison for the page to list, to replay and to draw.
 fn finish_runs(runs: &Path) -> Result<(), String> {
     let out = |name: &str| runs.join(name).display().to_string();
     let quiet = |command: &mut Command| run("citytwin", command.current_dir(root()).stdout(Stdio::null()));
     quiet(Command::new(citytwin()).args(["run", "scenarios/first_try.yaml", "--out", &out("first_try/1")]))?;
+    quiet(Command::new(citytwin()).args(["run", DEMO, "--end", OVER, "--out", &out("live_city/1")]))?;
     let comparison = out("bus_lane/comparison");
     quiet(Command::new(citytwin()).args([
         "compare",
@@ -191,11 +205,12 @@ struct City {
 }
 
 impl City {
-    /// Serves the demonstration on a free port of loopback, and returns when it answers.
-    fn serve(runs: &Path) -> Result<Self, String> {
+    /// Serves the demonstration on a free port of loopback with further words, and returns when it answers.
+    fn serve(runs: &Path, words: &[&str]) -> Result<Self, String> {
         let port = ports::claim()?;
         let mut command = Command::new(citytwin());
-        command.args(["serve", DEMO, "--port", &port.to_string()]).current_dir(root()).stdin(Stdio::null());
+        command.args(["serve", DEMO, "--parts", PARTS, "--port", &port.to_string()]).args(words);
+        command.current_dir(root()).stdin(Stdio::null());
         command.arg("--outputs").arg(runs).arg("--out").arg(runs.join("live_city/served"));
         let child = command.spawn().map_err(|error| format!("citytwin does not start: {error}"))?;
         let mut city = Self { child, url: format!("http://127.0.0.1:{port}") };

@@ -8,10 +8,9 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::alerting::{ALERTS, Alert, AlertState, DEAD_LETTERS, DeadLetter, Notice, NoticeState, OUTBOX};
+use crate::pipeline::alerting::{ALERTS, Alert, AlertState, DEAD_LETTERS, DeadLetter};
 use crate::pipeline::stores::tables::Tables;
 use crate::pipeline::stores::{Row, StoreError};
-use crate::primitives::Timestamp;
 
 /// The table of who has seen which alert.
 pub(crate) const ACKNOWLEDGEMENTS: &str = "acknowledgements";
@@ -169,54 +168,6 @@ pub(crate) fn acknowledge(tables: &dyn Tables, id: &str, seen: Option<&Acknowled
     };
     let json = serde_json::to_vec(seen).unwrap_or_default();
     tables.put_lasting(&[Row { table: ACKNOWLEDGEMENTS.to_owned(), key: id.to_owned(), json }])
-}
-
-/// Who is told of alerts, as the alert file names them, and how that fares.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub(crate) struct Subscription {
-    /// Its id, a ULID made of the city's name and its own.
-    pub(crate) id: String,
-    /// The action's name in the alert file.
-    pub(crate) name: String,
-    /// Notices that arrived.
-    pub(crate) delivered: u64,
-    /// Notices under way.
-    pub(crate) pending: u64,
-    /// Notices given up.
-    pub(crate) dead: u64,
-    /// What the last failed try met.
-    pub(crate) last_error: Option<String>,
-    /// When a notice was last decided.
-    #[schema(format = DateTime)]
-    pub(crate) last_queued_at: Option<String>,
-}
-
-/// Everybody who was told of alerts, by name.
-pub(crate) fn subscriptions(tables: &dyn Tables, city: &str) -> Result<Vec<Subscription>, StoreError> {
-    let mut by_name: BTreeMap<String, (Subscription, Option<Timestamp>)> = BTreeMap::new();
-    tables.scan(OUTBOX, "", &mut |_, json| {
-        let Ok(notice) = serde_json::from_slice::<Notice>(json) else { return ControlFlow::Continue(()) };
-        let name = notice.action.to_string();
-        let (one, queued) = by_name.entry(name.clone()).or_insert_with(|| {
-            let id = crate::api::ids::id(&["webhook", city, &name]);
-            (Subscription { id, name, ..Subscription::default() }, None)
-        });
-        match notice.state {
-            NoticeState::Delivered => one.delivered += 1,
-            NoticeState::Pending => one.pending += 1,
-            NoticeState::Dead => one.dead += 1,
-        }
-        if notice.last_error.is_some() {
-            one.last_error = notice.last_error;
-        }
-        *queued = (*queued).max(Some(notice.queued));
-        ControlFlow::Continue(())
-    })?;
-    let whole = |(one, queued): (Subscription, Option<Timestamp>)| Subscription {
-        last_queued_at: queued.map(|at| at.to_string()),
-        ..one
-    };
-    Ok(by_name.into_values().map(whole).collect())
 }
 
 /// How many notices were given up and not taken up again.

@@ -9,3 +9,4 @@ pub(crate) mod events;
 pub mod geo;
 pub(crate) mod indicators;
 pub mod roads;
+pub(crate) mod webhooks;

@@ -35,9 +35,6 @@ async fn drill(
     hub: Data<Hub>,
     twin: Data<dyn Twin>,
 ) -> Result<HttpResponse, Error> {
-    if !socket::is_welcome(request.headers(), &hub.settings().origins) {
-        return Ok(socket::stranger());
-    }
     let refused = |status, detail: &str| Problem::new(status, detail).at(request.path()).error_response();
     let Some(seat) = seat_of(&request) else {
         let detail = "here sits only who has joined the drill; offer the protocol `bearer.` and the token of joining";

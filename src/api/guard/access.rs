@@ -18,8 +18,10 @@ use super::issuer::{IssuerSettings, TokenAlgorithm};
 use super::keys::{Key, is_name};
 use super::origin::{is_web_address, name_of};
 use super::rate::Rate;
-use super::settings::GuardSettings;
+use super::settings::{Crowding, GuardSettings};
 use super::tls::TlsFiles;
+use crate::pipeline::alerting::Reach;
+use crate::pipeline::alerting::subscribers::{KEY_MIN, ServerKey, SubscriptionSettings};
 use crate::primitives::fields::{Fields, Reader};
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::primitives::tree::{self, Node, Value};
@@ -28,10 +30,15 @@ use crate::primitives::tree::{self, Node, Value};
 const FILE_MAX: usize = 1 << 20;
 /// Most keys, and most entries of any other list.
 const ENTRIES_MAX: usize = 1_000;
-const KEYS: [&str; 8] = ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit"];
+const KEYS: [&str; 10] =
+    ["keys", "oidc", "origins", "hosts", "rate", "tls", "proxies", "audit", "webhooks", "connections"];
 const KEY_KEYS: [&str; 4] = ["name", "role", "hash", "key-from"];
 const OIDC_KEYS: [&str; 7] = ["issuer", "audience", "algorithms", "role-claim", "roles", "name-claim", "ca"];
 const RATE_KEYS: [&str; 6] = ["viewer", "trainer", "operator", "admin", "page", "address"];
+const CONNECTION_KEYS: [&str; 2] = ["of-address", "of-this-machine"];
+/// What may be written for connections.
+const CONNECTION_RANGE: std::ops::RangeInclusive<f64> = 1.0..=100_000.0;
+const WEBHOOK_KEYS: [&str; 2] = ["key-from", "private"];
 const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 const RATE_RANGE: std::ops::RangeInclusive<f64> = 1.0..=36_000_000.0;
 const MAKE: &str = "`citytwin key NAME --role ROLE` makes the line";
@@ -43,6 +50,21 @@ pub struct Access {
     pub guard: GuardSettings,
     /// How the server encrypts, if it does itself.
     pub tls: Option<TlsFiles>,
+    /// What those may be told who ask for it by the API.
+    pub webhooks: SubscriptionSettings,
+    /// Most connections at once.
+    pub crowding: Crowding,
+}
+
+impl Access {
+    /// What those may be told who ask for it by the API: where nobody is asked who they are, this machine as well.
+    pub fn webhooks(&self) -> SubscriptionSettings {
+        let mut settings = self.webhooks.clone();
+        if !self.guard.asks() && settings.reach == Reach::Outside {
+            settings.reach = Reach::ThisMachine;
+        }
+        settings
+    }
 }
 
 /// Takes the name of an environment variable and gives what it holds.
@@ -127,6 +149,37 @@ fn whole(reader: &mut Reader<'_>, root: &Node, access: &mut Access, secrets: Sec
         }
     }
     access.guard.audit = reader.file(&fields, "audit");
+    webhooks(reader, &fields, access, secrets);
+    if let Some(node) = fields.get("connections")
+        && let Some(inner) = reader.fields(node, "`connections`", &CONNECTION_KEYS)
+    {
+        let most = &mut access.crowding;
+        for (name, most) in [("of-address", &mut most.of_address), ("of-this-machine", &mut most.of_this_machine)] {
+            if let Some(number) = inner.get(name).and_then(|node| reader.number(node, name, CONNECTION_RANGE)) {
+                *most = usize::try_from(floor(number)).unwrap_or(*most);
+            }
+        }
+    }
+}
+
+fn webhooks(reader: &mut Reader<'_>, fields: &Fields<'_>, access: &mut Access, secrets: Secrets<'_>) {
+    let Some(node) = fields.get("webhooks") else { return };
+    let Some(inner) = reader.fields(node, "`webhooks`", &WEBHOOK_KEYS) else { return };
+    if reader.flag(&inner, "private", false) {
+        access.webhooks.reach = Reach::OwnNetwork;
+    }
+    let (Some(node), Some(variable)) = (inner.get("key-from"), reader.variable(&inner, "key-from")) else { return };
+    let held = secrets(&variable).map(|held| held.trim().to_owned()).filter(|held| !held.is_empty());
+    let Some(held) = held else {
+        let message = format!("the environment variable `{variable}` is not set");
+        reader.wrong(node, message, format!("set it to a text of at least {KEY_MIN} bytes that nobody knows"));
+        return;
+    };
+    access.webhooks.key = ServerKey::new(&held);
+    if access.webhooks.key.is_none() {
+        let message = format!("what `{variable}` holds is too short for a key: it has less than {KEY_MIN} bytes");
+        reader.wrong(node, message, "`openssl rand -hex 32` makes one");
+    }
 }
 
 /// The entries of a list of entries.
@@ -256,6 +309,16 @@ fn issuer(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<IssuerSettings
     Some(settings)
 }
 
+/// The whole part of a number of a range.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "within its range, which fits; a fraction of a request is none"
+)]
+const fn floor(number: f64) -> u32 {
+    number as u32
+}
+
 fn rates(reader: &mut Reader<'_>, fields: &Fields<'_>, guard: &mut GuardSettings) {
     let rates = &mut guard.rates;
     for (name, rate) in [
@@ -267,13 +330,7 @@ fn rates(reader: &mut Reader<'_>, fields: &Fields<'_>, guard: &mut GuardSettings
         ("address", &mut rates.address),
     ] {
         if let Some(number) = fields.get(name).and_then(|node| reader.number(node, name, RATE_RANGE)) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "within its range, which fits; a fraction of a request is none"
-            )]
-            let per_hour = number as u32;
-            *rate = Rate::hourly(per_hour);
+            *rate = Rate::hourly(floor(number));
         }
     }
 }

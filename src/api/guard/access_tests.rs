@@ -9,6 +9,7 @@ fn parsed(text: &str) -> Result<Access, String> {
     let secrets = |name: &str| match name {
         "OPS" => Some(format!("{KEY}\n")),
         "WRONG" => Some("hunter2".to_owned()),
+        "HOOKS" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         _ => None,
     };
     parse(text, &Place::file("access.yaml"), &secrets).map_err(|findings| {
@@ -33,6 +34,17 @@ fn a_made_key_goes_into_the_file_as_it_is_printed() {
     assert!(access.guard.asks());
 }
 
+#[test]
+fn webhooks_reach_outside_only_unless_the_file_says_more() {
+    let reach = |text: &str| parsed(text).expect("a file of access").webhooks().reach;
+    let asks = format!("keys: [{{ name: a, role: viewer, hash: 'sha256:{}' }}]\n", "0".repeat(64));
+    assert_eq!(reach(""), Reach::ThisMachine);
+    assert_eq!(reach(&asks), Reach::Outside);
+    assert_eq!(reach(&format!("{asks}webhooks: {{ private: true }}")), Reach::OwnNetwork);
+    let settings = parsed("webhooks: { key-from: HOOKS }").expect("a file of access").webhooks();
+    assert!(settings.key.is_some() && !format!("{settings:?}").contains("0123"), "{settings:?}");
+}
+
 #[cfg(feature = "actions")]
 #[test]
 fn everything_that_can_be_said_is_read() {
@@ -41,7 +53,7 @@ fn everything_that_can_be_said_is_read() {
          oidc:\n  issuer: https://id.example.org/realms/city\n  audience: citytwin\n  algorithms: [ES256]\n  \
          role-claim: groups\n  roles: { control-room: operator, staff: viewer }\n  name-claim: email\n  ca: ca.pem\n\
          origins: https://board.example.org\nhosts: [City.example.org]\nrate: { viewer: 500 }\n\
-         tls: { certificate: cert.pem, key: /etc/key.pem }\nproxies: [127.0.0.1, '::1']\naudit: audit.jsonl\n",
+         tls: { certificate: cert.pem, key: /etc/key.pem }\nproxies: [127.0.0.1, '::1']\naudit: audit.jsonl\nconnections: { of-address: 50 }\n",
     )
     .expect("a file of access");
     let guard = &access.guard;
@@ -53,6 +65,7 @@ fn everything_that_can_be_said_is_read() {
     assert_eq!(guard.hosts, ["city.example.org"]);
     assert_eq!(guard.rates.viewer, Rate { per_hour: 500, burst: 50 });
     assert_eq!(guard.proxies.len(), 2);
+    assert_eq!(access.crowding, Crowding { of_address: 50, of_this_machine: 1_000 });
     assert_eq!(access.tls.map(|files| files.key), Some("/etc/key.pem".into()));
     assert!(parsed("tls: behind-proxy").expect("a file of access").guard.behind_proxy);
 }
@@ -79,6 +92,11 @@ fn every_mistake_names_its_key_and_the_fix_and_no_secret() {
         ("tls: { certificate: a.pem }", vec!["needs both"]),
         ("tls: none", vec!["`tls` cannot be", "behind-proxy"]),
         ("proxies: [localhost]", vec!["no address in numbers"]),
+        ("webhooks: { key-from: WRONG }", vec!["`WRONG`", "too short", "openssl rand"]),
+        ("webhooks: { key-from: UNSET }", vec!["`UNSET` is not set"]),
+        ("connections: { of-address: 0 }", vec!["`of-address` cannot be", "from 1 to"]),
+        ("connections: 10", vec!["`connections`"]),
+        ("webhooks: { secret: x }", vec!["no key `secret`"]),
         ("keys: [", vec!["access.yaml"]),
     ] {
         let told = parsed(text).expect_err(text);

@@ -6,7 +6,7 @@ use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Bytes};
 
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// Deepest nesting of a JSON body; nothing that is ordered here has more than six levels.
 const DEPTH_MAX: usize = 32;

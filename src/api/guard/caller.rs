@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, http::StatusCode};
 use serde::Serialize;
 
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// What somebody may do; whoever may do more may do all that those before may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -68,6 +68,12 @@ pub enum Denied {
     TooLittle(Role),
 }
 
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        Self::new(denied.status_code(), denied.to_string())
+    }
+}
+
 impl ResponseError for Denied {
     fn status_code(&self) -> StatusCode {
         match self {
@@ -77,7 +83,7 @@ impl ResponseError for Denied {
     }
 
     fn error_response(&self) -> HttpResponse {
-        Problem::new(self.status_code(), self.to_string()).response()
+        Problem::from(*self).response()
     }
 }
 
@@ -121,6 +127,6 @@ mod tests {
     fn nobody_is_let_in_where_no_guard_stands() {
         let request = TestRequest::default().to_http_request();
         assert_eq!(require(&request, Role::Viewer), Err(Denied::Nobody));
-        assert_eq!(Denied::Nobody.error_response().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(Problem::from(Denied::Nobody).response().status(), StatusCode::UNAUTHORIZED);
     }
 }

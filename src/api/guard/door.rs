@@ -5,8 +5,8 @@ use actix_web::web::{Data, Form, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::problem::Problem;
 use super::{DOOR, Guard};
+use crate::api::problem::Problem;
 
 /// What the form sends.
 #[derive(Deserialize)]
@@ -89,10 +89,10 @@ async fn filled(request: HttpRequest, guard: Data<Guard>, filled: Form<Filled>) 
                 Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the cookie cannot be set").response(),
             }
         }
-        Err(problem) if problem.status == StatusCode::TOO_MANY_REQUESTS => {
-            page(words, problem.status, Some(words.later))
+        Err(problem) if problem.status() == StatusCode::TOO_MANY_REQUESTS => {
+            page(words, problem.status(), Some(words.later))
         }
-        Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => problem.response(),
+        Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => problem.response(),
         // Not 401: browsers would ask for a name and a password themselves.
         Err(_) => page(words, StatusCode::FORBIDDEN, Some(words.refused)),
     }

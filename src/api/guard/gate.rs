@@ -16,10 +16,10 @@ use super::audit::{self, Line, told};
 use super::caller::{Caller, Denied, Role};
 use super::clock::Clock;
 use super::origin::{From, is_preflight, is_reading, is_socket};
-use super::problem::Problem;
 use super::rate::{Verdict, Who, neighbourhood};
 use super::who::{Identity, Manner};
 use super::{DOOR, Guard, JOIN, LOBBY, LOGIN, LOGOUT, body, headers, path};
+use crate::api::problem::Problem;
 
 /// Longest number of a request that is taken over from whoever sent it [bytes].
 const REQUEST_ID_MAX: usize = 64;
@@ -73,7 +73,7 @@ pub(crate) async fn gate(
         Ok(Passed::On) => next.call(request).await?.map_into_boxed_body(),
         Ok(Passed::Answered(response)) => request.into_response(response),
         Err(problem) => {
-            visit.refused = Some(problem.detail.clone());
+            visit.refused = Some(problem.detail().to_owned());
             request.into_response(problem.response())
         }
     };
@@ -199,14 +199,14 @@ impl Visit {
         }
         let Some(identity) = identity else {
             if path::is_guarded(&self.path) && !logging_in && !in_lobby {
-                return Err(Problem::unauthorised(Denied::Nobody.to_string()));
+                return Err(Problem::from(Denied::Nobody));
             }
             request.extensions_mut().insert(Address(self.address));
             return Ok(());
         };
         super::seats::may_look(&identity.manner, &self.path)?;
         if self.changes() && self.path != LOGOUT && !logging_in && identity.caller.role < Role::Trainer {
-            return Err(Problem::forbidden(Denied::TooLittle(Role::Trainer).to_string()));
+            return Err(Problem::from(Denied::TooLittle(Role::Trainer)));
         }
         if let Manner::Page(login) = &identity.manner
             && self.changes()

@@ -18,7 +18,7 @@ use super::caller::{Caller, Role};
 use super::fetch::Fetch;
 use super::keys::NAME_BYTES_MAX;
 use super::origin::is_web_address;
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// How far the clocks of issuer and server may be apart [s].
 const LEEWAY_S: u64 = 60;
@@ -250,7 +250,7 @@ impl Issuer {
                     "the issuer's keys cannot be had, so no token is believed: {why}; keys of this server still work"
                 ),
             );
-            return Err(Problem { retry_after_s: Some(PAUSE_US / 1_000_000), ..problem });
+            return Err(problem.after(PAUSE_US / 1_000_000));
         }
         Ok(Arc::clone(&known.keys))
     }

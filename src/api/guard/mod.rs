@@ -19,7 +19,6 @@ mod logins;
 mod origin;
 mod pass;
 mod path;
-mod problem;
 mod rate;
 mod seats;
 mod settings;
@@ -37,12 +36,12 @@ pub use issuer::{IssuerSettings, TokenAlgorithm};
 pub use keys::{Key, NewKey, NoRandom, Secret, is_name, new_key, random};
 pub use rate::Rate;
 pub use seats::Seats;
-pub use settings::{GuardSettings, Limits, Rates};
+pub use settings::{Crowding, GuardSettings, Limits, Rates};
 pub use tls::{TlsError, TlsFiles};
 
 pub(crate) use gate::gate;
-pub(crate) use pass::{Login, configure};
-pub(crate) use problem::Problem;
+pub(crate) use pass::{Login, Me, configure};
+pub(crate) use rate::neighbourhood;
 pub(crate) use seats::{FILES, JOIN, LOBBY};
 pub(crate) use tls::server as tls_server;
 

@@ -7,7 +7,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::uri::Authority;
 use actix_web::http::{Method, header};
 
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// Origins that may read answers, and names under which the server may be called.
 #[derive(Debug, Clone, Default)]
@@ -185,13 +185,13 @@ mod tests {
     fn a_rebound_name_is_not_answered() {
         let of = |host: &str| {
             let request = TestRequest::default().insert_header(("Host", host)).to_srv_request();
-            local().host(&request).map_err(|problem| problem.status.as_u16())
+            local().host(&request).map_err(|problem| problem.status().as_u16())
         };
         assert_eq!(of("LocalHost:8080"), Ok("localhost:8080".to_owned()));
         assert_eq!(of("rebound.example:8080"), Err(421));
         assert_eq!(of("rebound.example\\@localhost"), Err(400));
         let none = TestRequest::default().to_srv_request();
-        assert_eq!(local().host(&none).map_err(|problem| problem.status.as_u16()), Err(400));
+        assert_eq!(local().host(&none).map_err(|problem| problem.status().as_u16()), Err(400));
         let two = TestRequest::default().append_header(("Host", "localhost")).append_header(("Host", "localhost"));
         assert!(local().host(&two.to_srv_request()).is_err());
         let named = Origins { hosts: vec!["city.example.org".to_owned()], ..Origins::default() };

@@ -1,19 +1,20 @@
 //! Logging in on the page: a key for a cookie, and who one is.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, ServiceConfig};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError as _, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::gate::Address;
 use super::logins::LIFE_MS;
-use super::problem::Problem;
 use super::who::{Identity, Manner};
 use super::{Guard, LOGIN, LOGOUT, ME, NoRandom};
+use crate::api::problem::Problem;
 
 /// What is sent to log in.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -24,50 +25,42 @@ pub(crate) struct Login {
 }
 
 /// Who one is.
-#[derive(Debug, Serialize)]
-struct Me<'a> {
-    name: &'a str,
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Me {
+    /// The name of the key, or what the issuer calls somebody.
+    #[schema(value_type = String)]
+    name: Arc<str>,
+    /// `viewer`, `trainer`, `operator` or `admin`.
+    #[schema(value_type = String, example = "operator")]
     role: super::Role,
-    /// What to send as `X-CSRF-Token`; none where no cookie says who one is.
-    csrf: Option<&'a str>,
+    /// What to send as `X-CSRF-Token`; null where no cookie says who one is.
+    csrf: Option<String>,
     /// Whether nobody is asked here.
     open: bool,
 }
 
 /// Serves `/api/v1/login`, `/api/v1/logout` and `/api/v1/me`.
 pub(crate) fn configure(service: &mut ServiceConfig) {
+    let door = |path: &str, offered| web::resource(path).default_service(web::to(refused(offered)));
     service
-        .service(
-            web::resource(LOGIN)
-                .route(web::post().to(login))
-                .default_service(web::to(|asked: HttpRequest| refused(&asked, "POST"))),
-        )
-        .service(
-            web::resource(LOGOUT)
-                .route(web::post().to(logout))
-                .default_service(web::to(|asked: HttpRequest| refused(&asked, "POST"))),
-        )
-        .service(
-            web::resource(ME)
-                .route(web::get().to(me))
-                .default_service(web::to(|asked: HttpRequest| refused(&asked, "GET"))),
-        )
+        .service(door(LOGIN, "POST").route(web::post().to(login)))
+        .service(door(LOGOUT, "POST").route(web::post().to(logout)))
+        .service(door(ME, "GET").route(web::get().to(me)))
         .configure(super::door::configure);
 }
 
-/// A method that is not offered at a door that is there.
-fn refused(request: &HttpRequest, offered: &'static str) -> Ready<HttpResponse> {
-    let problem = crate::api::problem::Problem::method(request.method().as_str(), offered);
-    ready(problem.at(request.path()).error_response())
+/// Answers a method that is not offered at a door that is there.
+fn refused(offered: &'static str) -> impl Fn(HttpRequest) -> Ready<HttpResponse> + Clone {
+    move |asked| ready(Problem::method(asked.method().as_str(), offered).at(asked.path()).response())
 }
 
-fn told(identity: &Identity) -> Me<'_> {
+fn told(identity: &Identity) -> Me {
     let csrf = match &identity.manner {
-        Manner::Page(login) => Some(login.token.as_str()),
+        Manner::Page(login) => Some(login.token.clone()),
         Manner::Open | Manner::Key | Manner::Token | Manner::Seat(_) => None,
     };
     let open = matches!(identity.manner, Manner::Open);
-    Me { name: &identity.caller.name, role: identity.caller.role, csrf, open }
+    Me { name: Arc::clone(&identity.caller.name), role: identity.caller.role, csrf, open }
 }
 
 async fn login(request: HttpRequest, guard: Data<Guard>, shown: Json<Login>) -> HttpResponse {
@@ -93,7 +86,7 @@ async fn logout(request: HttpRequest, guard: Data<Guard>) -> HttpResponse {
 async fn me(request: HttpRequest) -> HttpResponse {
     let extensions = request.extensions();
     let Some(identity) = extensions.get::<Identity>() else {
-        return Problem::unauthorised(super::caller::Denied::Nobody.to_string()).response();
+        return Problem::from(super::Denied::Nobody).response();
     };
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(told(identity))
 }

@@ -13,10 +13,10 @@ use super::Guard;
 use super::caller::{Caller, Role};
 use super::gate::Address;
 use super::path;
-use super::problem::Problem;
 use super::rate::{Who, neighbourhood};
 use super::who::{Identity, Manner};
 use crate::api::port::{SEAT_TOKEN, Twin};
+use crate::api::problem::Problem;
 
 /// What everybody may know of a drill.
 pub(crate) const LOBBY: &str = "/api/v1/drill";

@@ -120,6 +120,21 @@ impl Rates {
     }
 }
 
+/// Most connections that may be open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowding {
+    /// Of an address, or of a network of IPv6 with 2^64 of them; those of proxies that are believed are not counted.
+    pub of_address: usize,
+    /// Of this machine.
+    pub of_this_machine: usize,
+}
+
+impl Default for Crowding {
+    fn default() -> Self {
+        Self { of_address: 256, of_this_machine: 1_000 }
+    }
+}
+
 /// Most that a request may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

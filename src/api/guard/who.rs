@@ -13,10 +13,10 @@ use super::clock::Clock;
 use super::keys;
 use super::logins::Login;
 use super::origin::is_socket;
-use super::problem::Problem;
 use super::rate::{Rate, Who, neighbourhood};
 use super::settings::Rates;
 use crate::api::port::Seat;
+use crate::api::problem::Problem;
 
 /// Longest key or token [bytes].
 const SHOWN_MAX: usize = 16 << 10;
@@ -143,7 +143,7 @@ impl Guard {
             return Err(Problem::too_many(wait, detail));
         }
         let proved = self.proved(shown).await;
-        if proved.as_ref().is_err_and(|problem| problem.status == StatusCode::UNAUTHORIZED) {
+        if proved.as_ref().is_err_and(|problem| problem.status() == StatusCode::UNAUTHORIZED) {
             self.failures.take(place, self.rates.failures, now);
         }
         proved

@@ -11,7 +11,7 @@ mod session;
 
 pub use command::{Clock, Command, Done, Intervention, Jump, Refused};
 pub use drill::{Attendance, ClockOrder, Drill, Joined, Lobby, LobbyRole, SEAT_TOKEN, Seat};
-pub use scene::{Scene, SceneIncident, SceneTotals, SceneUnit, SceneVehicle, UnitDuty};
+pub use scene::{Scene, SceneCall, SceneIncident, SceneTotals, SceneUnit, SceneVehicle, SceneWeather, UnitDuty};
 pub use session::{
     Branch, Difference, Fact, Facts, Finished, Opening, Pipeline, Sample, Session, SessionInfo, SessionKind, Subject,
     Twin,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::primitives::{SimTime, VehicleClass};
 
 /// One instant of a session. Made at most ten times a second on the wall, however fast the city runs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scene {
     /// Number of the scene in its session, from 1.
     pub tick: u64,
@@ -30,6 +30,12 @@ pub struct Scene {
     pub units: Arc<Vec<SceneUnit>>,
     /// Incidents that are known and not over, by number.
     pub incidents: Arc<Vec<SceneIncident>>,
+    /// Edges that are closed now, whatever closed them, in the network's order. Shared with the scene before as long as nothing changed.
+    pub closed: Arc<Vec<u32>>,
+    /// Calls that no unit has been sent to yet: the most urgent first, then who has waited longest.
+    pub waiting: Arc<Vec<SceneCall>>,
+    /// The weather; none where nobody has told it.
+    pub weather: Option<SceneWeather>,
     /// The city in numbers.
     pub totals: SceneTotals,
 }
@@ -104,6 +110,36 @@ pub struct SceneIncident {
     pub place: (u32, f32),
     /// Since when.
     pub since: SimTime,
+}
+
+/// An emergency call that waits for a unit, at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SceneCall {
+    /// Its number.
+    pub call: u32,
+    /// How urgent it is: `critical`, `high`, `medium`, `low`.
+    pub severity: &'static str,
+    /// What happened: the kind of the incident it is about, or `medical`.
+    pub kind: &'static str,
+    /// The incident it is about.
+    pub incident: Option<u32>,
+    /// The lane the patient is at, and where on it [m].
+    pub place: (u32, f32),
+    /// Since when it rings, or as far back as is known.
+    pub since: SimTime,
+}
+
+/// The weather at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct SceneWeather {
+    /// `dry`, `rain`, `snow` or `fog`.
+    pub sky: &'static str,
+    /// What falls, or snow as water [mm/h].
+    pub precipitation_mm_h: f64,
+    /// How far one sees [m].
+    pub visibility_m: f64,
+    /// Temperature of the air [°C].
+    pub temperature_c: f64,
 }
 
 /// The city in numbers at one instant; the model's own, not what devices told.

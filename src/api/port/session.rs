@@ -10,6 +10,7 @@ use super::drill::Drill;
 use super::scene::{Scene, SceneTotals};
 use crate::city::network::Network;
 use crate::city::network::places::Places;
+use crate::pipeline::alerting::Subscribers;
 use crate::pipeline::stores::Stores;
 
 /// The running twin, as serving sees it.
@@ -22,6 +23,10 @@ pub trait Twin: Send + Sync + std::fmt::Debug {
     fn places(&self) -> Option<&Places>;
     /// What the wire filled.
     fn stores(&self) -> &Arc<Stores>;
+    /// Who has asked to be told of alerts; none where nobody can ask.
+    fn subscribers(&self) -> Option<&Arc<Subscribers>> {
+        None
+    }
     /// How the wire fares.
     fn pipeline(&self) -> Pipeline;
     /// The sessions there are, the live one first.
@@ -133,8 +138,28 @@ pub struct Branch {
     pub reached_s: f64,
     /// How far they go [s after midnight].
     pub until_s: f64,
-    /// Both cities in numbers, side by side, by time.
+    /// How many differences there are by now.
+    pub compared: u32,
+    /// Both cities in numbers, side by side, by time. Only the answer to a question for one session has them: they are many.
     pub differences: Vec<Difference>,
+}
+
+impl SessionInfo {
+    /// Without what is long: the differences of a fork, of which only the number stays.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        let branch = self.branch.map(|branch| Branch { differences: Vec::new(), ..branch });
+        Self { branch, ..self }
+    }
+
+    /// With only those differences of a fork that are later than an instant [s after midnight].
+    #[must_use]
+    pub fn after(mut self, time_s: f64) -> Self {
+        if let Some(branch) = &mut self.branch {
+            branch.differences.retain(|difference| difference.time_s > time_s);
+        }
+        self
+    }
 }
 
 /// Two cities in numbers at one instant.

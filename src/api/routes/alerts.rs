@@ -1,4 +1,4 @@
-//! Alerts and who has seen them, what happened, and who is told.
+//! Alerts and who has seen them, and what happened.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,16 +10,14 @@ use super::cities::{CITY, served};
 use super::desk::lock;
 use super::page::{CURSOR_PARAM, LIMIT_PARAM, Page, after, limit};
 use super::spec::{Kind, Param, Spec, param};
-use crate::api::answers::alerts::{
-    Acknowledgement, AlertAnswer, AlertBook, NOTE_MAX, Subscription, acknowledge, answer, find, subscriptions, word,
-};
+use crate::api::answers::alerts::{Acknowledgement, AlertAnswer, AlertBook, NOTE_MAX, acknowledge, answer, find, word};
 use crate::api::answers::events::{self, EventAnswer, EventsAsked};
 use crate::api::guard::Role;
 use crate::api::problem::Problem;
 use crate::pipeline::alerting::Alert;
 use crate::primitives::Timestamp;
 
-const SEVERITIES: &[&str] = &["critical", "high", "medium", "low"];
+pub(super) const SEVERITIES: &[&str] = &["critical", "high", "medium", "low"];
 const KINDS: &[&str] = &[
     "incident",
     "call",
@@ -37,7 +35,6 @@ const KINDS: &[&str] = &[
 ];
 
 const ALERT: Param = param("alert", Kind::Ulid, "The alert's id.", "01JWQG0000ABCDEFGHJKMNPQRS");
-const WEBHOOK: Param = param("webhook", Kind::Ulid, "The subscription's id.", "01JWQG0000ABCDEFGHJKMNPQRS");
 const SEVERITY: Param = param("severity", Kind::Word(SEVERITIES), "Only so bad.", "high");
 const ALERTS_ASKED: &[Param] = &[
     param("state", Kind::Word(&["firing", "resolved", "noted"]), "Only such.", "firing"),
@@ -91,18 +88,6 @@ pub(super) fn routes() -> Vec<Spec> {
             .query(EVENTS_ASKED)
             .pages::<EventAnswer>()
             .refuses(&[503]),
-        tagged(Spec::get(
-            "/api/v1/cities/{city}/webhooks",
-            "webhooks",
-            "Who is told of alerts, as the alert file names them, and how that fares.",
-            webhooks,
-        ))
-        .pages::<Subscription>()
-        .refuses(&[503]),
-        tagged(Spec::get("/api/v1/cities/{city}/webhooks/{webhook}", "webhook", "One who is told of alerts.", webhook))
-            .path(&[CITY, WEBHOOK])
-            .json::<Subscription>(200)
-            .refuses(&[503]),
     ]
 }
 
@@ -136,8 +121,8 @@ fn alert(ask: &Ask) -> Result<Reply, Problem> {
 }
 
 /// What time it is on the wall.
-#[expect(clippy::disallowed_methods, reason = "an alert is seen by people, at a time on the wall")]
-fn now() -> Timestamp {
+#[expect(clippy::disallowed_methods, reason = "an alert is seen, and asked for, by people, at a time on the wall")]
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::milliseconds(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -180,19 +165,4 @@ fn happened(ask: &Ask) -> Result<Reply, Problem> {
     });
     let items = page.into_iter().map(events::answer).collect();
     ok(&Page::new(ask, items, last.as_deref()))
-}
-
-fn all_webhooks(ask: &Ask) -> Result<std::sync::Arc<Vec<Subscription>>, Problem> {
-    let city = served(ask)?;
-    ask.desk.held("webhooks", || Ok(subscriptions(ask.stores().tables(), &city)?))
-}
-
-fn webhooks(ask: &Ask) -> Result<Reply, Problem> {
-    ok(&Page::new(ask, all_webhooks(ask)?.to_vec(), None))
-}
-
-fn webhook(ask: &Ask) -> Result<Reply, Problem> {
-    let (all, id) = (all_webhooks(ask)?, ask.named("webhook"));
-    let found = all.iter().find(|one| one.id == id);
-    ok(found.ok_or_else(|| Problem::unknown(format!("there is no subscription `{id}`")))?)
 }

@@ -155,6 +155,8 @@ pub(crate) struct Reply {
     /// Further headers.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Body,
+    /// The body for whoever asks the same with the same `Idempotency-Key`, where it is another one.
+    pub(crate) again: Option<Bytes>,
 }
 
 impl Reply {
@@ -167,17 +169,29 @@ impl Reply {
 
     /// Bytes of a media type.
     pub(crate) fn bytes(status: u16, media: &'static str, bytes: impl Into<Bytes>) -> Self {
-        Self { status, media, headers: Vec::new(), body: Body::Bytes(bytes.into()) }
+        Self { status, media, headers: Vec::new(), body: Body::Bytes(bytes.into()), again: None }
     }
 
     /// A file.
     pub(crate) fn file(media: &'static str, path: &Path) -> Self {
-        Self { status: 200, media, headers: Vec::new(), body: Body::File(path.to_owned()) }
+        Self { status: 200, media, headers: Vec::new(), body: Body::File(path.to_owned()), again: None }
     }
 
     /// Nothing more to say.
     pub(crate) fn empty(status: u16) -> Self {
         Self::bytes(status, "", Bytes::new())
+    }
+
+    /// With another body of JSON for whoever asks the same again: what is told once is neither told again nor remembered.
+    pub(crate) fn later(mut self, value: &impl Serialize) -> Self {
+        self.again = serde_json::to_vec(value).ok().map(Bytes::from);
+        self
+    }
+
+    /// As it is remembered.
+    pub(crate) fn remembered(&self) -> Self {
+        let body = self.again.clone().map_or_else(|| self.body.clone(), Body::Bytes);
+        Self { body, ..self.clone() }
     }
 
     /// With one more header.

@@ -175,7 +175,7 @@ impl Desk {
         match reply {
             Some(reply) => {
                 if let Some(one) = remembered.get_mut(key) {
-                    one.reply = Some(reply.clone());
+                    one.reply = Some(reply.remembered());
                 }
             }
             None => {
@@ -241,5 +241,9 @@ mod tests {
         assert!(matches!(desk.again("k", other), Again::Other));
         desk.answered("k", None);
         assert!(matches!(desk.again("k", other), Again::New));
+        // What is told once is not remembered.
+        desk.answered("k", Some(&Reply::json(201, &"secret").later(&"told before")));
+        let Again::Known(reply) = desk.again("k", other) else { panic!("it was answered") };
+        assert!(!format!("{reply:?}").contains("secret"), "{reply:?}");
     }
 }

@@ -3,24 +3,9 @@
 use super::ask::{Ask, Reply};
 use super::spec::{Content, Kind, Param, Spec, of, param};
 use crate::api::drill::Join;
-use crate::api::guard::Login;
+use crate::api::guard::{Login, Me};
 use crate::api::port::{Joined, Lobby};
 use crate::api::problem::Problem;
-
-/// Who one is.
-#[derive(Debug, utoipa::ToSchema)]
-#[expect(dead_code, reason = "only its schema is asked for")]
-pub(crate) struct Me {
-    /// The name of the key, or what the issuer calls somebody.
-    name: String,
-    /// `viewer`, `trainer`, `operator` or `admin`.
-    #[schema(example = "operator")]
-    role: String,
-    /// What to send as `X-CSRF-Token`; null where no cookie says who one is.
-    csrf: Option<String>,
-    /// Whether nobody is asked here.
-    open: bool,
-}
 
 const FILE: &[Param] = &[param(
     "name",

@@ -20,6 +20,7 @@ mod sessions;
 mod shapes;
 mod short;
 mod spec;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -38,6 +39,7 @@ static ROUTES: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
         sessions::routes,
         cities::routes,
         alerts::routes,
+        webhooks::routes,
         numbers::routes,
         short::routes,
         health::routes,

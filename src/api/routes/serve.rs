@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::ask::{Ask, Body, Reply};
 use super::desk::{Again, Desk};
@@ -46,7 +46,7 @@ async fn answer(
     let caller = match guard::require(request, spec.role) {
         Ok(caller) => caller.name.to_string(),
         Err(_) if spec.open => String::new(),
-        Err(denied) => return Err(Problem::new(denied.status_code(), denied.to_string())),
+        Err(denied) => return Err(denied.into()),
     };
     let path = in_path(spec, request)?;
     let query = in_query(spec.in_query, request.query_string())?;
@@ -188,7 +188,7 @@ fn takes_gzip(accepted: &str) -> bool {
 async fn respond(request: &HttpRequest, reply: &Result<Reply, Problem>) -> HttpResponse {
     let reply = match reply {
         Ok(reply) => reply,
-        Err(problem) => return problem.error_response(),
+        Err(problem) => return problem.response(),
     };
     let mut answer = HttpResponse::build(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK));
     let said = |name: &str| reply.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -210,9 +210,7 @@ async fn respond(request: &HttpRequest, reply: &Result<Reply, Problem>) -> HttpR
             let path = path.clone();
             match web::block(move || std::fs::read(path)).await {
                 Ok(Ok(bytes)) => answer.body(bytes),
-                _ => actix_web::ResponseError::error_response(
-                    &Problem::unknown("the file is not there any more").at(request.path()),
-                ),
+                _ => Problem::unknown("the file is not there any more").at(request.path()).response(),
             }
         }
     }
@@ -222,7 +220,7 @@ async fn respond(request: &HttpRequest, reply: &Result<Reply, Problem>) -> HttpR
 pub(crate) fn refused(request: &HttpRequest, offered: &[Method]) -> HttpResponse {
     let names: Vec<&str> = offered.iter().map(Method::as_str).collect();
     let problem = Problem::method(request.method().as_str(), &names.join(", ")).at(request.path());
-    problem.error_response()
+    problem.response()
 }
 
 /// A path under which there is nothing.
@@ -235,7 +233,7 @@ pub(crate) fn nothing(request: &HttpRequest, paths: &[&'static str]) -> HttpResp
     let near =
         near.map_or_else(|| "GET /api/v1 leads to everything".to_owned(), |near| format!("did you mean `{near}`?"));
     let problem = Problem::unknown(format!("there is nothing under `{}`; {near}", request.path())).at(request.path());
-    problem.error_response()
+    problem.response()
 }
 
 #[cfg(test)]

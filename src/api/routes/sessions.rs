@@ -10,6 +10,13 @@ use crate::api::problem::Problem;
 
 const ID: &[Param] = &[param("session", Kind::Name(64), "The session: `live`, or the id of another.", "live")];
 
+const AFTER: &[Param] = &[param(
+    "after_s",
+    Kind::Number(0.0, 1e9),
+    "Of a fork's differences, only those later than this [s after midnight]; all of them if left out.",
+    "25800",
+)];
+
 const ALL: &str = "/api/v1/sessions";
 const ONE: &str = "/api/v1/sessions/{session}";
 
@@ -23,7 +30,11 @@ pub(super) fn routes() -> Vec<Spec> {
             .role(Role::Trainer)
             .json::<SessionInfo>(201)
             .refuses(&[404, 409, 422, 503]),
-        tagged(Spec::get(ONE, "session", "A session.", one)).path(ID).json::<SessionInfo>(200).refuses(&[404]),
+        tagged(Spec::get(ONE, "session", "A session.", one))
+            .path(ID)
+            .query(AFTER)
+            .json::<SessionInfo>(200)
+            .refuses(&[404]),
         tagged(Spec::delete(ONE, "close_session", "Ends a session; the live one cannot be ended.", close))
             .path(ID)
             .role(Role::Trainer)
@@ -83,7 +94,7 @@ pub(super) fn routes() -> Vec<Spec> {
 }
 
 fn all(ask: &Ask) -> Result<Reply, Problem> {
-    ok(&ask.twin.sessions())
+    ok(&ask.twin.sessions().into_iter().map(SessionInfo::brief).collect::<Vec<_>>())
 }
 
 fn open(ask: &Ask) -> Result<Reply, Problem> {
@@ -93,7 +104,11 @@ fn open(ask: &Ask) -> Result<Reply, Problem> {
 }
 
 fn one(ask: &Ask) -> Result<Reply, Problem> {
-    ok(&ask.session()?.info())
+    let info = ask.session()?.info();
+    ok(&match ask.number("after_s") {
+        Some(time) => info.after(time),
+        None => info,
+    })
 }
 
 fn close(ask: &Ask) -> Result<Reply, Problem> {
@@ -109,7 +124,7 @@ fn close(ask: &Ask) -> Result<Reply, Problem> {
 fn clock(ask: &Ask) -> Result<Reply, Problem> {
     let session = ask.session()?;
     session.command(&Command::Clock(ask.read::<Clock>()?))?;
-    ok(&session.info())
+    ok(&session.info().brief())
 }
 
 fn jump(ask: &Ask) -> Result<Reply, Problem> {
@@ -120,7 +135,7 @@ fn jump(ask: &Ask) -> Result<Reply, Problem> {
         Err(refused) => return Err(refused.into()),
         Ok(_) => {}
     }
-    ok(&session.info())
+    ok(&session.info().brief())
 }
 
 fn commands(ask: &Ask) -> Result<Reply, Problem> {

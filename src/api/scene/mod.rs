@@ -12,9 +12,6 @@ mod pace;
 mod tracks;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use bytes::BadFrame;
 pub use columns::{Columns, Shown};
 pub use encoder::{Encoder, Has, Made};

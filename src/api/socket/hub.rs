@@ -21,7 +21,7 @@ use crate::api::port::{SessionInfo, Twin};
 use crate::api::scene::{Bounds, Made, View};
 
 /// How many may be connected, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HubSettings {
     /// Most sockets at once.
     pub sockets_max: usize,
@@ -29,13 +29,11 @@ pub struct HubSettings {
     pub sockets_of_address_max: usize,
     /// Longest silence of a client before it is sent away.
     pub silence_max: Duration,
-    /// Origins whose pages may open sockets, beside the server's own: `https://board.example.org`.
-    pub origins: Vec<String>,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { sockets_max: 500, sockets_of_address_max: 32, silence_max: Duration::from_secs(30), origins: Vec::new() }
+        Self { sockets_max: 500, sockets_of_address_max: 32, silence_max: Duration::from_secs(30) }
     }
 }
 
@@ -208,7 +206,7 @@ impl Hub {
             client.desk().stand_up(self.sessions_told(), &unknown());
             return None;
         };
-        let hello = words::hello(self.twin.name(), &session.info());
+        let hello = words::hello(self.twin.name(), &session.info().brief());
         let mut rooms = lock(&self.rooms);
         let mut new = None;
         let room = if let Some(room) = rooms.open.get(&id) {
@@ -338,7 +336,7 @@ impl Hub {
     /// What the stores have that is new; nothing while they cannot be read. And the sessions there are.
     fn whats_new(&self) -> (Vec<Arc<str>>, Vec<SessionInfo>) {
         let found = lock(&self.news).ask(self.twin.stores()).unwrap_or_default();
-        (found.into_iter().map(Arc::from).collect(), self.twin.sessions())
+        (found.into_iter().map(Arc::from).collect(), self.sessions())
     }
 
     fn everybody(&self) -> Vec<Arc<Client>> {
@@ -361,8 +359,12 @@ impl Hub {
         }
     }
 
+    fn sessions(&self) -> Vec<SessionInfo> {
+        self.twin.sessions().into_iter().map(SessionInfo::brief).collect()
+    }
+
     fn sessions_told(&self) -> String {
-        Told::Sessions { sessions: &self.twin.sessions() }.text()
+        Told::Sessions { sessions: &self.sessions() }.text()
     }
 
     fn tell_sessions(&self, sessions: &[SessionInfo]) {

@@ -2,24 +2,21 @@
 //!
 //! Scenes of a session are worked on once for all who look at it ([`Hub`]), on a thread of their own; what is made is put on every
 //! client's desk, where the latest wins, and taken from there as fast as the client reads. So a client that stops reading costs the others
-//! nothing. Who may look is decided before a request comes here.
+//! nothing. Who may look, and from which page, is decided by the guard; where none stands before it, the socket is closed.
 
 mod client;
 mod hub;
 mod line;
 mod news;
-mod origin;
 mod place;
 mod room;
 mod words;
 
-use std::any::Any;
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use actix_web::dev::Extensions;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, rt, web};
 
@@ -27,13 +24,18 @@ pub use hub::{Hub, HubCounts, HubSettings};
 
 pub(super) use client::Client;
 pub(super) use line::{Ear, speak};
-pub(super) use origin::is_welcome;
 
 use hub::Full;
 use line::Looking;
 
+use super::crowd::Line;
+use super::guard::{self, Role};
+use super::problem::Problem;
+
 /// What is spoken.
 pub(super) const PROTOCOL: &str = "citytwin.v1";
+/// After how long whoever was turned away may try again [s].
+const RETRY_S: u64 = 10;
 
 /// Serves `/ws/realtime`. A [`Hub`] has to be among the data of the service.
 pub fn configure(service: &mut ServiceConfig) {
@@ -44,13 +46,10 @@ pub fn configure(service: &mut ServiceConfig) {
 #[derive(Debug, Clone)]
 pub(super) struct Cut(Arc<TcpStream>);
 
-/// Keeps a way to end a connection, for sockets that may be opened over it: to be called by the server for each (`on_connect`). Where
-/// it is not, or where the connection is encrypted, a client that reads nothing is sent away all the same, but its connection stays
-/// until the system gives it up.
-pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
-    let copy = connection.downcast_ref::<rt::net::TcpStream>().map(|stream| stream.as_fd().try_clone_to_owned());
-    if let Some(Ok(copy)) = copy {
-        data.insert(Cut(Arc::new(TcpStream::from(copy))));
+/// Keeps a way to end a connection, for sockets that may be opened over it: to be called by the server for each.
+pub(crate) fn on_connect(line: Line<'_>, data: &mut Extensions) {
+    if let Some(stream) = line.handle() {
+        data.insert(Cut(Arc::new(stream)));
     }
 }
 
@@ -62,9 +61,7 @@ impl Cut {
 }
 
 async fn realtime(request: HttpRequest, body: Payload, hub: Data<Hub>) -> Result<HttpResponse, Error> {
-    if !is_welcome(request.headers(), &hub.settings().origins) {
-        return Ok(stranger());
-    }
+    guard::require(&request, Role::Viewer)?;
     let address = request.peer_addr().map(|address| address.ip());
     let hub = hub.into_inner();
     let ticket = match hub.admit(address) {
@@ -77,33 +74,15 @@ async fn realtime(request: HttpRequest, body: Payload, hub: Data<Hub>) -> Result
     Ok(response)
 }
 
-/// For whoever comes from a page of somebody else.
-pub(super) fn stranger() -> HttpResponse {
-    let detail = "this page is not of this server; open the server's own page, or have its origin allowed";
-    problem(StatusCode::FORBIDDEN, detail)
-}
-
 /// For whoever there is no room for.
 pub(super) fn turned_away(full: Full) -> HttpResponse {
-    let (status, detail) = match full {
-        Full::Everywhere => {
-            (StatusCode::SERVICE_UNAVAILABLE, "as many look at the city as may; try again in some seconds")
-        }
-        Full::There => {
-            (StatusCode::TOO_MANY_REQUESTS, "as many sockets are open from your address as may; close some of them")
-        }
-        Full::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the server ends; try again when it is back"),
+    let problem = match full {
+        Full::Everywhere => Problem::away("as many look at the city as may; try again in some seconds"),
+        Full::There => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "as many sockets are open from your address as may; close some of them",
+        ),
+        Full::Closed => Problem::away("the server ends; try again when it is back"),
     };
-    problem(status, detail)
-}
-
-/// A refusal as RFC 9457 has it.
-fn problem(status: StatusCode, detail: &str) -> HttpResponse {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body =
-        serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-        .insert_header((header::RETRY_AFTER, "10"))
-        .body(body.to_string())
+    problem.after(RETRY_S).response()
 }

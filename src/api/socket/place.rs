@@ -20,6 +20,8 @@ pub(super) struct Place {
     at: Vec<(f64, f64)>,
     /// Edges by the order in which the map counts its roads, and a ROADS too.
     pub(super) roads: Vec<usize>,
+    /// The place of every edge in that order; none for one that is not drawn.
+    drawn: Vec<Option<u32>>,
 }
 
 impl Place {
@@ -29,12 +31,26 @@ impl Place {
             let junction = signal.links.iter().flatten().next().map(|&link| network.link(link).junction);
             junction.map_or((0.0, 0.0), |junction| tracks.ground().lon_lat(network.junction(junction).position))
         };
+        let roads: Vec<usize> = drawable(network).into_iter().map(EdgeId::index).collect();
+        let mut drawn = vec![None; network.edges.len()];
+        for (index, &edge) in (0..).zip(&roads) {
+            drawn[edge] = Some(index);
+        }
         Self {
             at: network.signals.iter().map(at).collect(),
             signals: network.signals.iter().map(|signal| signal.name.clone()).collect(),
-            roads: drawable(network).into_iter().map(EdgeId::index).collect(),
+            roads,
+            drawn,
             tracks,
         }
+    }
+
+    /// The places of edges in the order by which the map counts its roads, ascending; those that are not drawn are left out.
+    pub(super) fn drawn(&self, edges: &[u32]) -> Vec<u32> {
+        let drawn = |&edge: &u32| self.drawn.get(edge as usize).copied().flatten();
+        let mut places: Vec<u32> = edges.iter().filter_map(drawn).collect();
+        places.sort_unstable();
+        places
     }
 
     /// The signals in a rectangle, by number; none where it shows too much.

@@ -206,7 +206,7 @@ impl Room {
         let vehicles = vehicles(member, work, turn);
         let first = std::mem::replace(&mut member.first, false);
         let state = (turn.state_due || first).then(|| {
-            let text = || words::state(&self.session.info(), turn.scene, &self.place.tracks).into();
+            let text = || words::state(&self.session.info().brief(), turn.scene, &self.place).into();
             Arc::clone(turn.state.get_or_insert_with(text))
         });
         // Who just sat down has not seen the roads yet, nor has who looked at no place before.

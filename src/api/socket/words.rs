@@ -3,14 +3,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::super::port::{Scene, SceneIncident, SceneTotals, SceneUnit, SessionInfo, UnitDuty};
+use super::super::port::{
+    Scene, SceneCall, SceneIncident, SceneTotals, SceneUnit, SceneWeather, SessionInfo, UnitDuty,
+};
 use super::super::scene::{Bounds, Columns, TILE_ZOOM, TileId, Tracks};
+use super::place::Place;
 use crate::primitives::VehicleClass;
 
 /// Version of what is said.
 const VERSION: u8 = 1;
 /// Most vehicles told in words at once.
 const VEHICLES_MAX: usize = 2_000;
+/// Most calls that wait told in words at once.
+const WAITING_MAX: usize = 200;
 
 /// What a client says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -76,6 +81,11 @@ pub(super) enum Told<'a> {
         totals: &'a SceneTotals,
         units: Vec<Unit<'a>>,
         incidents: Vec<Incident>,
+        closed: Vec<u32>,
+        waiting: Vec<Call>,
+        #[serde(skip_serializing_if = "is_zero")]
+        waiting_more: usize,
+        weather: Option<SceneWeather>,
     },
     Signals {
         full: bool,
@@ -148,6 +158,19 @@ pub(super) struct Incident {
     since_s: f64,
 }
 
+/// A call that waits for a unit.
+#[derive(Debug, Serialize)]
+pub(super) struct Call {
+    #[serde(rename = "call")]
+    number: u32,
+    severity: &'static str,
+    kind: &'static str,
+    incident: Option<u32>,
+    lon: f64,
+    lat: f64,
+    since_s: f64,
+}
+
 /// A vehicle.
 #[derive(Debug, Serialize)]
 pub(super) struct Vehicle {
@@ -167,10 +190,15 @@ pub(super) fn hello(city: &str, session: &SessionInfo) -> String {
 }
 
 /// How a session is, in words.
-pub(super) fn state(session: &SessionInfo, scene: &Scene, tracks: &Tracks) -> String {
+pub(super) fn state(session: &SessionInfo, scene: &Scene, place: &Place) -> String {
+    let tracks = &*place.tracks;
     let units = scene.units.iter().map(|unit| unit_told(unit, tracks)).collect();
     let incidents = scene.incidents.iter().map(|incident| incident_told(incident, tracks)).collect();
-    Told::State { session, totals: &scene.totals, units, incidents }.text()
+    let waiting = scene.waiting.iter().take(WAITING_MAX).map(|call| call_told(call, tracks)).collect();
+    let waiting_more = scene.waiting.len().saturating_sub(WAITING_MAX);
+    let closed = place.drawn(&scene.closed);
+    let weather = scene.weather;
+    Told::State { session, totals: &scene.totals, units, incidents, closed, waiting, waiting_more, weather }.text()
 }
 
 /// Degrees with seven decimals: a centimetre.
@@ -224,6 +252,19 @@ fn incident_told(incident: &SceneIncident, tracks: &Tracks) -> Incident {
         lon,
         lat,
         since_s: incident.since.as_seconds(),
+    }
+}
+
+fn call_told(call: &SceneCall, tracks: &Tracks) -> Call {
+    let (lon, lat, _) = placed(call.place, tracks);
+    Call {
+        number: call.call,
+        severity: call.severity,
+        kind: call.kind,
+        incident: call.incident,
+        lon,
+        lat,
+        since_s: call.since.as_seconds(),
     }
 }
 

@@ -116,7 +116,7 @@ fn server_of(arguments: &RunArguments) -> Result<ServeSettings, ExitCode> {
     if addresses.is_empty() {
         addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)));
     }
-    server_settings(addresses, arguments.access.as_deref(), true)
+    Ok(server_settings(addresses, arguments.access.as_deref(), true)?.0)
 }
 
 fn tell_pins(pins: &[Pin], page: &str) {

@@ -95,6 +95,62 @@ pub(crate) fn refusal(address: IpAddr, allow_link_local: bool) -> Option<&'stati
         .then_some("is link-local, where clouds keep credentials; say `allow-link-local: true` if it is meant")
 }
 
+/// Which machines may be spoken to for those who ask over the network, and not in the operator's own file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Those of the public internet, in encryption.
+    #[default]
+    Outside,
+    /// This machine as well.
+    ThisMachine,
+    /// This machine and networks that are not the public internet as well.
+    OwnNetwork,
+}
+
+/// Why an address should not be spoken to for somebody who asks over the network, if that is so.
+pub(crate) fn beyond(address: IpAddr, encrypted: bool, reach: Reach) -> Option<&'static str> {
+    if refusal(address, false).is_some() {
+        return Some("is link-local, where clouds keep credentials, or no machine's");
+    }
+    let address = embedded(address);
+    let here = address.is_loopback();
+    let own = here || is_private(address);
+    let within = match reach {
+        Reach::Outside => !own,
+        Reach::ThisMachine => here || !own,
+        Reach::OwnNetwork => true,
+    };
+    if !within {
+        return Some(
+            "is of this machine or a private network; `webhooks: { private: true }` in the file of access allows those",
+        );
+    }
+    (!own && !encrypted).then_some("would be told in plain words; write https")
+}
+
+/// Whether an address is no machine's of the public internet (the registries of RFC 6890).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            v4.is_private()
+                || v4.is_documentation()
+                || (a == 100 && (64..128).contains(&b))
+                || (a, b, c) == (192, 0, 0)
+                || (a == 198 && (b & 0xfe) == 18)
+                || a >= 240
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, third, ..] = v6.segments();
+            (first & 0xfe00) == 0xfc00
+                || (first & 0xffc0) == 0xfec0
+                || first == 0x100
+                || (first == 0x2001 && (second < 0x200 || second == 0xdb8))
+                || (first, second, third) == (0x64, 0xff9b, 1)
+        }
+    }
+}
+
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };

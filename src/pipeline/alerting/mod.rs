@@ -14,7 +14,9 @@ mod outbox;
 mod overseer;
 pub mod rules;
 pub mod signature;
+pub mod subscribers;
 
+pub use address::Reach;
 pub use alert::{ALERTS, Alert, AlertState};
 pub use deliver::{Courier, Deliverer, Outcome, Turned};
 pub use file::{parse, read};
@@ -22,3 +24,4 @@ pub use metric::{METRICS, Metric, table as metrics_table};
 pub use outbox::{DEAD_LETTERS, DeadLetter, Notice, NoticeState, OUTBOX, RETRIES, requeue};
 pub use overseer::{Extra, Gauge, Now, OVERSEER, Overseer, OverseerSettings, Stepped};
 pub use rules::AlertRules;
+pub use subscribers::Subscribers;

@@ -17,6 +17,7 @@ mod servers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::pipeline::alerting::subscribers::SubscriptionSettings;
 use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
 
@@ -114,12 +115,14 @@ pub struct Equipment {
     pub parts: PartsFile,
     /// Where their secrets are.
     pub environment: Environment,
+    /// What those may be told who ask for it while the city runs; nobody may ask if none.
+    pub webhooks: Option<SubscriptionSettings>,
 }
 
 impl Default for Equipment {
     /// Embedded parts, which need no secrets.
     fn default() -> Self {
-        Self { parts: PartsFile::default(), environment: |_| None }
+        Self { parts: PartsFile::default(), environment: |_| None, webhooks: None }
     }
 }
 

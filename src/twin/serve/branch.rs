@@ -101,6 +101,7 @@ impl Branching {
             from_s: self.from.as_seconds(),
             reached_s: self.reached.as_seconds(),
             until_s: self.until.as_seconds(),
+            compared: u32::try_from(self.differences.len()).unwrap_or(u32::MAX),
             differences: self.differences.clone(),
         }
     }

@@ -200,7 +200,8 @@ impl Live {
         self.ending.put(Stand::Settling);
         let (cast, ending) = (Arc::clone(&self.cast), Arc::clone(&self.ending));
         let (backlog, no_place) = (std::mem::take(&mut self.backlog), std::mem::take(&mut self.no_place));
-        self.waiting = 0;
+        // Whoever writes the run down waits for the wire now.
+        (self.waiting, self.held_since) = (0, None);
         let settle = move || {
             let result = settle(&cast, &mut wire, recorder, (outcome, no_place), backlog);
             ending.put(Stand::Settled(Box::new(result.map(|finished| (finished, wire)))));

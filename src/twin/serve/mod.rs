@@ -48,6 +48,7 @@ use crate::city::network::Network;
 use crate::city::network::cache::NetworkCache;
 use crate::city::network::places::Places;
 use crate::city::scenario::LoadedScenario;
+use crate::pipeline::alerting::Subscribers;
 use crate::pipeline::stores::Stores;
 use crate::primitives::{SimDuration, SimTime};
 use crate::studies::experiment::{self, Destination, Prepared, Program, Recorder};
@@ -117,6 +118,7 @@ impl ServeSettings {
 pub struct Served {
     cast: Arc<Cast>,
     stores: Arc<Stores>,
+    subscribers: Option<Arc<Subscribers>>,
     gauge: Gauge,
     live: Arc<Desk>,
     ending: Arc<Ending>,
@@ -161,6 +163,7 @@ impl Served {
         (laid.live, laid.broker) = (Some(LiveCity { tells: settings.tells }), None);
         let wire = TwinWire::lay(&laid, loaded)?;
         let instruments = wire.instruments();
+        let subscribers = instruments.intake.as_ref().and_then(|intake| intake.subscribers.clone());
         let stores = instruments.intake.as_ref().map(|intake| Arc::clone(&intake.stores));
         let stores = stores.ok_or_else(|| wrong("a served city keeps what it tells".to_owned()))?;
         let cannot = |error: std::io::Error| wrong(format!("`{}` cannot be written: {error}", folder.display()));
@@ -203,6 +206,7 @@ impl Served {
             gauge: Gauge::new(instruments),
             cast,
             stores,
+            subscribers,
             live,
             ending,
             others: Mutex::default(),
@@ -394,6 +398,10 @@ impl Twin for Served {
 
     fn stores(&self) -> &Arc<Stores> {
         &self.stores
+    }
+
+    fn subscribers(&self) -> Option<&Arc<Subscribers>> {
+        self.subscribers.as_ref()
     }
 
     fn pipeline(&self) -> Pipeline {

@@ -5,7 +5,7 @@
 
 use super::cast::{Cast, meant, shown};
 use crate::api::port::{Intervention, Refused};
-use crate::city::scenario::{Weather, WeatherSky};
+use crate::city::scenario::WeatherSky;
 use crate::primitives::ids::{EdgeId, SignalId};
 use crate::primitives::{Category, Distance, IncidentKind, SimDuration};
 use crate::simulation::City;
@@ -43,11 +43,11 @@ fn change(city: &City, cast: &Cast, wanted: &Intervention) -> Result<Change, Ref
             offset: offset_s.map(seconds).transpose()?,
         },
         Intervention::Weather { sky, rate_mm_h, visibility_m, temperature_c } => {
-            let usual = Weather::under(one_of(sky, &SKIES, WeatherSky::word, "the sky is")?);
-            let precipitation = within(*rate_mm_h, &FALLS, "mm/h fall")?.unwrap_or(usual.precipitation);
-            let temperature = within(*temperature_c, &DEGREES, "°C")?.unwrap_or(cast.loaded().weather.temperature);
-            let visibility = within(*visibility_m, &SEEN, "m are seen")?.map_or(usual.visibility, Distance::metres);
-            Change::Weather(Weather { precipitation, temperature, visibility, ..usual })
+            let sky = one_of(sky, &SKIES, WeatherSky::word, "the sky is")?;
+            let falls = within(*rate_mm_h, &FALLS, "mm/h fall")?;
+            let visibility = within(*visibility_m, &SEEN, "m are seen")?.map(Distance::metres);
+            let temperature = within(*temperature_c, &DEGREES, "°C")?;
+            Change::Weather(city.weather_under(sky, falls, visibility, temperature))
         }
         Intervention::Call { road, position_m, category } => Change::Call {
             road: road_of(cast, road)?,

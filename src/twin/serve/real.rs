@@ -24,6 +24,7 @@ use crate::api::port::{
 };
 use crate::city::network::places::Places;
 use crate::city::network::{EdgeIndex, Network, Projection};
+use crate::pipeline::alerting::Subscribers;
 use crate::pipeline::stores::{StoreError, Stores};
 use crate::primitives::{SimTime, Timestamp};
 use crate::telemetry::field::Value;
@@ -32,8 +33,10 @@ use crate::twin::listen::{Heard, Listening, Standing, heard};
 use crate::twin::wire::Instruments;
 use crate::twin::{TwinError, clock};
 
-/// How often a scene is made.
-const SCENE_EVERY: Duration = Duration::from_millis(500);
+/// How often a scene is made, where that takes no more than a fifth of the time.
+const SCENE_EVERY: Duration = Duration::from_millis(200);
+/// How many times as long as a scene takes to be made nothing is done after it.
+const REST: u32 = 4;
 /// How often the city's numbers are kept [s].
 const SAMPLE: i64 = 10_000;
 /// Most numbers kept: a day.
@@ -47,6 +50,7 @@ pub struct RealCity {
     network: Arc<Network>,
     places: Option<Places>,
     stores: Arc<Stores>,
+    subscribers: Option<Arc<Subscribers>>,
     gauge: Gauge,
     session: Arc<RealSession>,
     shelf: Shelf,
@@ -81,7 +85,7 @@ impl RealCity {
         let standing = Standing::begin(settings)?;
         let intake = standing.intake.clone();
         let network = settings.network.clone().unwrap_or_else(nowhere);
-        let stores = Arc::clone(&intake.stores);
+        let (stores, subscribers) = (Arc::clone(&intake.stores), intake.subscribers.clone());
         let now = clock::now();
         let midnight = Timestamp::milliseconds(now.as_milliseconds().div_euclid(DAY) * DAY);
         let at = now.since(midnight).as_seconds();
@@ -115,11 +119,12 @@ impl RealCity {
         let (work, board) = (Arc::clone(&session), Arc::clone(&intake.board));
         let work = move || {
             while !work.stop.load(Ordering::Relaxed) {
+                let began = clock::instant();
                 match work.look_once() {
                     Ok(()) => board.mends("map"),
                     Err(error) => board.ails("map", format!("the live state cannot be read: {error}")),
                 }
-                board.pause(SCENE_EVERY);
+                board.pause(SCENE_EVERY.max(began.elapsed() * REST));
             }
         };
         thread::Builder::new()
@@ -132,6 +137,7 @@ impl RealCity {
             network,
             places,
             stores,
+            subscribers,
             gauge: Gauge::new(instruments),
             session,
             shelf: Shelf::new(outputs, None),
@@ -221,6 +227,10 @@ impl Twin for RealCity {
 
     fn stores(&self) -> &Arc<Stores> {
         &self.stores
+    }
+
+    fn subscribers(&self) -> Option<&Arc<Subscribers>> {
+        self.subscribers.as_ref()
     }
 
     fn pipeline(&self) -> Pipeline {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::cast::Cast;
 use super::stage::Stage;
-use crate::api::port::{Scene, SceneIncident, SceneUnit, SceneVehicle, UnitDuty};
+use crate::api::port::{Scene, SceneCall, SceneIncident, SceneUnit, SceneVehicle, SceneWeather, UnitDuty};
+use crate::primitives::{Category, SimTime};
 use crate::simulation::City;
-use crate::simulation::outcome::{UnitInstant, UnitStatus};
-use crate::simulation::views::IncidentView;
+use crate::simulation::outcome::{Stage as CallStage, UnitInstant, UnitStatus};
+use crate::simulation::views::{IncidentView, urgency_of};
 
 /// How often the speeds on roads are made anew.
 const ROADS_EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub(super) struct Scenes {
     roads_made: Option<Instant>,
     units: Arc<Vec<SceneUnit>>,
     incidents: Arc<Vec<SceneIncident>>,
+    closed: Arc<Vec<u32>>,
+    waiting: Arc<Vec<SceneCall>>,
 }
 
 /// How the clock of a session goes.
@@ -56,6 +59,8 @@ impl Scenes {
         }
         replace(&mut self.units, city.units().iter().map(|unit| scene_unit(cast, unit)).collect());
         replace(&mut self.incidents, city.open_incidents().iter().filter_map(scene_incident).collect());
+        replace(&mut self.closed, city.shut_roads().iter().map(|edge| edge.raw()).collect());
+        replace(&mut self.waiting, waiting(city));
         self.tick += 1;
         Scene {
             tick: self.tick,
@@ -69,6 +74,9 @@ impl Scenes {
             roads: Arc::clone(&self.roads),
             units: Arc::clone(&self.units),
             incidents: Arc::clone(&self.incidents),
+            closed: Arc::clone(&self.closed),
+            waiting: Arc::clone(&self.waiting),
+            weather: Some(weather(city)),
             totals: stage.totals(),
         }
     }
@@ -135,4 +143,34 @@ fn scene_incident(view: &IncidentView) -> Option<SceneIncident> {
         place: (incident.lanes.first()?.raw(), single(incident.position.as_metres())),
         since: incident.began?,
     })
+}
+
+fn weather(city: &City) -> SceneWeather {
+    let weather = city.weather();
+    SceneWeather {
+        sky: weather.sky.word(),
+        precipitation_mm_h: weather.precipitation,
+        visibility_m: weather.visibility.as_metres(),
+        temperature_c: weather.temperature,
+    }
+}
+
+/// Calls that no unit has been sent to yet, the most urgent first, then who has waited longest.
+fn waiting(city: &City) -> Vec<SceneCall> {
+    let mut calls: Vec<(Category, SimTime, SceneCall)> = Vec::new();
+    for call in city.open_calls() {
+        let Some(since) = call.at(CallStage::Call).filter(|_| call.at(CallStage::Dispatch).is_none()) else { continue };
+        let about = call.incident.and_then(|number| city.incident(number));
+        let told = SceneCall {
+            call: call.number,
+            severity: urgency_of(call.category).word(),
+            kind: about.map_or("medical", |about| about.incident.kind.name()),
+            incident: call.incident,
+            place: (call.lane.raw(), single(call.position.as_metres())),
+            since,
+        };
+        calls.push((call.category, since, told));
+    }
+    calls.sort_by_key(|(category, since, call)| (*category, *since, call.call));
+    calls.into_iter().map(|(.., call)| call).collect()
 }

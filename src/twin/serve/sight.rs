@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::api::port::{Fact, Facts, Scene, SceneIncident, SceneTotals, SceneUnit, SceneVehicle, UnitDuty};
+use crate::api::port::{
+    Fact, Facts, Scene, SceneCall, SceneIncident, SceneTotals, SceneUnit, SceneVehicle, SceneWeather, UnitDuty,
+};
 use crate::city::network::Network;
 use crate::pipeline::analytics::{RoadIndex, RoadRef};
 use crate::pipeline::stores::{Area, StoreError, Stores};
 use crate::primitives::ids::EdgeId;
 use crate::primitives::{SimDuration, SimTime, Timestamp, VehicleClass};
-use crate::telemetry::reading::{self, IncidentStatus, Severity, UnitStatus};
+use crate::telemetry::reading::{self, CallStatus, IncidentStatus, Severity, UnitStatus};
 use crate::telemetry::{DeviceId, Reading, ReadingKind, Record};
 
 /// A vehicle whose tracker is silent for longer is not shown [s].
@@ -63,7 +65,8 @@ impl Look {
     pub(super) fn scene(&mut self, stores: &Stores, now: Timestamp) -> Result<Scene, StoreError> {
         let vehicles = self.vehicles(stores, now)?;
         let units = self.units(stores)?;
-        let incidents = self.incidents(stores)?;
+        let (incidents, closed) = self.incidents(stores)?;
+        let waiting = self.waiting(stores, &incidents)?;
         let signals = self.signals(stores)?;
         self.tick += 1;
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -93,6 +96,9 @@ impl Look {
             signals: Arc::new(signals),
             units: Arc::new(units),
             incidents: Arc::new(incidents),
+            closed: Arc::new(closed),
+            waiting: Arc::new(waiting),
+            weather: weather(stores)?,
             totals,
         })
     }
@@ -190,7 +196,8 @@ impl Look {
         Ok(units)
     }
 
-    fn incidents(&mut self, stores: &Stores) -> Result<Vec<SceneIncident>, StoreError> {
+    /// Incidents that are not over, and the edges of which they block every lane.
+    fn incidents(&mut self, stores: &Stores) -> Result<(Vec<SceneIncident>, Vec<u32>), StoreError> {
         let mut words = Vec::new();
         stores.live().scan(ReadingKind::Incident, &Area::Everywhere, &mut |record| {
             if let Reading::Incident(incident) = record.reading
@@ -200,8 +207,11 @@ impl Look {
             }
             if words.len() < SHOWN_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        let mut incidents = Vec::new();
+        let (mut incidents, mut closed) = (Vec::new(), Vec::new());
         for (device, time, incident) in words {
+            let edge = self.network.find_edge(&incident.road_id);
+            let whole = |edge: &EdgeId| incident.lanes_blocked as usize >= self.network.edge(*edge).lane_count();
+            closed.extend(edge.filter(whole).map(EdgeId::raw));
             let next = u32::try_from(self.incidents.len()).unwrap_or(u32::MAX);
             let number = incident.incident_id.parse().unwrap_or(*self.incidents.entry(device).or_insert(next));
             let Some(place) = self.place(Some(&incident.road_id), incident.longitude, incident.latitude) else {
@@ -210,13 +220,43 @@ impl Look {
             incidents.push(SceneIncident {
                 incident: number,
                 kind: kind_of(&incident.incident_kind),
-                severity: severity(&incident),
+                severity: severity(incident.severity),
                 place,
                 since: SimTime::ZERO + time.since(self.midnight),
             });
         }
         incidents.sort_unstable_by_key(|incident| incident.incident);
-        Ok(incidents)
+        closed.sort_unstable();
+        closed.dedup();
+        Ok((incidents, closed))
+    }
+
+    /// Calls that no unit has been sent to, the most urgent first. A call's last word is the time it was put in the queue, if it
+    /// waits there.
+    fn waiting(&self, stores: &Stores, incidents: &[SceneIncident]) -> Result<Vec<SceneCall>, StoreError> {
+        let mut words = Vec::new();
+        stores.live().scan(ReadingKind::Call, &Area::Everywhere, &mut |record| {
+            if let Reading::Call(call) = record.reading
+                && matches!(call.status, CallStatus::Received | CallStatus::Answered | CallStatus::Queued)
+            {
+                words.push((call.severity, record.time, call));
+            }
+            if words.len() < SHOWN_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        words.sort_by(|a, b| (a.0, a.1, &a.2.call_id).cmp(&(b.0, b.1, &b.2.call_id)));
+        let told = |(_, time, call): (Severity, Timestamp, reading::Call)| {
+            let incident = call.incident_id.as_deref().and_then(|id| id.parse().ok());
+            let about = incidents.iter().find(|one| Some(one.incident) == incident);
+            Some(SceneCall {
+                call: call.call_id.parse().ok()?,
+                severity: severity(call.severity),
+                kind: about.map_or("medical", |about| about.kind),
+                incident,
+                place: self.place(None, call.longitude, call.latitude)?,
+                since: SimTime::ZERO + time.since(self.midnight),
+            })
+        };
+        Ok(words.into_iter().filter_map(told).collect())
     }
 
     /// What every signal of the map shows, as its controller told; nothing for one that never spoke.
@@ -260,6 +300,28 @@ impl Look {
     }
 }
 
+/// What the weather station says that spoke last.
+fn weather(stores: &Stores) -> Result<Option<SceneWeather>, StoreError> {
+    let mut newest: Option<(Timestamp, SceneWeather)> = None;
+    let mut heard = 0;
+    stores.live().scan(ReadingKind::Weather, &Area::Everywhere, &mut |record| {
+        heard += 1;
+        if let Reading::Weather(said) = record.reading
+            && newest.is_none_or(|(time, _)| time < record.time)
+        {
+            let told = SceneWeather {
+                sky: said.sky.word(),
+                precipitation_mm_h: said.precipitation,
+                visibility_m: said.visibility,
+                temperature_c: said.temperature,
+            };
+            newest = Some((record.time, told));
+        }
+        if heard < SHOWN_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(newest.map(|(_, told)| told))
+}
+
 const fn duty(status: UnitStatus) -> UnitDuty {
     match status {
         UnitStatus::AtStation => UnitDuty::AtStation,
@@ -277,8 +339,8 @@ fn kind_of(word: &str) -> &'static str {
     ["crash", "breakdown", "roadworks"].into_iter().find(|kind| *kind == word).unwrap_or("obstruction")
 }
 
-const fn severity(incident: &reading::Incident) -> &'static str {
-    match incident.severity {
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
         Severity::Critical => "critical",
         Severity::High => "high",
         Severity::Medium => "medium",

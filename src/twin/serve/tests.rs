@@ -186,6 +186,10 @@ fn a_fork_leaves_its_parent_alone_and_without_a_change_goes_the_same_way() {
     assert_eq!(same.differences.len(), 12);
     assert!(same.differences.iter().all(|one| one.base == one.variant), "nothing was changed");
     let info = computed(&test.served, &other.id);
+    let brief = info.clone().brief().branch.expect("a branch");
+    assert_eq!((brief.compared, brief.differences.len()), (12, 0));
+    let late = info.clone().after(SEVEN + 150.0).branch.expect("a branch");
+    assert_eq!((late.compared, late.differences.len()), (12, 3), "those of 160, 170 and 180 s");
     let branch = info.branch.expect("a branch");
     assert_eq!(branch.differences.iter().map(|one| one.base).collect::<Vec<_>>(), {
         same.differences.iter().map(|one| one.base).collect::<Vec<_>>()
@@ -207,6 +211,105 @@ fn a_fork_leaves_its_parent_alone_and_without_a_change_goes_the_same_way() {
     live.command(&to(360.0)).expect("to the end");
     test.served.end().expect("everything is kept");
     assert_eq!(hash_of(&test.out()), plain(&test.loaded, 360.0, &[]), "the parent knows nothing of its forks");
+}
+
+#[test]
+fn roads_are_shown_as_closed_as_long_as_a_rule_closes_them() {
+    const WORKS: &str = "
+interventions:
+  works:
+    - close-road: { road: High Street, except: [bus, emergency], from: 07:01, to: 07:01:30 }
+    - close-road: { road: Starling Passage, except: [bus, emergency], from: 07:01, to: 07:01:30 }
+variants: { base: [], works: [works] }
+";
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = loaded(folder.path());
+    let path = folder.path().join("served.yaml");
+    let text = std::fs::read_to_string(&path).expect("the scenario");
+    std::fs::write(&path, text + WORKS).expect("a scenario");
+    let scenario = scenario::load(&path, &Overrides::default()).expect("a sound scenario");
+    let works = scenario.variant("works").expect("a variant");
+    let served = Served::begin(&settings(folder.path()), &works, &|| false).expect("a served city");
+    let live = served.session("live").expect("the live session");
+    let network = &base.network;
+    let street = |name: &str| {
+        network
+            .roads()
+            .filter(|(_, edge)| edge.street.as_deref() == Some(name))
+            .map(|(id, _)| id.raw())
+            .collect::<Vec<_>>()
+    };
+    let mut wanted: Vec<u32> = [street("High Street"), street("Starling Passage")].concat();
+    wanted.sort_unstable();
+    assert!(scene_at(&live).closed.is_empty() && !wanted.is_empty());
+    live.command(&to(80.0)).expect("ahead");
+    assert_eq!(*scene_at(&live).closed, wanted, "no car may pass, though buses may");
+    live.command(&to(100.0)).expect("ahead");
+    assert!(scene_at(&live).closed.is_empty(), "the works are over");
+    served.end().expect("everything is kept");
+}
+
+#[test]
+fn weather_is_that_of_the_session_it_was_changed_in() {
+    let test = Test::begin();
+    let live = test.live();
+    live.command(&to(20.0)).expect("ahead");
+    let sky = |sky: &str, rate_mm_h: Option<f64>, temperature_c: Option<f64>| Intervention::Weather {
+        sky: sky.to_owned(),
+        rate_mm_h,
+        visibility_m: None,
+        temperature_c,
+    };
+    let shown = |session: &Arc<dyn Session>| {
+        let weather = scene_at(session).weather.expect("a simulated city knows its weather");
+        (weather.sky, weather.precipitation_mm_h, weather.temperature_c)
+    };
+    assert_eq!(shown(&live), ("dry", 0.0, test.loaded.weather.temperature));
+    // On a summer's day it gets cold enough for the snow that is asked for.
+    let opening = Opening::Fork {
+        of: "live".to_owned(),
+        name: None,
+        interventions: vec![sky("snow", None, None)],
+        ahead_s: Some(60.0),
+    };
+    let fork = test.served.open(&opening).expect("a fork");
+    let branch = computed(&test.served, &fork.id).branch.expect("a branch");
+    let session = test.served.session(&fork.id).expect("it is there");
+    let (word, falls, degrees) = shown(&session);
+    assert!(word == "snow" && falls > 0.0 && degrees < 5.0, "{word}, {falls} mm/h, {degrees} °C");
+    let last = branch.differences.last().expect("numbers");
+    assert!(last.variant.speed_mean < last.base.speed_mean, "nobody minds the snow: {last:?}");
+    assert_eq!(shown(&live), ("dry", 0.0, test.loaded.weather.temperature), "it does not snow in the other");
+    // What nobody says stays as it is by now, not as it was in the morning.
+    live.command(&Command::Intervene(sky("rain", Some(10.0), Some(9.0)))).expect("it rains");
+    live.command(&Command::Intervene(sky("fog", None, None))).expect("it clears up into fog");
+    assert_eq!(shown(&live), ("fog", 0.0, 9.0));
+    test.served.end().expect("everything is kept");
+}
+
+#[test]
+fn calls_wait_until_a_unit_is_sent() {
+    let test = Test::begin();
+    let live = test.live();
+    live.command(&to(20.0)).expect("ahead");
+    let road = busy_road(&test);
+    // More than there are ambulances.
+    for category in ["C3", "C1", "C2", "C4", "C4"] {
+        let call = Intervention::Call { road: road.clone(), position_m: None, category: category.to_owned() };
+        live.command(&Command::Intervene(call)).expect("somebody calls");
+    }
+    live.command(&Command::Clock(Clock::Step { steps: 5 })).expect("five steps");
+    let scene = scene_at(&live);
+    let told: Vec<(&str, &str)> = scene.waiting.iter().map(|call| (call.severity, call.kind)).collect();
+    let wanted = ["critical", "high", "medium", "low", "low"].map(|severity| (severity, "medical"));
+    assert_eq!(told, wanted, "the most urgent first");
+    live.command(&to(100.0)).expect("ahead");
+    let scene = scene_at(&live);
+    let answered: Vec<u32> = scene.units.iter().filter_map(|unit| unit.call).collect();
+    assert!(answered.len() == scene.units.len() && !answered.is_empty(), "{answered:?}");
+    assert!(!scene.waiting.is_empty() && scene.waiting.iter().all(|call| !answered.contains(&call.call)));
+    assert_eq!(scene.waiting.len() + answered.len(), scene.totals.calls_open as usize);
+    test.served.end().expect("everything is kept");
 }
 
 #[test]

@@ -139,10 +139,11 @@ export function clock(time_s: number | null | undefined, seconds = true): string
   return days > 0 ? `${shown} +${days}` : shown;
 }
 
-/** An instant in Unix milliseconds, as the language writes date and time. City days carry the scenario's own date, in UTC. */
-export function instant(at_ms: number | null | undefined, zone: 'UTC' | undefined = undefined): string {
+/** An instant in Unix milliseconds, as the language writes date and time, or time alone. City days carry the scenario's own date, in UTC. */
+export function instant(at_ms: number | null | undefined, zone: 'UTC' | undefined = undefined, brief = false): string {
   if (at_ms === null || at_ms === undefined || !Number.isFinite(at_ms)) return NONE;
-  return new Intl.DateTimeFormat(state.language, { dateStyle: 'medium', timeStyle: 'medium', timeZone: zone }).format(at_ms);
+  const form: Intl.DateTimeFormatOptions = brief ? { timeStyle: 'medium', hourCycle: 'h23' } : { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' };
+  return new Intl.DateTimeFormat(state.language, { ...form, timeZone: zone }).format(at_ms);
 }
 
 /** A time span in words: the two largest units that matter. */

@@ -21,6 +21,8 @@ import type {
   SessionInfo,
   Totals,
   Unit,
+  Waiting,
+  Weather,
 } from './types';
 
 /** Rows of alerts and events that are kept, the newest first. */
@@ -45,6 +47,14 @@ class Live {
   totals: Totals | null = $state.raw(null);
   units: Unit[] = $state.raw([]);
   incidents: Incident[] = $state.raw([]);
+  /** Roads that nobody may enter, by their index on the map. */
+  closed: number[] = $state.raw([]);
+  /** Calls that no ambulance has been chosen for yet; none where the server does not tell. */
+  waiting: Waiting[] = $state.raw([]);
+  /** Calls that wait and are not listed. */
+  waiting_more = $state(0);
+  /** The session's own weather; null where nobody tells. */
+  weather: Weather | null = $state.raw(null);
   alerts: Row[] = $state.raw([]);
   events: Row[] = $state.raw([]);
   /** Rows that the server did not send because there were too many at once. */
@@ -123,6 +133,11 @@ class Live {
         this.totals = message.totals;
         this.units = message.units;
         this.incidents = message.incidents;
+        // Told every second: whoever looks is bothered only when something is different.
+        if (String(message.closed ?? []) !== String(this.closed)) this.closed = message.closed ?? [];
+        this.waiting = message.waiting ?? [];
+        this.waiting_more = message.waiting_more ?? 0;
+        this.weather = message.weather ?? null;
         probe.session = message.session.id;
         this.#keep(message.session.time_s, message.totals);
         break;
@@ -165,6 +180,10 @@ class Live {
     this.totals = null;
     this.units = [];
     this.incidents = [];
+    this.closed = [];
+    this.waiting = [];
+    this.waiting_more = 0;
+    this.weather = null;
     this.trail = [];
     this.signals = {};
     this.signals_seen += 1;

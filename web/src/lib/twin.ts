@@ -5,6 +5,8 @@ export interface TwinProbe {
   ready: boolean;
   /** Number of the last frame applied. */
   tick: number;
+  /** City time of the last frame applied [s after midnight]. */
+  time_s: number;
   /** Vehicles in the last frame. */
   vehicles: number;
   /** Pictures a second in the last second. */
@@ -31,6 +33,7 @@ declare global {
 export const probe: TwinProbe = {
   ready: false,
   tick: 0,
+  time_s: 0,
   vehicles: 0,
   fps: 0,
   applied: 0,

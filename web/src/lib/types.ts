@@ -31,6 +31,9 @@ export interface Branch {
   from_s: number;
   reached_s: number;
   until_s: number;
+  /** How many differences there are. */
+  compared?: number;
+  /** Told only where the session is asked for by itself. */
   differences: Difference[];
 }
 
@@ -89,6 +92,25 @@ export interface Incident {
   lon: number;
   lat: number;
   since_s: number;
+}
+
+/** An emergency call that no ambulance has been chosen for yet. */
+export interface Waiting {
+  call: number;
+  severity: Severity;
+  /** The kind of the incident it is about, or `medical`. */
+  kind: string;
+  lon: number;
+  lat: number;
+  since_s: number;
+}
+
+/** The weather of a session. */
+export interface Weather {
+  sky: string;
+  precipitation_mm_h: number;
+  visibility_m: number;
+  temperature_c: number;
 }
 
 export interface Sample {
@@ -221,7 +243,7 @@ export type Row = Record<string, unknown>;
 /** Text messages of the server. */
 export type ServerMessage =
   | { type: 'hello'; version: number; city: string; tile_zoom: number; session: SessionInfo }
-  | { type: 'state'; session: SessionInfo; totals: Totals; units: Unit[]; incidents: Incident[] }
+  | { type: 'state'; session: SessionInfo; totals: Totals; units: Unit[]; incidents: Incident[]; closed?: number[]; waiting?: Waiting[]; waiting_more?: number; weather?: Weather | null }
   | { type: 'signals'; full: boolean; signals: Record<string, string> }
   | { type: 'event'; event: Row }
   | { type: 'alert'; alert: Row }

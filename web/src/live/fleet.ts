@@ -40,6 +40,8 @@ export class Fleet {
   origin = { x: 0, y: 0 };
   tick = 0;
   time_s = 0;
+  /** The city time that was shown when the last frame came. */
+  #from_s = 0;
   #at = 0;
   #span = 100;
   #last = 0;
@@ -65,6 +67,11 @@ export class Fleet {
   /** How far everybody is between the two frames, 0 to 1. */
   progress(now: number): number {
     return this.#span <= 0 ? 1 : Math.min(1, Math.max(0, (now - this.#at) / this.#span));
+  }
+
+  /** The city time as which everybody is drawn at `now` [s]: on the way from what was shown to the last frame. */
+  shown_s(now: number): number {
+    return this.#from_s + (this.time_s - this.#from_s) * this.progress(now);
   }
 
   /** Takes a frame that came at `now` [ms]. */
@@ -114,6 +121,7 @@ export class Fleet {
       octets[i * STRIDE + 18] = NOBODY;
       words[i * WORDS + 5] = 0;
     }
+    this.#from_s = cut ? frame.time_s : this.shown_s(now);
     this.ids.set(frame.id.subarray(0, frame.slots));
     this.stride = stride;
     this.slots = frame.slots;

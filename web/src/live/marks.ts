@@ -2,12 +2,12 @@
 // drawn anew only when something of it changed or the map moved. Everything has a shape of its own beside its colour.
 
 import type { Feature, FeatureCollection, Point, Polygon } from 'geojson';
-import type { Incident, Severity, Unit } from '../lib/types';
+import type { Incident, Severity, Unit, Waiting } from '../lib/types';
 import type { Theme } from '../lib/theme.svelte';
 import { toTiles, type Look } from './geo';
 import { fit } from './gl';
 import { Names, type Ink } from './names';
-import type { Road, Roads } from './roads';
+import { seen, type Road, type Roads } from './roads';
 
 /** What can be chosen on the map. */
 export type Chosen =
@@ -80,6 +80,8 @@ const INKS: Record<Theme, Inks> = {
 /** From these zooms on. */
 const SENSORS_ZOOM = 13.6;
 const STOPS_ZOOM = 15.2;
+/** Bays have a device each: from farther away they would be all that is seen. */
+const BAYS_ZOOM = 17;
 const SIGNALS_ZOOM = 15.4;
 const LETTERS_ZOOM = 17.6;
 
@@ -88,6 +90,10 @@ export class Marks {
   show = { signals: true, sensors: true, places: true, names: true };
   units: Unit[] = [];
   incidents: Incident[] = [];
+  /** Calls that no ambulance has been chosen for yet. */
+  waiting: Waiting[] = [];
+  /** Roads that nobody may enter, by index. */
+  closed: number[] = [];
   states: Record<string, string> = {};
   /** Devices that have not spoken or have a fault, by name. */
   faulty = new Set<string>();
@@ -199,14 +205,17 @@ export class Marks {
     c.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     c.clearRect(0, 0, this.#width, this.#height);
     this.#marks = [];
-    if (this.pointed) this.#road(look, this.pointed, this.#inks.choice, 4);
+    // Frames come first: what they take out of the picture is nobody's yet.
+    if (this.pointed) this.#road(look, this.pointed);
     const chosen = this.chosen?.kind === 'road' ? this.#roads?.byId.get(this.chosen.id) : undefined;
-    if (chosen) this.#road(look, chosen, this.#inks.choice, 3);
+    if (chosen) this.#road(look, chosen);
+    this.#drawClosed(look);
     if (this.route.length > 1) this.#way(look);
     if (this.show.signals && look.zoom >= SIGNALS_ZOOM) this.#drawSignals(look);
     this.#drawSites(look);
     this.#drawUnits(look);
     this.#drawIncidents(look);
+    this.#drawWaiting(look);
     if (this.pin) this.#drawPin(look, this.pin);
     if (this.show.names) this.#names.draw(c, look, this.#inks, this.#marks);
   }
@@ -217,7 +226,8 @@ export class Marks {
     return px < -30 || py < -30 || px > this.#width + 30 || py > this.#height + 30 ? null : [px, py];
   }
 
-  #road(look: Look, road: Road, colour: string, width: number): void {
+  /** A frame around a road: what flows on it is still seen within. */
+  #road(look: Look, road: Road): void {
     const c = this.#context;
     c.beginPath();
     for (let k = 0; k < road.line.length; k += 2) {
@@ -225,15 +235,17 @@ export class Marks {
     }
     c.lineCap = 'round';
     c.lineJoin = 'round';
+    const inner = Math.max(4, road.lanes * 3.2 * look.metre + 2);
     c.strokeStyle = this.#inks.halo;
-    c.lineWidth = Math.max(width + 3, road.lanes * 3.2 * look.metre + 4);
-    c.globalAlpha = 0.8;
+    c.lineWidth = inner + 8;
     c.stroke();
-    c.globalAlpha = 0.9;
-    c.strokeStyle = colour;
-    c.lineWidth = Math.max(width, road.lanes * 3.2 * look.metre);
+    c.strokeStyle = this.#inks.choice;
+    c.lineWidth = inner + 5;
     c.stroke();
-    c.globalAlpha = 1;
+    c.globalCompositeOperation = 'destination-out';
+    c.lineWidth = inner;
+    c.stroke();
+    c.globalCompositeOperation = 'source-over';
   }
 
   #way(look: Look): void {
@@ -338,6 +350,7 @@ export class Marks {
     for (const site of this.#sites) {
       const sensor = site.kind === 'sensor';
       if (sensor ? !this.show.sensors || look.zoom < SENSORS_ZOOM : !this.show.places) continue;
+      if (sensor && site.sort === 'parking' && look.zoom < BAYS_ZOOM) continue;
       if (site.kind === 'bus_stop' && look.zoom < STOPS_ZOOM) continue;
       const at = this.#px(look, site.x, site.y);
       if (!at) continue;
@@ -408,11 +421,14 @@ export class Marks {
       const n = many.get(key) ?? 0;
       many.set(key, n + 1);
       if (unit.duty === 'at-station' && look.zoom < 14.5) continue;
-      const px = at[0] + 15 + n * 11;
+      const px = at[0] + 17 + n * 12;
       const py = at[1];
       const picked = this.chosen?.kind === 'unit' && this.chosen.name === unit.name;
       c.beginPath();
       c.roundRect(px - 4.5, py - 6, 9, 12, 2);
+      c.lineWidth = 4;
+      c.strokeStyle = this.#inks.halo;
+      c.stroke();
       c.fillStyle = unit.duty === 'at-station' ? this.#inks.panel : this.#inks.rescue;
       c.fill();
       c.lineWidth = picked ? 2.5 : 1.5;
@@ -448,6 +464,89 @@ export class Marks {
       c.font = '800 11px system-ui, sans-serif';
       c.fillText(incident.kind === 'roadworks' ? '×' : '!', px, py + (incident.severity === 'critical' ? 1.5 : 0.5));
       this.#marks.push({ x: px, y: py, r: r + 2, chosen: { kind: 'incident', number: incident.incident } });
+    }
+  }
+
+  /** Closed roads: a band of bars across the road, told from everything else by its pattern, and from near a barrier sign in its middle. */
+  #drawClosed(look: Look): void {
+    const c = this.#context;
+    if (!this.#roads || this.closed.length === 0) return;
+    const { bad, halo } = this.#inks;
+    const signs: [number, number, Road][] = [];
+    for (const index of this.closed) {
+      const road = this.#roads.byIndex.get(index);
+      if (!road || !seen(road, look, 30)) continue;
+      const wide = Math.max(5, road.lanes * 3.2 * look.metre);
+      const path = new Path2D();
+      for (let k = 0; k < road.line.length; k += 2) path.lineTo(road.line[k]! * look.scale + look.left, road.line[k + 1]! * look.scale + look.top);
+      c.lineCap = 'butt';
+      c.lineJoin = 'round';
+      c.strokeStyle = halo;
+      c.lineWidth = wide + 3;
+      c.stroke(path);
+      c.strokeStyle = bad;
+      c.lineWidth = wide;
+      c.setLineDash([Math.max(4, wide * 0.55), Math.max(4, wide * 0.55)]);
+      c.stroke(path);
+      c.setLineDash([]);
+      const at = this.#roads.at(road, 0.5);
+      signs.push([at.x * look.scale + look.left, at.y * look.scale + look.top, road]);
+    }
+    // Both directions of a street, or its parts, lie close: one sign is enough for what is nearer than a sign is wide.
+    const set: [number, number][] = [];
+    const r = look.zoom < 13 ? 7 : 10;
+    for (const [x, y, road] of signs) {
+      if (set.some(([ox, oy]) => Math.hypot(ox - x, oy - y) < r * 2.4)) continue;
+      set.push([x, y]);
+      c.beginPath();
+      c.arc(x, y, r, 0, 2 * Math.PI);
+      c.lineWidth = 5;
+      c.strokeStyle = halo;
+      c.stroke();
+      c.fillStyle = bad;
+      c.fill();
+      c.fillStyle = '#ffffff';
+      c.fillRect(x - r * 0.65, y - r * 0.22, r * 1.3, r * 0.44);
+      this.#marks.push({ x, y, r, chosen: { kind: 'road', id: road.id } });
+    }
+  }
+
+  /** Calls that wait: a bubble with three letters, so that none is taken for an incident. Of several at one place the gravest, with their number. */
+  #drawWaiting(look: Look): void {
+    const c = this.#context;
+    const places = new Map<string, Waiting[]>();
+    for (const call of this.waiting) {
+      const key = `${call.lon} ${call.lat}`;
+      const there = places.get(key);
+      if (there) there.push(call);
+      else places.set(key, [call]);
+    }
+    for (const there of places.values()) {
+      // The server tells the most urgent first.
+      const call = there.find((one) => this.chosen?.kind === 'call' && this.chosen.number === one.call) ?? there[0]!;
+      const wide = there.length > 1 ? 19 : 13;
+      const [x, y] = this.#from([call.lon, call.lat]);
+      const at = this.#px(look, x, y);
+      if (!at) continue;
+      const [px, py] = [at[0], at[1] - 12];
+      const picked = this.chosen?.kind === 'call' && this.chosen.number === call.call;
+      c.beginPath();
+      c.moveTo(at[0], at[1]);
+      c.lineTo(px - 5, py + 6);
+      c.lineTo(px + 5, py + 6);
+      c.closePath();
+      c.roundRect(px - wide, py - 9, 2 * wide, 16, 4);
+      c.fillStyle = this.#inks.panel;
+      c.fill();
+      c.lineWidth = picked ? 3 : 2;
+      c.strokeStyle = picked ? this.#inks.choice : (this.#inks.severity[call.severity] ?? this.#inks.warn);
+      c.stroke();
+      c.fillStyle = this.#inks.ink;
+      c.textAlign = 'center';
+      c.textBaseline = 'middle';
+      c.font = '700 9.5px system-ui, sans-serif';
+      c.fillText(there.length > 1 ? `${there.length}× SOS` : 'SOS', px, py - 0.5);
+      this.#marks.push({ x: px, y: py, r: 12, chosen: { kind: 'call', number: call.call } });
     }
   }
 

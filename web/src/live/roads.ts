@@ -40,6 +40,7 @@ export interface Hit {
 export class Roads {
   readonly list: Road[] = [];
   readonly byId = new Map<string, Road>();
+  readonly byIndex = new Map<number, Road>();
   readonly #grid = new Map<number, Int32Array | number[]>();
 
   constructor(
@@ -68,6 +69,7 @@ export class Roads {
       const road: Road = { i: p.i, id: p.id, name: p.name ?? '', lanes: p.lanes, speed_kmh: p.speed_kmh, rank: p.class, line, box, length };
       this.list.push(road);
       this.byId.set(road.id, road);
+      this.byIndex.set(road.i, road);
       this.#file(road, this.list.length - 1);
     }
   }

@@ -17,7 +17,7 @@ import { FlatFlow, GlFlow, type Flow, type FlowMode } from './flow';
 import { fromTiles, lookOf, toTiles, type Look } from './geo';
 import { junctions } from './junctions';
 import { Marks, type Chosen } from './marks';
-import { along, Roads, type Hit, type RoadsJson } from './roads';
+import { along, Roads, type Hit, type Road, type RoadsJson } from './roads';
 import { recolour, styleOf } from './style';
 import { emulated } from './gl';
 import { FlatVehicles } from './vehicles-2d';
@@ -178,6 +178,7 @@ export class Stage {
     this.map.getCanvas().addEventListener('keydown', this.#key);
     this.#moved();
     this.#ask();
+    probe['shown_s'] = () => this.#fleet.shown_s(performance.now());
     requestAnimationFrame(this.#loop);
   }
 
@@ -189,6 +190,7 @@ export class Stage {
     this.#vehicles.destroy();
     this.#flow.destroy();
     this.map.remove();
+    delete probe['shown_s'];
     probe.renderer = '';
   }
 
@@ -294,6 +296,12 @@ export class Stage {
     return fromTiles(spot.x + this.#fleet.origin.x, spot.y + this.#fleet.origin.y, this.#zoom);
   }
 
+  /** The middle of a road. */
+  middle(road: Road): [number, number] {
+    const at = this.roads?.at(road, 0.5) ?? { x: 0, y: 0 };
+    return fromTiles(at.x + this.#origin.x, at.y + this.#origin.y, this.#zoom);
+  }
+
   /** How far along a road a place is, 0 to 1. */
   share(road: string, lon: number, lat: number): number {
     const found = this.roads?.byId.get(road);
@@ -330,6 +338,7 @@ export class Stage {
         this.#vehicles.upload(this.#fleet);
         this.#dirty.vehicles = true;
         probe.tick = frame.tick;
+        probe.time_s = frame.time_s;
         probe.vehicles = frame.shown;
         probe.applied += 1;
         probe['decode_ms'] = message.decode_ms;

@@ -17,6 +17,12 @@ export function named(name: string): string {
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
+/** The name of a fact by what it is: a moment on the way of a call is named otherwise than who was there. */
+export function labelled(fact: Fact): string {
+  const moment = `live.time.${fact.name}`;
+  return fact.unit === 'time_s' && has(moment) ? t(moment) : named(fact.name);
+}
+
 /** Facts whose value is a word of the page and not somebody's name. */
 const WORDS = new Set(['class', 'kind', 'duty', 'status', 'stage', 'severity', 'category', 'state', 'purpose', 'sky', 'what']);
 const TIMES = /(_at|_since|since|time_s|departs|departed)$/;

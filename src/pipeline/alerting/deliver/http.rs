@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::crypto::ring::default_provider;
@@ -15,10 +16,11 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, http::Uri};
 
 use super::{Courier, Outcome, shape};
-use crate::pipeline::alerting::address::{check, refusal, told};
+use crate::pipeline::alerting::address::{Reach, beyond, check, refusal, told};
 use crate::pipeline::alerting::outbox::Notice;
 use crate::pipeline::alerting::rules::{Action, Given, Webhook, WebhookShape};
 use crate::pipeline::alerting::signature::{EVENT_ID, SIGNATURE, TIMESTAMP, sign};
+use crate::pipeline::alerting::subscribers::Target;
 use crate::primitives::Timestamp;
 
 /// Longest wait for a connection.
@@ -38,6 +40,8 @@ struct Webhooks {
     /// The routing key, where the shape has one.
     routing_key: Option<String>,
     slack: bool,
+    /// Of a subscription, whether it is still wanted. What comes back from its address is told to nobody.
+    is_wanted: Option<Arc<AtomicBool>>,
 }
 
 impl std::fmt::Debug for Webhooks {
@@ -67,7 +71,16 @@ pub(super) fn courier(
     };
     let signed = webhook.secret_from.as_ref().map(|name| secret_of(name, secret)).transpose()?;
     let slack = webhook.shape == WebhookShape::Slack;
-    Ok(Arc::new(Webhooks { agent: agent(action, limit)?, url, secret: signed, routing_key, slack }))
+    let agent = agent(roots(action)?, Judged::by_file(action.allow_link_local), limit);
+    Ok(Arc::new(Webhooks { agent, url, secret: signed, routing_key, slack, is_wanted: None }))
+}
+
+/// The courier of a subscription.
+pub(super) fn subscribed(target: Target, limit: Duration) -> Arc<dyn Courier> {
+    let Target { url, secret, reach, is_wanted } = target;
+    let agent = agent(RootCerts::WebPki, Judged::by_reach(reach), limit);
+    let is_wanted = Some(is_wanted);
+    Arc::new(Webhooks { agent, url, secret: Some(secret), routing_key: None, slack: false, is_wanted })
 }
 
 /// What an environment variable holds.
@@ -83,24 +96,24 @@ pub(super) fn certificates(action: &Action) -> Result<Option<Vec<u8>>, String> {
     Ok(Some(bytes))
 }
 
-fn agent(action: &Action, limit: Duration) -> Result<Agent, String> {
-    let roots = match certificates(action)? {
-        None => RootCerts::WebPki,
-        Some(bytes) => {
-            let mut found = Vec::new();
-            for item in parse_pem(&bytes) {
-                match item {
-                    Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-                    Ok(_) => {}
-                    Err(error) => return Err(format!("the certificates in `ca` cannot be read: {error}")),
-                }
-            }
-            if found.is_empty() {
-                return Err("there is no certificate in the file `ca`; put one there in PEM".to_owned());
-            }
-            RootCerts::new_with_certs(&found)
+/// Who vouches for servers.
+fn roots(action: &Action) -> Result<RootCerts, String> {
+    let Some(bytes) = certificates(action)? else { return Ok(RootCerts::WebPki) };
+    let mut found = Vec::new();
+    for item in parse_pem(&bytes) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(format!("the certificates in `ca` cannot be read: {error}")),
         }
-    };
+    }
+    if found.is_empty() {
+        return Err("there is no certificate in the file `ca`; put one there in PEM".to_owned());
+    }
+    Ok(RootCerts::new_with_certs(&found))
+}
+
+fn agent(roots: RootCerts, judged: Judged, limit: Duration) -> Agent {
     let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(Arc::new(default_provider()));
     let config = Agent::config_builder()
         .tls_config(tls.build())
@@ -113,15 +126,43 @@ fn agent(action: &Action, limit: Duration) -> Result<Agent, String> {
         .max_response_header_size(HEADERS_MAX)
         .user_agent(concat!("citytwin/", env!("CARGO_PKG_VERSION")))
         .build();
-    let resolver = Judged { inner: DefaultResolver::default(), allow_link_local: action.allow_link_local };
-    Ok(Agent::with_parts(config, DefaultConnector::new(), resolver))
+    Agent::with_parts(config, DefaultConnector::new(), judged)
 }
 
 /// Resolves names, and lets pass only addresses that may be spoken to; the connection goes to one of these.
 #[derive(Debug)]
 struct Judged {
     inner: DefaultResolver,
-    allow_link_local: bool,
+    by: Judgement,
+}
+
+/// Whom an address is judged by.
+#[derive(Debug, Clone, Copy)]
+enum Judgement {
+    /// The operator's own file.
+    File {
+        /// Whether it names the link-local neighbourhood.
+        allow_link_local: bool,
+    },
+    /// What those who ask over the network may reach.
+    Reach(Reach),
+}
+
+impl Judged {
+    fn by_file(allow_link_local: bool) -> Self {
+        Self { inner: DefaultResolver::default(), by: Judgement::File { allow_link_local } }
+    }
+
+    fn by_reach(reach: Reach) -> Self {
+        Self { inner: DefaultResolver::default(), by: Judgement::Reach(reach) }
+    }
+
+    fn refuses(&self, uri: &Uri, address: std::net::IpAddr) -> Option<&'static str> {
+        match self.by {
+            Judgement::File { allow_link_local } => refusal(address, allow_link_local),
+            Judgement::Reach(reach) => beyond(address, uri.scheme_str() == Some("https"), reach),
+        }
+    }
 }
 
 /// An address nobody should speak to.
@@ -135,7 +176,7 @@ impl Resolver for Judged {
         let mut passed = self.empty();
         let mut refused = None;
         for address in &found {
-            match refusal(address.ip(), self.allow_link_local) {
+            match self.refuses(uri, address.ip()) {
                 None => passed.push(*address),
                 Some(why) => refused = Some(format!("the address {} {why}", address.ip())),
             }
@@ -155,6 +196,9 @@ impl Courier for Webhooks {
     }
 
     fn carry(&self, notice: &Notice, now: Timestamp) -> Outcome {
+        if self.is_wanted.as_ref().is_some_and(|is_wanted| !is_wanted.load(Ordering::SeqCst)) {
+            return Outcome::Never { reason: "the subscription was deleted".to_owned() };
+        }
         let body = self.whole(notice);
         let timestamp = now.as_milliseconds().div_euclid(1000).to_string();
         let mut request = self
@@ -167,7 +211,7 @@ impl Courier for Webhooks {
             request = request.header(SIGNATURE, sign(secret.as_bytes(), &timestamp, body.as_bytes()));
         }
         match request.send(body.as_bytes()) {
-            Ok(response) => judge(response, &told(&self.url), now),
+            Ok(response) => judge(response, &told(&self.url), self.is_wanted.is_none(), now),
             Err(error) => failed(&error, &told(&self.url)),
         }
     }
@@ -183,8 +227,8 @@ impl Webhooks {
     }
 }
 
-/// What an answer means.
-fn judge(mut response: ureq::http::Response<ureq::Body>, place: &str, now: Timestamp) -> Outcome {
+/// What an answer means; `tells` is whether some of its words are told.
+fn judge(mut response: ureq::http::Response<ureq::Body>, place: &str, tells: bool, now: Timestamp) -> Outcome {
     let status = response.status().as_u16();
     if (200..300).contains(&status) {
         return Outcome::Delivered;
@@ -197,7 +241,7 @@ fn judge(mut response: ureq::http::Response<ureq::Body>, place: &str, now: Times
     let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let after = after.and_then(|value| retry_after(value, now));
     let answer = response.body_mut().with_config().limit(ANSWER_MAX).lossy_utf8(true).read_to_string();
-    let answer: String = answer.unwrap_or_default().trim().chars().take(TOLD_MAX).collect();
+    let answer: String = answer.unwrap_or_default().trim().chars().take(if tells { TOLD_MAX } else { 0 }).collect();
     let answer = if answer.is_empty() { String::new() } else { format!(": {}", answer.escape_debug()) };
     let reason = format!("{place} answers {status}{answer}");
     match status {

@@ -37,12 +37,29 @@ pub(super) struct Lane {
     failures: u32,
     /// No probe before.
     probe: Option<Timestamp>,
+    /// Whether nobody takes its notices any more.
+    closed: bool,
 }
 
 impl Lane {
     pub(super) fn new(courier: Arc<dyn Courier>) -> Self {
         let (waiting, flying) = (BTreeMap::new(), BTreeMap::new());
-        Self { courier, waiting, flying, behind: None, failures: 0, probe: None }
+        Self { courier, waiting, flying, behind: None, failures: 0, probe: None, closed: false }
+    }
+
+    /// Nobody takes its notices any more; what is under way ends.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether it was closed, and nothing of it is under way or waits.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed && self.flying.is_empty() && self.waiting.is_empty()
+    }
+
+    /// The notices that wait though nobody takes them any more.
+    pub(super) fn abandoned(&mut self) -> Vec<Notice> {
+        if self.closed { std::mem::take(&mut self.waiting).into_values().collect() } else { Vec::new() }
     }
 
     pub(super) fn flying(&self) -> usize {

@@ -30,6 +30,7 @@ use super::outbox::{DELIVERIES, Notice, NoticeState, OUTBOX, Requeued, key, requ
 use super::rules::AlertRules;
 #[cfg(feature = "actions")]
 use super::rules::Way;
+use super::subscribers::{Subscribers, is_subscription};
 use crate::pipeline::stores::tables::Tables;
 use crate::pipeline::stores::{Row, StoreError};
 use crate::primitives::{Timestamp, fail_point};
@@ -125,6 +126,22 @@ pub struct Deliverer {
     ended: Vec<Done>,
     /// The lane that is asked first.
     first: usize,
+    /// Who asked to be told while the city runs.
+    following: Option<Following>,
+    /// Longest wait for an answer.
+    limit: Duration,
+}
+
+/// How those are followed who asked to be told while the city runs.
+#[derive(Debug)]
+struct Following {
+    subscribers: Arc<Subscribers>,
+    /// How often something had changed when it was last looked at.
+    changes: u64,
+    /// Whether notices of other actions are left where they are.
+    leaves_others: bool,
+    /// The first that was left.
+    left: Option<u64>,
 }
 
 impl Deliverer {
@@ -160,7 +177,7 @@ impl Deliverer {
                 Err(sentence) => wrong.push(format!("action `{}`: {sentence}", action.name)),
             }
         }
-        if wrong.is_empty() { Ok(Self::with(couriers)) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Self { limit, ..Self::with(couriers) }) } else { Err(wrong) }
     }
 
     /// A deliverer with couriers of one's own, by the names of their actions.
@@ -178,6 +195,47 @@ impl Deliverer {
             receiver,
             ended: Vec::new(),
             first: 0,
+            following: None,
+            limit: TRY_MAX,
+        }
+    }
+
+    /// The same, which also tells those who ask for it while the city runs; `leaves_others` is whether notices of other actions, which
+    /// it does not know, stay where they are instead of being given up.
+    #[must_use]
+    pub fn following(self, subscribers: Arc<Subscribers>, leaves_others: bool) -> Self {
+        let following = Following { subscribers, changes: 0, leaves_others, left: None };
+        Self { following: Some(following), ..self }
+    }
+
+    /// Takes up who has asked to be told, and gives up who no longer wants to be.
+    fn follow(&mut self) {
+        let Some(following) = &mut self.following else { return };
+        let changes = following.subscribers.changes();
+        if changes == following.changes {
+            return;
+        }
+        following.changes = changes;
+        let targets = following.subscribers.targets();
+        let is_gone = |name: &Text| is_subscription(name) && targets.iter().all(|target| target.0 != *name);
+        let gone: Vec<Text> = self.names.keys().filter(|name| is_gone(name)).cloned().collect();
+        for name in gone {
+            if let Some(lane) = self.names.remove(&name).and_then(|place| self.lanes.get_mut(place)) {
+                lane.close();
+            }
+        }
+        #[cfg(feature = "actions")]
+        for (name, target) in targets {
+            if self.names.contains_key(&name) {
+                continue;
+            }
+            let lane = Lane::new(http::subscribed(target, self.limit));
+            let place = self.lanes.iter().position(Lane::is_over).unwrap_or(self.lanes.len());
+            match self.lanes.get_mut(place) {
+                Some(old) => *old = lane,
+                None => self.lanes.push(lane),
+            }
+            self.names.insert(name, place);
         }
     }
 
@@ -187,6 +245,7 @@ impl Deliverer {
     /// When the tables cannot be read or written. What ended is then tried again.
     pub fn turn(&mut self, tables: &dyn Tables, now: Timestamp) -> Result<Turned, StoreError> {
         let mut turned = Turned::default();
+        self.follow();
         self.begin(tables)?;
         self.settle(tables, now, &mut turned)?;
         self.load(tables, now, &mut turned)?;
@@ -268,7 +327,8 @@ impl Deliverer {
     fn floor(&self, settled: &[(usize, Settled)]) -> u64 {
         let pending = settled.iter().filter(|(_, outcome)| outcome.notice.state == NoticeState::Pending);
         let held = self.lanes.iter().filter_map(Lane::first).chain(pending.map(|(_, outcome)| outcome.notice.number));
-        held.min().unwrap_or(u64::MAX).min(self.next.unwrap_or(0))
+        let left = self.following.as_ref().and_then(|following| following.left);
+        held.chain(left).min().unwrap_or(u64::MAX).min(self.next.unwrap_or(0))
     }
 
     /// Reads notices that are new, or that found no room before.
@@ -283,23 +343,37 @@ impl Deliverer {
         // Should the tables fail below, the next turn begins here again; what is held already stays as it is.
         self.next = Some(next);
         let after = next.checked_sub(1).map_or_else(String::new, key);
-        let (mut seen, mut orphans) = (0, Vec::new());
-        let (lanes, names) = (&mut self.lanes, &self.names);
+        let mut orphans: Vec<Notice> = self.lanes.iter_mut().flat_map(Lane::abandoned).collect();
+        let mut seen = 0;
+        let (lanes, names, following) = (&mut self.lanes, &self.names, &mut self.following);
         tables.scan_after(OUTBOX, "", &after, &mut |name, json| {
             if seen >= ROWS_MAX {
                 return ControlFlow::Break(());
             }
             seen += 1;
-            let Ok(notice) = serde_json::from_slice::<Notice>(json) else {
+            let Ok(mut notice) = serde_json::from_slice::<Notice>(json) else {
                 turned.unreadable += 1;
                 next = name.parse::<u64>().map_or(next, |number| number.saturating_add(1));
                 return ControlFlow::Continue(());
             };
             next = notice.number.saturating_add(1);
             if notice.state == NoticeState::Pending {
-                match names.get(&notice.action).and_then(|place| lanes.get_mut(*place)) {
-                    Some(lane) => lane.hold(notice, HELD_MAX),
-                    None => orphans.push(notice),
+                // Where the city's day is not the one on the wall, what was just decided may lie ahead.
+                if notice.attempts == 0 {
+                    notice.next_try = notice.next_try.min(now);
+                }
+                match (names.get(&notice.action).and_then(|place| lanes.get_mut(*place)), following.as_mut()) {
+                    (Some(lane), _) => lane.hold(notice, HELD_MAX),
+                    // Somebody has asked since this turn began: the next one knows.
+                    (None, Some(following)) if following.subscribers.tells(&notice.action) => {
+                        next = notice.number;
+                        return ControlFlow::Break(());
+                    }
+                    (None, Some(following)) if following.leaves_others && !is_subscription(&notice.action) => {
+                        let left = following.left.unwrap_or(notice.number);
+                        following.left = Some(left.min(notice.number));
+                    }
+                    (None, _) => orphans.push(notice),
                 }
             }
             ControlFlow::Continue(())
@@ -313,8 +387,11 @@ impl Deliverer {
             notice.state = NoticeState::Dead;
             notice.settled = Some(now);
             let name = &notice.action;
-            notice.last_error =
-                Some(format!("there is no action `{name}` any more; write it down, then take the notice up again"));
+            notice.last_error = Some(if is_subscription(name) {
+                "the subscription was deleted, or ended with the server".to_owned()
+            } else {
+                format!("there is no action `{name}` any more; write it down, then take the notice up again")
+            });
             rows.push(notice.dead_letter(&shape::plain(&notice)));
             rows.push(notice.row());
             turned.dead += 1;

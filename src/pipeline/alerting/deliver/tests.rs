@@ -1,5 +1,7 @@
 //! The deliverer from outside: against a server and a mailbox of the test's own, which fail as they are told.
 
+mod asked;
+
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};

@@ -10,6 +10,7 @@ use crate::pipeline::alerting::alert::{self, Alert, AlertState, SAYS_MAX};
 use crate::pipeline::alerting::metric::Stream;
 use crate::pipeline::alerting::outbox::Notice;
 use crate::pipeline::alerting::rules::{AlertRules, EventRule, Rule};
+use crate::pipeline::alerting::subscribers::Subscribers;
 use crate::pipeline::analytics::{Event, EventKind};
 use crate::pipeline::stores::Row;
 use crate::primitives::{SimDuration, Timestamp};
@@ -32,6 +33,8 @@ pub(super) struct Decided {
 /// Decides, with what is remembered at hand.
 pub(super) struct Judge<'a> {
     pub(super) rules: &'a AlertRules,
+    /// Who else is told; nobody if none.
+    pub(super) subscribers: Option<&'a Subscribers>,
     pub(super) memory: &'a mut Memory,
     pub(super) decided: &'a mut Decided,
     /// The clock on the wall.
@@ -236,18 +239,21 @@ impl Judge<'_> {
         alert::cut(says, SAYS_MAX).clone_into(&mut alert.says);
         self.decided.resolved += 1;
         self.decided.rows.push(alert.row());
-        if tells.tell_resolved {
-            self.tell(tells, &alert);
-        }
+        self.tell(tells, &alert);
     }
 
     /// Writes down who is to be told.
     fn tell(&mut self, tells: Tells<'_>, alert: &Alert) {
-        for action in tells.actions.iter().filter_map(|action| self.rules.actions.get(*action)) {
+        let by_rule = tells.tell_resolved || alert.state != AlertState::Resolved;
+        let of_rule = if by_rule { tells.actions } else { &[] };
+        let of_rule = of_rule.iter().filter_map(|action| self.rules.actions.get(*action));
+        let others = self.subscribers.map_or_else(Vec::new, |subscribers| subscribers.told_of(alert));
+        let names: Vec<Text> = of_rule.map(|action| Text::clone(&action.name)).chain(others).collect();
+        for name in names {
             let number = self.memory.cursors.notices;
             self.memory.cursors.notices += 1;
             self.decided.notices += 1;
-            self.decided.rows.push(Notice::new(number, &action.name, alert, self.now).row());
+            self.decided.rows.push(Notice::new(number, &name, alert, self.now).row());
         }
     }
 }

@@ -26,6 +26,7 @@ use progress::{Reached, Watch};
 
 use super::metric::Stream;
 use super::rules::{Aggregation, AlertRules, Grouping, Rule};
+use super::subscribers::Subscribers;
 use crate::pipeline::analytics::Event;
 use crate::pipeline::stores::tables::Tables;
 use crate::pipeline::stores::{Row, StoreError};
@@ -133,6 +134,8 @@ impl Group {
 #[derive(Debug)]
 pub struct Overseer {
     rules: Arc<AlertRules>,
+    /// Who asked to be told while the city runs.
+    subscribers: Option<Arc<Subscribers>>,
     settings: OverseerSettings,
     groups: Vec<Group>,
     watch: Watch,
@@ -150,7 +153,21 @@ impl Overseer {
         }
         let groups = groups.into_iter().filter(|((stream, _), _)| *stream != Stream::Pipeline);
         let groups = groups.map(|((stream, length), rules)| Group { stream, length, rules }).collect();
-        Self { rules, settings, groups, watch: Watch::default(), gauges: Gauges::default(), memory: None }
+        Self {
+            rules,
+            subscribers: None,
+            settings,
+            groups,
+            watch: Watch::default(),
+            gauges: Gauges::default(),
+            memory: None,
+        }
+    }
+
+    /// The same, which also tells those who ask for it while the city runs.
+    #[must_use]
+    pub fn telling(self, subscribers: Option<Arc<Subscribers>>) -> Self {
+        Self { subscribers, ..self }
     }
 
     /// Looks at what is new and writes what follows from it.
@@ -171,7 +188,14 @@ impl Overseer {
         let before = memory.cursors.clone();
         let crowded = memory.crowded;
         let rules = Arc::clone(&self.rules);
-        let mut judge = Judge { rules: &rules, memory: &mut memory, decided: &mut decided, now: now.at };
+        let subscribers = self.subscribers.clone();
+        let mut judge = Judge {
+            rules: &rules,
+            subscribers: subscribers.as_deref(),
+            memory: &mut memory,
+            decided: &mut decided,
+            now: now.at,
+        };
         let horizon = self.horizon(reached);
         let partitions =
             (0..self.settings.partitions).chain(progress.keys().copied().filter(|p| *p >= self.settings.partitions));
@@ -222,7 +246,8 @@ impl Overseer {
     fn recall(&self, tables: &dyn Tables, now: Timestamp) -> Result<Memory, StoreError> {
         let mut memory = Memory::read(tables)?;
         let mut decided = Decided::default();
-        let mut judge = Judge { rules: &self.rules, memory: &mut memory, decided: &mut decided, now };
+        let mut judge =
+            Judge { rules: &self.rules, subscribers: None, memory: &mut memory, decided: &mut decided, now };
         judge.gone(now.as_milliseconds());
         if !decided.rows.is_empty() {
             decided.rows.extend(memory.rows());

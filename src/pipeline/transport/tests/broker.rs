@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::matches;
 use super::raw::{Raw, packet, text};
-use crate::pipeline::transport::listener::topics::matches;
 
 /// A message: topic, properties as they came, payload.
 type Held = (String, Vec<u8>, Vec<u8>);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::bus::Bus;
+use super::listener::topics::matches;
 use super::listener::{Listener, ListenerLimits};
 use super::memory::MemoryBus;
 use super::message::Message;

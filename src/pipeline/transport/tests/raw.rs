@@ -104,13 +104,13 @@ pub(super) fn text(text: &str) -> Vec<u8> {
 }
 
 /// CONNECT with a clean session and this keep-alive [s].
-pub(in super::super) fn connect(level: u8, id: &str, keep_alive: u16) -> Vec<u8> {
+pub(crate) fn connect(level: u8, id: &str, keep_alive: u16) -> Vec<u8> {
     let properties: &[u8] = if level == 5 { &[0] } else { &[] };
     packet(0x10, &[&text("MQTT"), &[level, 2], &keep_alive.to_be_bytes(), properties, &text(id)])
 }
 
 /// PUBLISH; `flags` are the low four bits of its first byte.
-pub(in super::super) fn publish(level: u8, flags: u8, topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn publish(level: u8, flags: u8, topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
     let id = id.to_be_bytes();
     let id: &[u8] = if flags & 6 == 0 { &[] } else { &id };
     let properties: &[u8] = if level == 5 { &[0] } else { &[] };
@@ -118,7 +118,7 @@ pub(in super::super) fn publish(level: u8, flags: u8, topic: &str, id: u16, payl
 }
 
 /// SUBSCRIBE to one filter.
-pub(in super::super) fn subscribe(level: u8, id: u16, filter: &str, options: u8) -> Vec<u8> {
+pub(crate) fn subscribe(level: u8, id: u16, filter: &str, options: u8) -> Vec<u8> {
     let properties: &[u8] = if level == 5 { &[0] } else { &[] };
     packet(0x82, &[&id.to_be_bytes(), properties, &text(filter), &[options]])
 }

@@ -5,6 +5,8 @@ import type { Row } from '../../lib/types';
 export interface Alert {
   id: string;
   rule: string;
+  /** The metric or the kind of event it is about. */
+  looks_at: string;
   /** `firing`, `resolved`, `noted`. */
   state: string;
   severity: string;
@@ -67,6 +69,7 @@ export function alertOf(row: Row): Alert {
   return {
     id: word(row.id),
     rule: word(row.rule),
+    looks_at: word(row.looks_at),
     state: word(row.state) || 'firing',
     severity: word(row.severity) || 'low',
     subject: word(row.subject),
@@ -86,7 +89,8 @@ export function alertOf(row: Row): Alert {
 export function happeningOf(row: Row): Happening {
   const at_ms = moment(row.at ?? row.at_ms);
   return {
-    id: word(row.id) || `${word(row.partition)}-${word(row.number)}-${word(row.kind)}-${at_ms ?? ''}`,
+    // The socket tells where in the log it stands, of which the answers make their id: a row stays the same when it is answered too.
+    id: word(row.id) || `${word(row.partition).padStart(5, '0')}-${word(row.number).padStart(20, '0')}`,
     kind: word(row.kind),
     severity: word(row.severity) || 'low',
     subject: word(row.subject),

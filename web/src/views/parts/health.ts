@@ -18,6 +18,9 @@ const SHOWN_BAD_S = 5;
 const BEHIND_SLOW_S = 10;
 const BEHIND_BAD_S = 60;
 
+/** So many seconds of messages may be on their way from a publisher to the broker; more is a spool that fills. */
+const SPOOLED_SLOW_S = 5;
+
 /** Judges every part. `ready` is what the server's own readiness said, if anything. */
 export function judged(now: Pipeline | null, ready: unknown): Part[] {
   if (!now) return [];
@@ -31,7 +34,7 @@ export function judged(now: Pipeline | null, ready: unknown): Part[] {
   return [
     {
       name: 'publisher',
-      health: away(/broker|mqtt|publish/) ? 'bad' : now.spooled > 0 ? 'slow' : 'well',
+      health: away(/broker|mqtt|publish/) ? 'bad' : above(now.spooled / rate, SPOOLED_SLOW_S, BEHIND_BAD_S),
       params: { spooled: now.spooled },
     },
     { name: 'log', health: away(/\blog\b/) ? 'bad' : 'well', params: { messages: now.messages } },

@@ -44,7 +44,10 @@ describe('health', () => {
   });
 
   it('names the part that is not', () => {
-    expect(by({ ...well, spooled: 3 }).publisher).toBe('slow');
+    // What is on its way is no spool.
+    expect(by({ ...well, spooled: 99 }).publisher).toBe('well');
+    expect(by({ ...well, spooled: 501 }).publisher).toBe('slow');
+    expect(by({ ...well, spooled: 60_000 }).publisher).toBe('bad');
     expect(by({ ...well, troubles: ['the broker does not answer'] as never[] }).publisher).toBe('bad');
     expect(by({ ...well, behind: 2_000 }).worker).toBe('slow');
     expect(by({ ...well, behind: 20_000 }).worker).toBe('bad');

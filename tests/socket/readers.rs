@@ -3,73 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use citytwin::api::port::{Scene, SceneVehicle};
+use citytwin::api::scene::{Bounds, Columns, Encoder, Made, Occasion, Parts, Picture, TileId, Tracks, View};
+use citytwin::primitives::VehicleClass;
 use proptest::prelude::*;
 
-use super::columns::Columns;
-use super::encoder::{Encoder, Made};
-use super::frame::Picture;
-use super::ground::{Bounds, TileId};
-use super::tracks::Tracks;
-use super::view::{Occasion, Parts, View};
-use crate::api::port::{Scene, SceneTotals, SceneVehicle};
-use crate::city::network::bare::{BareControl, BareLane, BareMap, BareNode, BareRoad, Markings};
-use crate::city::network::{Network, Projection};
-use crate::primitives::{ClassSet, Distance, Point, Polyline, SimTime, Speed, VehicleClass};
-
-/// Two streets that cross in one direction each, six kilometres long, so that they lie in several tiles.
-fn cross() -> Network {
-    let at = [
-        ("west", -3000.0, 0.0),
-        ("east", 3000.0, 0.0),
-        ("middle", 0.0, 0.0),
-        ("south", 0.0, -3000.0),
-        ("north", 0.0, 3000.0),
-    ];
-    let node = |&(name, x, y): &(&str, f64, f64)| BareNode {
-        name: name.to_owned(),
-        position: Point::new(x, y),
-        control: BareControl::Automatic,
-    };
-    let nodes: Vec<BareNode> = at.iter().map(node).collect();
-    let road = |(from, to): (usize, usize)| BareRoad {
-        name: format!("{}--{}", nodes[from].name, nodes[to].name),
-        street: None,
-        from,
-        to,
-        line: Polyline::new(vec![nodes[from].position, nodes[to].position]),
-        centred: false,
-        lanes: vec![BareLane { width: Distance::metres(3.2), allowed: ClassSet::ALL }; 2],
-        speed: Speed::metres_per_second(14.0),
-        priority: 1,
-        road_type: None,
-    };
-    let map = BareMap {
-        roads: [(0, 2), (2, 1), (3, 2), (2, 4)].map(road).to_vec(),
-        nodes,
-        turn_bans: Vec::new(),
-        markings: Markings::default(),
-        left_hand: false,
-        projection: Projection::Equirectangular { origin: (11.5, 48.1) },
-    };
-    map.build().expect("it builds")
-}
+use super::watched::cross;
 
 fn scene(tick: u64, episode: u32, vehicles: Vec<SceneVehicle>) -> Scene {
-    Scene {
-        tick,
-        #[expect(clippy::cast_precision_loss, reason = "a test has few ticks")]
-        time: SimTime::seconds(tick as f64),
-        episode,
-        speed: Some(1.0),
-        paused: false,
-        over: false,
-        vehicles: Arc::new(vehicles),
-        signals: Arc::default(),
-        roads: Arc::default(),
-        units: Arc::default(),
-        incidents: Arc::default(),
-        totals: SceneTotals::default(),
-    }
+    Scene { episode, ..super::watched::scene(tick, vehicles) }
 }
 
 /// A vehicle of which only number, lane and position matter.
