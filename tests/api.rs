@@ -57,6 +57,19 @@ async fn the_map_is_made_once_and_sent_compressed_to_whoever_takes_it() {
 }
 
 #[actix_web::test]
+async fn a_road_that_nobody_saw_is_there_and_nothing_is_known_of_it() {
+    let twin = Shown::over(Stores::in_memory());
+    let network = &city().0;
+    let road = network.roads().next().expect("roads").1.name.clone();
+    let told = get(&twin, &format!("/api/traffic/live/{road}")).await;
+    assert_eq!((told.status, &told.json()["road"]), (200, &Value::from(road)));
+    for field in ["start", "speed_kmh", "flow_veh_h", "level"] {
+        assert!(told.json()[field].is_null(), "{field}");
+    }
+    assert_eq!(get(&twin, "/api/traffic/live/nowhere-at-all").await.status, 404);
+}
+
+#[actix_web::test]
 async fn sessions_are_listed_told_and_ended() {
     let twin = Shown::over(Stores::in_memory());
     let fork = r#"{"kind":"fork","of":"live","interventions":[{"kind":"close-road","road":"a"}]}"#;

@@ -112,9 +112,9 @@ pub(crate) struct RoadNow {
     /// The road.
     #[schema(example = "station_road")]
     road: String,
-    /// Where its newest five minutes begin.
+    /// Where its newest five minutes begin; null where nobody saw it in the last quarter of an hour, as all the rest is then.
     #[schema(format = DateTime)]
-    start: String,
+    start: Option<String>,
     /// Mean speed [km/h].
     speed_kmh: Option<f64>,
     /// Speed limit [km/h].
@@ -288,6 +288,22 @@ const fn level(level: Level) -> &'static str {
     }
 }
 
+impl RoadNow {
+    /// A road that nobody saw lately: there, and nothing is known of it.
+    fn unseen(road: &str) -> Self {
+        Self {
+            road: road.to_owned(),
+            start: None,
+            speed_kmh: None,
+            free_speed_kmh: None,
+            flow_veh_h: None,
+            occupancy_percent: None,
+            level: None,
+            sources: Vec::new(),
+        }
+    }
+}
+
 fn now(row: &RoadWindow) -> RoadNow {
     use crate::pipeline::analytics::Source;
     let source = |source: &Source| match source {
@@ -297,7 +313,7 @@ fn now(row: &RoadWindow) -> RoadNow {
     };
     RoadNow {
         road: row.road.to_string(),
-        start: row.start.to_string(),
+        start: Some(row.start.to_string()),
         speed_kmh: row.speed_kmh,
         free_speed_kmh: row.free_speed_kmh,
         flow_veh_h: row.flow_veh_h,
@@ -341,7 +357,7 @@ fn road_now(ask: &Ask) -> Result<Reply, Problem> {
         return ok(&now(row));
     }
     if ask.twin.network().find_edge(id).is_some() {
-        return Err(Problem::unknown(format!("nobody saw the road `{id}` in the last quarter of an hour")));
+        return ok(&RoadNow::unseen(id));
     }
     let near = closest(id, ask.twin.network().edge_names());
     let near =
