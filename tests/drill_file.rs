@@ -147,8 +147,7 @@ fn everything_wrong_with_a_drill_is_told_at_once() {
   - { id: I-19, at: 5 min, txt: Typing., by: pigeon, to: dispatcher, text: Hm. }
 ";
     let folder = folder_with(&format!("{HEAD}{injects}"), "");
-    let path = folder.path().join("drill.yaml");
-    let all = told(&path);
+    let all = told(&folder.path().join("drill.yaml"));
     let text = all.join("\n");
     for (line, message, help) in [
         (9, "there is no role `dispacher`", "did you mean `dispatcher`?"),
