@@ -17,8 +17,8 @@ use crate::pipeline::alerting::{ALERTS, AlertState};
 use crate::pipeline::analytics::{CITY_PARTITION, Progress};
 use crate::pipeline::stores::{StoreError, Stores};
 
-/// How often the stores are asked.
-pub(super) const EVERY: Duration = Duration::from_millis(500);
+/// How often the stores are asked: what devices tell is to be on a page within a second, and is in the live state after 0.2 s.
+pub(super) const EVERY: Duration = Duration::from_millis(200);
 /// Most news told in a second; of more it is told how many there were.
 pub(super) const A_SECOND: usize = 20;
 /// Most events read from a partition at once; the others come the next time.
