@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 
-const WEB = fileURLToPath(new URL('..', import.meta.url));
+export const WEB = fileURLToPath(new URL('..', import.meta.url));
 export const SHOTS = join(WEB, '..', 'target', 'web-shots');
 mkdirSync(SHOTS, { recursive: true });
 

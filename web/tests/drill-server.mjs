@@ -1,38 +1,38 @@
 // What is needed to test a drill: a server, seats at it, a wire that can be cut, and everything a window was sent.
 //
-// Without anything given, each test has an invented drill of its own. `DRILL_URL` with `DRILL_PIN_DISPATCHER` and `DRILL_PIN_CONTROLLER`
-// tests the drill that is served there instead, one test after the other on the same drill; `DRILL_SERVER` is the command that serves it
-// and goes on with it when it is given again: then it is started here, killed in mid-drill, and started again.
+// Each test has a drill of its own: the one that ships, served by the program that `CITYTWIN` names, or an invented one (`web/mock`) where
+// nothing is named or a test is about what only that one has.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ask, check, open, until } from './browser.mjs';
+import { ask, check, open, until, WEB } from './browser.mjs';
 
-const WEB = fileURLToPath(new URL('..', import.meta.url));
 const SEAT = 'citytwin.drill.seat';
 
 /** What goes wrong on a page when the server is cut off, or has no roads for a desk; tests that bring it about allow it. */
 export const CUT = [/Failed to load resource/, /WebSocket connection/];
-export const given = process.env.DRILL_URL ?? '';
+const PROGRAM = process.env.CITYTWIN ?? '';
+const SHIPPED = 'scenarios/drills/quince_bridge.yaml';
 
 /** A process that serves, ended as a power cut does. */
 class Server {
   constructor(command, args, options) {
+    /** What it told people so far. */
+    this.told = '';
     this.start = async (answers) => {
-      this.child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], detached: true, ...options });
-      await until(answers, 'the drill is served', 120_000);
+      this.child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...options });
+      this.child.stderr.on('data', (text) => (this.told += text));
+      await until(() => (this.child.exitCode === null ? answers() : Promise.reject(new Error(`it ended: ${this.told}`))), 'the drill is served', 120_000);
     };
   }
 
   async kill() {
     if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = new Promise((done) => this.child.once('exit', done));
-    // The whole group: a command line is a shell and what it started.
-    process.kill(-this.child.pid, 'SIGKILL');
+    this.child.kill('SIGKILL');
     await gone;
   }
 }
@@ -79,28 +79,34 @@ async function freePort() {
   return port;
 }
 
-/** Seats at the drill that was given, kept from test to test: a role has only so many. */
-const kept = new Map();
-let shared = null;
+/** The PINs that the program told when it began a drill, by role. */
+async function pinsOf(server) {
+  const pin = (title) => new RegExp(`^ +${title} +(\\S+)$`, 'm').exec(server.told)?.[1];
+  const pins = () => ({ dispatcher: pin('Ambulance dispatcher'), controller: pin('Exercise controller') });
+  await until(() => Object.values(pins()).every(Boolean), `PINs are told: ${server.told}`);
+  return pins();
+}
 
-/** A drill to test; `drill.end()` at last. */
-export async function drilled(twin) {
-  const folder = given ? null : mkdtempSync(join(tmpdir(), 'drill-'));
-  const port = given ? Number(new URL(given).port) : await freePort();
+/** A drill to test, the shipped one or an invented one; `drill.end()` at last. */
+export async function drilled(twin, { mock }) {
+  const mocked = mock || PROGRAM === '';
+  const folder = mkdtempSync(join(tmpdir(), 'drill-'));
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}/`;
-  let server = shared;
-  if (!given) server = new Server(process.execPath, [join(WEB, 'mock', 'server.mjs'), '--drill', '--drill-state', join(folder, 'state.json'), '--port', String(port), '--vehicles', '300', '--side', '10']);
-  else if (process.env.DRILL_SERVER && !shared) server = shared = new Server('/bin/sh', ['-c', process.env.DRILL_SERVER]);
+  const server = mocked
+    ? new Server(process.execPath, [join(WEB, 'mock', 'server.mjs'), '--drill', '--drill-state', join(folder, 'state.json'), '--port', String(port), '--vehicles', '300', '--side', '10'])
+    : new Server(PROGRAM, ['drill', SHIPPED, '--out', join(folder, 'drill'), '--port', String(port)], { cwd: join(WEB, '..') });
   const answers = () => fetch(`${url}api/v1/drill`).then((answer) => answer.ok, () => false);
-  if (server && !server.child) await server.start(answers);
+  await server.start(answers);
   const between = await wire(port);
-  const seats = given ? kept : new Map();
+  const seats = new Map();
   const pages = [];
-  const pins = { dispatcher: process.env.DRILL_PIN_DISPATCHER ?? '2401', controller: process.env.DRILL_PIN_CONTROLLER ?? '9907', observer: '1111' };
+  const pins = mocked ? { dispatcher: '2401', controller: '9907', observer: '1111' } : await pinsOf(server);
   const drill = {
     url: `http://127.0.0.1:${between.port}/`,
     pins,
-    mocked: !given,
+    mocked,
+    folder: join(folder, 'drill'),
     wire: between,
     server,
     answers,
@@ -136,19 +142,11 @@ export async function drilled(twin) {
     async end() {
       for (const page of pages) await page.context().close().catch(() => {});
       await between.end();
-      if (!given) {
-        await server.kill();
-        rmSync(folder, { recursive: true, force: true });
-      }
+      await server.kill();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
   return drill;
-}
-
-/** Ends the server that was started from `DRILL_SERVER`. */
-export async function finished() {
-  await shared?.kill();
-  shared = null;
 }
 
 /** Writes down everything that a page is sent: frames of its sockets and bodies of its answers. */

@@ -126,6 +126,9 @@ fn links_lead_somewhere() -> bool {
 pub(crate) fn ci() -> bool {
     let mut results = Vec::new();
     for (name, _) in STEPS {
+        if name == RELEASED && in_ci() {
+            make_room();
+        }
         println!("\n== {name} ({})", room());
         let (ended, lasted) = timed(|| apart(name));
         println!("== {name}: {} after {:.1} s", ended.word, lasted.as_secs_f64());
@@ -217,12 +220,38 @@ fn gist(said: &str) -> String {
     telling.chain(tail).map(|line| line.chars().take(400).collect::<String>() + "\n").collect()
 }
 
-/// How much room there is on the disk that is built on.
+/// The first step of those that need the optimised program only.
+const RELEASED: &str = "bench smoke";
+
+/// Room that an optimised build and what follows it take [GiB], with some to spare.
+const ROOM: f64 = 10.0;
+
+/// Takes away what only the steps before needed, where the disk is too small for both builds.
+fn make_room() {
+    if free().is_none_or(|free| free >= ROOM) {
+        return;
+    }
+    // The program that does this lies beside them and goes on.
+    for folder in ["deps", "build", "incremental"] {
+        let folder = root().join("target/debug").join(folder);
+        match fs::remove_dir_all(&folder) {
+            Ok(()) => println!("{} is taken away: the disk is nearly full", folder.display()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => println!("{}: {error}", folder.display()),
+        }
+    }
+}
+
+/// How much room there is on the disk that is built on [GiB], where that is known.
+fn free() -> Option<f64> {
+    let told = Command::new("df").args(["-Pk", "."]).current_dir(root()).output().ok()?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let kib = told.lines().nth(1)?.split_whitespace().nth(3)?.parse::<f64>().ok()?;
+    Some(kib / 1_048_576.0)
+}
+
 fn room() -> String {
-    let told = Command::new("df").args(["-Pk", "."]).current_dir(root()).output();
-    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
-    let free = told.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<f64>().ok());
-    free.map_or_else(|| "room on the disk unknown".to_owned(), |kib| format!("{:.1} GiB free", kib / 1_048_576.0))
+    free().map_or_else(|| "room on the disk unknown".to_owned(), |free| format!("{free:.1} GiB free"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a check takes is a fact about this machine")]
@@ -235,6 +264,12 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_step_before_which_room_is_made_is_one() {
+        assert!(STEPS.iter().any(|(name, _)| *name == RELEASED));
+        assert!(free().is_some_and(|free| free >= 0.0), "{}", room());
+    }
 
     /// Of a long record, the lines that name the failure and the end of it are shown.
     #[test]

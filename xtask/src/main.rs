@@ -28,7 +28,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
                               every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   web                         the page of the live twin, built into web/dist; needs Node.js
-  demo [WORD...]              page and program built, a living city served and opened in the browser; words go to `citytwin serve`
+  demo [drill] [WORD...]      page and program built, a living city served and opened in the browser, or the drill that ships begun; words
+                              go to `citytwin serve`, or to `citytwin drill`
   services up|down|env        Mosquitto, Redis and PostgreSQL on loopback, everything in target/services; one alone:
                               services start|stop|kill|restart|renew mosquitto|redis|postgres
   users                       a hundred users of the API while the demo city is served, and how old what they see is

@@ -10,7 +10,9 @@ use crate::{cargo, ports, root};
 
 /// The city of the demonstration.
 const DEMO: &str = "scenarios/live_city.yaml";
-/// What it runs on: rules that say what is worth an alert.
+/// The drill of the demonstration.
+const DRILL: &str = "scenarios/drills/quince_bridge.yaml";
+/// What the city runs on: rules that say what is worth an alert.
 const PARTS: &str = "deploy/demo.yaml";
 /// When the city that is compared with its report is over: after a crash, with calls under way.
 const OVER: &str = "07:25";
@@ -31,12 +33,17 @@ pub(crate) fn web() -> bool {
     told(&installed().and_then(|()| built()))
 }
 
-/// Builds page and program, and serves the demonstration; further words go to `citytwin serve`.
+/// Builds page and program, and serves the demonstration, or begins the drill that ships; further words go to `citytwin serve`, or `drill`.
 pub(crate) fn demo(words: &[&str]) -> bool {
     if !web() || !cargo(&["build", "--release", "--quiet", "--bin", "citytwin"], &[]) {
         return false;
     }
     let open: &[&str] = if words.contains(&"--open") { &[] } else { &["--open"] };
+    if let ["drill", words @ ..] = words {
+        let mut begun = Command::new(citytwin());
+        begun.args(["drill", DRILL]).args(open).args(words);
+        return told(&run("citytwin drill", begun.current_dir(root())));
+    }
     // Whoever names other parts has those.
     let parts: &[&str] = if words.contains(&"--parts") { &[] } else { &["--parts", PARTS] };
     let mut served = Command::new(citytwin());
@@ -141,12 +148,14 @@ fn browsed() -> Result<(), String> {
     std::fs::create_dir_all(&ended).map_err(|error| format!("{}: {error}", ended.display()))?;
     let over = City::serve(&ended, &["--speed", "max", "--end", OVER])?;
     let mut city = City::serve(&runs, &[])?;
+    let program = citytwin().display().to_string();
     let browser = run(
         "the tests of the page",
         Command::new("node").arg("tests/run.mjs").current_dir(root().join("web")).envs([
             ("TWIN_URL", city.url.as_str()),
             ("TWIN_OVER", over.url.as_str()),
             ("CHROMIUM", chromium.as_str()),
+            ("CITYTWIN", program.as_str()),
         ]),
     );
     drop(over);
