@@ -47,7 +47,10 @@ fn the_shipped_drill_tells_its_story_to_bots() {
     }
     let after_the_bus = of("I-08").delivered.zip(of("I-05").delivered).map(|(call, bus)| call - bus);
     let minutes = after_the_bus.expect("both came").as_seconds() / 60.0;
-    assert!((1.0..8.0).contains(&minutes), "the second call comes at the worst moment, not {minutes} min after the bus");
+    assert!(
+        (1.0..8.0).contains(&minutes),
+        "the second call comes at the worst moment, not {minutes} min after the bus"
+    );
     let of_the_bus = record.calls.iter().filter(|call| call.came == Came::Inject("I-05".into())).count();
     assert_eq!(of_the_bus, 12, "patients of the bus");
     let reached = record.calls.iter().filter(|call| call.call.at(Stage::Arrive).is_some()).count();

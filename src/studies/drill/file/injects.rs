@@ -74,7 +74,7 @@ impl Injects<'_> {
         let trigger = self.trigger(raw, at, numbers);
         let to = raw.to.as_ref().and_then(|cell| self.role(cell, &cell.text));
         let effects = self.effects(raw, numbers);
-        let expect = raw.expect.as_ref().and_then(|cell| self.expect(cell, to, &trigger));
+        let expect = raw.expect.as_ref().and_then(|cell| self.expect(cell, (raw.to.is_some(), to), &trigger));
         let kind = raw.kind.unwrap_or(match (trigger.unless, effects.is_empty()) {
             (Some(_), _) => InjectKind::Contingency,
             (None, false) => InjectKind::Event,
@@ -328,7 +328,8 @@ impl Injects<'_> {
         found
     }
 
-    fn expect(&mut self, cell: &Cell, to: Option<usize>, trigger: &Trigger) -> Option<Expect> {
+    /// `named` is whether the inject says who gets it; that may be a role there is none of, which is told where it stands.
+    fn expect(&mut self, cell: &Cell, (named, to): (bool, Option<usize>), trigger: &Trigger) -> Option<Expect> {
         let wish = match words::wish(&cell.text) {
             Ok(wish) => wish,
             Err(wrong) => {
@@ -351,7 +352,7 @@ impl Injects<'_> {
                 cell.origin.wrong(message, "give less time, let the inject come sooner, or the drill last longer"),
             );
         }
-        let (what, power) = self.expected(cell, what, to)?;
+        let (what, power) = self.expected(cell, what, named)?;
         let able = |role: &Role| role.may.contains(&power);
         let refused = match role {
             Some(role) if !able(&self.roles[role]) => Some(format!("the role `{}`", self.roles[role].name)),
@@ -369,10 +370,10 @@ impl Injects<'_> {
     }
 
     /// What is expected with its names looked up, and what one must be allowed to for it.
-    fn expected(&mut self, cell: &Cell, what: What, to: Option<usize>) -> Option<(Expected, Power)> {
+    fn expected(&mut self, cell: &Cell, what: What, named: bool) -> Option<(Expected, Power)> {
         Some(match what {
             What::Acknowledge => {
-                if to.is_none() {
+                if !named {
                     let help = "name who gets it with `to`";
                     self.findings
                         .problem(cell.origin.wrong("nobody gets this message, so nobody can take note of it", help));
