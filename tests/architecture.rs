@@ -314,7 +314,6 @@ const FENCES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["api"]),
     ("ulid", &["api", "twin"]),
     ("subtle", &["api"]),
-    ("rust_embed", &["api"]),
     ("rumqttc", &["pipeline/transport"]),
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),

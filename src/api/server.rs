@@ -12,6 +12,7 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
+use super::assets::{NO_PAGE, Page};
 use super::crowd::{Crowd, Line};
 use super::guard::{self, Crowding, Guard, GuardError, GuardSettings, Limits, Seats, TlsError, TlsFiles};
 use super::port::Twin;
@@ -31,6 +32,8 @@ pub struct ServeSettings {
     pub limits: Limits,
     /// Most that connections may be.
     pub connections: Connections,
+    /// The page that is served.
+    pub page: Page,
 }
 
 /// Most that connections may be.
@@ -64,7 +67,7 @@ impl Default for Connections {
 }
 
 impl ServeSettings {
-    /// A server at these addresses, with limits as usual.
+    /// A server at these addresses, with limits as usual and without a page.
     pub fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
             addresses,
@@ -72,6 +75,7 @@ impl ServeSettings {
             guard: GuardSettings::default(),
             limits: Limits::default(),
             connections: Connections::default(),
+            page: NO_PAGE,
         }
     }
 }
@@ -136,6 +140,7 @@ pub fn serve(
     let ending = Arc::clone(&hub);
     let mut settings = settings.clone();
     settings.guard.seats = settings.guard.seats.or_else(|| Seats::of(&twin));
+    let page = settings.page;
     let parts = Parts::default()
         .with(move |service| {
             service.app_data(Data::from(Arc::clone(&twin))).app_data(Data::from(Arc::clone(&hub)));
@@ -143,7 +148,7 @@ pub fn serve(
         .with(super::socket::configure)
         .with(super::drill::configure)
         .with(super::routes::configure)
-        .with(super::assets::configure);
+        .with(move |service| super::assets::configure(service, page));
     serve_parts(parts, &settings, ready, async move {
         stop.await;
         // Sockets would keep the server from ending.

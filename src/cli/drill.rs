@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::api::assets::Page;
+
 /// What `drill` is told.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -29,11 +31,11 @@ enum Verb {
 }
 
 /// Does what is to be done with a drill.
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
+pub(super) fn run(arguments: &Arguments, page: Page) -> ExitCode {
     match &arguments.verb {
         Some(Verb::Again(arguments)) => run::again(arguments),
         Some(Verb::Check(arguments)) => lint::check(arguments),
         Some(Verb::Msel(arguments)) => lint::msel(arguments),
-        None => run::run(&arguments.run),
+        None => run::run(&arguments.run, page),
     }
 }

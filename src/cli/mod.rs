@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::api::assets::Page;
 use crate::city::network::cache::NetworkCache;
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::fail_point;
@@ -115,8 +116,8 @@ enum Verb {
     Schema(schema::Arguments),
 }
 
-/// Does what the command line says.
-pub fn main() -> ExitCode {
+/// Does what the command line says; what is served has `page`.
+pub fn main(page: Page) -> ExitCode {
     quiet_about_damage();
     if let Ok(place) = std::env::var("CITYTWIN_DIES_AT")
         && let Err(reason) = fail_point::arm(&place)
@@ -145,7 +146,7 @@ pub fn main() -> ExitCode {
         Verb::Send(arguments) => send::run(&arguments),
         Verb::Serve(arguments) => {
             ask_for_large_pages();
-            serve::serve(&arguments)
+            serve::serve(&arguments, page)
         }
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),
@@ -157,7 +158,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Drill(arguments) => {
             ask_for_large_pages();
-            drill::run(&arguments)
+            drill::run(&arguments, page)
         }
         Verb::Schema(arguments) => schema::schema(&arguments),
     }

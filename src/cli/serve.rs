@@ -12,6 +12,7 @@ use clap::Args;
 use super::choice::Choice;
 use super::publishing::topics;
 use super::{complaint, run};
+use crate::api::assets::Page;
 use crate::api::guard::{Access, read_access};
 use crate::api::port::Twin;
 use crate::api::server::{self, ServeSettings as ServerSettings};
@@ -91,10 +92,10 @@ pub(super) fn speed(word: &str) -> Result<Speed, String> {
 }
 
 /// Serves until interrupted.
-pub(super) fn serve(arguments: &Arguments) -> ExitCode {
+pub(super) fn serve(arguments: &Arguments, page: Page) -> ExitCode {
     let served = match (&arguments.file, &arguments.real) {
-        (Some(file), _) => simulated(arguments, file),
-        (None, Some(folder)) => real(arguments, folder),
+        (Some(file), _) => simulated(arguments, file, page),
+        (None, Some(folder)) => real(arguments, folder, page),
         // The command line does not let this through.
         (None, None) => Err(ExitCode::from(super::INVALID)),
     };
@@ -112,9 +113,10 @@ fn load(arguments: &Arguments, file: &std::path::Path) -> Result<LoadedScenario,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run is named after the clock on the wall")]
-fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, ExitCode> {
+fn simulated(arguments: &Arguments, file: &std::path::Path, page: Page) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
     let (mut server, access) = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
+    server.page = page;
     let mut equipment = super::equipment(arguments.parts.as_deref())?;
     equipment.webhooks = Some(access.webhooks());
     let mqtt = arguments.mqtt.or(equipment.parts.listen.address).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -158,9 +160,10 @@ fn simulated(arguments: &Arguments, file: &std::path::Path) -> Result<ExitCode, 
     Ok(super::print(&folder.display().to_string(), code))
 }
 
-fn real(arguments: &Arguments, folder: &std::path::Path) -> Result<ExitCode, ExitCode> {
+fn real(arguments: &Arguments, folder: &std::path::Path, page: Page) -> Result<ExitCode, ExitCode> {
     let interrupted = super::interrupts()?;
     let (mut server, access) = server_settings(addresses(arguments), arguments.access.as_deref(), false)?;
+    server.page = page;
     let mut equipment = super::equipment(arguments.parts.as_deref())?;
     equipment.webhooks = Some(access.webhooks());
     let parts = &equipment.parts;

@@ -81,11 +81,11 @@ fn built() -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", dist.display());
     laid(&fresh, &dist).map_err(told)?;
     // Where there was no page when the program was built, nothing else tells cargo that there is one.
-    let script = std::fs::File::options().append(true).open(root().join("build.rs"));
+    let program = std::fs::File::options().append(true).open(root().join("src/main.rs"));
     let is_new = !dist.join(".built").exists();
     if is_new {
-        script
-            .and_then(|script| script.set_modified(std::fs::metadata(dist.join("index.html"))?.modified()?))
+        program
+            .and_then(|program| program.set_modified(std::fs::metadata(dist.join("index.html"))?.modified()?))
             .map_err(told)?;
         std::fs::write(dist.join(".built"), "").map_err(told)?;
     }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
+use crate::api::assets::Page;
 use crate::api::port::Twin;
 use crate::api::server::{self, ServeSettings};
 use crate::city::scenario::{self, Overrides};
@@ -69,15 +70,15 @@ fn failed(error: impl std::fmt::Display) -> ExitCode {
 }
 
 /// Runs a drill.
-pub(super) fn run(arguments: &RunArguments) -> ExitCode {
+pub(super) fn run(arguments: &RunArguments, page: Page) -> ExitCode {
     let Some(file) = &arguments.file else {
         tell("error: name a drill, such as `citytwin drill scenarios/drills/quince_bridge.yaml`");
         return ExitCode::from(INVALID);
     };
-    played(arguments, file).unwrap_or_else(|code| code)
+    played(arguments, file, page).unwrap_or_else(|code| code)
 }
 
-fn played(arguments: &RunArguments, file: &Path) -> Result<ExitCode, ExitCode> {
+fn played(arguments: &RunArguments, file: &Path, page: Page) -> Result<ExitCode, ExitCode> {
     let interrupted = interrupts()?;
     let server = if arguments.bots { None } else { Some(server_of(arguments)?) };
     let overrides = Overrides { seed: arguments.seed.map(Seed), threads: Some(1), ..Overrides::default() };
@@ -89,6 +90,7 @@ fn played(arguments: &RunArguments, file: &Path) -> Result<ExitCode, ExitCode> {
     let folder = folder(arguments, &loaded)?;
     let stop = || interrupted.load(Ordering::SeqCst);
     if let Some(mut server) = server {
+        server.page = page;
         server.guard.audit.get_or_insert_with(|| folder.join(AUDIT));
         return serve(arguments, file, &loaded, (&folder, &server), &interrupted);
     }
