@@ -534,6 +534,12 @@ test('it is played to its end in two windows, the dispatcher by keys alone', asy
       await clock(controller, 'pause');
       await shot(page, 'drill-played-desk');
       await shot(controller, 'drill-played-control');
+      const seen = await controller.evaluate(() => {
+        const pane = document.querySelector('.injects .scroll').getBoundingClientRect();
+        const newest = [...document.querySelectorAll('.injects [data-state=delivered]')].at(-1).getBoundingClientRect();
+        return newest.top >= pane.top - 1 && newest.top < pane.bottom;
+      });
+      check(seen, 'what came last is seen among the injects');
       await clock(controller, 'run');
     }
   }
