@@ -26,7 +26,7 @@ const STEPS: [Step; 12] = [
     ("clippy", || {
         ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]) && without_servers())
     }),
-    ("test", || ended(cargo(&["test"], &[]))),
+    ("test", || ended(cargo(&["test"], &[]) && cargo(&["test", "--quiet", "--package", "xtask"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("services", || ended(on_servers())),
     ("storm", || ended(crate::storm::storm(&["--quick"]))),

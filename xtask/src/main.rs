@@ -112,6 +112,36 @@ fn told_by_cargo(words: &[&str], variables: &[(&str, &str)]) -> Option<String> {
 fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(words).envs(variables.iter().copied()).current_dir(root());
+    command.args(words).current_dir(root());
+    // What cargo told this program about itself must not reach the next cargo: some build scripts look at it, and everything that is
+    // built on them would be compiled again whenever somebody calls cargo with and without us.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied());
     command
+}
+
+/// Whether a variable is one that cargo sets for the program it runs.
+fn is_of_this_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_MANIFEST_")
+        || name == "CARGO_BIN_NAME"
+        || name == "OUT_DIR"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_about_this_program() {
+        let command = command(&["build"], &[("CITYTWIN_SEEN", "1")]);
+        let told: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect();
+        let removed = |name: &str| told.contains(&(name.to_owned(), None));
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"), "{told:?}");
+        assert!(told.iter().any(|(name, value)| name == "CITYTWIN_SEEN" && value.is_some()));
+        assert!(told.iter().all(|(name, _)| name != "PATH" && name != "CARGO_INCREMENTAL"));
+    }
 }
