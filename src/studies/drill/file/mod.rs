@@ -1,7 +1,7 @@
 //! The drill file: a scenario's sibling in YAML, turned into a checked [`Drill`] and the city in which it takes place.
 //!
 //! Reading goes file → tree with places → grammar → injects as written → [`Drill`], and every stage gathers all its problems before it
-//! gives up. Injects may stand in a spreadsheet instead ([`msel`](super::msel)). Runs nothing.
+//! gives up. Injects may stand in a spreadsheet instead (`studies::drill::msel`). Runs nothing.
 
 mod check;
 mod effects;
