@@ -29,7 +29,7 @@ pub const SUBSCRIPTIONS: &str = "subscriptions";
 pub const SUBSCRIPTIONS_MAX: usize = 50;
 /// Longest address [bytes].
 pub const URL_MAX: usize = 2_000;
-/// Longest name [characters].
+/// Longest name, in characters.
 pub const NAME_MAX: usize = 80;
 /// Most rules that a subscription names.
 pub const RULES_MAX: usize = 20;

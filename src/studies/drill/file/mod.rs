@@ -29,9 +29,9 @@ pub(super) use words::{ACTIONS, Moment, is_by_hand, moment};
 
 /// The most injects of a drill.
 pub const INJECTS_MAX: usize = 500;
-/// The longest sentence that is said or noted [characters].
+/// The longest sentence that is said or noted, in characters.
 pub const TEXT_MAX: usize = 1_000;
-/// The longest name [characters].
+/// The longest name, in characters.
 pub const NAME_MAX: usize = 100;
 
 /// A drill ready to be played.
