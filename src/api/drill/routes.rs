@@ -53,9 +53,13 @@ pub(super) async fn asked<T: Send + 'static>(
 ) -> Result<T, Refused> {
     let answer = web::block(move || match twin.drill() {
         Some(drill) => question(drill),
-        None => Err(Refused::Unknown("no drill is run here; `citytwin drill FILE` runs one".to_owned())),
+        None => Err(no_drill()),
     });
     answer.await.unwrap_or_else(|_| Err(Refused::Failed("the answer could not be finished; ask again".to_owned())))
+}
+
+fn no_drill() -> Refused {
+    Refused::Unknown("no drill is run here; `citytwin drill FILE` runs one".to_owned())
 }
 
 async fn lobby(request: HttpRequest, twin: Data<dyn Twin>) -> HttpResponse {
@@ -66,6 +70,9 @@ async fn lobby(request: HttpRequest, twin: Data<dyn Twin>) -> HttpResponse {
 }
 
 async fn join(request: HttpRequest, twin: Data<dyn Twin>, guard: Data<Guard>, asks: Json<Join>) -> HttpResponse {
+    if twin.drill().is_none() {
+        return Problem::from(no_drill()).at(request.path()).error_response();
+    }
     // One after the other, so that a wrong one is counted before the next is looked at.
     let door = match guard.door(&request).await {
         Ok(door) => door,
