@@ -3,11 +3,11 @@
 import { clock, t } from '../i18n';
 import { address } from '../lib/api';
 import { Outbox, type Pending } from './outbox';
-import { groupOf, minutes, ordered, short } from './order';
+import { groupOf, minutes, ordered, sendable, short } from './order';
 import { keep, kept, known, storage, unlock } from './seat';
 import { DrillSocket, type Link } from './socket';
 import type { Action, Call, ClockOrder, Power, Recommended, Seat, Unit, View } from './types';
-import { actionWords, capital } from './words';
+import { actionWords, capital, statusOfUnit } from './words';
 
 /** A question that needs an answer before anything else: yes or no, or one of a few. */
 export interface Question {
@@ -261,6 +261,8 @@ class Drill {
     const from = this.view?.units?.find((one) => one.unit === unit);
     const action: Action = { do: 'assign', unit, call };
     if (from?.call === call) return this.note('hint', t('drill.hint.there', { unit }));
+    // What was free or on its way a moment ago may be at a scene: nobody is asked about what cannot be.
+    if (from && !sendable(from, call)) return this.note('hint', t('drill.hint.not_sendable', { unit, status: statusOfUnit(from.status) }));
     const there = this.view?.units?.find((one) => one.call === call);
     if (there && (!from || from.free || from.call === null)) {
       this.question = {

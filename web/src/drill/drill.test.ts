@@ -93,6 +93,15 @@ describe('a desk', () => {
     expect(acts()).toHaveLength(1);
   });
 
+  it('sends nobody who is at a scene meanwhile, and says why', () => {
+    recommend(1, ['A1', 'A2']);
+    drill.take(view({ units: [unit('A1'), unit('A2', { ...busy, status: 'at-scene', divertible: false })] }));
+    drill.sendNth(2);
+    expect(asked()).toBeNull();
+    expect(acts()).toEqual([]);
+    expect(drill.notice?.text).toBe('A2 cannot be sent now: at scene.');
+  });
+
   it('stands down and directs the unit of the call in hand', () => {
     drill.choose(1);
     drill.standDown();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age, groupOf, minutes, ordered, rows, short, sinceStart, unread } from './order';
+import { age, groupOf, minutes, ordered, rows, sendable, short, sinceStart, unread } from './order';
 import type { Call, Message, Unit } from './types';
 
 const call = (number: number, category: string | null, received_s: number, status = 'waiting'): Call => ({
@@ -36,6 +36,14 @@ describe('units', () => {
       { unit: 'gone', status: 'at-station', time_s: 91, from_call: null },
     ]);
     expect(list.map((row) => [row.unit.unit, row.key, row.from_call])).toEqual([['A3', 1, null], ['A1', 2, 1], ['A2', null, null], ['A10', null, null]]);
+  });
+
+  it('that were recommended and cannot be sent any more keep their place and lose their key', () => {
+    const there: Unit = { ...unit('A1', false), status: 'at-scene', divertible: false };
+    const list = rows([there, unit('A2'), unit('A3', false)], ['A1', 'A2', 'A3'].map((name) => ({ unit: name, status: 'at-station', time_s: 60, from_call: null })), 1);
+    // A3 has call 1 itself.
+    expect(list.map((row) => [row.unit.unit, row.key])).toEqual([['A1', null], ['A2', 2], ['A3', null]]);
+    expect([sendable(there, 2), sendable(unit('A2'), 1), sendable(unit('A3', false), 2), sendable(unit('A3', false), 1)]).toEqual([false, true, true, false]);
   });
 
   it('beyond the ninth have no key', () => {

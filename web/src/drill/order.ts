@@ -39,19 +39,24 @@ export interface Row {
   /** Seconds to the scene; undefined where it was not asked for. */
   time_s?: number | null;
   from_call: number | null;
-  /** 1 to 9. */
+  /** 1 to 9; none where the unit cannot be sent. The place stays its own: no other key moves up. */
   key: number | null;
 }
 
-/** Units in the order of the prediction, as it was when it was asked for; then the rest, free ones first. */
-export function rows(units: readonly Unit[], recommended: readonly Recommended[] | null): Row[] {
+/** Whether a unit can still be sent to a call: what was free when the prediction was asked for may be at a scene by now. */
+export function sendable(unit: Unit, call: number | null): boolean {
+  return (unit.free || unit.divertible) && (unit.call === null || unit.call !== call);
+}
+
+/** Units in the order of the prediction to a call, as it was when it was asked for; then the rest, free ones first. */
+export function rows(units: readonly Unit[], recommended: readonly Recommended[] | null, call: number | null = null): Row[] {
   const by = new Map(units.map((unit) => [unit.unit, unit]));
   const first: Row[] = [];
   for (const [at, one] of (recommended ?? []).entries()) {
     const unit = by.get(one.unit);
     if (!unit) continue;
     by.delete(one.unit);
-    first.push({ unit, time_s: one.time_s, from_call: one.from_call, key: at < 9 ? at + 1 : null });
+    first.push({ unit, time_s: one.time_s, from_call: one.from_call, key: at < 9 && sendable(unit, call) ? at + 1 : null });
   }
   const collator = new Intl.Collator('en', { numeric: true });
   const rest = [...by.values()].sort((a, b) => Number(b.free) - Number(a.free) || collator.compare(a.unit, b.unit));

@@ -203,6 +203,7 @@ export const drill: Texts = {
   'drill.hint.recommend': { en: 'Press Return first: the numbers are those of the recommendation.', de: 'Drücken Sie zuerst die Eingabetaste: Die Ziffern gehören zum Vorschlag.' },
   'drill.hint.ringing': { en: 'Nobody knows yet where this call is from.', de: 'Noch weiß niemand, woher dieser Notruf kommt.' },
   'drill.hint.there': { en: '{unit} has this call already.', de: '{unit} hat diesen Notruf schon.' },
+  'drill.hint.not_sendable': { en: '{unit} cannot be sent now: {status}.', de: '{unit} kann jetzt nicht entsandt werden: {status}.' },
   'drill.hint.no_nth': { en: 'The recommendation has no unit {n}.', de: 'Der Vorschlag hat kein Fahrzeug {n}.' },
   'drill.hint.no_divert': { en: 'No unit can be diverted now.', de: 'Jetzt kann kein Fahrzeug umgeleitet werden.' },
   'drill.hint.no_stand_down': { en: 'No unit is on its way to this call.', de: 'Zu diesem Notruf ist kein Fahrzeug unterwegs.' },
