@@ -23,6 +23,11 @@ function test(name, body, { mock = false } = {}) {
 const WAITS = ['waiting'];
 const waiting = (view) => (view?.calls ?? []).filter((call) => WAITS.includes(call.status) && call.road !== null);
 const freed = (view) => (view?.units ?? []).filter((unit) => unit.free);
+/** Nothing reaches below the window: only lists within it scroll. */
+async function short(page) {
+  const [high, window] = await page.evaluate(() => [document.documentElement.scrollHeight, innerHeight]);
+  check(high <= window + 2, `the page is ${high} pixels high in a window of ${window}`);
+}
 const pending = (page) => page.locator('[data-pending]').count();
 
 /** Lets the city run fast until something holds, then at its own pace. */
@@ -87,10 +92,12 @@ for (const [theme, language] of [['dark', 'en'], ['light', 'de']]) {
       equal(await page.evaluate(() => document.documentElement.lang), language, 'the language of the page');
       await axe(page);
       await fits(page);
+      await short(page);
       await shot(page, `drill-desk-${theme}-${width}`);
       for (const tab of width < 760 ? await page.locator('.tabs button').all() : []) {
         await tab.click();
         await fits(page);
+        await short(page);
         await axe(page);
         await shot(page, `drill-desk-${theme}-${width}-${(await tab.textContent()).replace(/\W/g, '')}`);
       }
@@ -101,10 +108,12 @@ for (const [theme, language] of [['dark', 'en'], ['light', 'de']]) {
       if (width > 1000) await until(() => second.evaluate(() => window.__twin.ready && window.__twin.vehicles > 0), 'the live map is alive', 60_000);
       await axe(second);
       await fits(second);
+      await short(second);
       await shot(second, `drill-control-${theme}-${width}`);
       for (const tab of width < 1000 ? await second.locator('.tabs button').all() : []) {
         await tab.click();
         await fits(second);
+        await short(second);
         await shot(second, `drill-control-${theme}-${width}-${(await tab.textContent()).replace(/\W/g, '')}`);
       }
       equal(await raw(second), null, 'keys instead of texts in the controller’s window');
