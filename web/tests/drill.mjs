@@ -39,6 +39,9 @@ async function fast(controller, holds, what) {
   await clock(controller, 'speed', '1');
 }
 
+/** Units of the recommendation that have a key, in their order: name and key. */
+const keyed = (page) => page.locator('.units tr[data-unit]').evaluateAll((rows) => rows.flatMap((row) => (row.querySelector('.key kbd') ? [{ unit: row.dataset.unit, key: row.querySelector('.key kbd').textContent }] : [])));
+
 /** Sends the soonest unit to the most urgent call, by keys alone; the call's number and the unit's name. */
 async function sendByKeys(drill, page) {
   await page.keyboard.press('Escape');
@@ -46,13 +49,13 @@ async function sendByKeys(drill, page) {
   await page.keyboard.press('Enter');
   await page.waitForSelector('.units [data-unit] .key kbd');
   const call = Number(await page.locator('.calls [aria-selected=true]').getAttribute('data-call'));
-  const list = await page.locator('.units tr[data-unit]').evaluateAll((rows) => rows.filter((row) => row.querySelector('.key kbd')).map((row) => row.dataset.unit));
+  const list = await keyed(page);
   const free = new Set(freed(drill.view(page)).map((unit) => unit.unit));
-  const at = list.findIndex((unit) => free.has(unit));
-  check(at >= 0 && at < 9, `a free unit is among the first nine: ${list}`);
-  await page.keyboard.press(String(at + 1));
-  await until(() => drill.view(page).units.some((unit) => unit.unit === list[at] && unit.call === call), `${list[at]} is sent to call ${call}`);
-  return { call, unit: list[at] };
+  const one = list.find(({ unit }) => free.has(unit));
+  check(one, `a free unit is among the first nine: ${JSON.stringify(list)}`);
+  await page.keyboard.press(one.key);
+  await until(() => drill.view(page).units.some((unit) => unit.unit === one.unit && unit.call === call), `${one.unit} is sent to call ${call}`);
+  return { call, unit: one.unit };
 }
 
 test('a wrong PIN is told, the right one leads to the desk; the exercise is marked everywhere', async (drill) => {
@@ -298,13 +301,13 @@ test('a desk that is cut off says so, keeps what is done, and does it once when 
   await page.keyboard.press('Enter');
   await page.waitForSelector('.units [data-unit] .key kbd');
   const call = Number(await page.locator('.calls [aria-selected=true]').getAttribute('data-call'));
-  const list = await page.locator('.units tr[data-unit]').evaluateAll((rows) => rows.filter((one) => one.querySelector('.key kbd')).map((one) => one.dataset.unit));
+  const list = await keyed(page);
   const free = new Set(freed(drill.view(page)).map((unit) => unit.unit));
-  const unit = list.find((one) => free.has(one));
+  const { unit, key } = list.find((one) => free.has(one.unit));
   const before = drill.view(controller).actions.at(-1)?.number ?? 0;
   drill.wire.cut();
   await page.getByText('No connection').first().waitFor();
-  await page.keyboard.press(String(list.indexOf(unit) + 1));
+  await page.keyboard.press(key);
   await page.getByText('1 action waits').waitFor();
   equal(await pending(page), 1, 'what waits');
   await shot(page, 'drill-offline');
@@ -499,11 +502,10 @@ async function next(drill, page, controller, tried) {
   if (freed(view).length > 0) {
     await page.keyboard.press('Enter');
     const free = new Set(freed(view).map((one) => one.unit));
-    const rows = () => page.locator('.units tr[data-unit]').evaluateAll((all) => all.filter((row) => row.querySelector('.key kbd')).map((row) => row.dataset.unit));
-    if (!(await soon(async () => (await rows()).length > 0))) return null;
-    const at = (await rows()).findIndex((unit) => free.has(unit));
-    if (at < 0 || at > 8) return null;
-    await page.keyboard.press(String(at + 1));
+    if (!(await soon(async () => (await keyed(page)).length > 0))) return null;
+    const one = (await keyed(page)).find(({ unit }) => free.has(unit));
+    if (!one) return null;
+    await page.keyboard.press(one.key);
     return (await soon(had)) ? 'sent' : null;
   }
   if (first.category === 'C1' && lower.length > 0) {
