@@ -233,6 +233,47 @@ test('a dispatcher sends, diverts, stands down, directs, takes note, speaks and 
   equal(await page.evaluate(() => document.activeElement.dataset?.message ?? null), null, 'keys are off');
 });
 
+/** Lets a window be sent what a server may send: every view goes through `change` on its way. The window is loaded anew for it. */
+async function changed(page, change) {
+  await page.routeWebSocket(/\/ws\/drill$/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((text) => {
+      const message = JSON.parse(text);
+      if (message.type === 'view') change(message.view);
+      socket.send(JSON.stringify(message));
+    });
+  });
+  await page.reload();
+  await page.waitForSelector('.desk, .control');
+}
+
+test('what the caller said stands at the call in hand, and nothing where nothing is told', async (drill) => {
+  const controller = await drill.window('controller');
+  const page = await drill.window('dispatcher');
+  await fast(controller, () => waiting(drill.view(page)).length > 0, 'a call waits');
+  await clock(controller, 'pause');
+  const said = `My mother fell on the stairs and does not answer. ${'We are behind the mill. '.repeat(6)}`.trim();
+  await changed(page, (view) => view.calls.forEach((call) => (call.text = call.understood_s === null ? null : said)));
+  await page.locator('.calls [role=option]').first().waitFor();
+  await page.keyboard.press('u');
+  await page.locator('.head blockquote').waitFor();
+  equal(await page.locator('.head blockquote').textContent(), `“${said}”`, 'what was said');
+  await fits(page);
+  await axe(page);
+  await shot(page, 'drill-caller');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('.tabs button').nth(1).click();
+  await fits(page);
+  await short(page);
+  await shot(page, 'drill-caller-phone');
+  const quiet = await drill.window('dispatcher');
+  await changed(quiet, (view) => view.calls.forEach((call) => (call.text = null)));
+  await quiet.locator('.calls [role=option]').first().waitFor();
+  await quiet.keyboard.press('u');
+  await quiet.locator('.head .facts').waitFor();
+  equal(await quiet.locator('.head blockquote').count(), 0, 'what was said of a call that nobody told of');
+});
+
 test('a controller runs the clock, the injects, the roles and the ratings, and goes back on a new branch', async (drill) => {
   const page = await drill.window('dispatcher');
   const controller = await drill.window('controller');

@@ -69,6 +69,8 @@ export interface Call {
   lat: number | null;
   received_s: number;
   understood_s: number | null;
+  /** What the caller said, once the call is understood; a server may not tell it. */
+  text?: string | null;
   unit: string | null;
   hospital: string | null;
 }

@@ -121,6 +121,7 @@ export const drill: Texts = {
   'drill.call.since': { en: 'Since {time}', de: 'Seit {time}' },
   'drill.call.received': { en: 'rang {time}', de: 'Anruf {time}' },
   'drill.call.understood': { en: 'understood {time}', de: 'aufgenommen {time}' },
+  'drill.call.text': { en: '“{text}”', de: '„{text}“' },
   'drill.chosen': { en: 'The call in hand', de: 'Der gewählte Notruf' },
   'drill.chosen.none': { en: 'Choose a call:', de: 'Wählen Sie einen Notruf:' },
   'drill.recommend': { en: 'Recommend', de: 'Vorschlagen' },
