@@ -206,6 +206,12 @@ test('a dispatcher sends, diverts, stands down, directs, takes note, speaks and 
   await page.keyboard.press('m');
   equal(await page.evaluate(() => document.activeElement.dataset.message !== undefined), true, 'the focus is on a message');
   const open = () => drill.view(page).messages.filter((one) => one.acknowledged_s === null).length;
+  // The key stands at the one message that it takes.
+  const capped = () => page.locator('.messages li').filter({ has: page.locator('kbd') }).evaluateAll((all) => all.map((one) => Number(one.dataset.message)));
+  equal(await capped(), [Number(await page.evaluate(() => document.activeElement.dataset.message))], 'where the key `a` stands while a message has the focus');
+  await page.keyboard.press('Escape');
+  const oldest = drill.view(page).messages.find((one) => one.acknowledged_s === null).message;
+  await until(async () => JSON.stringify(await capped()) === JSON.stringify([oldest]), 'the key `a` stands at the oldest message that is open');
   for (let left = open(); left > 0; left = open()) {
     await page.keyboard.press('a');
     await until(() => open() < left, 'a message is taken note of');

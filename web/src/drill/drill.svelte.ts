@@ -3,10 +3,10 @@
 import { clock, t } from '../i18n';
 import { address } from '../lib/api';
 import { Outbox, type Pending } from './outbox';
-import { groupOf, minutes, ordered, sendable, short } from './order';
+import { groupOf, minutes, ordered, sendable, short, unread } from './order';
 import { keep, kept, known, storage, unlock } from './seat';
 import { DrillSocket, type Link } from './socket';
-import type { Action, Call, ClockOrder, Power, Recommended, Seat, Unit, View } from './types';
+import type { Action, Call, ClockOrder, Message, Power, Recommended, Seat, Unit, View } from './types';
 import { actionWords, capital, statusOfUnit } from './words';
 
 /** A question that needs an answer before anything else: yes or no, or one of a few. */
@@ -57,6 +57,14 @@ class Drill {
 
   readonly calls = $derived(ordered(this.view?.calls ?? []));
   readonly names = $derived((this.view?.units ?? []).map((unit) => unit.unit));
+  /** The message that has the focus. */
+  held: number | null = $state(null);
+  /** The message that the key `a` takes note of: the one that has the focus, else the oldest that nobody took note of. */
+  readonly toNote: Message | undefined = $derived.by(() => {
+    const waiting = new Set(this.pending.flatMap(({ action }) => (action.do === 'acknowledge' ? [action.message] : [])));
+    const open = (this.view?.messages ?? []).filter((one) => one.acknowledged_s === null && !waiting.has(one.message));
+    return open.find((one) => one.message === this.held) ?? unread(open);
+  });
   readonly call: Call | null = $derived(this.calls.find((one) => one.call === this.chosen) ?? null);
 
   can(power: Power): boolean {
@@ -131,7 +139,7 @@ class Drill {
     this.bye = '';
     this.said = '';
     this.pending = [];
-    this.chosen = null;
+    this.chosen = this.held = null;
     this.recommended = this.notice = this.question = this.#before = null;
     this.fresh = new Set();
     // Whoever sits down here next must not be sent what this seat was sent: the map's own connection ends with the page.
