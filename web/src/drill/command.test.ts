@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { complete, named, read, readTime, understood, usage, VERBS, verbs } from './command';
+import { complete, named, read, readTime, saying, understood, usage, VERBS, verbs } from './command';
 import type { View } from './types';
 
 const MAY = ['assign', 'divert', 'stand-down', 'direct', 'declare', 'say'];
@@ -99,6 +99,14 @@ it('examples are in names of the drill', () => {
   const units = [{ unit: 'ambulance-1-2' }, { unit: 'ambulance-1-3' }] as View['units'];
   expect(usage(assign!, { ...view(), units })).toBe('assign 2 3');
   expect(usage(assign!, { ...view(), units: undefined })).toBe('assign A1 3');
+});
+
+it('whoever speaks is offered the other role, and spared its name where there is only one', () => {
+  const say = VERBS.find((verb) => verb.words[0] === 'say')!;
+  const two = (role: string): View => ({ ...view(), role, drill: { ...view().drill, people: { dispatcher: ['Ada'], controller: [] }, bots: [] } });
+  expect([saying(two('dispatcher')), saying(two('controller')), saying(view())]).toEqual(['say controller ', 'say dispatcher ', 'say ']);
+  expect([usage(say, two('dispatcher')), usage(say, two('controller'))]).toEqual(['say controller …', 'say dispatcher …']);
+  expect(complete('say ', two('controller'))).toEqual(['say dispatcher']);
 });
 
 it('a line is completed word by word', () => {

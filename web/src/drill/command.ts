@@ -105,6 +105,14 @@ export function readTime(text: string, view: View): number | null {
 }
 
 const roles = (view: View): string[] => [...new Set([...Object.keys(view.drill.people), ...view.drill.bots])];
+/** Roles one may say something to: nobody speaks to himself. */
+const others = (view: View): string[] => roles(view).filter((role) => role !== view.role);
+
+/** How a line that says something begins: with the role it is for where there is only one. */
+export function saying(view: View): string {
+  const [one, ...more] = others(view);
+  return one === undefined || more.length > 0 ? 'say ' : `say ${one} `;
+}
 
 function injectVerb(word: 'deliver' | 'hold' | 'release'): Verb {
   return {
@@ -268,7 +276,8 @@ export function usage(verb: Verb, view: View): string {
   const unit = units[0] === undefined ? 'A1' : short(units[0], units);
   const hospital = view.hospitals?.[0]?.hospital.split(' ')[0] ?? 'General';
   const inject = view.injects?.[0]?.inject ?? 'I-01';
-  return verb.usage.replace('A1', unit).replace('General', hospital).replace('I-01', inject);
+  const other = others(view)[0] ?? 'controller';
+  return verb.usage.replace('A1', unit).replace('General', hospital).replace('I-01', inject).replace('controller', other);
 }
 
 export function understood(value: Command | Misread): value is Command {
@@ -293,7 +302,7 @@ export function complete(line: string, view: View, most = 6): string[] {
     direct: [units, (view.hospitals ?? []).map((one) => one.hospital)],
     declare: [['major-incident']],
     ack: [view.messages.filter((one) => one.acknowledged_s === null).map((one) => String(one.message))],
-    say: [roles(view)],
+    say: [others(view)],
     call: [calls],
     recommend: [calls],
     deliver: [(view.injects ?? []).map((one) => one.inject)],
