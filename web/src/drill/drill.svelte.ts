@@ -25,6 +25,8 @@ export interface Notice {
   kind: 'done' | 'refused' | 'waiting' | 'hint';
   text: string;
   number: number;
+  /** Whether what it was about has come to pass: it is not said any longer then. */
+  past?: () => boolean;
 }
 
 class Drill {
@@ -96,6 +98,7 @@ class Drill {
         if (link === 'offline' && this.link === 'online') this.tell(t('drill.say.lost'));
         this.link = link;
         if (link === 'online') this.bye = '';
+        this.#passed();
       },
       view: (view) => this.take(view),
       done: (said, action) => this.note('done', said || (action ? actionWords(action) : t('drill.notice.done'))),
@@ -108,6 +111,7 @@ class Drill {
         if (call !== this.chosen) return;
         this.recommended = { call, units, at_s: this.view?.drill.time_s ?? 0 };
         const first = units[0];
+        this.hush('hint');
         if (first) this.tell(t('drill.say.recommended', { n: units.length, unit: first.unit, time: Math.round(first.time_s ?? 0) }));
         else this.note('hint', t('drill.units.nobody'));
       },
@@ -176,6 +180,7 @@ class Drill {
     }
     if (this.recommended && !view.calls?.some((call) => call.call === this.recommended?.call)) this.recommended = null;
     if (this.chosen !== null && !view.calls?.some((call) => call.call === this.chosen)) this.chosen = null;
+    this.#passed();
   }
 
   /** Tells whoever listens of what is new. */
@@ -212,8 +217,22 @@ class Drill {
     this.said = sentence;
   }
 
-  note(kind: Notice['kind'], text: string): void {
-    this.notice = { kind, text: capital(text), number: (this.#notices += 1) };
+  note(kind: Notice['kind'], text: string, past?: () => boolean): void {
+    this.notice = { kind, text: capital(text), number: (this.#notices += 1), past };
+  }
+
+  /** What could not be done is not said any longer: the next thing is done. */
+  hush(...kinds: Notice['kind'][]): void {
+    if (this.notice && (kinds.length === 0 || kinds.includes(this.notice.kind))) this.notice = null;
+  }
+
+  #passed(): void {
+    if (this.notice?.past?.()) this.notice = null;
+  }
+
+  /** Something was not sent, as there is no connection. */
+  #unsent(): void {
+    this.note('refused', t('drill.notice.offline'), () => this.link === 'online');
   }
 
   act(action: Action): void {
@@ -222,7 +241,8 @@ class Drill {
   }
 
   clock(order: ClockOrder): void {
-    if (!this.#socket?.clock(order)) this.note('refused', t('drill.notice.offline'));
+    if (this.#socket?.clock(order)) this.hush('hint', 'refused');
+    else this.#unsent();
   }
 
   rewind(to_s: number): void {
@@ -232,7 +252,8 @@ class Drill {
       yes: t('drill.rewind.yes'),
       grave: true,
       then: () => {
-        if (!this.#socket?.rewind(to_s)) this.note('refused', t('drill.notice.offline'));
+        if (this.#socket?.rewind(to_s)) this.hush('hint', 'refused');
+        else this.#unsent();
       },
     };
   }
@@ -243,7 +264,11 @@ class Drill {
 
   /** The desk is about this call from now on. */
   choose(call: number | null): void {
-    if (call !== this.chosen) this.recommended = null;
+    if (call !== this.chosen) {
+      this.recommended = null;
+      // A hint was about the call before; a refusal is kept until something else is done.
+      this.hush('hint');
+    }
     this.chosen = call;
     if (call !== null && this.fresh.has(call)) {
       const fresh = new Set(this.fresh);
@@ -256,11 +281,12 @@ class Drill {
   recommend(call = this.chosen): void {
     if (call === null) return this.note('hint', t('drill.hint.choose'));
     if (!this.can('assign')) return;
-    const known = this.view?.calls?.find((one) => one.call === call);
-    if (known && known.road === null && known.lon === null) return this.note('hint', t('drill.hint.ringing'));
+    const unplaced = (): boolean => this.view?.calls?.some((one) => one.call === call && one.road === null && one.lon === null) ?? false;
+    if (unplaced()) return this.note('hint', t('drill.hint.ringing'), () => !unplaced());
     this.choose(call);
-    if (this.#socket?.recommend(call)) this.asking = true;
-    else this.note('refused', t('drill.notice.offline'));
+    if (!this.#socket?.recommend(call)) return this.#unsent();
+    this.asking = true;
+    this.hush('hint', 'refused');
   }
 
   /** Sends a unit to a call; one that is on its way elsewhere only after a yes. */

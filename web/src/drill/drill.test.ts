@@ -3,7 +3,7 @@ import { drill } from './drill.svelte';
 import type { Call, Unit, View } from './types';
 
 const sent: { type: string; action?: unknown; call?: number }[] = [];
-let wire: { readyState: number; onopen: (() => void) | null; onmessage: ((event: { data: string }) => void) | null };
+let wire: { readyState: number; onopen: (() => void) | null; onclose?: (() => void) | null; onmessage: ((event: { data: string }) => void) | null };
 
 class Wire {
   readyState = 1;
@@ -121,6 +121,44 @@ describe('a desk', () => {
     drill.recommend();
     expect(sent).toEqual([]);
     expect(drill.notice?.text).toContain('Nobody knows yet');
+  });
+
+  it('says what could not be done no longer than it holds', () => {
+    const place = { category: null, road: null, lon: null, lat: null };
+    drill.take(view({ calls: [call(1), call(5, { status: 'ringing', ...place })] }));
+    drill.choose(5);
+    drill.recommend();
+    drill.take(view({ calls: [call(1), call(5, { status: 'answered', ...place })] }));
+    expect(drill.notice?.text).toContain('Nobody knows yet');
+    drill.take(view({ calls: [call(1), call(5)] }));
+    expect(drill.notice).toBeNull();
+    // A hint goes with the call that it was about, and with the recommendation.
+    drill.sendNth(1);
+    expect(drill.notice?.text).toContain('Press Return first');
+    recommend(5, ['A1']);
+    expect(drill.notice).toBeNull();
+    drill.sendNth(9);
+    drill.choose(1);
+    expect(drill.notice).toBeNull();
+    // A refusal is kept while one looks at another call, until the next thing is done.
+    drill.note('refused', 'The unit is not free.');
+    drill.choose(2);
+    expect(drill.notice?.kind).toBe('refused');
+    drill.recommend();
+    expect(drill.notice).toBeNull();
+  });
+
+  it('does not say that there is no connection once there is one', () => {
+    vi.useFakeTimers();
+    wire.onclose?.();
+    drill.choose(1);
+    drill.recommend();
+    expect(drill.notice?.text).toContain('No connection');
+    vi.advanceTimersByTime(60_000);
+    wire.onopen?.();
+    expect(drill.link).toBe('online');
+    expect(drill.notice).toBeNull();
+    vi.useRealTimers();
   });
 
   it('tells of new calls and messages, once, and of none it begins with', () => {
