@@ -331,9 +331,15 @@ test('a controller runs the clock, the injects, the roles and the ratings, and g
   const { branch, time_s, t_s } = now();
   const back = Math.max(0, Math.floor(t_s - 30));
   await controller.getByRole('button', { name: 'Rewind' }).click();
-  await controller.getByPlaceholder('T+5:00').fill('soon');
+  const field = controller.getByPlaceholder('T+5:00');
+  await field.fill('6');
   await controller.keyboard.press('Enter');
-  await controller.getByText('Write T+5:00').waitFor();
+  const alert = controller.getByRole('alert').filter({ hasText: '“6” is no time. Write T+5:00' });
+  await alert.waitFor();
+  equal(await field.getAttribute('aria-describedby'), await alert.getAttribute('id'), 'what describes the field');
+  equal(await field.getAttribute('aria-invalid'), 'true', 'whether the field says that it is wrong');
+  await axe(controller);
+  await shot(controller, 'drill-rewind');
   await controller.getByPlaceholder('T+5:00').fill(`T+0:${String(Math.floor(back / 60)).padStart(2, '0')}:${String(back % 60).padStart(2, '0')}`);
   await controller.keyboard.press('Enter');
   await controller.locator('dialog[open]').getByText('is kept').waitFor();

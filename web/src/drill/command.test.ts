@@ -6,7 +6,7 @@ const MAY = ['assign', 'divert', 'stand-down', 'direct', 'declare', 'say'];
 const view = (may = MAY): View =>
   ({
     role: 'dispatcher', title: 'Dispatcher', may, sees: ['calls', 'units', 'hospitals'],
-    drill: { time_s: 27_300, t_s: 300, people: { dispatcher: ['Ada'], controller: ['Grace'] }, bots: ['press'] },
+    drill: { time_s: 27_300, t_s: 300, length_s: 3600, people: { dispatcher: ['Ada'], controller: ['Grace'] }, bots: ['press'] },
     messages: [{ message: 4, time_s: 1, from: 'x', by: 'phone', text: 'y', acknowledged_s: null }],
     declared: [], said: [],
     calls: [{ call: 3 }, { call: 12 }],
@@ -81,6 +81,12 @@ describe('a line', () => {
 it('a time is read against the clock of the city, of the drill, or back from now', () => {
   expect(['07:34', '07:34:30', 'T+1:30', 't+0:01:30', 'T+4', '-2'].map((text) => readTime(text, view()))).toEqual([27_240, 27_270, 27_090, 27_090, 27_240, 27_180]);
   expect(['', '7', 'soon', '07:61', '1:2:3:4', 'T+'].map((text) => readTime(text, view()))).toEqual([null, null, null, null, null, null]);
+});
+
+it('a time without T+ is the drill’s where the drill has no such time of day', () => {
+  expect(['6:00', 'T+6:00', '0:06:00', 'T+0:06:00'].map((text) => readTime(text, view()))).toEqual([27_360, 27_360, 27_360, 27_360]);
+  // Half past seven to half past eight is the time of the drill; a time of neither is left to the server.
+  expect(['8:15', '7:30', '61:00', '9:00:00'].map((text) => readTime(text, view()))).toEqual([29_700, 27_000, 219_600, 32_400]);
 });
 
 it('a name is found by the longest that fits, and not where two would', () => {

@@ -87,7 +87,10 @@ function assign(rest: string, view: View): Command | Misread {
   return act({ do: 'assign', unit: unit.name, call: call as number }, from && !from.free && from.call !== null && from.call !== call ? from.call : undefined);
 }
 
-/** `07:45`, `07:45:30` as city time, `T+12:30`, `t+0:12:30` or `-5` (minutes back) against the drill's. */
+/**
+ * `07:45`, `07:45:30` as city time, `T+12:30`, `t+0:12:30` or `-5` (minutes back) against the drill's. Without `T+`, `6:00` is the
+ * drill's time too, where the drill has no such time of day and is that long.
+ */
 export function readTime(text: string, view: View): number | null {
   const line = text.trim();
   const back = /^[-−](\d+(?:\.\d+)?)$/.exec(line);
@@ -97,11 +100,13 @@ export function readTime(text: string, view: View): number | null {
   if (parts.length > 3 || parts.some((part) => !/^\d+$/.test(part))) return null;
   const [a = 0, b = 0, c = 0] = parts.map(Number);
   if (b > 59 || c > 59) return null;
-  if (since) {
-    const t_s = parts.length === 3 ? a * 3600 + b * 60 + c : parts.length === 2 ? a * 60 + b : a * 60;
-    return view.drill.time_s - view.drill.t_s + t_s;
-  }
-  return parts.length === 1 ? null : a * 3600 + b * 60 + c;
+  const begin_s = view.drill.time_s - view.drill.t_s;
+  const inDrill = (time_s: number): boolean => time_s >= begin_s && time_s <= begin_s + view.drill.length_s;
+  const since_s = begin_s + (parts.length === 3 ? a * 3600 + b * 60 + c : a * 60 + b);
+  if (since) return since_s;
+  if (parts.length === 1) return null;
+  const city_s = a * 3600 + b * 60 + c;
+  return !inDrill(city_s) && inDrill(since_s) ? since_s : city_s;
 }
 
 const roles = (view: View): string[] => [...new Set([...Object.keys(view.drill.people), ...view.drill.bots])];
