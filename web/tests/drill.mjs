@@ -139,7 +139,15 @@ test('a dispatcher sends, diverts, stands down, directs, takes note, speaks and 
   await page.keyboard.press('9');
   await page.getByText('Press Return first').waitFor();
 
-  await sendByKeys(drill, page);
+  const { call: sent } = await sendByKeys(drill, page);
+  // Its row stands in another group now; the focus is on it still, and after Escape and `a` too.
+  const focus = () => page.evaluate(() => document.activeElement.closest('[data-call]')?.dataset.call ?? document.activeElement.tagName);
+  await until(() => page.locator(`.calls .underway[data-call="${sent}"]`).count(), 'the call is under way in the list');
+  await until(async () => (await focus()) === String(sent), `the focus is on call ${sent}, not on ${await focus()}`);
+  for (const key of ['Escape', 'a', 'Escape']) {
+    await page.keyboard.press(key);
+    await until(async () => (await focus()) === String(sent), `the focus is on call ${sent} after ${key}`);
+  }
 
   // Diverted to another call, after a yes; the call it leaves waits again.
   const divertible = () => drill.view(page).units.filter((unit) => unit.divertible && unit.call !== null);
@@ -215,6 +223,7 @@ test('a dispatcher sends, diverts, stands down, directs, takes note, speaks and 
   for (let left = open(); left > 0; left = open()) {
     await page.keyboard.press('a');
     await until(() => open() < left, 'a message is taken note of');
+    check((await page.evaluate(() => document.activeElement.tagName)) !== 'BODY', 'the focus is somewhere after a message is taken note of');
   }
 
   await page.keyboard.press('t');
