@@ -292,6 +292,28 @@ test('what the caller said stands at the call in hand, and nothing where nothing
   equal(await quiet.locator('.head blockquote').count(), 0, 'what was said of a call that nobody told of');
 });
 
+test('calls at one place say on the map how many they are, and each click takes the next', async (drill) => {
+  const controller = await drill.window('controller');
+  const page = await drill.window('dispatcher');
+  await fast(controller, () => drill.view(page).calls.filter((call) => call.lon !== null && call.status !== 'closed').length > 0, 'a call is understood');
+  await clock(controller, 'pause');
+  await changed(page, (view) => {
+    const one = view.calls.find((call) => call.lon !== null);
+    view.calls = [...view.calls.filter((call) => call.lon === null), ...Array.from({ length: 12 }, (_, k) => ({ ...one, call: 800 + k, status: 'waiting', unit: null }))];
+  });
+  const mark = page.locator('.outline .call');
+  await mark.first().waitFor();
+  equal(await mark.count(), 1, 'marks of twelve calls at one place');
+  check((await mark.textContent()).endsWith('12×'), 'how many they are');
+  check((await mark.getAttribute('aria-label')).includes('12 calls are here'), 'how many they are, in words');
+  for (const call of ['800', '801']) {
+    await mark.click();
+    await until(async () => (await page.locator('.calls [aria-selected=true]').getAttribute('data-call')) === call, `call ${call} is in hand`);
+  }
+  await shot(page, 'drill-one-place');
+  await axe(page);
+});
+
 test('a controller runs the clock, the injects, the roles and the ratings, and goes back on a new branch', async (drill) => {
   const page = await drill.window('dispatcher');
   const controller = await drill.window('controller');

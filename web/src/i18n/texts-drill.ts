@@ -169,6 +169,7 @@ export const drill: Texts = {
   'drill.hospitals.waiting': { en: { one: '{n} ambulance waits', other: '{n} ambulances wait' }, de: { one: '{n} Rettungswagen wartet', other: '{n} Rettungswagen warten' } },
   'drill.hospitals.seen': { en: 'reported {time}', de: 'gemeldet {time}' },
   'drill.map': { en: 'Map of what was reported', de: 'Karte des Gemeldeten' },
+  'drill.map.here': { en: '{n} calls are here', de: 'Hier sind {n} Notrufe' },
   'drill.map.age': { en: 'reported {age} ago', de: 'gemeldet vor {age}' },
 
   'drill.said': { en: 'What you did', de: 'Was Sie getan haben' },
