@@ -117,6 +117,12 @@ for (const [theme, language] of [['dark', 'en'], ['light', 'de']]) {
         await tab.click();
         await fits(second);
         await short(second);
+        const seen = await tab.evaluate((one) => {
+          const [mine, strip] = [one.getBoundingClientRect(), one.parentElement.getBoundingClientRect()];
+          return { whole: mine.left >= strip.left - 1 && mine.right <= strip.right + 1, on: one.parentElement.scrollWidth > strip.width + 2, faded: getComputedStyle(one.parentElement).maskImage !== 'none' };
+        });
+        check(seen.whole, 'the chosen tab is seen whole');
+        equal(seen.faded, seen.on, 'whether an edge beyond which tabs go on is faded');
         await shot(second, `drill-control-${theme}-${width}-${(await tab.textContent()).replace(/\W/g, '')}`);
       }
       equal(await raw(second), null, 'keys instead of texts in the controller’s window');

@@ -159,7 +159,7 @@ export const drill: Texts = {
   'drill.units.time': { en: 'To scene', de: 'Zum Ort' },
   'drill.units.does': { en: 'Status', de: 'Status' },
   'drill.units.about': { en: 'Where to', de: 'Wohin' },
-  'drill.units.age': { en: 'Report', de: 'Meldung' },
+  'drill.units.age': { en: 'Last report', de: 'Letzte Meldung' },
   'drill.units.age_how': { en: 'How long ago it last told where it is', de: 'Wie lange her ist, dass es seinen Ort meldete' },
   'drill.hospitals': { en: 'Hospitals', de: 'Kliniken' },
   'drill.hospitals.none': { en: 'No hospitals.', de: 'Keine Kliniken.' },
