@@ -277,7 +277,7 @@ export const drill: Texts = {
   'drill.rewind.go': { en: 'Back to there', de: 'Dorthin zurück' },
   'drill.rewind.where': { en: 'Time to go back to', de: 'Zeit, zu der es zurückgeht' },
   'drill.rewind.how': { en: 'T+5:00, 07:45, or -5 minutes', de: 'T+5:00, 07:45 oder -5 Minuten' },
-  'drill.rewind.unreadable': { en: '“{text}” is no time. Write T+5:00, 07:45, or -5 for five minutes back.', de: '„{text}“ ist keine Zeit. Schreiben Sie T+5:00, 07:45 oder -5 für fünf Minuten zurück.' },
+  'drill.rewind.unreadable': { en: '“{text}” is no time: write T+5:00, 07:45, or -5.', de: '„{text}“ ist keine Zeit: Schreiben Sie T+5:00, 07:45 oder -5.' },
   'drill.rewind.title': { en: 'Go back to {time}?', de: 'Zurück zu {time}?' },
   'drill.rewind.text': { en: 'The drill goes on from there on a new branch, for everybody. What was done on this branch is kept.', de: 'Die Übung geht von dort auf einem neuen Zweig weiter, für alle. Was auf diesem Zweig geschah, bleibt erhalten.' },
   'drill.rewind.yes': { en: 'Go back', de: 'Zurück' },
