@@ -275,6 +275,24 @@ fn a_dispatcher_sees_only_what_was_told() {
     }
 }
 
+/// What a caller says is told with the call once it is understood; what goes to a role is a message of it, and is not told twice.
+#[test]
+fn what_a_caller_says_is_known_when_the_call_is_understood() {
+    let town = drilled(3, 20, 0.0);
+    let of_a_call = || town.drill.injects[0].effects.clone();
+    let calls = |id: &str, to| Inject { to, effects: of_a_call(), ..inject(id, at(5.0)) };
+    let mut play = town.with(vec![calls("I-01", None), calls("I-02", Some(0))]).play(1);
+    let mut seen = std::collections::BTreeSet::new();
+    while play.city.time() < SimTime::seconds(START + 300.0) {
+        play.step();
+        for call in play.director.view(&play.city, "dispatcher").calls.expect("a dispatcher sees calls") {
+            assert!(call.text.is_none() || call.understood_s.is_some(), "{call:?}");
+            seen.insert((call.call, call.text));
+        }
+    }
+    assert!(seen.iter().filter_map(|(_, text)| text.as_deref()).eq(["what I-01 says"]), "{seen:?}");
+}
+
 /// A unit is where it last said it is, and nowhere else.
 #[test]
 fn a_unit_is_where_it_last_reported() {

@@ -298,6 +298,30 @@ fn ids(path: &Path) -> Vec<String> {
     ids
 }
 
+/// In the review of a branch that was ended early, bots have had no later call either, though they played the whole drill.
+fn assert_bots_end_with_the_branch(out: &Path) {
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(out.join(name)).expect("a file")).expect("JSON")
+    };
+    let (review, whole) = (read("branch-2/after-action.json"), read("baseline.json"));
+    let ended_ms = review["about"]["ended_s"].as_f64().expect("an end") * 1000.0;
+    assert!(ended_ms < whole["ended"].as_f64().expect("an end"), "{}", review["about"]);
+    let rang = |call: &&Value| call["call"]["chain"][0].as_f64().is_some_and(|at| at <= ended_ms);
+    let since = |call: &&Value| call["call"]["chain"][0].as_f64() >= whole["start"].as_f64();
+    let calls = whole["calls"].as_array().expect("calls").iter().filter(since).filter(rang).count();
+    assert_eq!(review["about"]["calls_by_bots"], calls);
+    let met: u64 = ["met", "late", "missed", "open"]
+        .iter()
+        .filter_map(|state| review["expectations_by_bots"][state].as_u64())
+        .sum();
+    let asked =
+        |inject: &&Value| inject["expect"].is_object() && inject["delivered"].as_f64().is_some_and(|at| at <= ended_ms);
+    assert_eq!(
+        usize::try_from(met).ok(),
+        Some(whole["injects"].as_array().expect("injects").iter().filter(asked).count())
+    );
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "one drill from joining to its end")]
 fn a_drill_whose_server_was_killed_goes_on_and_is_made_again_the_same() {
@@ -342,7 +366,7 @@ fn a_drill_whose_server_was_killed_goes_on_and_is_made_again_the_same() {
     println!("back after {:.1} s in a debug build", took.as_secs_f64());
     assert!(took < Duration::from_mins(2), "{took:?}");
     assert!(back["drill"]["time_s"].as_f64() >= view["drill"]["time_s"].as_f64(), "{back}");
-    assert_eq!(back["drill"]["phase"], "running", "it goes on as it went");
+    assert_eq!((&back["drill"]["phase"], &back["drill"]["speed"]), (&json!("running"), &json!(4.0)), "as it went");
     assert_eq!(back["drill"]["people"]["dispatcher"], json!(["Kim"]));
     control.clock(&json!("pause"));
     assert_eq!(desk.answered("send", json!({"type":"act","action":{"do":"assign","unit":unit,"call":call}})), sent);
@@ -371,11 +395,15 @@ fn a_drill_whose_server_was_killed_goes_on_and_is_made_again_the_same() {
     let (mut desk, mut control) = (served.sit(&dispatcher), served.sit(&controller));
     let back = desk.view(|_| true);
     assert_eq!((&back["drill"]["branch"], &back["drill"]["phase"]), (&json!(2), &json!("paused")), "{back}");
+    assert_eq!(back["drill"]["speed"], 4.0, "the pace of before going back: {back}");
     assert!(back["drill"]["time_s"].as_f64().is_some_and(|now| (now - to).abs() <= 1.0), "{back} {to}");
-    control.clock(&json!({"speed":null}));
-    control.clock(&json!("resume"));
+    control.clock(&json!({"step":40}));
+    // It is ended before its time: bots are measured until then as well.
+    control.view(|view| view["drill"]["phase"] == "paused" && view["drill"]["time_s"].as_f64() > Some(to + 5.0));
+    control.act(&json!({"do":"end"}));
     control.until_over();
     let said = served.interrupt().1;
+    assert_bots_end_with_the_branch(&out);
     assert!(!said.contains("trouble"), "{said}");
     let new: Vec<_> = ["actions.jsonl", "log.jsonl"]
         .map(|name| std::fs::read(out.join("branch-1").join(name)).expect("a log"))

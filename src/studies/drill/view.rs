@@ -153,6 +153,8 @@ pub struct CallView {
     pub category: Option<&'static str>,
     /// The road; none before it is understood.
     pub road: Option<String>,
+    /// What the caller said, where the drill says so; none before it is understood.
+    pub text: Option<String>,
     /// Longitude; none before it is understood [°].
     pub lon: Option<f64>,
     /// Latitude; none before it is understood [°].
@@ -348,7 +350,7 @@ impl View {
                     said: one.said.clone(),
                 })
                 .collect(),
-            calls: sees_it(Sight::Calls).then(|| calls(&seen)),
+            calls: sees_it(Sight::Calls).then(|| calls(&seen, &callers(director))),
             units: sees_it(Sight::Units).then(|| units(&seen)),
             hospitals: sees_it(Sight::Hospitals).then(|| hospitals(&seen)),
             injects: sees_it(Sight::Injects).then(|| injects(director)),
@@ -397,7 +399,14 @@ fn drill_view(director: &Director, city: &City) -> DrillView {
     }
 }
 
-fn calls(known: &Knowledge) -> Vec<CallView> {
+/// What callers say, by call: the texts of injects that go to nobody and make somebody call. Those that go to a role are its messages.
+fn callers(director: &Director) -> BTreeMap<u32, &str> {
+    let injects = director.drill().injects.iter().zip(&director.state().injects);
+    let unheard = injects.filter(|(inject, _)| inject.to.is_none());
+    unheard.flat_map(|(inject, came)| came.calls.iter().map(|&call| (call, inject.text.as_str()))).collect()
+}
+
+fn calls(known: &Knowledge, callers: &BTreeMap<u32, &str>) -> Vec<CallView> {
     let mut calls: Vec<(u32, &CallCard)> = known.calls.iter().map(|(&call, card)| (call, card)).collect();
     calls.sort_by_key(|(call, card)| {
         let category = card.about.as_ref().map(|about| about.category);
@@ -410,6 +419,7 @@ fn calls(known: &Knowledge) -> Vec<CallView> {
         status: call_status(card.stage),
         category: card.about.as_ref().map(|about| about.category.name()),
         road: card.about.as_ref().map(|about| about.road.clone()),
+        text: callers.get(&call).filter(|_| card.about.is_some()).map(|text| (*text).to_owned()),
         lon: card.about.as_ref().map(|about| about.place.0),
         lat: card.about.as_ref().map(|about| about.place.1),
         received_s: card.received.as_seconds(),

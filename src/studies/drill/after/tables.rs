@@ -46,7 +46,7 @@ fn inject_row(html: &mut String, inject: &InjectLine, since: Since) {
     };
     let route = match &inject.to {
         Some(to) => format!("{} to {}, {}", escape(&inject.from), escape(to), medium(inject.by)),
-        None => "the city alone".to_owned(),
+        None => format!("{}, heard by whoever answers the call", escape(&inject.from)),
     };
     let expected = match (&inject.expected, &inject.of) {
         (Some(words), Some(role)) => format!("{} <span class=\"code\">{}</span>", escape(words), escape(role)),

@@ -129,9 +129,9 @@ impl Director {
                 let from = format!("{} ({person})", self.drill.roles[role].title);
                 self.tell(now, to, &Said { from: &from, by: Medium::Radio, text });
                 self.was_done(now, role, Some(person), Deed::Said(to));
-                Ok(format!("{} is told", self.drill.roles[to].title))
+                Ok(format!("{} is told: {text}", self.drill.roles[to].title))
             }
-            Action::Note { text } => check_text("a note", text, TEXT_MAX).map(|()| "noted".to_owned()),
+            Action::Note { text } => check_text("a note", text, TEXT_MAX).map(|()| format!("noted: {text}")),
             Action::Deliver { inject } => self.deliver_by_hand(city, inject),
             Action::Hold { inject } => self.hold(inject, true),
             Action::Release { inject } => self.hold(inject, false),
@@ -140,7 +140,7 @@ impl Director {
                 check_text("who it comes from", from, WORD_MAX)?;
                 check_text("what is said", text, TEXT_MAX)?;
                 self.tell(now, to, &Said { from, by: Medium::Phone, text });
-                Ok(format!("{} is told, as from {from}", self.drill.roles[to].title))
+                Ok(format!("{} is told, as from {from}: {text}", self.drill.roles[to].title))
             }
             Action::Rate { objective, rating, note } => self.rate(person, objective, *rating, note.as_deref()),
             Action::Hand { role: handed, bot } => self.hand(role, person, handed, *bot),

@@ -85,7 +85,8 @@ pub fn load(path: &Path, overrides: &Overrides, cache: Option<&NetworkCache>) ->
 /// # Errors
 /// Everything wrong with the spreadsheet at once; what takes a city or roles to judge is not looked at.
 pub fn injects_of_msel(path: &Path) -> Result<String, Findings> {
-    let msel::Sheets { injects, findings, .. } = msel::read(path);
+    let msel::Sheets { injects, mut findings, .. } = msel::read(path);
+    msel::check_numbers(&injects, &mut findings);
     if !findings.is_ok() {
         return Err(scenario::in_reading_order(findings));
     }
@@ -113,6 +114,9 @@ fn read(path: &Path, findings: &mut Findings) -> Option<Read> {
         let help = match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv") => {
                 "a spreadsheet is named in a drill file: `msel: injects.csv`; `citytwin drill msel` turns one into YAML"
+            }
+            Some("xlsx" | "xls" | "ods" | "xlsm" | "numbers") => {
+                "this is a workbook: save the sheet with the injects as `CSV UTF-8` and name that file"
             }
             _ => "drills end in `.yaml`",
         };

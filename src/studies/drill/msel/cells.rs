@@ -5,6 +5,30 @@ use super::super::file::{Moment, is_by_hand, moment};
 use super::super::model::{InjectKind, Medium};
 use crate::primitives::units::{DURATION, Unreadable};
 
+/// What to do about a formula that came to nothing.
+pub(super) const MEND: &str = "mend the formula, or make the column wider";
+
+/// What spreadsheets show where a formula comes to nothing.
+const FAULTS: [&str; 11] = [
+    "#REF!",
+    "#NAME?",
+    "#VALUE!",
+    "#DIV/0!",
+    "#N/A",
+    "#NULL!",
+    "#NUM!",
+    "#SPILL!",
+    "#CALC!",
+    "#ERROR!",
+    "#GETTING_DATA",
+];
+
+/// Whether a cell is what a spreadsheet shows where a formula comes to nothing, or where a column is too narrow.
+pub(super) fn is_fault(text: &str) -> bool {
+    let text = text.trim();
+    FAULTS.iter().any(|fault| text.eq_ignore_ascii_case(fault)) || text.len() > 2 && text.chars().all(|c| c == '#')
+}
+
 /// When an inject comes, taken apart: `T+00:12:00 when units-free <= 1 for 2 min unless I-03`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct When {
@@ -57,10 +81,7 @@ pub(super) fn time(text: &str) -> Result<String, Unreadable> {
     let text = text.trim();
     let refused = |message: String, help: &str| Err(Unreadable { message, help: help.to_owned() });
     if text.starts_with('#') {
-        return refused(
-            format!("`{text}` is a fault of the spreadsheet"),
-            "mend the formula, or make the column wider",
-        );
+        return refused(format!("`{text}` is a fault of the spreadsheet"), MEND);
     }
     if text == "0" {
         return Ok("00:00:00".to_owned());

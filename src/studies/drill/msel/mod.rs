@@ -97,6 +97,21 @@ fn parse(bytes: &[u8], place: &Place, findings: &mut Findings) -> Vec<Raw> {
     injects
 }
 
+/// Complains of numbers that a sheet gives twice; a drill that names the sheet finds them with those of its own.
+pub(super) fn check_numbers(injects: &[Raw], findings: &mut Findings) {
+    let mut first: BTreeMap<&str, &Origin> = BTreeMap::new();
+    for id in injects.iter().filter_map(|raw| raw.id.as_ref()) {
+        match first.get(id.text.as_str()) {
+            Some(other) => {
+                let place = other.label.split(',').next().unwrap_or_default();
+                let help = format!("the first is in {place}; give this one another");
+                findings.problem(id.origin.wrong(format!("the number `{}` is given twice", id.text), help));
+            }
+            None => drop(first.insert(&id.text, &id.origin)),
+        }
+    }
+}
+
 /// A column by its letter, as spreadsheets call it.
 fn letter(mut number: usize) -> String {
     let mut letters = Vec::new();
@@ -204,6 +219,7 @@ impl Sheet<'_> {
             return None;
         }
         self.too_wide(row);
+        self.faults(row);
         for column in [Column::Number, Column::Time, Column::Description] {
             self.is_there(row, column, above);
         }
@@ -234,6 +250,15 @@ impl Sheet<'_> {
                 format!("row {}: `{}` stands in column {}, beyond the last name", row.number, cell.text, letter(at));
             let help = "a text with a comma in it stands in quotation marks; or name the column";
             self.findings.problem(Problem::new(place, message).help(help));
+        }
+    }
+
+    /// Cells in which a formula came to nothing: players would be told `#REF!`. The column of times says so itself.
+    fn faults(&mut self, row: &Row) {
+        for column in Column::ALL.into_iter().filter(|column| *column != Column::Time) {
+            let Some(cell) = self.cell(row, column).filter(|cell| cells::is_fault(&cell.text)) else { continue };
+            let message = format!("`{}` is a fault of the spreadsheet", cell.text.trim());
+            self.findings.problem(cell.origin.wrong(message, cells::MEND));
         }
     }
 

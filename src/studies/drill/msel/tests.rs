@@ -97,6 +97,19 @@ fn everything_wrong_with_a_sheet_is_told_with_row_and_column() {
     ] {
         assert!(all.contains(wanted), "{wanted} is missing in:\n{all}");
     }
+    let broken = "No,Time,From,Description,Expected action\n1,T+1,#N/A,#REF!,#NAME?\n2,T+2,#1 ward,# of beds,####\n";
+    let (_, problems) = read_text(broken);
+    let faults: Vec<&str> = problems.iter().filter_map(|told| Some(told.split_once("row ")?.1)).collect();
+    let cells = [
+        "2, column \"From\": `#N/A`",
+        "2, column \"Description\": `#REF!`",
+        "2, column \"Expected action\": `#NAME?`",
+        "3, column \"Expected action\": `####`",
+    ];
+    assert_eq!(faults.len(), cells.len(), "{faults:?}");
+    for cell in cells {
+        assert!(faults.iter().any(|told| told.starts_with(cell) && told.contains("mend the formula")), "{faults:?}");
+    }
     let (_, problems) = read_text("No,Description\n1,x\n");
     assert!(problems[0].contains("the column `Time` is missing"), "{problems:?}");
     for nothing in ["", "a,b\nc,d\n", "No,Time,Description\n"] {

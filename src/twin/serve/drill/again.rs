@@ -42,7 +42,7 @@ fn play_out(
     mut play: Play,
     branch: &Path,
     (actions, log): (&[Did], u64),
-    by_bots: Option<&Record>,
+    beside: &dyn Fn(&Record) -> Option<Record>,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Option<Record>, TwinError> {
     let mut journal = Journal::begin(branch, log).map_err(wrong)?;
@@ -62,7 +62,8 @@ fn play_out(
         play.step();
     }
     let played = play.record();
-    after::write(branch, &played, by_bots.unwrap_or(&played)).map_err(wrong)?;
+    let Some(by_bots) = beside(&played) else { return Ok(None) };
+    after::write(branch, &played, &by_bots).map_err(wrong)?;
     Ok(Some(played))
 }
 
@@ -94,7 +95,8 @@ pub fn by_bots(
     write_down(folder, drill, command, loaded).map_err(wrong)?;
     let branch = Book::open(folder, &Head::of(loaded)).map_err(wrong)?.folder().to_owned();
     let (play, log) = at_start(loaded, &branch, interrupted)?;
-    let played = play_out(play, &branch, (&[], log), None, interrupted)?.ok_or_else(interrupted_there)?;
+    let played = play_out(play, &branch, (&[], log), &|played| Some(played.clone()), interrupted)?
+        .ok_or_else(interrupted_there)?;
     after::keep_baseline(folder, &played).map_err(wrong)?;
     Ok(branch)
 }
@@ -132,7 +134,7 @@ pub fn again(
     let first = book::folder_of(out, ended[0]);
     std::fs::create_dir_all(&first).map_err(|error| wrong(format!("`{}` cannot be made: {error}", first.display())))?;
     let (start, log) = at_start(&loaded, &first, interrupted)?;
-    let baseline = after::by_bots(start.fork(), |_| (), interrupted).ok_or_else(interrupted_there)?;
+    let beside = |played: &Record| after::by_bots(start.fork(), played.ended, |_| (), interrupted);
     for number in ended {
         let kept = book::read(&book::folder_of(folder, number)).map_err(wrong)?;
         if !kept.head.makes_the_same(&head) {
@@ -148,7 +150,7 @@ pub fn again(
         }
         let mut play = start.fork();
         play.director.set_branch(number);
-        play_out(play, &branch, (&kept.actions, log), Some(&baseline), interrupted)?.ok_or_else(interrupted_there)?;
+        play_out(play, &branch, (&kept.actions, log), &beside, interrupted)?.ok_or_else(interrupted_there)?;
         for name in files(&branch, &book::folder_of(folder, number)) {
             let (old, new) = (book::folder_of(folder, number).join(&name), branch.join(&name));
             remade.push(Remade { path: PathBuf::from(format!("branch-{number}")).join(name), same: same(&old, &new) });

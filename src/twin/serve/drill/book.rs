@@ -64,6 +64,8 @@ pub(super) struct Left {
     pub person: String,
     /// What was asked for [s after midnight].
     pub to_s: f64,
+    /// The pace of the clock then [city seconds a second]; none as fast as possible.
+    pub speed: Option<f64>,
 }
 
 /// A line after the first.

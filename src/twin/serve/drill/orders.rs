@@ -17,8 +17,9 @@ const STEPS_MAX: u32 = 3_600;
 
 /// How the clock goes after everything it was told in a branch: what it does, its pace, and whether anybody has let it go.
 pub(super) fn clock_of(book: &Book, speed: Option<f64>) -> (Doing, Option<f64>, bool) {
-    // Who goes back has let it go before, and finds it standing.
-    let mut stand = (Doing::Standing, speed, book.head().branch > 1);
+    // Who goes back has let it go before, and finds it standing, at the pace it had.
+    let left = book.head().left.as_ref();
+    let mut stand = (Doing::Standing, left.map_or(speed, |left| left.speed), left.is_some());
     for told in book.clock() {
         match told.order {
             ClockOrder::Pause => stand.0 = Doing::Standing,
@@ -181,7 +182,7 @@ impl Player {
         let parent = self.book.head().branch;
         let from = self.book.folder().to_owned();
         let (seat, person) = (seat.number, seat.name.clone());
-        let left = Left { parent, at: to, seat, id: id.to_owned(), person, to_s };
+        let left = Left { parent, at: to, seat, id: id.to_owned(), person, to_s, speed: self.tempo.factor() };
         self.book.branch(left.clone()).map_err(Refused::Failed)?;
         self.go_back(to, &from).map_err(|sentence| {
             self.fail(sentence.clone());

@@ -17,7 +17,7 @@ use super::super::facts;
 use super::super::scenes::{Going, Scenes};
 use super::super::stage::locked;
 use super::super::tempo::Tempo;
-use super::after;
+use super::after::{self, Baselines};
 use super::book::{Book, Wish};
 use super::journal::Journal;
 use super::play::Play;
@@ -48,7 +48,7 @@ pub(in crate::twin::serve) enum Asked {
     /// To show a role what it sees, now.
     Look { role: String, reply: Reply<()> },
     /// What bots alone have achieved.
-    Baseline(Box<Record>),
+    Baseline(SimTime, Box<Record>),
 }
 
 /// What the drill is doing.
@@ -82,7 +82,7 @@ pub(super) struct Player {
     pub(super) done: usize,
     desk: Arc<Desk>,
     requests: Receiver<Request>,
-    baseline: Option<Record>,
+    baselines: Baselines,
     shown: Instant,
     viewed: Instant,
     /// Why it cannot go on, if it cannot.
@@ -110,7 +110,7 @@ pub(super) fn begin(beginning: Beginning) -> Result<JoinHandle<()>, String> {
     let told = Arc::clone(&shared);
     let no_thread = |error: std::io::Error| format!("the system gives no thread for the drill: {error}");
     let keeper = Keeper::begin(move |sentence| told.trouble(sentence)).map_err(no_thread)?;
-    let baseline = after::kept_baseline(&shared.folder);
+    let baselines = Baselines::kept(&shared.folder);
     let player = Player {
         tempo: Tempo::new(speed, now, play.time()),
         journal: Journal::at_end(book.folder())?,
@@ -127,7 +127,7 @@ pub(super) fn begin(beginning: Beginning) -> Result<JoinHandle<()>, String> {
         done: 0,
         desk,
         requests,
-        baseline,
+        baselines,
         shown: now,
         viewed: now,
         failure: None,
@@ -266,18 +266,20 @@ impl Player {
         if mark.time <= self.start() && mark.actions == 0 && !start.exists() {
             self.keeper.keep_at(&start, mark, &self.play);
         }
-        if self.baseline.is_none() {
-            let mut bots = self.play.fork();
-            if mark.actions > 0 || mark.time > self.start() {
-                // It is to begin where nobody had done anything yet.
-                bots = Play::begin(self.play.stage.cast(), self.play.drill());
-                drop(states::restore(&start, &mut bots));
-            }
-            after::begin_baseline(bots, &self.shared, &self.desk)?;
-        } else {
+        if self.baselines.has_whole() {
             self.shared.progress(1.0);
+            return Ok(());
         }
-        Ok(())
+        let untouched = mark.actions == 0 && mark.time <= self.start();
+        let bots = if untouched { self.play.fork() } else { self.at_start() };
+        after::begin_baseline(bots, SimTime::MAX, &self.shared, &self.desk)
+    }
+
+    /// The drill where nobody had done anything yet.
+    fn at_start(&self) -> Play {
+        let mut play = Play::begin(self.play.stage.cast(), self.play.drill());
+        drop(states::restore(&self.shared.folder.join(START), &mut play));
+        play
     }
 
     pub(super) fn start(&self) -> SimTime {
@@ -385,12 +387,21 @@ impl Player {
         self.over = true;
         self.doing = Doing::Standing;
         self.dirty = true;
+        let ended = self.play.record().ended;
+        if ended < self.start() + self.play.drill().length && self.baselines.ended_at(ended).is_none() {
+            let begun = after::begin_baseline(self.at_start(), ended, &self.shared, &self.desk);
+            begun.unwrap_or_else(|sentence| self.shared.trouble(sentence));
+        }
         self.conclude();
     }
 
     pub(super) fn conclude(&mut self) {
-        let Some(by_bots) = self.baseline.as_ref().filter(|_| self.over) else { return };
-        match after::write(self.book.folder(), &self.play.record(), by_bots) {
+        if !self.over {
+            return;
+        }
+        let played = self.play.record();
+        let Some(by_bots) = self.baselines.ended_at(played.ended) else { return };
+        match after::write(self.book.folder(), &played, by_bots) {
             Ok(()) => drop(self.shared.over.send_replace(true)),
             Err(sentence) => self.shared.trouble(sentence),
         }
@@ -439,9 +450,11 @@ impl Player {
                 self.show_view(&role);
                 drop(reply.send(Ok(())));
             }
-            Asked::Baseline(record) => {
-                self.shared.progress(1.0);
-                self.baseline = Some(*record);
+            Asked::Baseline(until, record) => {
+                if until == SimTime::MAX {
+                    self.shared.progress(1.0);
+                }
+                self.baselines.take(until, *record);
                 self.conclude();
             }
         }
