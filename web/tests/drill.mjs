@@ -298,6 +298,28 @@ test('what the caller said stands at the call in hand, and nothing where nothing
   equal(await quiet.locator('.head blockquote').count(), 0, 'what was said of a call that nobody told of');
 });
 
+test('the key of a unit that arrived somewhere meanwhile sends nobody, and says why', async (drill) => {
+  const controller = await drill.window('controller');
+  const page = await drill.window('dispatcher');
+  await fast(controller, () => waiting(drill.view(page)).length > 0 && freed(drill.view(page)).length > 1, 'a call waits and units are free');
+  let arrived = null;
+  await changed(page, (view) => {
+    const unit = view.units.find((one) => one.unit === arrived);
+    if (unit) Object.assign(unit, { status: 'at-scene', call: 999, free: false, divertible: false });
+  });
+  await page.locator('.calls [role=option]').first().waitFor();
+  await page.keyboard.press('u');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.units [data-unit] .key kbd');
+  const [, { unit, key }] = await keyed(page);
+  arrived = unit;
+  await until(async () => !(await keyed(page)).some((one) => one.unit === unit), 'its key is not shown any more');
+  equal(await page.locator(`.units [data-unit="${unit}"] button`).count(), 0, 'buttons that send it');
+  await page.keyboard.press(key);
+  await page.locator('.notice', { hasText: `${unit} cannot be sent now: at scene.` }).waitFor();
+  equal(await page.locator('dialog[open]').count(), 0, 'questions about what cannot be');
+});
+
 test('calls at one place say on the map how many they are, and each click takes the next', async (drill) => {
   const controller = await drill.window('controller');
   const page = await drill.window('dispatcher');
