@@ -97,7 +97,8 @@ fn everything_wrong_with_a_sheet_is_told_with_row_and_column() {
     ] {
         assert!(all.contains(wanted), "{wanted} is missing in:\n{all}");
     }
-    let broken = "No,Time,From,Description,Expected action\n1,T+1,#N/A,#REF!,#NAME?\n2,T+2,#1 ward,# of beds,####\n";
+    let broken =
+        "No,Time,From,Description,Expected action\n1,T+00:01,#N/A,#REF!,#NAME?\n2,T+00:02,#1 ward,# of beds,####\n";
     let (_, problems) = read_text(broken);
     let faults: Vec<&str> = problems.iter().filter_map(|told| Some(told.split_once("row ")?.1)).collect();
     let cells = [
