@@ -316,6 +316,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("subtle", &["api"]),
     ("rust_embed", &["api"]),
     ("rumqttc", &["pipeline/transport"]),
+    ("rdkafka", &["pipeline/transport"]),
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),
     ("parquet", &["pipeline/stores", "studies/experiment"]),
