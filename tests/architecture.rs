@@ -315,6 +315,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("ulid", &["api", "twin"]),
     ("subtle", &["api"]),
     ("rumqttc", &["pipeline/transport"]),
+    ("rdkafka", &["pipeline/transport"]),
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),
     ("parquet", &["pipeline/stores", "studies/experiment"]),

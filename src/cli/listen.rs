@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// Where to listen [default: what the file of parts says, or 127.0.0.1:1883]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
     listen: Option<SocketAddr>,
-    /// File that says which parts to run on: embedded ones, Mosquitto, Redis, PostgreSQL
+    /// File that says which parts to run on: embedded ones, Mosquitto, Kafka, Redis, PostgreSQL
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
     /// The scenario whose roads readings are matched to
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// When it is interrupted, nothing more will come: close the windows that are still open
     #[arg(long)]
     finish: bool,
+    /// While another process keeps the folder, stand by; go on where it was when it has ended, however it ends
+    #[arg(long)]
+    standby: bool,
     /// Tell so often how it goes, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     tell_every: Option<u64>,
@@ -78,6 +81,7 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
         tell_every: arguments.tell_every.map(Duration::from_secs),
         keep_every: arguments.keep_every,
         finish: arguments.finish,
+        standby: arguments.standby,
     };
     let mut ready = |place: &str| super::tell(&format!("{place}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);

@@ -183,6 +183,7 @@ fn real(arguments: &Arguments, folder: &std::path::Path, page: Page) -> Result<E
         tell_every: None,
         keep_every: None,
         finish: false,
+        standby: false,
     };
     let outputs = arguments.outputs.clone().or_else(|| Some("outputs".into()));
     let name = name.unwrap_or_else(|| "city".to_owned());

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::board::{Board, Order};
 use super::clock;
 use super::gauges::Gauges;
-use super::intake::{Intake, PARTITIONS};
+use super::intake::Intake;
 use crate::pipeline::alerting::{AlertRules, Deliverer, Extra, Now, Overseer, OverseerSettings};
 use crate::pipeline::analytics::{CITY_PARTITION, Event, IncidentDetector, Progress, RoadMinute};
 use crate::pipeline::stores::{Row, StoreError, Stores};
@@ -135,7 +135,7 @@ impl ControlRoom {
         let tables = self.intake.stores.tables();
         let progress = self.progress()?;
         let ended = progress.iter().filter(|progress| progress.ended).count();
-        let until = if ended == usize::from(PARTITIONS) { Some(Timestamp::MAX) } else { desk.reached };
+        let until = if ended == usize::from(self.intake.partitions()) { Some(Timestamp::MAX) } else { desk.reached };
         let (events, more) = self.detect(&mut desk.detector, until)?;
         let rows = if events.is_empty() && !more { Vec::new() } else { state_rows(&desk.detector) };
         let now = if self.goes_by == GoesBy::Wall {
@@ -155,7 +155,7 @@ impl ControlRoom {
     }
 
     fn open(&self) -> Result<Desk, StoreError> {
-        let mut settings = OverseerSettings::of(PARTITIONS);
+        let mut settings = OverseerSettings::of(self.intake.partitions());
         if self.goes_by != GoesBy::Wall {
             settings.look_back = SimDuration::seconds(LOOK_BACK_OF_RUNS);
         }

@@ -12,7 +12,7 @@ use super::board::{Board, Order};
 use super::intake::Intake;
 use super::parts::{Equipment, Mosquitto};
 use super::service::Service;
-use crate::pipeline::transport::{Bridge, Bus, BusError, Door, Listener, ListenerLimits};
+use crate::pipeline::transport::{Bridge, BusError, Door, Listener, ListenerLimits};
 use crate::telemetry::TopicMap;
 
 /// How often to look whether to end.
@@ -72,8 +72,9 @@ pub(super) fn edge(
         let options = broker.bridge(topics, &equipment.environment)?;
         let target = broker.target.clone();
         let spawn = move || {
-            let bus = Arc::clone(&log) as Arc<dyn Bus>;
-            Bridge::spawn(&handle, &target, bus, options.clone()).map(Edge::Bridge).map_err(|error| error.to_string())
+            Bridge::spawn(&handle, &target, Arc::clone(&log), options.clone())
+                .map(Edge::Bridge)
+                .map_err(|error| error.to_string())
         };
         let first = spawn().map_err(TwinError::Service)?;
         return Ok((service("bridge", runtime, &intake.board, first, spawn), None));
@@ -81,13 +82,11 @@ pub(super) fn edge(
     let mut security = equipment.parts.security()?;
     security.door = door.cloned();
     let limits = ListenerLimits::default;
-    let bus = Arc::clone(&log) as Arc<dyn Bus>;
     // The first is started here, so that a taken address is told before the run, and a port is known.
-    let first = Listener::guarded(&handle, address, bus, limits(), security.clone())?;
+    let first = Listener::guarded(&handle, address, Arc::clone(&log), limits(), security.clone())?;
     let bound = first.local_addr();
     let spawn = move || {
-        let bus = Arc::clone(&log) as Arc<dyn Bus>;
-        let listener = Listener::guarded(&handle, bound, bus, limits(), security.clone());
+        let listener = Listener::guarded(&handle, bound, Arc::clone(&log), limits(), security.clone());
         listener.map(Edge::Listener).map_err(|error| error.to_string())
     };
     Ok((service("listener", runtime, &intake.board, Edge::Listener(first), spawn), Some(bound)))

@@ -8,11 +8,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::clock;
-use super::intake::{Intake, PARTITIONS};
+use super::intake::Intake;
 use crate::pipeline::alerting::{DEAD_LETTERS, DeadLetter, Gauge};
 use crate::pipeline::analytics::{Event, EventKind, Progress};
 use crate::pipeline::stores::{Keeper, StoreError};
-use crate::pipeline::transport::Bus;
 use crate::primitives::Timestamp;
 
 /// How old they may be.
@@ -59,7 +58,7 @@ impl Gauges {
         let (stores, now) = (&intake.stores, clock::now());
         let mut gauges = Vec::new();
         let mut add = |metric, subject: String, value| gauges.push(Gauge { metric, subject, value });
-        for partition in 0..PARTITIONS {
+        for partition in 0..intake.partitions() {
             let subject = format!("partition {partition}");
             let kept = stores.resume(partition)?.map_or(0, |resume| resume.next_offset);
             let waiting = intake.log.end(partition).saturating_sub(kept);
@@ -88,7 +87,7 @@ impl Silent {
     /// Looks at the events that are new.
     fn catch_up(&mut self, intake: &Intake) -> Result<(), StoreError> {
         let mut left = EVENTS_MAX;
-        for partition in 0..PARTITIONS {
+        for partition in 0..intake.partitions() {
             let after = self.seen.get(&partition).cloned().unwrap_or_default();
             let (seen, devices) = (&mut self.seen, &mut self.devices);
             intake.stores.tables().scan_after("events", &format!("{partition:05}/"), &after, &mut |key, json| {

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::board::{Board, Order};
 use super::clock;
-use super::intake::PARTITIONS;
 use crate::pipeline::analytics::Progress;
 use crate::pipeline::stores::retention::Aged;
 use crate::pipeline::stores::{Retention, StoreError, Stores};
@@ -29,12 +28,12 @@ const BEHIND_MAX: i64 = 86_400_000;
 type Forgotten = [(&'static str, u64); 7];
 
 /// Tidies until told to end.
-pub(super) fn keep_tidy(stores: &Stores, keep: &Retention, board: &Board) {
+pub(super) fn keep_tidy(stores: &Stores, keep: &Retention, partitions: u16, board: &Board) {
     let (mut said, mut looked): (Option<String>, Option<Instant>) = (None, None);
     // Whoever hushes the city counts who ends, and waits for the listener: nobody else ends before the next order.
     while board.order() < Order::Finish {
         let working = board.order() == Order::Work;
-        let done = if working { round(stores, keep, board, &mut looked) } else { Ok(false) };
+        let done = if working { round(stores, (keep, partitions), board, &mut looked) } else { Ok(false) };
         match done {
             Ok(true) => continue,
             Ok(false) => said = None,
@@ -54,12 +53,17 @@ pub(super) fn keep_tidy(stores: &Stores, keep: &Retention, board: &Board) {
 }
 
 /// One round; whether there may be more to do at once.
-fn round(stores: &Stores, keep: &Retention, board: &Board, looked: &mut Option<Instant>) -> Result<bool, StoreError> {
+fn round(
+    stores: &Stores,
+    (keep, partitions): (&Retention, u16),
+    board: &Board,
+    looked: &mut Option<Instant>,
+) -> Result<bool, StoreError> {
     if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
         // Also when it fails below: a server that holds it up is not asked every moment.
         *looked = Some(clock::instant());
         if let Some(now) = clock_of(stores, clock::now())? {
-            let forgotten = forget(stores, keep, now, &|| board.order() == Order::Work)?;
+            let forgotten = forget(stores, (keep, partitions), now, &|| board.order() == Order::Work)?;
             if let Some(sentence) = in_words(&forgotten) {
                 board.say(sentence);
             }
@@ -84,7 +88,7 @@ fn clock_of(stores: &Stores, wall: Timestamp) -> Result<Option<Timestamp>, Store
 /// Takes away what is older than it may be at `now`, as long as `goes_on` says so.
 fn forget(
     stores: &Stores,
-    keep: &Retention,
+    (keep, partitions): (&Retention, u16),
     now: Timestamp,
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Forgotten, StoreError> {
@@ -107,7 +111,7 @@ fn forget(
     let alerts = ["alerts", "outbox", "dead_letters"].map(|table| (table, Aged::ByContent));
     let alerts = tables(keep.alerts, &alerts)?;
     let quarantined = match before(keep.quarantine) {
-        Some(before) => stores.forget_quarantine(now, before, PARTITIONS)?,
+        Some(before) => stores.forget_quarantine(now, before, partitions)?,
         None => 0,
     };
     let history = before(keep.history).map_or(Ok(0), |before| stores.forget_history(before))?;
@@ -132,6 +136,7 @@ fn in_words(forgotten: &Forgotten) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::intake::PARTITIONS;
     use super::*;
     use crate::pipeline::stores::{Batch, Keeper as _, Quarantined, Row};
     use crate::telemetry::reading::Health;
@@ -222,7 +227,7 @@ mod tests {
             stores.keep(&batch(day, u64::try_from(day).expect("small") * 25)).expect("can be kept");
             let now = clock_of(stores, at(100, 0)).expect("can be read").expect("known");
             assert_eq!(now, at(day, 23));
-            let forgotten = forget(stores, &keep, now, &|| true).expect("can be taken away");
+            let forgotten = forget(stores, (&keep, PARTITIONS), now, &|| true).expect("can be taken away");
             gone += forgotten[0].1;
             assert_eq!(in_words(&forgotten).is_some(), forgotten.iter().any(|(_, count)| *count > 0));
         }
@@ -240,7 +245,8 @@ mod tests {
         assert_eq!(stores.rows_since("events").expect("can be read"), Some(at(9, 0)));
         assert_eq!(stores.rows_since("road_windows").expect("can be read"), Some(at(2, 0)));
         // Again is nothing, and so is for ever; a clock on the wall that is behind holds everything.
-        let again = |keep: &Retention, now| in_words(&forget(stores, keep, now, &|| true).expect("can be read"));
+        let again =
+            |keep: &Retention, now| in_words(&forget(stores, (keep, PARTITIONS), now, &|| true).expect("can be read"));
         assert_eq!(again(&keep, at(14, 23)), None);
         assert_eq!(again(&Retention::FOREVER, at(1000, 0)), None);
         assert_eq!(clock_of(stores, at(3, 0)).expect("can be read"), Some(at(3, 0)));

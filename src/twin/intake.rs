@@ -15,11 +15,11 @@ use crate::city::network::Network;
 use crate::pipeline::alerting::{AlertRules, Subscribers};
 use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, StoreSettings, Stores};
-use crate::pipeline::transport::{Bus, DurableLog, LogOptions};
+use crate::pipeline::transport::Bus;
 use crate::primitives::SimDuration;
 use crate::telemetry::TopicMap;
 
-/// Partitions of the log: twice the cores of the smallest machine this is meant for.
+/// Partitions of a log of our own: twice the cores of the smallest machine this is meant for.
 pub(crate) const PARTITIONS: u16 = 4;
 
 /// Where a run keeps its parts.
@@ -57,7 +57,7 @@ impl Folders {
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
     /// The log.
-    pub log: Arc<DurableLog>,
+    pub log: Arc<dyn Bus>,
     /// The stores.
     pub stores: Arc<Stores>,
     /// Which topics belong to which readings.
@@ -102,10 +102,10 @@ impl Intake {
         let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
         stores.claim(identity)?;
         let subscribers = equipment.webhooks.as_ref().map(|settings| Subscribers::open(settings, stores.tables()));
-        let log = DurableLog::open(&folders.log, LogOptions::new(PARTITIONS))?;
+        let log = equipment.parts.log(&folders.log, &equipment.environment)?;
         let roads = network.map(|network| Arc::new(RoadIndex::new(network)));
         Ok(Self {
-            log: Arc::new(log),
+            log,
             stores: Arc::new(stores),
             topics: Arc::clone(topics),
             roads,
@@ -119,15 +119,19 @@ impl Intake {
         })
     }
 
+    /// Partitions of the log.
+    pub(crate) fn partitions(&self) -> u16 {
+        self.log.partitions()
+    }
+
     /// One service for each partition; for drills, the first messages after which one of them dies.
     pub(crate) fn services(&self, dies_after: Option<i64>) -> Vec<Service> {
         let dies_after = dies_after.map(|n| Arc::new(std::sync::atomic::AtomicI64::new(n)));
-        let bus: Arc<dyn Bus> = Arc::clone(&self.log) as Arc<dyn Bus>;
         let keeper: Arc<dyn Keeper> = Arc::clone(&self.stores) as Arc<dyn Keeper>;
         let service = |partition| {
             let worker = Worker {
                 partition,
-                bus: Arc::clone(&bus),
+                bus: Arc::clone(&self.log),
                 keeper: Arc::clone(&keeper),
                 topics: Arc::clone(&self.topics),
                 roads: self.roads.clone(),
@@ -141,7 +145,7 @@ impl Intake {
             };
             Service::new(format!("partition {partition}"), &self.board, Arc::new(move || worker.run()))
         };
-        (0..PARTITIONS).map(service).collect()
+        (0..self.partitions()).map(service).collect()
     }
 
     /// Messages of the log that no checkpoint has yet; none if the stores cannot tell.
@@ -150,17 +154,30 @@ impl Intake {
             let kept = self.stores.resume(partition).ok()?.map_or(0, |resume| resume.next_offset);
             Some(self.log.end(partition).saturating_sub(kept))
         };
-        (0..PARTITIONS).map(behind).sum()
+        (0..self.partitions()).map(behind).sum()
     }
 
     /// Messages that came in so far, those of earlier times included.
     pub(crate) fn messages(&self) -> u64 {
-        (0..PARTITIONS).map(|partition| self.log.end(partition)).sum()
+        (0..self.partitions()).map(|partition| self.log.end(partition)).sum()
     }
 
     /// Whether anything was in the log when it was opened, or has come since.
     pub(crate) fn has_messages(&self) -> bool {
-        (0..PARTITIONS).any(|partition| self.log.end(partition) > 0)
+        (0..self.partitions()).any(|partition| self.log.end(partition) > 0)
+    }
+
+    /// Whether anything of it has been kept.
+    ///
+    /// # Errors
+    /// When the checkpoints cannot be read.
+    pub(crate) fn has_kept(&self) -> Result<bool, TwinError> {
+        for partition in 0..self.partitions() {
+            if self.stores.resume(partition)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Gives an order and waits until so many services have ended, in all.

@@ -15,7 +15,7 @@ use super::board::{Order, Tally};
 use super::control::{self, ControlRoom};
 use super::edge::{edge, in_words};
 use super::housekeeping;
-use super::intake::{Intake, PARTITIONS};
+use super::intake::Intake;
 use super::latency::Latency;
 use super::parts::Equipment;
 use super::reconcile::Daily;
@@ -26,6 +26,7 @@ use super::worker::Pace;
 use super::{TwinError, clock};
 use crate::city::network::Network;
 use crate::pipeline::alerting::Deliverer;
+use crate::pipeline::stores::StoreError;
 use crate::primitives::SimDuration;
 use crate::telemetry::{ReadingKind, TopicMap};
 
@@ -51,6 +52,8 @@ pub struct Listening {
     pub keep_every: Option<Duration>,
     /// Whether nothing more will come after the end, so that windows are closed that are still open.
     pub finish: bool,
+    /// Whether to wait while another process keeps the folder, and to go on where it was when it has ended, however it ends.
+    pub standby: bool,
 }
 
 /// What was heard.
@@ -82,7 +85,7 @@ pub fn listen(
     tell: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
-    let standing = Standing::begin(settings)?;
+    let Some(standing) = stand(settings, tell, stop)? else { return Ok(Heard::default()) };
     ready(&standing.place);
     let intake = &standing.intake;
     let mut watch = Watch::new(settings.tell_every, intake);
@@ -94,6 +97,31 @@ pub fn listen(
     let intake = standing.end(settings.finish)?;
     intake.board.news().iter().for_each(|news| tell(news));
     heard(&intake)
+}
+
+/// Opens the folder, after waiting for another process if that is asked for; none if told to stop meanwhile.
+fn stand(
+    settings: &Listening,
+    tell: &mut dyn FnMut(&str),
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Standing>, TwinError> {
+    let mut told = false;
+    loop {
+        match Standing::begin(settings) {
+            // The system gives the lock away with the process that holds it: no clock, and nobody's word, decides that it has ended.
+            Err(TwinError::Store(StoreError::InUse(folder))) if settings.standby => {
+                if stop() {
+                    return Ok(None);
+                }
+                if !told {
+                    tell(&format!("standing by: another process keeps `{}`", folder.display()));
+                    told = true;
+                }
+                std::thread::park_timeout(MOMENT);
+            }
+            begun => return begun.map(Some),
+        }
+    }
 }
 
 /// What was heard, once every service has ended.
@@ -139,22 +167,30 @@ impl Standing {
     pub(super) fn begin(settings: &Listening) -> Result<Self, TwinError> {
         let runtime = threads()?;
         let topics = Arc::new(settings.topics.clone());
-        let mut intake =
-            Intake::open(&settings.folder, "listener", &topics, settings.network.as_deref(), &settings.equipment)?;
+        let mut intake = Intake::open(
+            &settings.folder,
+            &identity(&settings.equipment),
+            &topics,
+            settings.network.as_deref(),
+            &settings.equipment,
+        )?;
         intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
         intake.silent_after = silent_after(&settings.equipment);
         let mut services = intake.services(None);
         let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
         services.push(service);
         let seconds = second_stage(&intake, &settings.equipment)?;
-        let ending = u32::from(PARTITIONS) + 1 + u32::try_from(seconds.len()).unwrap_or(u32::MAX);
+        let ending = u32::from(intake.partitions()) + 1 + u32::try_from(seconds.len()).unwrap_or(u32::MAX);
         services.extend(seconds);
         let supervision = Supervision::start(services)
             .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
         let parts = &settings.equipment.parts;
         let place = address.map_or_else(
             || parts.broker().map(in_words),
-            |address| Some(format!("listening on {}", parts.listen.url(address))),
+            |address| {
+                let behind = parts.kafka().map_or_else(String::new, |kafka| format!(" before {}", kafka.place()));
+                Some(format!("listening on {}{behind}", parts.listen.url(address)))
+            },
         );
         Ok(Self { intake, place: place.unwrap_or_default(), supervision, ending, _runtime: runtime })
     }
@@ -173,6 +209,14 @@ impl Standing {
     }
 }
 
+/// What the folder is for: offsets of one topic mean nothing in another, nor among another number of partitions.
+fn identity(equipment: &Equipment) -> String {
+    match equipment.parts.kafka() {
+        Some(kafka) => format!("listener before the topic {} of {} partitions", kafka.topic, kafka.partitions),
+        None => "listener".to_owned(),
+    }
+}
+
 /// After how long a silent device may be forgotten: when nothing that it has said is kept any more, and two days to be sure of the
 /// days' edges. What it sends again then is older than anything kept, and goes as it comes; so no record is there twice.
 fn silent_after(equipment: &Equipment) -> Option<SimDuration> {
@@ -185,7 +229,7 @@ fn silent_after(equipment: &Equipment) -> Option<SimDuration> {
 fn second_stage(intake: &Intake, equipment: &Equipment) -> Result<Vec<Service>, TwinError> {
     let (room, board) = (ControlRoom::live(intake), Arc::clone(&intake.board));
     let mut services = vec![Service::new("control room", &intake.board, Arc::new(move || room.run(&board)))];
-    let (daily, board) = (Daily::new(&intake.stores, &intake.topics, intake.roads.clone()), Arc::clone(&intake.board));
+    let (daily, board) = (Daily::new(intake), Arc::clone(&intake.board));
     services.push(Service::new("batch view", &intake.board, Arc::new(move || daily.run(&board))));
     services.extend(deliveries(intake, equipment, true)?);
     services.push(housekeeping(intake, equipment));
@@ -212,8 +256,9 @@ pub(super) fn deliveries(intake: &Intake, equipment: &Equipment, tells: bool) ->
 /// The service that keeps the history in few pieces, and forgets what is old.
 pub(super) fn housekeeping(intake: &Intake, equipment: &Equipment) -> Service {
     let (stores, board, keep) = (Arc::clone(&intake.stores), Arc::clone(&intake.board), equipment.parts.keep);
+    let partitions = intake.partitions();
     let work = move || {
-        housekeeping::keep_tidy(&stores, &keep, &board);
+        housekeeping::keep_tidy(&stores, &keep, partitions, &board);
         Ok(())
     };
     Service::new("housekeeping", &intake.board, Arc::new(work))

@@ -28,10 +28,11 @@ mod wire;
 mod worker;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::pipeline::alerting;
 use crate::pipeline::stores::{LiveSettings, StoreError, StoreSettings, Stores};
-use crate::pipeline::transport::{BusError, DurableLog, ListenError, LogOptions};
+use crate::pipeline::transport::{Bus, BusError, DurableLog, ListenError, LogOptions};
 use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
 
@@ -47,7 +48,7 @@ pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, Loaded, load};
-pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, read as read_parts};
+pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
 pub use send::{SendSettings, Sent, send};
@@ -137,9 +138,15 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     if equipment.parts.records.is_some() {
         audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, unsent_max)?));
     }
-    if DurableLog::is_in(&kept.log) {
-        let log = DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?;
-        match audit::balance_of_log(&ledger, &log, unsent_max) {
+    let log: Option<Arc<dyn Bus>> = match equipment.parts.kafka() {
+        Some(kafka) => Some(Arc::new(kafka.ask(&equipment.environment)?)),
+        None if DurableLog::is_in(&kept.log) => {
+            Some(Arc::new(DurableLog::open(&kept.log, LogOptions::new(intake::PARTITIONS))?))
+        }
+        None => None,
+    };
+    if let Some(log) = log {
+        match audit::balance_of_log(&ledger, &*log, unsent_max) {
             Ok(balance) => audit.balances.push(("log", balance)),
             Err(error @ AuditError::Trimmed { .. }) => audit.left_out.push(("log", error.to_string())),
             Err(error) => return Err(error.into()),

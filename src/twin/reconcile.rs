@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::TwinError;
-use super::intake::{Folders, PARTITIONS};
+use super::intake::Folders;
 use super::parts::Equipment;
 use crate::city::network::Network;
 use crate::pipeline::analytics::{
@@ -98,7 +98,8 @@ pub fn reconcile(settings: &ReconcileSettings, stop: &dyn Fn() -> bool) -> Resul
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
     let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
     let roads = settings.network.as_deref().map(|network| Arc::new(RoadIndex::new(network)));
-    let view = View { stores: &stores, topics: &settings.topics, roads, stop };
+    let partitions = equipment.parts.partitions();
+    let view = View { stores: &stores, topics: &settings.topics, partitions, roads, stop };
     let days: Vec<Timestamp> = match settings.day {
         Some(day) => vec![day],
         None => days(&stores)?.into_keys().collect(),
@@ -174,6 +175,7 @@ struct Made {
 struct View<'a> {
     stores: &'a Stores,
     topics: &'a TopicMap,
+    partitions: u16,
     roads: Option<Arc<RoadIndex>>,
     stop: &'a dyn Fn() -> bool,
 }
@@ -317,7 +319,7 @@ impl View<'_> {
         let settings = |partition| AnalystSettings::new(partition, self.roads.clone());
         let (begin, end) = (Timestamp::milliseconds(from), Timestamp::milliseconds(to));
         let mut partitions: Vec<Reconciler> =
-            (0..PARTITIONS).map(|partition| Reconciler::new(settings(partition), begin, end)).collect();
+            (0..self.partitions).map(|partition| Reconciler::new(settings(partition), begin, end)).collect();
         for kind in KINDS {
             let Some(one) = partitions.first() else { break };
             let times = one.needs_from(kind)..one.needs_to();
@@ -326,7 +328,7 @@ impl View<'_> {
                 // Records of a device come one after the other.
                 let partition = match &last {
                     Some((device, partition)) if *device == record.device => *partition,
-                    _ => partition_of(&self.topics.topic(kind, &record.device), PARTITIONS),
+                    _ => partition_of(&self.topics.topic(kind, &record.device), self.partitions),
                 };
                 if let Some(reconciler) = partitions.get_mut(usize::from(partition)) {
                     reconciler.take(&record);
@@ -338,7 +340,7 @@ impl View<'_> {
         let progress: BTreeMap<u16, Progress> =
             progress(self.stores)?.into_iter().map(|progress| (progress.partition, progress)).collect();
         let mut made = Made { rows: Vec::new(), unsettled: BTreeSet::new(), left_out: 0 };
-        for (partition, reconciler) in (0..PARTITIONS).zip(partitions) {
+        for (partition, reconciler) in (0..self.partitions).zip(partitions) {
             let view = reconciler.finish();
             made.left_out += view.left_out;
             let is_gone = |row: &analytics::Row| {

@@ -21,7 +21,7 @@ use super::control::ControlRoom;
 use super::edge::edge;
 use super::gateway::Gateway;
 use super::intake::{BATCH_MESSAGES, Folders, Intake, PARTITIONS};
-use super::parts::Equipment;
+use super::parts::{Equipment, Kafka};
 use super::said::Said;
 use super::service::{Service, Supervision};
 use super::worker::Pace;
@@ -165,6 +165,14 @@ impl TwinWire {
                 Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network), &settings.equipment)?;
             intake.batch_messages = settings.batch_messages.max(1);
             begun_before = intake.has_messages();
+            if begun_before && !intake.has_kept()? {
+                let place = settings.equipment.parts.kafka().map(Kafka::place);
+                if let Some(place) = place {
+                    let sentence =
+                        "holds messages of others already; a run is told of nobody else's: name an empty topic";
+                    return Err(TwinError::Service(format!("{place}, {sentence}")));
+                }
+            }
             if settings.live.is_some() {
                 intake.pace = Pace::LIVE;
                 intake.said = Some(Arc::default());
@@ -191,7 +199,8 @@ impl TwinWire {
         let gateway = Arc::new(gateway);
         let work = Arc::clone(&gateway);
         services.push(Service::new("gateway", &board, Arc::new(move || work.run())));
-        let (mut room, mut ending) = (None, u32::from(PARTITIONS) + 2);
+        let partitions = intake.as_ref().map_or(PARTITIONS, Intake::partitions);
+        let (mut room, mut ending) = (None, u32::from(partitions) + 2);
         if let (Some(intake), Some(live)) = (&intake, settings.live) {
             let desk = Arc::new(ControlRoom::simulated(intake, live.tells));
             let attended = attended(intake, &desk, live, &settings.equipment)?;

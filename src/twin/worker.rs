@@ -14,7 +14,7 @@ use super::said::Said;
 use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Geofence, Progress, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
 use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
-use crate::pipeline::transport::{Bus, Logged};
+use crate::pipeline::transport::{Bus, BusError, Logged};
 use crate::primitives::{SimDuration, Timestamp, fail_point};
 use crate::telemetry::TopicMap;
 
@@ -46,6 +46,23 @@ impl Pace {
     pub(crate) const HURRIED: Self = Self { show: None, keep: None };
     /// For devices that speak as time passes.
     pub(crate) const LIVE: Self = Self { show: Some(Duration::from_millis(200)), keep: Some(Duration::from_secs(5)) };
+}
+
+/// An error of which may be known that the same succeeds later.
+trait Passing: std::fmt::Display {
+    fn is_passing(&self) -> bool;
+}
+
+impl Passing for StoreError {
+    fn is_passing(&self) -> bool {
+        self.is_passing()
+    }
+}
+
+impl Passing for BusError {
+    fn is_passing(&self) -> bool {
+        self.is_passing()
+    }
 }
 
 /// What a worker works on.
@@ -125,13 +142,23 @@ impl Worker {
     /// # Errors
     /// When log or stores fail, as a sentence.
     pub(crate) fn run(&self) -> Result<(), String> {
-        let mut desk = self.resume()?;
+        let (mut desk, mut is_fresh) = self.resume()?;
         let mut spells = 0;
         loop {
             let order = self.board.order();
             let next = desk.batch.to;
-            let logged = self.bus.read(self.partition, next, READ_MESSAGES, READ_BYTES).map_err(|e| e.to_string())?;
+            let logged = match self.read(next) {
+                // Brokers that are away are given up only when everybody is told to leave.
+                Ok(logged) => logged.unwrap_or_default(),
+                // Nothing has been kept of it, so it begins where there is something.
+                Err(BusError::Gone { begin, .. }) if is_fresh => {
+                    (desk.batch.from, desk.batch.to) = (begin, begin);
+                    continue;
+                }
+                Err(error) => return Err(error.to_string()),
+            };
             if !logged.is_empty() {
+                is_fresh = false;
                 spells = 0;
                 for message in &logged {
                     self.take(&mut desk, message);
@@ -168,6 +195,11 @@ impl Worker {
         }
     }
 
+    /// The next messages; none if brokers are away and everybody was told to leave.
+    fn read(&self, next: u64) -> Result<Option<Vec<Logged>>, BusError> {
+        self.insist(|| self.bus.read(self.partition, next, READ_MESSAGES, READ_BYTES))
+    }
+
     /// How long to wait for a message.
     fn patience(&self) -> Duration {
         self.pace.show.map_or(PATIENCE, |show| show.min(PATIENCE))
@@ -188,7 +220,7 @@ impl Worker {
         let rows: Vec<Row> = self.rows(desk).iter().map(row).collect();
         let records = &desk.batch.records[desk.shown..];
         let ahead = Ahead { partition: self.partition, records, rows: &rows, watermark: desk.intake.watermark() };
-        if self.insist(|| self.keeper.show(ahead))? {
+        if self.insist(|| self.keeper.show(ahead)).map_err(|error| error.to_string())?.is_some() {
             let now = clock::now();
             for record in records {
                 self.note_shown((&mut desk.latencies.0, &mut desk.lately), record.time, now);
@@ -227,18 +259,18 @@ impl Worker {
         rows
     }
 
-    /// Does something with the stores, again and again while a server is away; whether it was done, or everybody was told to leave.
-    fn insist(&self, work: impl Fn() -> Result<(), StoreError>) -> Result<bool, String> {
+    /// Does something with stores or bus, again and again while a server is away; none if everybody was told to leave meanwhile.
+    fn insist<T, E: Passing>(&self, work: impl Fn() -> Result<T, E>) -> Result<Option<T>, E> {
         let (mut wait, mut since, mut said) = (PATIENCE_WITH_SERVERS.0, None, None);
         loop {
             match work() {
-                Ok(()) => {
+                Ok(done) => {
                     if let Some(since) = since {
                         self.board.mends(&self.name());
                         let waited = Instant::elapsed(&since).as_secs_f64();
                         self.board.say(format!("partition {}: it answers again, after {waited:.1} s", self.partition));
                     }
-                    return Ok(true);
+                    return Ok(Some(done));
                 }
                 Err(error) if error.is_passing() && self.board.order() < Order::Leave => {
                     since = since.or_else(|| Some(clock::instant()));
@@ -252,8 +284,8 @@ impl Worker {
                     self.board.pause(wait);
                     wait = (wait * 2).min(PATIENCE_WITH_SERVERS.1);
                 }
-                Err(error) if error.is_passing() => return Ok(false),
-                Err(error) => return Err(error.to_string()),
+                Err(error) if error.is_passing() => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -262,19 +294,19 @@ impl Worker {
         format!("partition {}", self.partition)
     }
 
-    /// The desk as it was at the last checkpoint.
-    fn resume(&self) -> Result<Desk, String> {
+    /// The desk as it was at the last checkpoint; or a new one, and that it is new.
+    fn resume(&self) -> Result<(Desk, bool), String> {
         let intake = Intake::new(self.partition, IntakeSettings::default());
         let analyst = Analyst::new(self.analysis());
         let Some(resume) = self.keeper.resume(self.partition).map_err(|e| e.to_string())? else {
-            return Ok(Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst));
+            return Ok((Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst), true));
         };
         let cannot =
             |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
         let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
-        Ok(Desk::new(self.partition, resume.next_offset, intake, analyst))
+        Ok((Desk::new(self.partition, resume.next_offset, intake, analyst), false))
     }
 
     fn analysis(&self) -> AnalystSettings {
@@ -336,7 +368,7 @@ impl Worker {
         desk.batch.rows = desk.rows.values().map(row).collect();
         desk.batch.state = join(&desk.intake.state(), &desk.analyst.state());
         desk.batch.watermark = desk.intake.watermark();
-        if !self.insist(|| self.keeper.keep(&desk.batch))? {
+        if self.insist(|| self.keeper.keep(&desk.batch)).map_err(|error| error.to_string())?.is_none() {
             // Everybody was told to leave while a server was away: the batch is made again from the log.
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::services::Services;
+use crate::services::{Server, Services};
 use crate::{cargo, compare, root, told_by_cargo};
 
 /// How a step ended.
@@ -47,7 +47,13 @@ fn ended(passed: bool) -> Ended {
 }
 
 /// Suites that meet real servers when they are asked to: the same tests as for the embedded parts, and what only servers can do.
-const SUITES: [&str; 3] = ["pipeline::stores::", "pipeline::transport::conformance", "pipeline::transport::tests::"];
+const SUITES: [&str; 5] = [
+    "pipeline::stores::",
+    "pipeline::transport::conformance",
+    "pipeline::transport::kafka",
+    "pipeline::transport::tests::",
+    "twin::parts::tests",
+];
 
 /// The test of a served city whose live state is a server that goes away.
 const SERVED: &str = "without_the_live_state_history_is_served_and_the_city_catches_up";
@@ -55,12 +61,15 @@ const SERVED: &str = "without_the_live_state_history_is_served_and_the_city_catc
 /// The conformance suites, and a served city, on servers of their own, which are gone afterwards, however it ends.
 fn on_servers() -> bool {
     let services = Services::new().below("ci");
-    let passed = services.up().map(|()| {
+    let passed = services.up(&Server::ALL).map(|()| {
         let variables = services.variables();
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, url)| (*name, url.as_str())).collect();
         let lib = ["test", "--lib", "--features", "server-tests", "--"];
         let served = ["test", "--test", "serve", "--features", "server-tests", "--", SERVED];
-        cargo(&[lib.as_slice(), &SUITES].concat(), &variables) && cargo(&served, &variables)
+        let kafka = ["test", "--test", "kafka", "--features", "server-tests"];
+        [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka]
+            .into_iter()
+            .all(|words| cargo(words, &variables))
     });
     // Down in any case.
     let gone = services.down();

@@ -1,10 +1,11 @@
-//! `cargo xtask services up|down|env`: Mosquitto, Redis and PostgreSQL on loopback, each with all it has in one folder.
+//! `cargo xtask services up|down|env`: Mosquitto, Redis, PostgreSQL and Kafka on loopback, each with all it has in one folder.
 //!
 //! So that the conformance suites, the storm and CI meet the servers an operator would use, without touching any that run on this
 //! machine already: ports are free ones, remembered in the folder; a process is ours only if its command line names our folder.
 //! Whoever breaks servers on purpose starts, stops, kills and empties them one by one through [`Services`]. Knows nothing of what
 //! citytwin does with them.
 
+mod kafka;
 mod programs;
 
 use std::fs;
@@ -18,8 +19,16 @@ use programs::{
     quietly, reap, wait_until, write,
 };
 
-/// Debian's packages of the servers, of their extensions, and of what the checks call.
-const PACKAGES: [&str; 5] = ["mosquitto", "mosquitto-clients", "redis-server", "postgresql", "postgresql-postgis"];
+/// Debian's packages of the servers, of their extensions, of what the checks call, and of what fetches and runs Kafka.
+const PACKAGES: [&str; 7] = [
+    "mosquitto",
+    "mosquitto-clients",
+    "redis-server",
+    "postgresql",
+    "postgresql-postgis",
+    "openjdk-17-jre-headless",
+    "maven",
+];
 /// The role and the database tests use; everybody on loopback may, the servers listen nowhere else.
 const ROLE: &str = "citytwin";
 
@@ -32,11 +41,15 @@ pub(crate) enum Server {
     Redis,
     /// Tables and records.
     Postgres,
+    /// The bus.
+    Kafka,
 }
 
 impl Server {
     /// Every server there is.
-    pub(crate) const ALL: [Self; 3] = [Self::Mosquitto, Self::Redis, Self::Postgres];
+    pub(crate) const ALL: [Self; 4] = [Self::Mosquitto, Self::Redis, Self::Postgres, Self::Kafka];
+    /// Those of the storm.
+    pub(crate) const STORM: [Self; 3] = [Self::Mosquitto, Self::Redis, Self::Postgres];
 
     /// Its name, which is its folder's too.
     pub(crate) const fn name(self) -> &'static str {
@@ -44,6 +57,7 @@ impl Server {
             Self::Mosquitto => "mosquitto",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
+            Self::Kafka => "kafka",
         }
     }
 
@@ -58,6 +72,7 @@ impl Server {
             Self::Mosquitto => "CITYTWIN_TEST_MQTT",
             Self::Redis => "CITYTWIN_TEST_REDIS",
             Self::Postgres => "CITYTWIN_TEST_POSTGRES",
+            Self::Kafka => "CITYTWIN_TEST_KAFKA",
         }
     }
 
@@ -67,6 +82,7 @@ impl Server {
             Self::Mosquitto => in_path("mosquitto"),
             Self::Redis => in_path("redis-server"),
             Self::Postgres => postgres_program("postgres"),
+            Self::Kafka => kafka::program(),
         }
     }
 }
@@ -116,6 +132,7 @@ impl Services {
             Server::Mosquitto => format!("mqtt://127.0.0.1:{port}"),
             Server::Redis => format!("redis://127.0.0.1:{port}/0"),
             Server::Postgres => format!("postgres://{ROLE}@127.0.0.1:{port}/{ROLE}"),
+            Server::Kafka => format!("127.0.0.1:{port}"),
         })
     }
 
@@ -132,12 +149,12 @@ impl Services {
         named.then_some(process)
     }
 
-    /// Starts all of them, after installing what is missing.
-    pub(crate) fn up(&self) -> Result<(), String> {
-        if Server::ALL.iter().any(|server| server.program().is_none()) {
+    /// Starts some of them, after installing what is missing.
+    pub(crate) fn up(&self, servers: &[Server]) -> Result<(), String> {
+        if servers.iter().any(|server| server.program().is_none()) {
             install()?;
         }
-        Server::ALL.into_iter().try_for_each(|server| self.start(server))
+        servers.iter().try_for_each(|server| self.start(*server))
     }
 
     /// Stops all of them and takes away what they have.
@@ -164,6 +181,7 @@ impl Services {
             Server::Mosquitto => self.mosquitto(&program, port)?,
             Server::Redis => self.redis(&program, port),
             Server::Postgres => self.postgres(&program, port)?,
+            Server::Kafka => self.kafka(&program, port)?,
         };
         let log = fs::File::options().create(true).append(true).open(home.join("log"));
         let log = log.map_err(|error| format!("cannot write in {}: {error}", home.display()))?;
@@ -390,7 +408,7 @@ impl Services {
     pub(crate) fn answers(&self, server: Server) -> bool {
         let Some(port) = self.port(server) else { return false };
         match server {
-            Server::Mosquitto => connected(port).is_some(),
+            Server::Mosquitto | Server::Kafka => connected(port).is_some(),
             Server::Redis => connected(port).is_some_and(|mut stream| {
                 let mut answer = [0; 5];
                 stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut answer)).is_ok()
@@ -412,7 +430,7 @@ pub(crate) fn services(words: &[&str]) -> bool {
         ["env"] => env(&services),
         [verb @ ("start" | "stop" | "kill" | "restart" | "renew"), name] => match Server::named(name) {
             Some(server) => one(&services, verb, server),
-            None => Err(format!("there is no server `{name}`; there are mosquitto, redis and postgres")),
+            None => Err(format!("there is no server `{name}`; there are mosquitto, redis, postgres and kafka")),
         },
         _ => Err(String::from("say services up, down, env, or start|stop|kill|restart|renew and a server's name")),
     };
@@ -432,7 +450,7 @@ fn one(services: &Services, verb: &str, server: Server) -> Result<(), String> {
 }
 
 fn up(services: &Services) -> Result<(), String> {
-    services.up()?;
+    services.up(&Server::ALL)?;
     env(services)
 }
 
@@ -454,7 +472,7 @@ fn install() -> Result<(), String> {
     let words = format!("apt-get install {}", PACKAGES.join(" "));
     if !is_root() || in_path("apt-get").is_none() {
         return Err(format!(
-            "servers are missing; install Mosquitto, Redis and PostgreSQL with PostGIS (on Debian: {words})"
+            "servers are missing; install Mosquitto, Redis, PostgreSQL with PostGIS, Java 17 and Maven (on Debian: {words})"
         ));
     }
     let apt = |words: &[&str]| {

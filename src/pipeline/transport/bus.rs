@@ -37,7 +37,8 @@ pub trait Bus: Send + Sync + fmt::Debug {
     fn wait_beyond(&self, partition: u16, offset: u64, timeout: Duration) -> bool;
 
     /// Hands in messages of one partition without waiting; `done` hears the range of their offsets once they are durable.
-    /// Messages of one partition become durable in the order they are handed in, all of one call or none.
+    /// Messages of one partition become durable in the order they are handed in, all of one call or none; where a broker of others
+    /// keeps them, a process that dies may leave the first of a call behind, of which nobody has heard.
     fn submit(&self, partition: u16, messages: Vec<Message>, done: Done);
 
     /// Says that messages before `up_to` are no longer needed by any consumer; a bus at its size limit may then drop them.
@@ -153,6 +154,22 @@ pub enum BusError {
         /// Its limit [bytes].
         limit: usize,
     },
+    /// A broker does not answer. Nothing is wrong with what it holds; try again, it may come back.
+    #[error("{place} does not answer: {reason}; what comes in waits until it does")]
+    Away {
+        /// Which topic, and where.
+        place: String,
+        /// What was seen of it.
+        reason: String,
+    },
+    /// A broker refuses what it is asked; trying again is of no use.
+    #[error("{place} refuses: {reason}")]
+    Refused {
+        /// Which topic, and where.
+        place: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// An earlier error stopped the log.
     #[error("the log has stopped: {cause}")]
     Stopped {
@@ -169,7 +186,12 @@ impl BusError {
 
     /// Whether the bus takes nothing more until it is opened again.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Stopped { .. } | Self::Damaged { .. })
+        matches!(self, Self::Io { .. } | Self::Stopped { .. } | Self::Damaged { .. } | Self::Refused { .. })
+    }
+
+    /// Whether the same may succeed later, without anybody doing anything here.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Away { .. })
     }
 }
 

@@ -36,7 +36,7 @@ impl Message {
 /// A message with its place in a partition of a bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// Place in the partition, counted from 0 without gaps.
+    /// Place in the partition, counted from 0; without gaps but for what a broker of others keeps between messages for itself.
     pub offset: u64,
     /// What was sent.
     pub message: Message,

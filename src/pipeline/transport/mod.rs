@@ -24,6 +24,8 @@ mod door;
 #[doc(hidden)]
 pub mod fuzz;
 mod greeting;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod listener;
 mod log;
 mod memory;
@@ -42,6 +44,8 @@ pub use bus::{Bus, BusError, Done};
 pub use confirm::CONFIRMATION_PREFIX;
 pub use door::Door;
 pub use greeting::is_ours;
+#[cfg(feature = "kafka")]
+pub use kafka::{KafkaBus, KafkaOptions, KafkaSecurity, Mechanism};
 pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;

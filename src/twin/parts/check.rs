@@ -20,6 +20,9 @@ impl Equipment {
         if let Err(error) = parts.stores(&self.environment) {
             wrong(error.to_string());
         }
+        if let Some(Err(error)) = parts.kafka().map(|kafka| kafka.check(&self.environment)) {
+            wrong(error.to_string());
+        }
         if let Some(broker) = parts.broker() {
             if let Err(error) = broker.bridge(&TopicMap::new("city"), &self.environment) {
                 wrong(error.to_string());

@@ -1,16 +1,19 @@
 //! From the file of parts to the parts: reads secrets and certificates, and hands out what the services need.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{BusPart, Login, Mosquitto, PartsFile, Secrets, Server};
+use super::{BusPart, Kafka, Login, Mosquitto, PartsFile, Secrets, Server};
 use crate::pipeline::alerting::{self, AlertRules};
 use crate::pipeline::transport::{
-    BridgeOptions, Credentials, ListenerSecurity, TlsClient, TlsClientFiles, TlsServer, Users,
+    BridgeOptions, Bus, Credentials, DurableLog, ListenerSecurity, LogOptions, TlsClient, TlsClientFiles, TlsServer,
+    Users,
 };
 use crate::telemetry::TopicMap;
 use crate::twin::TwinError;
+use crate::twin::intake::PARTITIONS;
 
-fn sentence(error: impl std::fmt::Display) -> TwinError {
+pub(super) fn sentence(error: impl std::fmt::Display) -> TwinError {
     TwinError::Service(error.to_string())
 }
 
@@ -24,7 +27,7 @@ fn secret(secrets: Secrets<'_>, name: &str) -> Result<String, TwinError> {
 
 impl Login {
     /// User and password, as far as they are named.
-    fn resolve(&self, secrets: Secrets<'_>) -> Result<(Option<String>, Option<String>), TwinError> {
+    pub(super) fn resolve(&self, secrets: Secrets<'_>) -> Result<(Option<String>, Option<String>), TwinError> {
         let of = |name: &Option<String>| name.as_deref().map(|name| secret(secrets, name)).transpose();
         Ok((of(&self.user_from)?, of(&self.password_from)?))
     }
@@ -97,8 +100,32 @@ impl PartsFile {
     pub(crate) fn broker(&self) -> Option<&Mosquitto> {
         match &self.bus {
             BusPart::Mosquitto(broker) => Some(broker),
-            BusPart::Embedded => None,
+            BusPart::Embedded | BusPart::Kafka(_) => None,
         }
+    }
+
+    /// The topic that is the log, if it is not ours.
+    pub(crate) fn kafka(&self) -> Option<&Kafka> {
+        match &self.bus {
+            BusPart::Kafka(kafka) => Some(kafka),
+            BusPart::Embedded | BusPart::Mosquitto(_) => None,
+        }
+    }
+
+    /// Partitions of the log.
+    pub(crate) fn partitions(&self) -> u16 {
+        self.kafka().map_or(PARTITIONS, |kafka| kafka.partitions)
+    }
+
+    /// The log: a topic, or our own in a folder.
+    ///
+    /// # Errors
+    /// When a variable is not set, or log or topic cannot be used. Brokers need not answer yet.
+    pub(crate) fn log(&self, folder: &Path, secrets: Secrets<'_>) -> Result<Arc<dyn Bus>, TwinError> {
+        Ok(match self.kafka() {
+            Some(kafka) => Arc::new(kafka.open(secrets)?),
+            None => Arc::new(DurableLog::open(folder, LogOptions::new(PARTITIONS))?),
+        })
     }
 }
 

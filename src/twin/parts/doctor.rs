@@ -45,7 +45,7 @@ fn text(error: impl std::fmt::Display) -> String {
 
 /// Looks at every part once; nothing is changed but what finding out takes. `folder` is where the rest is kept, if that is known.
 pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) -> Vec<Examined> {
-    let mut found = vec![bus(parts, secrets)];
+    let mut found = bus(parts, secrets);
     let embedded = || "embedded, in the folder".to_owned();
     let what = parts.live.as_ref().map_or_else(embedded, |server| format!("Redis, {}", server.url));
     found.push(examine("live state", what, "history and records go on; new messages wait in the log", || {
@@ -76,10 +76,10 @@ pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) ->
     found
 }
 
-fn bus(parts: &PartsFile, secrets: Secrets<'_>) -> Examined {
+fn bus(parts: &PartsFile, secrets: Secrets<'_>) -> Vec<Examined> {
     if let Some(broker) = parts.broker() {
         let what = format!("Mosquitto, {}", broker.target);
-        return examine("bus", what, "devices keep what they have to say; what is in the log is worked on", || {
+        let bus = examine("bus", what, "devices keep what they have to say; what is in the log is worked on", || {
             let runtime = wire::threads().map_err(text)?;
             let mut options = PublisherOptions::new(Protocol::V5, 1, format!("{}-doctor", broker.name));
             options.credentials = broker.credentials(secrets).map_err(text)?;
@@ -92,7 +92,15 @@ fn bus(parts: &PartsFile, secrets: Secrets<'_>) -> Examined {
             runtime.shutdown_background();
             said.map_err(text)
         });
+        return vec![bus];
     }
+    let listener = listener(parts);
+    let Some(kafka) = parts.kafka() else { return vec![listener] };
+    let meanwhile = "devices keep what they have to say; what has been read is worked on";
+    vec![listener, examine("log", kafka.place(), meanwhile, || kafka.ask(secrets).map(drop).map_err(text))]
+}
+
+fn listener(parts: &PartsFile) -> Examined {
     let address = parts.listen.address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 1883)));
     let mut at_work = false;
     let what = format!("embedded, listening on {address}");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server};
+use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server, kafka};
 use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
 use crate::primitives::SimDuration;
@@ -10,6 +10,7 @@ use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::tree::{self, Node, Value};
 use crate::primitives::units::DURATION;
+use crate::twin::intake::PARTITIONS;
 
 /// Largest file [bytes].
 const FILE_MAX: usize = 1 << 20;
@@ -59,15 +60,18 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<PartsFile, Findings> {
 
 fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
     let Some(fields) = reader.fields(root, "the file", &KEYS) else { return };
-    if let Some(inner) = choice(reader, &fields, "bus", "mosquitto", &MOSQUITTO_KEYS)
-        && let Some(mosquitto) = mosquitto(reader, &inner)
-    {
-        parts.bus = BusPart::Mosquitto(mosquitto);
+    let buses: [Choice<'_>; 2] = [("mosquitto", "url", &MOSQUITTO_KEYS), ("kafka", "brokers", &kafka::KEYS)];
+    if let Some((server, inner)) = choice(reader, &fields, "bus", &buses) {
+        let read = match server {
+            "kafka" => kafka::read(reader, &inner, PARTITIONS).map(BusPart::Kafka),
+            _ => mosquitto(reader, &inner).map(BusPart::Mosquitto),
+        };
+        parts.bus = read.unwrap_or_default();
     }
-    if let Some(inner) = choice(reader, &fields, "live", "redis", &REDIS_KEYS) {
+    if let Some((_, inner)) = choice(reader, &fields, "live", &[("redis", "url", &REDIS_KEYS)]) {
         parts.live = server(reader, &inner, "prefix", &["redis", "rediss"], "redis://127.0.0.1:6379/0");
     }
-    if let Some(inner) = choice(reader, &fields, "records", "postgres", &POSTGRES_KEYS) {
+    if let Some((_, inner)) = choice(reader, &fields, "records", &[("postgres", "url", &POSTGRES_KEYS)]) {
         let example = "postgres://citytwin@127.0.0.1:5432/citytwin";
         parts.records = server(reader, &inner, "schema", &["postgres", "postgresql"], example);
     }
@@ -75,7 +79,7 @@ fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
         && let Some(inner) = reader.fields(node, "`listen`", &LISTEN_KEYS)
     {
         parts.listen = listen(reader, &inner);
-        if parts.bus != BusPart::Embedded {
+        if matches!(parts.bus, BusPart::Mosquitto(_)) {
             reader.wrong(node, "`listen` is of no use with a broker of its own", "leave out one of `bus` and `listen`");
         }
     }
@@ -89,22 +93,28 @@ fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
     parts.city = fields.get("city").and_then(|node| reader.text(node, "city"));
 }
 
-/// A part that is `embedded`, or a server under its name; the server's keys.
-fn choice<'n>(
+/// A server that a part may be: its name, what must be said of it, and what may be.
+type Choice<'a> = (&'a str, &'a str, &'a [&'a str]);
+
+/// A part that is `embedded`, or one of some servers under its name; which, and what is said of it.
+fn choice<'n, 'c>(
     reader: &mut Reader<'_>,
     fields: &Fields<'n>,
     part: &str,
-    server: &str,
-    keys: &[&str],
-) -> Option<Fields<'n>> {
+    servers: &[Choice<'c>],
+) -> Option<(&'c str, Fields<'n>)> {
     let node = fields.get(part)?;
-    let help = format!("write `{part}: embedded` or `{part}: {{ {server}: {{ url: ... }} }}`");
+    let ways = servers.iter().map(|(server, needed, _)| format!(" or `{part}: {{ {server}: {{ {needed}: ... }} }}`"));
+    let help = format!("write `{part}: embedded`{}", ways.collect::<String>());
+    let named = |name: &str| servers.iter().find(|(server, ..)| *server == name);
     match &node.value {
         Value::Text(text) if text == "embedded" => None,
         Value::Map(entries) => match entries.as_slice() {
-            [(key, inner)] if key.name == server => reader.fields(inner, &format!("`{server}`"), keys),
-            [(key, _), ..] if key.name != server => {
-                let near = closest(&key.name, [server, "embedded"]);
+            [(key, inner)] if let Some((server, _, keys)) = named(&key.name) => {
+                Some((server, reader.fields(inner, &format!("`{server}`"), keys)?))
+            }
+            [(key, _), ..] if named(&key.name).is_none() => {
+                let near = closest(&key.name, servers.iter().map(|(server, ..)| *server).chain(["embedded"]));
                 let help = near.map_or(help, |like| format!("did you mean `{like}`?"));
                 reader.wrong(node, format!("`{part}` cannot be `{}`", key.name.escape_debug()), help);
                 None
@@ -121,12 +131,12 @@ fn choice<'n>(
     }
 }
 
-fn login(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Login {
+pub(super) fn login(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Login {
     Login { user_from: reader.variable(fields, "user-from"), password_from: reader.variable(fields, "password-from") }
 }
 
 /// Two files that only make sense together.
-fn pair(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(PathBuf, PathBuf)> {
+pub(super) fn pair(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(PathBuf, PathBuf)> {
     let both = (reader.file(fields, "certificate"), reader.file(fields, "key"));
     if both.0.is_some() != both.1.is_some() {
         let message = format!("{} has only one of `certificate` and `key`", fields.what);
@@ -284,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_is_the_log_behind_our_own_listener() {
+        let parts = parsed(
+            "bus: { kafka: { brokers: 'a:9092, b', topic: city, partitions: 12, replication: 3, tls: true,\n\
+             mechanism: SCRAM-SHA-512, user-from: U, password-from: P } }\nlisten: { address: '127.0.0.1:1884' }\n",
+        )
+        .expect("a file of parts");
+        let kafka = parts.kafka().expect("Kafka");
+        assert_eq!(
+            (kafka.brokers.as_str(), kafka.topic.as_str(), kafka.mechanism),
+            ("a:9092,b", "city", "SCRAM-SHA-512")
+        );
+        assert_eq!((kafka.replication, kafka.encrypted, parts.partitions()), (Some(3), true, 12));
+        assert_eq!(PartsFile::default().partitions(), PARTITIONS);
+    }
+
+    #[test]
     fn what_is_kept_how_long_is_written_in_days_or_for_ever() {
         let parts = parsed("keep: { history: 90 d, minutes: 36 h, alerts: forever }").expect("a file of parts");
         let days = |days: f64| Some(SimDuration::seconds(days * 86_400.0));
@@ -298,6 +324,17 @@ mod tests {
             ("buss: embedded", vec!["1:1", "no key `buss`", "did you mean `bus`?"]),
             ("bus: kafka", vec!["`bus` cannot be the text `kafka`", "bus: { mosquitto:"]),
             ("bus: { mosquito: { url: x } }", vec!["cannot be `mosquito`", "did you mean `mosquitto`?"]),
+            ("bus: { kafak: { brokers: x } }", vec!["cannot be `kafak`", "did you mean `kafka`?"]),
+            ("bus: { kafka: { brokers: 'x:9092' } }", vec!["no `topic`", "one a city"]),
+            ("bus: { kafka: { topic: city } }", vec!["no `brokers`", "kafka-1:9092"]),
+            ("bus: { kafka: { brokers: 'kafka://u:secret@x', topic: t } }", vec!["`brokers` names no broker", "9092"]),
+            ("bus: { kafka: { brokers: 'x:0', topic: t } }", vec!["`brokers` names no broker"]),
+            ("bus: { kafka: { brokers: x, topic: 'a/b' } }", vec!["`topic` cannot be `a/b`", "1 to 249"]),
+            ("bus: { kafka: { brokers: x, topic: t, partitions: 65 } }", vec!["`partitions`", "64"]),
+            ("bus: { kafka: { brokers: x, topic: t, partitions: 2.5 } }", vec!["`partitions`", "whole"]),
+            ("bus: { kafka: { brokers: x, topic: t, ca: ca.pem } }", vec!["does not encrypt", "`tls: true`"]),
+            ("bus: { kafka: { brokers: x, topic: t, user-from: U } }", vec!["only one of `user-from`"]),
+            ("bus: { kafka: { brokers: x, topic: t, mechanism: GSSAPI } }", vec!["GSSAPI", "SCRAM-SHA-512"]),
             ("bus: { mosquitto: {} }", vec!["no `url`", "mqtt://127.0.0.1:1883"]),
             ("bus: { mosquitto: { url: 'http://x' } }", vec!["a broker is named as mqtt://host:port"]),
             ("bus: { mosquitto: { url: 'mqtt://u:p@x' } }", vec!["do not belong into the address", "user-from"]),

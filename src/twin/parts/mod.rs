@@ -12,7 +12,11 @@ mod check;
 mod connect;
 mod doctor;
 mod file;
+mod kafka;
 mod servers;
+#[cfg(test)]
+#[cfg(feature = "kafka")]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +27,7 @@ use crate::pipeline::transport::Target;
 
 pub use doctor::{Examined, doctor};
 pub use file::read;
+pub use kafka::Kafka;
 
 /// The environment, as whoever may read it hands it in.
 pub type Environment = fn(&str) -> Option<String>;
@@ -47,6 +52,8 @@ pub enum BusPart {
     Embedded,
     /// A broker, from which a bridge fetches into our log.
     Mosquitto(Mosquitto),
+    /// Our own listener, before a topic of Kafka instead of our log; devices of others may write there as well.
+    Kafka(Kafka),
 }
 
 /// A foreign broker.

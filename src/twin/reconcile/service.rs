@@ -15,6 +15,7 @@ use crate::telemetry::TopicMap;
 use crate::twin::TwinError;
 use crate::twin::board::{Board, Order};
 use crate::twin::clock;
+use crate::twin::intake::Intake;
 
 /// How often to look whether to end.
 const MOMENT: Duration = Duration::from_millis(200);
@@ -48,14 +49,16 @@ struct Done {
 pub(in crate::twin) struct Daily {
     stores: Arc<Stores>,
     topics: Arc<TopicMap>,
+    partitions: u16,
     roads: Option<Arc<RoadIndex>>,
     /// When each day was taken last.
     taken: Mutex<BTreeMap<Timestamp, Instant>>,
 }
 
 impl Daily {
-    pub(in crate::twin) fn new(stores: &Arc<Stores>, topics: &Arc<TopicMap>, roads: Option<Arc<RoadIndex>>) -> Self {
-        Self { stores: Arc::clone(stores), topics: Arc::clone(topics), roads, taken: Mutex::default() }
+    pub(in crate::twin) fn new(intake: &Intake) -> Self {
+        let (stores, topics) = (Arc::clone(&intake.stores), Arc::clone(&intake.topics));
+        Self { stores, topics, partitions: intake.partitions(), roads: intake.roads.clone(), taken: Mutex::default() }
     }
 
     /// Looks for days until told to end; what is wrong is said.
@@ -85,7 +88,8 @@ impl Daily {
             progress(&self.stores)?.iter().filter_map(|progress| progress.watermark_ms).collect();
         let Some(furthest) = watermarks.iter().max() else { return Ok(()) };
         let stop = || board.order() != Order::Work;
-        let view = View { stores: &self.stores, topics: &self.topics, roads: self.roads.clone(), stop: &stop };
+        let (roads, partitions) = (self.roads.clone(), self.partitions);
+        let view = View { stores: &self.stores, topics: &self.topics, partitions, roads, stop: &stop };
         for (day, records) in days(&self.stores)? {
             if stop() || day.as_milliseconds() + DAY + HOUR >= *furthest {
                 break;

@@ -55,7 +55,7 @@ impl Servers {
 
     /// Servers that run and hold nothing.
     pub(super) fn fresh(&self) -> Result<(), String> {
-        self.services.up()?;
+        self.services.up(&Server::STORM)?;
         self.services.restart(Server::Mosquitto, false)?;
         self.services.empty_redis()
     }
@@ -188,7 +188,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
         make("keeper killed", Box::new(keeper_killed)),
         make("everybody killed", Box::new(everybody_killed)),
     ]);
-    for server in Server::ALL {
+    for server in Server::STORM {
         faults.push(make(&format!("{} silent for {} s", server.name(), SILENT.0), silent(server, SILENT.0)));
     }
     faults.extend(EDGES.map(|(edge, most)| {
@@ -203,7 +203,7 @@ pub(super) fn faults(quick: bool) -> Vec<Fault> {
             Box::new(move |servers, scene| through_proxy(servers, scene, mood)),
         ));
     }
-    for server in Server::ALL {
+    for server in Server::STORM {
         faults.push(make(&format!("{} silent for {} s", server.name(), SILENT.1), silent(server, SILENT.1)));
     }
     faults
@@ -279,7 +279,7 @@ fn keeper_killed(servers: &Servers, scene: &Scene) -> Outcome {
 /// Keeper and servers in turn, in quick succession.
 fn everybody_killed(servers: &Servers, scene: &Scene) -> Outcome {
     during(servers, scene, |cast| {
-        for server in Server::ALL {
+        for server in Server::STORM {
             pass(Duration::from_millis(100 + scene.dice(server.name(), 500)));
             cast.servers.services.kill(server)?;
         }
@@ -292,7 +292,7 @@ impl Cast<'_> {
     /// The keeper is killed while no server runs, and all come back.
     fn restart_among_ruins(&mut self) -> Result<(), String> {
         self.keeper.player.kill();
-        self.servers.services.up()?;
+        self.servers.services.up(&Server::STORM)?;
         self.restart()
     }
 }
