@@ -24,9 +24,11 @@ const STEPS: [Step; 12] = [
     // Before the program is compiled, of which the page is a part.
     ("web", || with_node(crate::web::checked)),
     ("clippy", || {
-        ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]) && without_servers())
+        let with_schemas =
+            ["clippy", "--workspace", "--all-targets", "--features", "citytwin/schemas", "--", "-D", "warnings"];
+        ended(cargo(&with_schemas, &[]) && without_servers())
     }),
-    ("test", || ended(cargo(&["test"], &[]))),
+    ("test", || ended(cargo(&["test", "--features", "schemas"], &[]))),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("services", || ended(on_servers())),
     ("storm", || ended(crate::storm::storm(&["--quick"]))),
