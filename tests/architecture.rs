@@ -85,6 +85,7 @@ const ROOMS: &[Room] = &[
         "wall clock, sockets, files",
     ),
     room("pipeline/transport", &["primitives", "telemetry"], "decoding payloads, simulation"),
+    room("pipeline/registry", &["primitives", "telemetry"], "HTTP, tokio; whose messages are described"),
     room("pipeline/ingest", &["primitives", "telemetry"], "city, simulation, stores; IO"),
     room("pipeline/analytics", &["primitives", "city/network", "telemetry"], "transport, stores, simulation; IO"),
     room("pipeline/stores", &["primitives", "telemetry"], "computing indicators, simulation"),
@@ -95,7 +96,15 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "api",
-        &["primitives", "telemetry", "city/network", "pipeline/analytics", "pipeline/stores", "pipeline/alerting"],
+        &[
+            "primitives",
+            "telemetry",
+            "city/network",
+            "pipeline/registry",
+            "pipeline/analytics",
+            "pipeline/stores",
+            "pipeline/alerting",
+        ],
         "the simulation, transport; doing itself what the port orders",
     ),
     room(
@@ -204,6 +213,7 @@ const ROOMS: &[Room] = &[
             "simulation",
             "simulation/outcome",
             "pipeline/transport",
+            "pipeline/registry",
             "pipeline/ingest",
             "pipeline/analytics",
             "pipeline/stores",
@@ -259,6 +269,7 @@ const OWED: &[(&str, &str, &str)] = &[
 const SERDE: &[&str] = &[
     "studies/load",
     "telemetry",
+    "pipeline/registry",
     "pipeline/ingest",
     "pipeline/analytics",
     "pipeline/stores",
@@ -291,7 +302,6 @@ const SAVED: &[&str] = &[
 const TABLES: &[&str] =
     &["city/demand", "pipeline/stores", "studies/audit", "studies/experiment", "studies/report", "studies/comparison"];
 
-/// Both.
 const SERDE_OR_SAVED: &[&str] = &{
     let mut rooms = [""; SERDE.len() + SAVED.len()];
     let (serde, saved) = rooms.split_at_mut(SERDE.len());
@@ -309,7 +319,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("actix_ws", &["api"]),
     ("utoipa", &["api"]),
     ("async_graphql", &["api"]),
-    ("prost", &["api"]),
+    ("prost", &["telemetry", "api"]),
+    ("apache_avro", &["telemetry", "pipeline/registry"]),
     ("prometheus_client", &["api"]),
     ("jsonwebtoken", &["api"]),
     ("ulid", &["api", "twin"]),
@@ -363,6 +374,7 @@ const FENCES: &[(&str, &[&str])] = &[
             "city/demand",
             "city/scenario",
             "pipeline/transport",
+            "pipeline/registry",
             "pipeline/stores",
             "pipeline/alerting",
             "studies/audit",

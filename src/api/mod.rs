@@ -12,6 +12,8 @@ pub mod guard;
 mod ids;
 pub mod port;
 mod problem;
+#[cfg(feature = "schemas")]
+pub mod registry;
 pub mod routes;
 pub mod scene;
 pub mod server;

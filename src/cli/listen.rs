@@ -34,6 +34,14 @@ pub(super) struct Arguments {
     /// The city's name, for topics that hold it [default: what the file of parts says, the scenario's, or `city`]
     #[arg(long)]
     city: Option<String>,
+    /// Serve a registry of schemas here as well, kept in the same folder; what is registered can be read from then on
+    #[cfg(feature = "schemas")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
+    registry: Option<SocketAddr>,
+    /// File that says who may come to the registry, and how it is encrypted; `citytwin key` makes its keys
+    #[cfg(feature = "schemas")]
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    access: Option<PathBuf>,
     /// What was made of the messages is kept for good so often, in seconds [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     keep_every: Option<Duration>,
@@ -71,6 +79,12 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let address = arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, address))?;
+    #[cfg(feature = "schemas")]
+    let _registry = {
+        let folder = arguments.out.join("registry");
+        let begin = |address| super::registry::begin(&folder, address, arguments.access.as_deref(), topics.schemas());
+        arguments.registry.map(begin).transpose()?
+    };
     let interrupted = super::interrupts()?;
     let settings = Listening {
         folder: arguments.out.clone(),

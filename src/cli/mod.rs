@@ -23,6 +23,8 @@ mod pages;
 mod password;
 mod publishing;
 mod reconcile;
+#[cfg(feature = "schemas")]
+mod registry;
 mod replay;
 mod rerun;
 mod run;
@@ -106,6 +108,9 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Make the line of a users file out of a password
     Password(password::Arguments),
+    /// Serve a registry of schemas that speaks as Confluent's does
+    #[cfg(feature = "schemas")]
+    Registry(registry::Arguments),
     /// Make a key for whoever asks the served city
     Key(key::Arguments),
     /// Print a scenario after its parents and defaults, with where every value comes from
@@ -154,6 +159,8 @@ pub fn main(page: Page) -> ExitCode {
         Verb::Alerts(arguments) => alerts::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Password(arguments) => password::run(&arguments),
+        #[cfg(feature = "schemas")]
+        Verb::Registry(arguments) => registry::run(&arguments),
         Verb::Key(arguments) => key::run(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Drill(arguments) => {

@@ -3,5 +3,7 @@
 pub mod alerting;
 pub mod analytics;
 pub mod ingest;
+#[cfg(feature = "schemas")]
+pub mod registry;
 pub mod stores;
 pub mod transport;

@@ -49,6 +49,8 @@ pub struct Column {
     pub optional: bool,
     /// What it says, in one sentence.
     pub says: &'static str,
+    /// The texts it may hold; empty if any text will do, or if it holds none.
+    pub words: &'static [&'static str],
     /// The numbers it may hold, if it holds numbers.
     pub range: RangeInclusive<f64>,
 }
@@ -62,6 +64,8 @@ pub trait Field: Sized {
     const HOLDS: ColumnType;
     /// Whether it may be missing.
     const OPTIONAL: bool = false;
+    /// The texts it may hold; empty if any text will do.
+    const WORDS: &'static [&'static str] = &[];
 
     /// The value.
     fn value(&self) -> Value<'_>;
@@ -118,6 +122,7 @@ impl Field for bool {
 impl<F: Field> Field for Option<F> {
     const HOLDS: ColumnType = F::HOLDS;
     const OPTIONAL: bool = true;
+    const WORDS: &'static [&'static str] = F::WORDS;
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Missing, F::value)
     }
@@ -152,6 +157,7 @@ macro_rules! words {
 
         impl $crate::telemetry::field::Field for $name {
             const HOLDS: $crate::telemetry::field::ColumnType = $crate::telemetry::field::ColumnType::Text;
+            const WORDS: &'static [&'static str] = &[$($word,)*];
             fn value(&self) -> $crate::telemetry::field::Value<'_> {
                 $crate::telemetry::field::Value::Text(self.word())
             }

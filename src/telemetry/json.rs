@@ -43,6 +43,12 @@ pub enum DecodeError {
     /// A field holds what it cannot hold.
     #[error("out of range: {0}")]
     OutOfRange(String),
+    /// What should frame it is damaged.
+    #[error("a message framed for a schema {0}")]
+    BadFrame(String),
+    /// Nobody has said what the id in its frame stands for.
+    #[error("no schema has the id {0} here; register it, or name the registry that gave the id")]
+    UnknownSchema(u32),
 }
 
 impl DecodeError {
@@ -56,6 +62,8 @@ impl DecodeError {
             Self::BadTimestamp(_) => "bad_timestamp",
             Self::NotAReading { .. } => "not_a_reading",
             Self::OutOfRange(_) => "out_of_range",
+            Self::BadFrame(_) => "bad_frame",
+            Self::UnknownSchema(_) => "unknown_schema",
         }
     }
 }

@@ -109,6 +109,7 @@ macro_rules! readings {
                     holds: <$type as Field>::HOLDS,
                     optional: <$type as Field>::OPTIONAL,
                     says: $says,
+                    words: <$type as Field>::WORDS,
                     range: $low..=$high,
                 },)*];
 

@@ -1,14 +1,24 @@
-//! Under which topic a record travels: a template for each kind of reading, because platforms disagree about names.
+//! Under which topic and in which form a record travels, for each kind of reading, because platforms disagree about both.
 //!
-//! A template is a topic with `{device}`, `{type}` and `{city}` to be filled in. A mapping file holds one template a line, by the
-//! word of the reading; kinds it does not name keep the default. Knows no broker.
+//! ```yaml
+//! format: avro                                        # of all kinds: json, json-schema, avro or protobuf
+//! position: gps_data/{device}                         # a topic
+//! air: { topic: 'air/{city}/{device}', format: json } # a topic and a form
+//! ```
+//!
+//! A topic has `{device}`, `{type}` and `{city}` to be filled in. What a mapping file does not name keeps the default. Whoever
+//! receives reads every form, whatever the mapping says. Knows no broker.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
+use super::json::DecodeError;
 use super::reading::ReadingKind;
-use super::record::DeviceId;
+use super::record::{DeviceId, Record};
+use super::schemas::{SchemaBook, SchemaFormat, book};
 use crate::primitives::text::{Findings, Place, Problem, closest};
-use crate::primitives::tree::{self, Value};
+use crate::primitives::tree::{self, Key, Node, Value};
 
 /// Longest topic that is made [bytes].
 pub const TOPIC_MAX: usize = 256;
@@ -29,12 +39,69 @@ const DEFAULT: &[(ReadingKind, &str)] = &[
     (ReadingKind::Health, "smart-cities.events/{device}"),
 ];
 
-/// The templates of one mapping.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// In which form records travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PayloadFormat {
+    /// Plain JSON.
+    #[default]
+    Json,
+    /// By a schema, under Confluent's framing.
+    Framed(SchemaFormat),
+}
+
+impl PayloadFormat {
+    /// Every form there is.
+    const ALL: [Self; 4] = [
+        Self::Json,
+        Self::Framed(SchemaFormat::Json),
+        Self::Framed(SchemaFormat::Avro),
+        Self::Framed(SchemaFormat::Protobuf),
+    ];
+
+    /// Its word in a mapping file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Framed(SchemaFormat::Json) => "json-schema",
+            Self::Framed(SchemaFormat::Avro) => "avro",
+            Self::Framed(SchemaFormat::Protobuf) => "protobuf",
+        }
+    }
+
+    /// The form with this word in a mapping file.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.word() == word)
+    }
+}
+
+/// The templates and forms of one mapping, and the schemas that whoever receives can read.
+#[derive(Clone)]
 pub struct TopicMap {
     city: String,
     templates: BTreeMap<ReadingKind, String>,
+    formats: BTreeMap<ReadingKind, PayloadFormat>,
+    /// Shared by every clone, so that what a registry adds is known wherever messages are read.
+    schemas: Arc<SchemaBook>,
 }
+
+impl fmt::Debug for TopicMap {
+    /// What decides where a message belongs, and no more: recordings are known again by it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicMap").field("city", &self.city).field("templates", &self.templates).finish()
+    }
+}
+
+impl PartialEq for TopicMap {
+    /// By what is sent; what can be read besides does not count.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.city, &self.templates, &self.formats) == (&other.city, &other.templates, &other.formats)
+    }
+}
+
+/// The key of a mapping file that gives all kinds a form.
+const FORMAT: &str = "format";
+/// The keys of one kind in a mapping file.
+const ENTRY_KEYS: [&str; 2] = ["topic", FORMAT];
 
 /// What is wrong with a mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +112,14 @@ pub enum TopicError {
     /// There is no such kind of reading.
     #[error("unknown reading type `{word}`; {help}")]
     UnknownType {
+        /// The word.
+        word: String,
+        /// What to write instead.
+        help: String,
+    },
+    /// There is no such form.
+    #[error("`{word}` is no format of messages; {help}")]
+    UnknownFormat {
         /// The word.
         word: String,
         /// What to write instead.
@@ -67,7 +142,44 @@ impl TopicMap {
             city.chars().filter(|c| !c.is_control()).map(|c| if "+#/$ ".contains(c) { '-' } else { c }).collect();
         let city = clean.to_lowercase();
         let templates = DEFAULT.iter().map(|&(kind, template)| (kind, template.to_owned())).collect();
-        Self { city, templates }
+        Self { city, templates, formats: BTreeMap::new(), schemas: Arc::default() }
+    }
+
+    /// The same with every kind in one form.
+    #[must_use]
+    pub fn in_format(mut self, format: PayloadFormat) -> Self {
+        self.formats = ReadingKind::ALL.iter().map(|kind| (*kind, format)).collect();
+        self
+    }
+
+    /// In which form readings of a kind travel.
+    pub fn format(&self, kind: ReadingKind) -> PayloadFormat {
+        self.formats.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// What is sent of a record, whose canonical JSON is `canonical`.
+    pub fn payload(&self, record: &Record, canonical: &[u8]) -> Vec<u8> {
+        match self.format(record.kind()) {
+            PayloadFormat::Json => canonical.to_vec(),
+            PayloadFormat::Framed(format) => {
+                let mut payload = Vec::with_capacity(canonical.len());
+                book::encode(record, format, canonical, &mut payload);
+                payload
+            }
+        }
+    }
+
+    /// Reads a message in whatever form it came.
+    ///
+    /// # Errors
+    /// When it is no record, with the first reason.
+    pub fn decode(&self, payload: &[u8]) -> Result<Record, DecodeError> {
+        self.schemas.decode(payload)
+    }
+
+    /// The schemas that can be read, shared with every clone of this map.
+    pub fn schemas(&self) -> &Arc<SchemaBook> {
+        &self.schemas
     }
 
     /// The default with the templates of a mapping file in their places.
@@ -75,11 +187,18 @@ impl TopicMap {
     /// # Errors
     /// When the text is no mapping, names unknown readings, or holds topics no broker would take: everything wrong with it.
     pub fn with_file(city: &str, yaml: &str) -> Result<Self, Vec<TopicError>> {
-        let entries: BTreeMap<String, String> =
+        let entries: BTreeMap<String, Entry> =
             serde_saphyr::from_str(yaml).map_err(|error| vec![TopicError::NotAMapping(error.to_string())])?;
         let (mut map, mut errors) = (Self::new(city), Vec::new());
-        for (word, template) in entries {
-            errors.extend(map.set(word, template).err());
+        for (word, entry) in entries {
+            match entry {
+                Entry::Text(format) if word == FORMAT => errors.extend(map.set_all(&format).err()),
+                Entry::Text(template) => errors.extend(map.set(word, template).err()),
+                Entry::Fields { topic, format } => {
+                    errors.extend(format.and_then(|format| map.set_format(word.clone(), &format).err()));
+                    errors.extend(topic.and_then(|topic| map.set(word, topic).err()));
+                }
+            }
         }
         if errors.is_empty() { Ok(map) } else { Err(errors) }
     }
@@ -89,7 +208,6 @@ impl TopicMap {
     /// # Errors
     /// As [`TopicMap::with_file`].
     pub fn read(city: &str, text: &str, file: &Place) -> Result<Self, Findings> {
-        const LIKE: &str = "write lines such as `position: gps_data/{device}`";
         let (mut map, mut findings) = (Self::new(city), Findings::default());
         let entries = match tree::read(text, file, &mut findings).map(|root| (root.spot, root.value)) {
             Some((_, Value::Map(entries))) => entries,
@@ -101,34 +219,71 @@ impl TopicMap {
             }
         };
         for (key, node) in entries {
-            let problem = match node.value {
-                Value::Text(template) => match map.set(key.name, template) {
-                    Ok(()) => continue,
-                    Err(TopicError::UnknownType { word, help }) => {
-                        Problem::new(key.spot.of_file(file), format!("unknown reading type `{word}`")).help(help)
-                    }
-                    Err(other) => Problem::new(node.spot.of_file(file), other.to_string()).help(LIKE),
-                },
-                other => {
-                    let message = format!("the topic of `{}` should be text, not {}", key.name, other.describe());
-                    Problem::new(node.spot.of_file(file), message).help(LIKE)
+            let fields = match node.value {
+                Value::Map(fields) => fields,
+                // A text is the topic, or the form of all kinds.
+                value => {
+                    vec![(Key { spot: key.spot, name: ENTRY_KEYS[0].to_owned() }, Node { spot: node.spot, value })]
                 }
             };
-            findings.problem(problem);
+            for (field, inner) in fields {
+                if let Err(problem) = map.read_field(&key, &field, inner, file) {
+                    findings.problem(problem);
+                }
+            }
         }
         if findings.is_ok() { Ok(map) } else { Err(findings) }
     }
 
+    /// Reads what a mapping file says under one key of a kind.
+    fn read_field(&mut self, kind: &Key, field: &Key, node: Node, file: &Place) -> Result<(), Problem> {
+        let text = match node.value {
+            Value::Text(text) => text,
+            other => {
+                let message = format!("the {} of `{}` should be text, not {}", field.name, kind.name, other.describe());
+                return Err(Problem::new(node.spot.of_file(file), message).help(LIKE));
+            }
+        };
+        let set = match field.name.as_str() {
+            "topic" if kind.name == FORMAT => self.set_all(&text),
+            "topic" => self.set(kind.name.clone(), text),
+            FORMAT => self.set_format(kind.name.clone(), &text),
+            other => {
+                let message = format!("`{}` has no key `{}`", kind.name, other.escape_debug());
+                let help = instead(other, ENTRY_KEYS.into_iter());
+                return Err(Problem::new(field.spot.of_file(file), message).help(help));
+            }
+        };
+        set.map_err(|error| match error {
+            TopicError::UnknownType { word, help } => {
+                Problem::new(kind.spot.of_file(file), format!("unknown reading type `{word}`")).help(help)
+            }
+            TopicError::UnknownFormat { word, help } => {
+                Problem::new(node.spot.of_file(file), format!("`{word}` is no format of messages")).help(help)
+            }
+            other => Problem::new(node.spot.of_file(file), other.to_string()).help(LIKE),
+        })
+    }
+
+    /// Gives every kind that has none of its own a form.
+    fn set_all(&mut self, word: &str) -> Result<(), TopicError> {
+        let format = format_named(word)?;
+        for kind in ReadingKind::ALL {
+            self.formats.entry(*kind).or_insert(format);
+        }
+        Ok(())
+    }
+
+    /// Gives a kind of reading a form.
+    fn set_format(&mut self, word: String, format: &str) -> Result<(), TopicError> {
+        let (kind, format) = (kind_named(word)?, format_named(format)?);
+        self.formats.insert(kind, format);
+        Ok(())
+    }
+
     /// Gives a kind of reading another topic.
     fn set(&mut self, word: String, template: String) -> Result<(), TopicError> {
-        let Some(kind) = ReadingKind::from_word(&word) else {
-            let words = ReadingKind::ALL.iter().map(|kind| kind.word());
-            let help = closest(&word, words.clone()).map_or_else(
-                || format!("there are {}", words.collect::<Vec<_>>().join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            return Err(TopicError::UnknownType { word, help });
-        };
+        let kind = kind_named(word)?;
         check_template(kind, &template)?;
         self.templates.insert(kind, template);
         Ok(())
@@ -169,6 +324,42 @@ impl TopicMap {
         filters.dedup();
         filters
     }
+}
+
+/// What a mapping file may say of a kind.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Text(String),
+    Fields { topic: Option<String>, format: Option<String> },
+}
+
+const LIKE: &str = "write lines such as `position: gps_data/{device}`";
+
+/// What to write instead of a word that is none of these.
+fn instead(word: &str, words: impl Iterator<Item = &'static str> + Clone) -> String {
+    closest(word, words.clone()).map_or_else(
+        || format!("there are {}", words.collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    )
+}
+
+fn kind_named(word: String) -> Result<ReadingKind, TopicError> {
+    let help = instead(&word, ReadingKind::ALL.iter().map(|kind| kind.word()));
+    ReadingKind::from_word(&word).ok_or(TopicError::UnknownType { word, help })
+}
+
+fn format_named(word: &str) -> Result<PayloadFormat, TopicError> {
+    let unknown = || {
+        let help = instead(word, PayloadFormat::ALL.into_iter().map(PayloadFormat::word));
+        TopicError::UnknownFormat { word: word.escape_debug().to_string(), help }
+    };
+    let format = PayloadFormat::from_word(word).ok_or_else(unknown)?;
+    if format != PayloadFormat::Json && !cfg!(feature = "schemas") {
+        let help = "this build knows no schemas; build it with the feature `schemas`".to_owned();
+        return Err(TopicError::UnknownFormat { word: word.to_owned(), help });
+    }
+    Ok(format)
 }
 
 fn check_template(kind: ReadingKind, template: &str) -> Result<(), TopicError> {
@@ -225,6 +416,35 @@ mod tests {
         assert_eq!(map.topic(ReadingKind::Position, &device), "new-town/vehicles/position/gps-a");
         assert_eq!(map.topic(ReadingKind::Air, &device), "air-quality/gps-a");
         assert!(map.filters().contains(&"new-town/vehicles/+/+".to_owned()));
+    }
+
+    #[test]
+    fn a_mapping_file_gives_forms_to_all_or_to_one() {
+        let avro = PayloadFormat::Framed(SchemaFormat::Avro);
+        for text in [
+            "format: avro\nair: { format: json }\nposition: x/{device}\nloop: { topic: 'y/{device}', format: protobuf }",
+            "air: { format: json }\nloop: { format: protobuf, topic: 'y/{device}' }\nposition: { topic: 'x/{device}' }\nformat: avro",
+        ] {
+            let map = TopicMap::read("c", text, &Place::file("t.yaml")).expect(text);
+            assert_eq!(Some(&map), TopicMap::with_file("c", text).ok().as_ref());
+            let formats =
+                [ReadingKind::Position, ReadingKind::Air, ReadingKind::LoopCount].map(|kind| map.format(kind));
+            assert_eq!(formats, [avro, PayloadFormat::Json, PayloadFormat::Framed(SchemaFormat::Protobuf)]);
+            let device = DeviceId::of(ReadingKind::LoopCount, "a");
+            assert_eq!(map.topic(ReadingKind::LoopCount, &device), "y/loop-a");
+            assert_eq!(map.topic(ReadingKind::Position, &device), "x/loop-a");
+        }
+        for (text, needle) in [
+            ("format: avrro", "did you mean `avro`?"),
+            ("air: { format: xml }", "there are json, json-schema, avro, protobuf"),
+            ("air: { fromat: avro }", "did you mean `format`?"),
+            ("air: { format: 7 }", "should be text"),
+            ("airr: { format: avro }", "did you mean `air`?"),
+        ] {
+            let told = TopicMap::read("c", text, &Place::file("t.yaml")).expect_err(text);
+            let told: Vec<String> = told.problems().iter().map(|told| format!("{told:?}")).collect();
+            assert!(told.len() == 1 && told[0].contains(needle) && told[0].contains('1'), "{text}: {told:?}");
+        }
     }
 
     #[test]

@@ -82,14 +82,15 @@ impl Gateway {
         let mut desk = locked(&self.desk);
         let Desk { told, pending, journal, grader, truth, topics } = &mut *desk;
         while let Some(emission) = told.front() {
-            let mut payload = Vec::with_capacity(320);
-            json::encode(&emission.record, &mut payload);
+            let mut canonical = Vec::with_capacity(320);
+            json::encode(&emission.record, &mut canonical);
             if let Some(truth) = truth {
                 truth.add(emission).map_err(|error| error.to_string())?;
             }
             // Nothing between here and the queue can fail or die: a record is in all of them or in none.
             let topic = self.topic(topics, emission);
-            journal.add(emission, &payload);
+            journal.add(emission, &canonical);
+            let payload = self.topics.payload(&emission.record, &canonical);
             grader.add(emission);
             if let Some(payload) = on_the_air(payload, emission.fate) {
                 pending.push_back(Message::new(topic, payload));

@@ -17,7 +17,7 @@ use crate::pipeline::analytics::RoadIndex;
 use crate::pipeline::stores::{Keeper, StoreSettings, Stores};
 use crate::pipeline::transport::Bus;
 use crate::primitives::SimDuration;
-use crate::telemetry::TopicMap;
+use crate::telemetry::{SchemaBook, TopicMap};
 
 /// Partitions of a log of our own: twice the cores of the smallest machine this is meant for.
 pub(crate) const PARTITIONS: u16 = 4;
@@ -37,6 +37,8 @@ pub struct Folders {
     pub journal: PathBuf,
     /// Tables of results as CSV.
     pub tables: PathBuf,
+    /// Schemas that were registered.
+    pub registry: PathBuf,
 }
 
 impl Folders {
@@ -49,6 +51,7 @@ impl Folders {
             ledger: run.join("ledger.csv"),
             journal: run.join("ledger.journal"),
             tables: run.join("tables"),
+            registry: run.join("registry"),
         }
     }
 }
@@ -80,6 +83,19 @@ pub(crate) struct Intake {
     pub board: Arc<Board>,
 }
 
+/// Reads the schemas that were registered in a folder, if any were.
+#[cfg(feature = "schemas")]
+pub(super) fn read_schemas(folders: &Folders, book: &SchemaBook) -> Result<(), TwinError> {
+    Ok(crate::pipeline::registry::fill(&folders.registry, book)?)
+}
+
+/// Nothing can have been registered by this build; what another one registered it cannot read.
+#[cfg(not(feature = "schemas"))]
+#[expect(clippy::unnecessary_wraps, reason = "as where there are schemas")]
+pub(super) fn read_schemas(_: &Folders, _: &SchemaBook) -> Result<(), TwinError> {
+    Ok(())
+}
+
 /// Messages of a partition in a batch, unless asked for otherwise: enough that a Parquet file is worth its while, and memory
 /// stays small.
 pub(crate) const BATCH_MESSAGES: u64 = 100_000;
@@ -97,6 +113,7 @@ impl Intake {
         equipment: &Equipment,
     ) -> Result<Self, TwinError> {
         let folders = Folders::of(folder);
+        read_schemas(&folders, topics.schemas())?;
         let rules = equipment.parts.rules()?;
         let elsewhere = equipment.parts.stores(&equipment.environment)?;
         let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;

@@ -17,6 +17,8 @@ mod listen;
 mod load;
 mod parts;
 mod reconcile;
+#[cfg(feature = "schemas")]
+mod registry;
 mod replay;
 mod said;
 mod send;
@@ -35,6 +37,7 @@ use crate::pipeline::stores::{LiveSettings, StoreError, StoreSettings, Stores};
 use crate::pipeline::transport::{Bus, BusError, DurableLog, ListenError, LogOptions};
 use crate::primitives::text::Findings;
 use crate::studies::audit::{self, Audit, AuditError, Journal, Ledger, LedgerError};
+use crate::telemetry::SchemaBook;
 
 pub use crate::api::guard::{NewKey, Role, is_name, new_key};
 pub use crate::pipeline::alerting::metrics_table as alert_metrics;
@@ -50,6 +53,8 @@ pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, Loaded, load};
 pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
+#[cfg(feature = "schemas")]
+pub use registry::RegistryServer;
 pub use replay::{Replayed, replay};
 pub use send::{SendSettings, Sent, send};
 pub use serve::{
@@ -126,8 +131,10 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     let rules = equipment.parts.rules()?;
     let received = received.map(desk::received).transpose()?;
     let stores = Stores::open_to_read(&kept.stores, StoreSettings::default(), elsewhere)?;
+    let schemas = SchemaBook::default();
+    intake::read_schemas(&kept, &schemas)?;
     let mut audit = Audit { cut_off, ..Audit::default() };
-    audit.balances.push(("stores", audit::balance(&ledger, &stores, unsent_max)?));
+    audit.balances.push(("stores", audit::balance(&ledger, &stores, &schemas, unsent_max)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
     if equipment.parts.alerts.is_some() {
         // A run, which has a ledger of its own, tells nobody.
@@ -136,7 +143,7 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     }
     audit.windows = Some(audit::windows(&stores)?);
     if equipment.parts.records.is_some() {
-        audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, unsent_max)?));
+        audit.balances.push(("database", audit::balance_of_records(&ledger, &stores, &schemas, unsent_max)?));
     }
     let log: Option<Arc<dyn Bus>> = match equipment.parts.kafka() {
         Some(kafka) => Some(Arc::new(kafka.ask(&equipment.environment)?)),
@@ -146,7 +153,7 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         None => None,
     };
     if let Some(log) = log {
-        match audit::balance_of_log(&ledger, &*log, unsent_max) {
+        match audit::balance_of_log(&ledger, &*log, &schemas, unsent_max) {
             Ok(balance) => audit.balances.push(("log", balance)),
             Err(error @ AuditError::Trimmed { .. }) => audit.left_out.push(("log", error.to_string())),
             Err(error) => return Err(error.into()),

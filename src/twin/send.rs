@@ -177,11 +177,12 @@ impl Sender<'_> {
     fn hand_over(&mut self) -> Result<(), TwinError> {
         let mut payloads = Vec::with_capacity(self.batch.len());
         for record in self.batch.drain(..) {
-            let mut payload = Vec::with_capacity(320);
-            json::encode(&record, &mut payload);
+            let mut canonical = Vec::with_capacity(320);
+            json::encode(&record, &mut canonical);
+            let payload = self.settings.topics.payload(&record, &canonical);
             let topic = self.settings.topics.topic(record.kind(), &record.device);
             let truth = record.reading.clone();
-            self.journal.add(&Emission { record, truth, fault: None, fate: Fate::Sent }, &payload);
+            self.journal.add(&Emission { record, truth, fault: None, fate: Fate::Sent }, &canonical);
             payloads.push((topic, payload));
         }
         self.journal.commit()?;

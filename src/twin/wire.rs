@@ -323,7 +323,7 @@ impl TwinWire {
             }
         }
         tables::write(&intake.stores, &self.folders.tables)?;
-        let balance = audit::balance(&ledger, &intake.stores, None)?;
+        let balance = audit::balance(&ledger, &intake.stores, intake.topics.schemas(), None)?;
         let telling = telling::of_stores(&intake.stores, &balance, &grader, loaded)?;
         self.balance = Some(balance);
         Ok(Some(telling))

@@ -19,7 +19,7 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 14] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     // Before the program is compiled, of which the page is a part.
     ("web", || with_node(crate::web::checked)),
@@ -27,6 +27,7 @@ const STEPS: [Step; 12] = [
         ended(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]) && without_servers())
     }),
     ("test", || ended(cargo(&["test"], &[]) && cargo(&["test", "--quiet", "--package", "xtask"], &[]))),
+    ("schemas", || ended(crate::schemas::schemas())),
     ("doc", || ended(cargo(&["doc", "--no-deps"], &[("RUSTDOCFLAGS", "-Dwarnings")]) && links_lead_somewhere())),
     ("services", || ended(on_servers())),
     ("storm", || ended(crate::storm::storm(&["--quick"]))),

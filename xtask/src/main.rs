@@ -7,6 +7,7 @@ mod ci;
 mod compare;
 mod osm;
 mod ports;
+mod schemas;
 mod services;
 mod sirens;
 mod storm;
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <verb>
   storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
+  schemas                     the registry and framed messages against Confluent's own client
   web                         the page of the live twin, built into web/dist; needs Node.js
   demo [drill] [WORD...]      page and program built, a living city served and opened in the browser, or the drill that ships begun; words
                               go to `citytwin serve`, or to `citytwin drill`
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["step", name] => ci::step(name),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
         ["osm"] => osm::osm(),
+        ["schemas"] => schemas::schemas(),
         ["services", ref words @ ..] => services::services(words),
         ["sirens"] => sirens::sirens(),
         ["storm", ref words @ ..] => storm::storm(words),

@@ -25,7 +25,7 @@ pub(crate) fn wire() -> bool {
         println!("cannot make {}: {error}", runs.display());
         return false;
     }
-    let Some(python) = python(&folder) else { return false };
+    let Some(python) = environment(&folder, &PACKAGES) else { return false };
     if !crate::release() {
         return false;
     }
@@ -52,7 +52,7 @@ pub(crate) fn wire() -> bool {
 }
 
 /// The Python of an environment that has the packages.
-fn python(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn environment(folder: &Path, packages: &[&str]) -> Option<PathBuf> {
     let python = folder.join("venv/bin/python");
     if !python.exists() && !quietly(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv"))) {
         println!("python3 cannot make an environment: install python3-venv");
@@ -61,12 +61,12 @@ fn python(folder: &Path) -> Option<PathBuf> {
     let installed = quietly(
         Command::new(&python)
             .args(["-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"])
-            .args(PACKAGES),
+            .args(packages),
     );
     installed.then_some(python)
 }
 
-fn quietly(command: &mut Command) -> bool {
+pub(crate) fn quietly(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 

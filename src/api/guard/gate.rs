@@ -89,7 +89,12 @@ fn given_id(request: &ServiceRequest) -> Option<String> {
 }
 
 /// Whether a request by its method changes something, but by its path only asks.
-fn is_query(path: &str) -> bool {
+fn is_query(method: &Method, path: &str) -> bool {
+    // A registry looks a schema up, and tests what may follow what, by what is sent to it.
+    let looks_up = path.strip_prefix("/subjects/").is_some_and(|subject| !subject.contains('/'));
+    if method == Method::POST && (looks_up || path.starts_with("/compatibility/")) {
+        return true;
+    }
     path == "/api/graphql" || (path.starts_with(ORDERS) && path.ends_with("/facts"))
 }
 
@@ -110,7 +115,7 @@ impl Visit {
 
     /// Whether it changes something.
     fn changes(&self) -> bool {
-        !is_reading(&self.method) && !is_query(&self.path)
+        !is_reading(&self.method) && !is_query(&self.method, &self.path)
     }
 
     async fn judge(&mut self, guard: &Guard, request: &mut ServiceRequest) -> Result<Passed, Problem> {

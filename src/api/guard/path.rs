@@ -7,6 +7,9 @@
 /// Longest path with its query [bytes].
 pub(super) const URI_BYTES_MAX: usize = 8 << 10;
 
+/// What the paths begin with where whoever asks is asked who it is; the last five are those of a registry of schemas.
+const GUARDED: [&str; 8] = ["api", "ws", "metrics", "schemas", "subjects", "config", "mode", "compatibility"];
+
 /// What is wrong with a path, if anything is.
 pub(super) fn fault(path: &str) -> Option<&'static str> {
     let bytes = path.as_bytes();
@@ -49,7 +52,7 @@ pub(super) fn fault(path: &str) -> Option<&'static str> {
 
 /// Whether a path without fault belongs to what is asked who it is; the rest are the files of the page, and health for probes.
 pub(super) fn is_guarded(path: &str) -> bool {
-    path != "/api/health" && matches!(path[1..].split('/').next(), Some("api" | "ws" | "metrics"))
+    path != "/api/health" && path[1..].split('/').next().is_some_and(|root| GUARDED.contains(&root))
 }
 
 #[cfg(test)]
@@ -111,6 +114,9 @@ mod tests {
             ("/api/health/more", true),
             ("/ws/realtime", true),
             ("/metrics", true),
+            ("/subjects/a/versions", true),
+            ("/config", true),
+            ("/schemas/ids/1", true),
             ("/apis", false),
         ] {
             assert_eq!(is_guarded(path), guarded, "{path}");

@@ -101,6 +101,10 @@ fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
         (None, None, None, None) => return Ok(None),
         (Some(value), None, None, None) => match value.to_str().map_err(|_| unread())?.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+            #[cfg(feature = "schemas")]
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => {
+                return basic(rest.trim()).map(Some).ok_or_else(unread);
+            }
             _ => return Err(unread()),
         },
         (None, Some(value), None, None) => value.to_str().map_err(|_| unread())?.trim(),
@@ -110,6 +114,19 @@ fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
         return Err(unread());
     }
     Ok(Some(text.to_owned()))
+}
+
+/// The key that stands as the password of a login, which is all that most clients of a registry can show; the user's name is
+/// theirs to choose.
+#[cfg(feature = "schemas")]
+fn basic(login: &str) -> Option<String> {
+    use base64::Engine as _;
+    if login.len() > SHOWN_MAX {
+        return None;
+    }
+    let login = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(login).ok()?).ok()?;
+    let (_, key) = login.split_once(':')?;
+    (!key.is_empty()).then(|| key.to_owned())
 }
 
 impl Guard {

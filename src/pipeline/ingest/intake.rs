@@ -13,7 +13,7 @@ use super::clock::{Clock, PATIENCE};
 use super::quarantine::{Quarantined, Reason, Refused};
 use super::sequences::{Device, Gap, HOLES_MAX, LEAP_MAX, Noted};
 use crate::primitives::{SimDuration, Timestamp};
-use crate::telemetry::{DeviceId, Record, TopicMap, json};
+use crate::telemetry::{DeviceId, Record, TopicMap};
 
 /// Most messages held; beyond it the oldest goes to quarantine.
 pub(super) const HELD_MAX: usize = 1024;
@@ -261,7 +261,8 @@ impl Intake {
 
     /// The record, if it has not been here before.
     fn judge(&mut self, topic: &str, payload: &[u8], topics: &TopicMap) -> Result<Option<Record>, Refusal> {
-        let record = json::decode(payload)
+        let record = topics
+            .decode(payload)
             .map_err(|error| Refusal { reason: Reason::from(&error), sentence: error.to_string() })?;
         let expected = topics.topic(record.kind(), &record.device);
         if expected != topic {

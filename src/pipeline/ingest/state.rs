@@ -4,6 +4,7 @@
 //! sentence, never trusted in part.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,15 +46,28 @@ struct State {
 struct HeldState {
     offset: u64,
     topic: String,
-    /// It has been decoded, so it is text.
+    /// The message if it is plain JSON, else the canonical JSON of its record.
     payload: String,
+    /// The message in base 16, if it is framed for a schema: what its schema says need not be known again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    framed: Option<String>,
     clock: i64,
 }
 
 impl From<&Held> for HeldState {
     fn from(held: &Held) -> Self {
-        let payload = String::from_utf8_lossy(&held.payload).into_owned();
-        Self { offset: held.offset, topic: held.topic.clone(), payload, clock: held.clock.as_milliseconds() }
+        // Plain JSON begins with no control character.
+        let is_framed = held.payload.first() == Some(&0);
+        let (mut canonical, mut framed) = (Vec::new(), None);
+        if is_framed {
+            json::encode(&held.record, &mut canonical);
+            framed = Some(held.payload.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            }));
+        }
+        let payload = String::from_utf8_lossy(if is_framed { &canonical } else { &held.payload }).into_owned();
+        Self { offset: held.offset, topic: held.topic.clone(), payload, framed, clock: held.clock.as_milliseconds() }
     }
 }
 
@@ -61,8 +75,20 @@ impl HeldState {
     fn back(self) -> Result<Held, BadState> {
         let record = json::decode(self.payload.as_bytes()).map_err(|error| BadState(error.to_string()))?;
         let clock = Timestamp::milliseconds(self.clock);
-        Ok(Held { offset: self.offset, topic: self.topic, payload: self.payload.into_bytes(), record, clock })
+        let payload = match self.framed {
+            None => self.payload.into_bytes(),
+            Some(digits) => bytes(&digits).ok_or_else(|| BadState("a held message is not in base 16".to_owned()))?,
+        };
+        Ok(Held { offset: self.offset, topic: self.topic, payload, record, clock })
     }
+}
+
+/// The bytes that digits in base 16 stand for.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        digits.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 fn device(text: &str) -> Result<DeviceId, BadState> {

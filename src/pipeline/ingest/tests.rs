@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::primitives::{SimDuration, Timestamp};
 use crate::telemetry::reading::Health;
-use crate::telemetry::{DeviceId, Reading, Record, TopicMap, json};
+use crate::telemetry::{DeviceId, PayloadFormat, Reading, Record, SchemaFormat, TopicMap, json};
 
 /// Seven in the morning of a day [ms].
 const SEVEN: i64 = 1_780_383_600_000;
@@ -251,6 +251,52 @@ fn hostile_messages_are_counted_by_reason_and_disturb_nobody() {
     }
     let by_word: BTreeMap<String, u64> = expected.into_iter().map(|(word, n)| (word.to_owned(), n as u64)).collect();
     assert_eq!(intake.counts().quarantined, by_word);
+}
+
+/// The same stream in every form has the same outcome, and so has one whose devices speak in different forms.
+#[test]
+fn a_framed_stream_has_the_outcome_of_the_plain_one() {
+    let mut records = city(5, 30);
+    // A stranger far ahead is held over a restart.
+    records.push(record("stranger", 0, 0, SEVEN + 500 * MINUTE));
+    let forms = SchemaFormat::ALL.map(|format| topics().in_format(PayloadFormat::Framed(format)));
+    let framed = |record: &Record, forms: &TopicMap| {
+        let (topic, canonical) = message(record);
+        (topic, forms.payload(record, &canonical))
+    };
+    let plain = run(&records.iter().map(message).collect::<Vec<_>>()).1;
+    assert_eq!((plain.fresh_set().len(), &plain.reasons()), (150, &BTreeMap::from([("ahead_of_time", 1)])));
+    let mixed: Vec<Message> = records.iter().zip(0_usize..).map(|(r, n)| framed(r, &forms[n % 3])).collect();
+    let mut streams: Vec<Vec<Message>> =
+        forms.iter().map(|forms| records.iter().map(|r| framed(r, forms)).collect()).collect();
+    streams.push(mixed);
+    for messages in streams {
+        let (mut intake, mut outcome) = (Intake::new(3, IntakeSettings::default()), Outcome::default());
+        feed(&mut intake, 0, &messages, &mut outcome);
+        let state = intake.state();
+        let mut intake = Intake::restore(&state).expect("its own state");
+        assert_eq!(intake.state(), state);
+        end(&mut intake, &mut outcome);
+        assert_eq!((&outcome.fresh, outcome.reasons()), (&plain.fresh, plain.reasons()));
+        assert_eq!(outcome.quarantined[0].payload, messages[150].1, "the bytes as they came");
+    }
+}
+
+#[test]
+fn damaged_frames_and_unknown_schemas_are_counted_by_reason() {
+    let avro = topics().in_format(PayloadFormat::Framed(SchemaFormat::Avro));
+    let (topic, canonical) = message(&record("dev-1", 0, 0, SEVEN));
+    let whole = avro.payload(&record("dev-1", 0, 0, SEVEN), &canonical);
+    let with_id = |id: u32| [&[0], &id.to_be_bytes()[..], &whole[5..]].concat();
+    let payloads = [whole.clone(), with_id(999), with_id(4_000_000_000), with_id(34), with_id(36), with_id(2)];
+    let cut = [&whole[..3], &whole[..whole.len() - 1], &[][..]].map(<[u8]>::to_vec);
+    let messages: Vec<Message> = payloads.into_iter().chain(cut).map(|payload| (topic.clone(), payload)).collect();
+    let (intake, outcome) = run(&messages);
+    assert_eq!(outcome.fresh_set().len(), 1);
+    let reasons: BTreeMap<&str, usize> = outcome.reasons();
+    assert_eq!(reasons.values().sum::<usize>(), 8);
+    assert_eq!((reasons["unknown_schema"], reasons["bad_frame"]), (2, 1), "{reasons:?}");
+    assert_eq!(intake.counts().quarantined_total(), 8);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::ledger::{BLOCK, Entry, Ledger, Line};
 use crate::pipeline::stores::records::Asked;
 use crate::pipeline::stores::{Kept, StoreError, Stores};
 use crate::pipeline::transport::{Bus, BusError};
-use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, json};
+use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, SchemaBook, json};
 
 /// Most strangers listed one by one; more are added up under the last.
 const STRANGERS_MAX: usize = 10_000;
@@ -259,8 +259,8 @@ impl Books {
     }
 
     /// A message of the quarantine: a record refused whole, or one that the radio damaged, or somebody else's.
-    fn quarantined(&mut self, message: &Kept) {
-        let readable = message.is_whole().then(|| json::decode(&message.payload).ok()).flatten();
+    fn quarantined(&mut self, message: &Kept, book: &SchemaBook) {
+        let readable = message.is_whole().then(|| book.decode(&message.payload).ok()).flatten();
         let Some(record) = readable else { return self.garbled(message.device.as_ref(), 1) };
         if let Some(found) = self.found.get_mut(&Self::line(&record))
             && found.see(record.sequence) == Some(false)
@@ -323,12 +323,17 @@ fn take(of: &mut u64, wanted: u64) -> u64 {
     taken
 }
 
-/// Compares what was emitted with what the stores hold; `cut_off` says that the sender did not come to its end,
+/// Compares what was emitted with what the stores hold; `book` reads what lies in quarantine framed for schemas, `cut_off` says that the sender did not come to its end,
 /// and how many messages it can have been about to send by then.
 ///
 /// # Errors
 /// When the stores cannot be read.
-pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result<Balance, AuditError> {
+pub fn balance(
+    ledger: &Ledger,
+    stores: &Stores,
+    book: &SchemaBook,
+    cut_off: Option<u64>,
+) -> Result<Balance, AuditError> {
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
@@ -336,7 +341,7 @@ pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result
             ControlFlow::Continue(())
         })?;
     }
-    quarantine(&mut books, stores)?;
+    quarantine(&mut books, stores, book)?;
     books.gone.0 = stores.gone()?.records;
     Ok(books.close(false, cut_off))
 }
@@ -345,7 +350,12 @@ pub fn balance(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>) -> Result<Balance, AuditError> {
+pub fn balance_of_records(
+    ledger: &Ledger,
+    stores: &Stores,
+    book: &SchemaBook,
+    cut_off: Option<u64>,
+) -> Result<Balance, AuditError> {
     let mut books = Books::new(ledger);
     for &kind in ReadingKind::ALL {
         stores.records().scan(&Asked::all(kind), &mut |record| {
@@ -353,15 +363,15 @@ pub fn balance_of_records(ledger: &Ledger, stores: &Stores, cut_off: Option<u64>
             ControlFlow::Continue(())
         })?;
     }
-    quarantine(&mut books, stores)?;
+    quarantine(&mut books, stores, book)?;
     books.gone.0 = stores.records().gone()?.map_or_else(|| stores.gone(), Ok)?.records;
     Ok(books.close(false, cut_off))
 }
 
 /// Adds what is in quarantine.
-fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
+fn quarantine(books: &mut Books, stores: &Stores, book: &SchemaBook) -> Result<(), AuditError> {
     stores.quarantine().scan(&mut |message| {
-        books.quarantined(&message);
+        books.quarantined(&message, book);
         ControlFlow::Continue(())
     })?;
     let totals = stores.quarantine().totals()?;
@@ -376,7 +386,12 @@ fn quarantine(books: &mut Books, stores: &Stores) -> Result<(), AuditError> {
 ///
 /// # Errors
 /// When the log cannot be read, or has dropped messages.
-pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: Option<u64>) -> Result<Balance, AuditError> {
+pub fn balance_of_log(
+    ledger: &Ledger,
+    log: &dyn Bus,
+    book: &SchemaBook,
+    cut_off: Option<u64>,
+) -> Result<Balance, AuditError> {
     /// Messages and bytes read at once.
     const READ: (usize, usize) = (4096, 4 << 20);
     let mut books = Books::new(ledger);
@@ -390,7 +405,7 @@ pub fn balance_of_log(ledger: &Ledger, log: &dyn Bus, cut_off: Option<u64>) -> R
             // A broker keeps places for itself between messages, and at the end.
             next = logged.last().map_or(end, |logged| logged.offset + 1);
             for message in logged.iter().map(|logged| &logged.message) {
-                if let Ok(record) = json::decode(&message.payload) {
+                if let Ok(record) = book.decode(&message.payload) {
                     books.stored(&record);
                 } else {
                     let device = message.topic.rsplit('/').next().and_then(|level| level.parse().ok());

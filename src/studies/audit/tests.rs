@@ -4,7 +4,7 @@ use super::{Account, Balance, Ledger, balance};
 use crate::pipeline::stores::{Batch, Keeper as _, Quarantined, Stores};
 use crate::primitives::Timestamp;
 use crate::telemetry::reading::Parking;
-use crate::telemetry::{DeviceId, Emission, Fate, Reading, ReadingKind, Record, json};
+use crate::telemetry::{DeviceId, Emission, Fate, Reading, ReadingKind, Record, SchemaBook, json};
 
 /// Three bays with 70 records each; every tenth is lost, every 23rd garbled.
 fn emissions() -> Vec<Emission> {
@@ -79,7 +79,7 @@ fn audit(ledger: &Ledger, records: Vec<Record>, mut quarantined: Vec<Quarantined
         message.offset = n as u64;
     }
     stores.keep(&Batch { to, records, quarantined, ..Batch::default() }).expect("can be kept");
-    balance(ledger, &stores, None).expect("can be read")
+    balance(ledger, &stores, &SchemaBook::default(), None).expect("can be read")
 }
 
 fn account(balance: &Balance, device: &str) -> Account {
@@ -267,18 +267,18 @@ fn aged(lost: Option<u64>) -> (Ledger, Stores) {
 #[test]
 fn what_is_gone_by_age_is_told_from_what_is_lost() {
     let (ledger, stores) = aged(None);
-    let audited = balance(&ledger, &stores, None).expect("can be read");
+    let audited = balance(&ledger, &stores, &SchemaBook::default(), None).expect("can be read");
     assert!(audited.closes(), "{audited}");
     assert_eq!((audited.total.gone, account(&audited, "bay-2").gone), (78, 26));
     assert!(audited.to_string().contains("78 gone by age"), "{audited}");
     // One more is missing than went, wherever it was.
     let (ledger, stores) = aged(Some(44));
-    let audited = balance(&ledger, &stores, None).expect("can be read");
+    let audited = balance(&ledger, &stores, &SchemaBook::default(), None).expect("can be read");
     assert!(!audited.closes(), "{audited}");
     assert_eq!((audited.total.unexplained(), audited.total.gone), (1, 78));
     // A sender that was cut off explains what is missing at the end, not what went at the beginning.
     let (ledger, stores) = aged(None);
-    let audited = balance(&ledger, &stores, Some(100)).expect("can be read");
+    let audited = balance(&ledger, &stores, &SchemaBook::default(), Some(100)).expect("can be read");
     assert_eq!((audited.total.gone, audited.total.unsent), (78, 0));
 }
 
@@ -294,7 +294,7 @@ fn a_sender_that_was_cut_off_explains_no_more_than_it_had_under_way() {
     let to = (records.len() + quarantined.len()) as u64;
     let stores = Stores::in_memory();
     stores.keep(&Batch { to, records, quarantined, ..Batch::default() }).expect("can be kept");
-    let audited = |most| balance(&ledger(&emissions), &stores, most).expect("can be read");
+    let audited = |most| balance(&ledger(&emissions), &stores, &SchemaBook::default(), most).expect("can be read");
     assert!(!audited(None).closes());
     assert_eq!(audited(Some(24)).total.unsent, 24);
     assert!(audited(Some(24)).closes(), "{}", audited(Some(24)));

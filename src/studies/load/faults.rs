@@ -160,7 +160,7 @@ impl Load {
         let topic = self.topics.topic(record.kind(), &record.device);
         let mut canonical = Vec::with_capacity(320);
         json::encode(&record, &mut canonical);
-        let mut payload = canonical.clone();
+        let mut payload = self.topics.payload(&record, &canonical);
         let fate = if dice.unit() < self.faults.malformed { Fate::Garbled } else { Fate::Sent };
         if fate == Fate::Garbled {
             payload.truncate(payload.len() * 2 / 3);
