@@ -46,7 +46,7 @@ pub use desk::{open_alerts, requeue};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
-pub use load::{LoadSettings, Loaded, load};
+pub use load::{LoadSettings, LoadTarget, LoadUnderWay, Loaded, load, read_profile};
 pub use parts::{BusPart, Environment, Equipment, Examined, PartsFile, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 pub use replay::{Replayed, replay};
@@ -116,7 +116,8 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     let (ledger, last) = if cut_off { Journal::read(&sent.journal)? } else { (Ledger::read(&sent.ledger)?, 0) };
     // What its publisher may keep, and what was written down and not yet handed to it.
     let spools = PublisherOptions::new(Protocol::V5, intake::PARTITIONS, "").messages_max as u64;
-    let unsent_max = cut_off.then(|| last.saturating_add(spools * u64::from(intake::PARTITIONS)));
+    let kept_back = load::open_at_the_end(sender).unwrap_or(spools * u64::from(intake::PARTITIONS));
+    let unsent_max = cut_off.then(|| last.saturating_add(kept_back));
     if cut_off && ledger.emitted() == 0 {
         let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";
         return Err(TwinError::Service(format!("the run in `{}` {sentence}", sender.display())));
