@@ -318,7 +318,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("rumqttc", &["pipeline/transport"]),
     ("mqtt_protocol_core", &["pipeline/transport"]),
     ("redb", &["pipeline/stores"]),
-    ("parquet", &["pipeline/stores", "studies/experiment"]),
+    ("parquet", &["pipeline/stores", "studies/experiment", "studies/audit"]),
     ("redis", &["pipeline/stores"]),
     ("postgres", &["pipeline/stores"]),
     ("rustls", &["pipeline/transport", "pipeline/stores", "pipeline/alerting", "api", "twin"]),

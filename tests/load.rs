@@ -262,3 +262,71 @@ fn a_full_disk_under_the_ledger_is_a_sentence_and_keeps_the_figures() {
     assert!(figures["measured"]["sent"].as_u64() > Some(100), "{told}");
     assert!(out.join("report.html").exists());
 }
+
+/// What one platform or another writes of the same load; each loses, doubles and damages something.
+#[test]
+fn an_export_of_any_platform_is_audited_to_the_message() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let sent = folder.path().join("sent");
+    let mut settings =
+        settings(&sent, &format!("mqtt://{}", kept.address), vec![phase("whole", 0.5, Shape::Constant(1000.0))]);
+    settings.devices = 10;
+    let report = load(&settings, &mut |_| ());
+    assert_eq!((report.unacknowledged(), report.emitted), (0, 500), "{report}");
+    let told: Vec<String> = kept.told().into_iter().map(|told| String::from_utf8(told).unwrap()).collect();
+    let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let is_of = |line: &str, device: &str| value(line)["device"].as_str().unwrap() == device;
+    let device = value(&told[0])["device"].as_str().unwrap().to_owned();
+    let rows: Vec<&String> = told.iter().filter(|line| is_of(line, &device)).collect();
+    assert_eq!(rows.len(), 50);
+    let audit = |name: &str, text: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (sent, path) = (sent.display().to_string(), path.display().to_string());
+        let mut words = vec!["audit", &sent, "--export", &path, "--json"];
+        words.extend(more);
+        let (code, out, told) = program(&words);
+        let figures = serde_json::from_str::<serde_json::Value>(&out).unwrap_or_default();
+        (code, figures, told)
+    };
+    let numbers = |figures: &serde_json::Value| {
+        ["stored", "unexplained", "doubled", "forged", "damaged"].map(|key| figures["places"]["export"][key].as_u64())
+    };
+    // Whole, in any order.
+    let whole: Vec<String> = told.iter().rev().cloned().collect();
+    let (code, figures, said) = audit("whole.jsonl", &whole.join("\n"), &[]);
+    assert_eq!((code, numbers(&figures)), (Some(0), [500, 0, 0, 0, 0].map(Some)), "{said}");
+    // Sequences 7, 8, 9 and 20 of one device are missing, one of another is there twice, and of a third one says something else.
+    let lost =
+        |line: &&String| !(is_of(line, &device) && [7, 8, 9, 20].contains(&value(line)["seq"].as_u64().unwrap()));
+    let mut kept_lines: Vec<String> = told.iter().filter(is_left).cloned().collect();
+    let others: Vec<usize> = (0..kept_lines.len()).filter(|n| !is_of(&kept_lines[*n], &device)).collect();
+    kept_lines.push(kept_lines[others[0]].clone());
+    let third = others.iter().find(|n| value(&kept_lines[**n])["device"] != value(&kept_lines[others[0]])["device"]);
+    let damaged = *third.unwrap();
+    let time = value(&kept_lines[damaged])["timestamp"].as_str().unwrap().to_owned();
+    kept_lines[damaged] = kept_lines[damaged].replace(&time, "2001-01-01T00:00:00.000Z");
+    let (code, figures, said) = audit("lossy.jsonl", &kept_lines.join("\n"), &[]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
+    assert_eq!(figures["missing"][0]["device"], device);
+    assert_eq!(figures["missing"][0]["sequences"], serde_json::json!([[7, 9], [20, 20]]));
+    // The same from a table that only counts, under names of its own.
+    let row = |line: &String| format!("{},x,{}", value(line)["seq"], value(line)["device"].as_str().unwrap());
+    let table = format!("n,other,sensor\n{}\n", kept_lines.iter().map(row).collect::<Vec<_>>().join("\n"));
+    let (code, figures, said) = audit("table.csv", &table, &["--columns", "device=sensor,sequence=n"]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 0].map(Some)), "{said}");
+    // And with the message itself in a column.
+    let row = |line: &String| serde_json::json!({ "id": 1, "body": line }).to_string();
+    let wrapped = kept_lines.iter().map(row).collect::<Vec<_>>().join("\n");
+    let (code, figures, said) = audit("wrapped.jsonl", &wrapped, &["--columns", "payload=body"]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
+    for (name, content, more, sentence) in [
+        ("a.csv", "n,m\n1,2\n", vec![], "has no column `device`; say with `--columns`"),
+        ("a.txt", "", vec![], "is none of .csv, .jsonl and .parquet"),
+        ("a.parquet", "PAR1", vec![], "is no sound Parquet"),
+        ("b.csv", "n,m\n1,2\n", vec!["--columns", "devise=x"], "`devise=x` is not one of"),
+    ] {
+        let (code, _, said) = audit(name, content, &more);
+        assert!(code != Some(0) && said.contains(sentence), "{name}: {said}");
+    }
+}
