@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::twin;
+use crate::twin::{self, ExportColumns};
 
 /// What `audit` is told.
 #[derive(Debug, Args)]
@@ -15,6 +15,13 @@ pub(super) struct Arguments {
     /// Folder of the listener that kept it, if that is another
     #[arg(long, value_name = "DIR")]
     kept_in: Option<PathBuf>,
+    /// Audit this export of any platform (.csv, .jsonl, .parquet) in the place of our own stores
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kept_in", "parts", "deliveries"])]
+    export: Option<PathBuf>,
+    /// How the export names its columns, such as `device=sensor,sequence=n,payload=body`; `epoch=` and `kind=` as well. With a
+    /// payload its bytes are compared, otherwise records are counted
+    #[arg(long, value_name = "NAMES", requires = "export", value_parser = ExportColumns::parse)]
+    columns: Option<ExportColumns>,
     /// File that says which parts it was kept on
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
@@ -33,7 +40,14 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(equipment) => equipment,
         Err(code) => return code,
     };
-    match twin::audit(&arguments.folder, keeper, &equipment, arguments.deliveries.as_deref()) {
+    let audited = match &arguments.export {
+        Some(export) => {
+            let columns = arguments.columns.clone().unwrap_or_default();
+            twin::audit_export(&arguments.folder, export, &columns)
+        }
+        None => twin::audit(&arguments.folder, keeper, &equipment, arguments.deliveries.as_deref()),
+    };
+    match audited {
         Ok(audit) => {
             let code = if audit.closes() { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) };
             let text = if arguments.json { super::json(&audit.json()) } else { audit.to_string() };

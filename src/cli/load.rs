@@ -1,32 +1,64 @@
-//! `citytwin load`: many devices tell somebody's broker what they see, on a schedule, with a ledger of what was sent.
+//! `citytwin load`: many devices tell somebody's platform what they see, on a schedule, with a ledger of what was sent.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::publishing::{Publishing, topics};
 use crate::primitives::SimDuration;
-use crate::studies::load::Faults;
-use crate::twin::{self, LoadSettings};
+use crate::studies::load::{CONNECTIONS_MAX, DEVICES_MAX, End, Faults, Profile, RATE_MAX, duration};
+use crate::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Loaded};
 
 /// What `load` is told.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    sending: Option<Sending>,
+}
+
+/// What is done with a profile besides sending it.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check a profile and say what it would send, without sending it
+    Check {
+        /// The profile
+        file: PathBuf,
+    },
+}
+
+/// What is sent, where to, and how.
+#[derive(Debug, Args)]
+struct Sending {
+    /// Where to send: `mqtt://host:port`, `mqtts://`, or `http://host:port/path` (`#batch=100` behind it for up to so many in a
+    /// request); user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
+    #[arg(long, value_name = "URL", value_parser = LoadTarget::parse)]
+    target: LoadTarget,
     #[command(flatten)]
     publishing: Publishing,
-    /// Folder for the ledger
+    /// Folder for ledger, figures (load.json) and report (report.html)
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Load profile (.yaml): phases, search, faults and what is expected; what it says goes before the command line
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     /// Devices
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(DEVICES_MAX)))]
     devices: u32,
+    /// Connections, to which devices are shared out; as many as devices make one for each
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=i64::from(CONNECTIONS_MAX)))]
+    connections: u16,
     /// Messages a second, over all devices
-    #[arg(long, default_value_t = 1000.0, value_parser = rate)]
+    #[arg(long, default_value_t = 1000.0, value_parser = rate, conflicts_with = "profile")]
     rate: f64,
     /// How long, in seconds
-    #[arg(long, default_value_t = 10.0, value_parser = rate)]
+    #[arg(long, default_value_t = 10.0, value_parser = seconds, conflicts_with = "profile")]
     seconds: f64,
     /// Root of every draw
     #[arg(long, default_value_t = 1)]
@@ -34,6 +66,22 @@ pub(super) struct Arguments {
     /// What the devices' names begin with; two loads at one target need two names
     #[arg(long, default_value = "load")]
     name: String,
+    /// A client beside the load that waits for each answer before it sends again, to see what such a client does not
+    #[arg(long, value_name = "closed-loop", value_parser = ["closed-loop"])]
+    beside: Option<String>,
+    #[command(flatten)]
+    wrongs: Wrongs,
+    /// Mapping file: a topic for each reading type
+    #[arg(long, value_name = "FILE")]
+    topics: Option<PathBuf>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What goes wrong with messages.
+#[derive(Debug, Args)]
+struct Wrongs {
     /// Share of messages that are sent twice, 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     doubled: f64,
@@ -58,90 +106,128 @@ pub(super) struct Arguments {
     /// Share of devices whose clocks are an hour ahead all the time
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     wrong_clocks: f64,
-    /// Mapping file: a topic for each reading type
-    #[arg(long, value_name = "FILE")]
-    topics: Option<PathBuf>,
-    /// Print the figures as one JSON object
-    #[arg(long)]
-    json: bool,
+}
+
+impl Wrongs {
+    fn faults(&self) -> Faults {
+        let clock_step = self.clock_step_at.zip(self.clock_step_by);
+        Faults {
+            doubled: self.doubled,
+            reordered: self.reordered,
+            late: self.late,
+            malformed: self.malformed,
+            hostile: self.hostile,
+            clock_step: clock_step.map(|(at, by)| (SimDuration::seconds(at), SimDuration::seconds(by))),
+            wrong_clocks: self.wrong_clocks,
+        }
+    }
 }
 
 fn rate(word: &str) -> Result<f64, String> {
-    word.parse()
-        .ok()
-        .filter(|rate| (0.001..=10_000_000.0).contains(rate))
-        .ok_or_else(|| "write a number above 0".to_owned())
+    let wrong = format!("write a number of messages a second, above 0 and at most {RATE_MAX}");
+    word.parse().ok().filter(|rate| (0.001..=RATE_MAX).contains(rate)).ok_or(wrong)
+}
+
+fn seconds(word: &str) -> Result<f64, String> {
+    let wrong = "write a number of seconds, above 0 and at most 604800";
+    word.parse().ok().filter(|seconds| (0.001..=604_800.0).contains(seconds)).ok_or_else(|| wrong.to_owned())
 }
 
 fn share(word: &str) -> Result<f64, String> {
     word.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "write a share from 0 to 1".to_owned())
 }
 
-/// Sends it.
+/// Sends it, or checks a profile.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    send(arguments).unwrap_or_else(|code| code)
+    let done = match (&arguments.verb, &arguments.sending) {
+        (Some(Verb::Check { file }), _) => super::understood(twin::read_profile(file))
+            .map(|profile| super::print(&profile.to_string(), ExitCode::SUCCESS)),
+        (None, Some(sending)) => send(sending),
+        (None, None) => {
+            super::tell("error: say where to send with `--target`, and with `--out` where the ledger is to be");
+            Err(ExitCode::from(super::INVALID))
+        }
+    };
+    done.unwrap_or_else(|code| code)
 }
 
-fn send(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
+fn send(arguments: &Sending) -> Result<ExitCode, ExitCode> {
     let settings = settings(arguments)?;
     let interrupted = super::interrupts()?;
-    Ok(match twin::load(&settings, &|| interrupted.load(Ordering::SeqCst)) {
-        Ok(loaded) => {
-            let rate = if loaded.took.is_zero() { 0.0 } else { tally(loaded.sent) / loaded.took.as_secs_f64() };
-            super::tell(&format!(
-                "{} records in the ledger, {} messages sent and acknowledged in {:.1} s, {rate:.0} a second",
-                loaded.emitted,
-                loaded.sent,
-                loaded.took.as_secs_f64()
-            ));
-            super::tell(&format!("  late against the schedule: {}", loaded.lateness));
-            let (resent, reconnects) = (loaded.publisher.resent, loaded.publisher.reconnects);
-            super::tell(&format!("  sent once more: {resent}; connections made again: {reconnects}"));
-            let figures = serde_json::json!({
-                "emitted": loaded.emitted,
-                "sent": loaded.sent,
-                "seconds": loaded.took.as_secs_f64(),
-                "resent": resent,
-                "reconnects": reconnects,
-                "interrupted": loaded.interrupted,
-            });
-            let text = if arguments.json { super::json(&figures) } else { arguments.out.display().to_string() };
-            let code = if loaded.interrupted { ExitCode::from(super::INTERRUPTED) } else { ExitCode::SUCCESS };
-            super::print(&text, code)
-        }
-        Err(error) => {
+    let bar = bar();
+    let loaded =
+        twin::load(&settings, &mut |now| show(&bar, now), &|| interrupted.load(Ordering::SeqCst)).map_err(|error| {
             super::tell(&format!("error: {error}"));
             ExitCode::from(super::FAILED)
-        }
-    })
+        });
+    bar.finish_and_clear();
+    let Loaded { report, unwritten } = loaded?;
+    super::tell(&report.to_string());
+    for sentence in &unwritten {
+        super::tell(&format!("error: {sentence}"));
+    }
+    let code = match &report.end {
+        End::Interrupted => ExitCode::from(super::INTERRUPTED),
+        End::Failed(_) => ExitCode::from(super::FAILED),
+        End::Completed if !unwritten.is_empty() => ExitCode::from(super::FAILED),
+        End::Completed if !report.holds() => ExitCode::from(super::compare::UNMET),
+        End::Completed => ExitCode::SUCCESS,
+    };
+    // Where the figures have no file, they are told here, so that a full disk does not take them.
+    let text = if arguments.json || !unwritten.is_empty() {
+        super::json(&report)
+    } else {
+        arguments.out.display().to_string()
+    };
+    Ok(super::print(&text, code))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "messages of a load")]
-fn tally(messages: u64) -> f64 {
-    messages as f64
+/// A line on a terminal, nothing elsewhere.
+fn bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(1000);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rate and seconds are above zero")]
-fn settings(arguments: &Arguments) -> Result<LoadSettings, ExitCode> {
-    let clock_step = arguments.clock_step_at.zip(arguments.clock_step_by);
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share from 0 to 1")]
+fn show(bar: &ProgressBar, now: &LoadUnderWay) {
+    bar.set_position((now.share * 1000.0) as u64);
+    bar.set_message(format!(
+        "{}: {:.0}/s asked, {} sent, {} open, p99 {}, {} connections",
+        crate::primitives::text::harmless(&now.phase),
+        now.rate,
+        now.handed,
+        now.handed.saturating_sub(now.acknowledged),
+        duration(now.p99_us),
+        now.connections
+    ));
+}
+
+fn settings(arguments: &Sending) -> Result<LoadSettings, ExitCode> {
+    let profile = match &arguments.profile {
+        Some(file) => super::understood(twin::read_profile(file))?,
+        None => Profile::constant(arguments.rate, arguments.seconds),
+    };
+    if arguments.beside.is_some() && !matches!(arguments.target, LoadTarget::Mqtt(_)) {
+        super::tell("error: `--beside closed-loop` speaks MQTT; leave it out, or name an mqtt:// target");
+        return Err(ExitCode::from(super::INVALID));
+    }
     Ok(LoadSettings {
         folder: arguments.out.clone(),
-        target: arguments.publishing.target.clone(),
-        publisher: arguments.publishing.options(&arguments.name)?,
+        publisher: arguments.publishing.options(&arguments.name, arguments.target.is_encrypted())?,
+        target: arguments.target.clone(),
         topics: topics(arguments.topics.as_deref(), None, None)?,
-        devices: arguments.devices,
+        devices: profile.devices.unwrap_or(arguments.devices),
+        connections: profile.connections.unwrap_or(arguments.connections),
         name: arguments.name.clone(),
-        rate: arguments.rate,
-        messages: (arguments.rate * arguments.seconds).ceil() as u64,
-        seed: arguments.seed,
-        faults: Faults {
-            doubled: arguments.doubled,
-            reordered: arguments.reordered,
-            late: arguments.late,
-            malformed: arguments.malformed,
-            hostile: arguments.hostile,
-            clock_step: clock_step.map(|(at, by)| (SimDuration::seconds(at), SimDuration::seconds(by))),
-            wrong_clocks: arguments.wrong_clocks,
-        },
+        seed: profile.seed.unwrap_or(arguments.seed),
+        faults: profile.faults.unwrap_or_else(|| arguments.wrongs.faults()),
+        profile,
+        beside: arguments.beside.is_some(),
     })
 }

@@ -9,14 +9,11 @@ use clap::Args;
 use crate::city::scenario::LoadedScenario;
 use crate::primitives::text::Place;
 use crate::telemetry::TopicMap;
-use crate::twin::{Confirm, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles};
+use crate::twin::{Confirm, Protocol, PublisherOptions, TlsClient, TlsClientFiles};
 
-/// Where to send, and when a message is safe.
+/// When a message is safe, who vouches for the target, and how long it may be away.
 #[derive(Debug, Args)]
 pub(super) struct Publishing {
-    /// Where to send, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
-    #[arg(long, value_name = "URL", value_parser = Target::parse)]
-    pub(super) target: Target,
     /// A message is safe when the broker acknowledges it, or only when whoever keeps it says so, through whatever broker
     #[arg(long, value_name = "broker|end-to-end", default_value = "broker", value_parser = confirm)]
     confirm: Confirm,
@@ -38,12 +35,12 @@ fn confirm(word: &str) -> Result<Confirm, String> {
 
 impl Publishing {
     /// How to publish under a name, to which the process is added: two of one name throw each other out of a broker.
-    pub(super) fn options(&self, name: &str) -> Result<PublisherOptions, ExitCode> {
+    pub(super) fn options(&self, name: &str, encrypted: bool) -> Result<PublisherOptions, ExitCode> {
         let mut options = PublisherOptions::new(Protocol::V5, 1, format!("{name}-{}", std::process::id()));
         options.credentials = super::run::credentials();
         options.confirm = self.confirm;
         options.give_up = Duration::from_secs(self.give_up);
-        if self.target.encrypted {
+        if encrypted {
             let files = TlsClientFiles { authorities: self.ca.clone(), ..TlsClientFiles::default() };
             let tls = TlsClient::load(&files).map_err(|error| {
                 super::tell(&format!("error: {error}"));

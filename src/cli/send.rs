@@ -12,13 +12,16 @@ use crate::city::network::{Network, sumo};
 use crate::city::scenario::settings::RunSettings;
 use crate::city::scenario::{self, Overrides};
 use crate::primitives::Timestamp;
-use crate::twin::{self, SendSettings};
+use crate::twin::{self, SendSettings, Target};
 
 /// What `send` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// SUMO's floating car data (`--fcd-output`), plain or gzip
     file: PathBuf,
+    /// Where to send, `mqtt://host:port`; user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
+    #[arg(long, value_name = "URL", value_parser = Target::parse)]
+    target: Target,
     #[command(flatten)]
     publishing: Publishing,
     /// Folder for the ledger
@@ -112,8 +115,8 @@ fn settings(arguments: &Arguments) -> Result<SendSettings, ExitCode> {
     Ok(SendSettings {
         file: arguments.file.clone(),
         folder: arguments.out.clone(),
-        target: arguments.publishing.target.clone(),
-        publisher: arguments.publishing.options("send")?,
+        target: arguments.target.clone(),
+        publisher: arguments.publishing.options("send", arguments.target.encrypted)?,
         topics,
         network,
         midnight: arguments.begin.unwrap_or(day),

@@ -1,28 +1,45 @@
 //! A load at work: messages leave on an open-loop schedule, whatever their target does about them, and the ledger is written first.
 //!
 //! Open loop: when a message is due follows from its number alone. A target that makes the sender wait makes it late, and how late is
-//! measured; nothing is left out to catch up.
+//! measured; nothing is left out to catch up. However a load ends, its figures until then are kept and told.
 
-use std::path::PathBuf;
+mod beside;
+mod courier;
+mod ears;
+#[cfg(feature = "actions")]
+mod http;
+mod sender;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::intake::{Folders, PARTITIONS};
-use super::latency::Latency;
+use self::beside::Waiting;
+use self::ears::Ears;
+use self::sender::{Done, Sender, Stopped};
+use super::TwinError;
+use super::intake::Folders;
 use super::wire::threads;
-use super::{TwinError, clock};
-use crate::pipeline::transport::{Message, Publisher, PublisherCounts, PublisherOptions, Target};
-use crate::primitives::fail_point;
+use crate::pipeline::transport::PublisherOptions;
 use crate::primitives::random::Seed;
-use crate::primitives::{SimDuration, Timestamp};
+use crate::primitives::text::{Findings, Place, Problem};
 use crate::studies::audit::{Journal, Ledger};
-use crate::studies::load::{Devices, Faults, Load, Said};
+use crate::studies::load::{
+    Devices, End, Faults, Found, Load, LoadReport, Measured, PROFILE_BYTES_MAX, Profile, Schedule, page,
+};
 use crate::telemetry::TopicMap;
 
-/// Messages made and written down together, at most.
-const BATCH: u64 = 512;
-/// The shortest wait for the next batch.
-const TICK: Duration = Duration::from_millis(2);
+pub use self::courier::LoadTarget;
+
+/// Messages without acknowledgement that are kept, over all connections; at the limit the sender waits.
+const OPEN_MAX: usize = 1_000_000;
+/// Their bytes.
+const OPEN_BYTES_MAX: usize = 256 << 20;
+/// Files that a process needs besides its connections.
+const FILES_BESIDE: u64 = 64;
+
+/// Figures for programs, and the page for people.
+const FILES: [&str; 2] = ["load.json", "report.html"];
 
 /// What load is to be made.
 #[derive(Debug, Clone)]
@@ -30,115 +47,232 @@ pub struct LoadSettings {
     /// Folder for ledger and figures.
     pub folder: PathBuf,
     /// Where to send.
-    pub target: Target,
+    pub target: LoadTarget,
     /// How to send.
     pub publisher: PublisherOptions,
     /// Topics by reading.
     pub topics: TopicMap,
     /// Devices.
     pub devices: u32,
+    /// Connections, to which devices are shared out; as many as devices make one each.
+    pub connections: u16,
     /// What their names begin with.
     pub name: String,
-    /// Messages a second, over all devices.
-    pub rate: f64,
-    /// Messages in all.
-    pub messages: u64,
+    /// What is sent when, and what is expected of it.
+    pub profile: Profile,
     /// Root of every draw.
     pub seed: u64,
     /// What goes wrong.
     pub faults: Faults,
+    /// Whether a client that waits for each answer is to send beside it.
+    pub beside: bool,
 }
 
 /// What came of a load.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Records made, as they stand in the ledger.
-    pub emitted: u64,
-    /// Messages handed to the publisher: copies and strangers' messages included.
-    pub sent: u64,
-    /// What the publisher did.
-    pub publisher: PublisherCounts,
-    /// How long it took until the last acknowledgement.
-    pub took: Duration,
-    /// How late messages were handed over, against the schedule.
-    pub lateness: Latency,
-    /// Whether it was interrupted before its end.
-    pub interrupted: bool,
+    /// Everything measured.
+    pub report: LoadReport,
+    /// Sentences about files of it that could not be written.
+    pub unwritten: Vec<String>,
 }
 
-/// Sends a load until it is through or `stop` says so, and waits for the last acknowledgement.
+/// Where a load is.
+#[derive(Debug, Clone)]
+pub struct LoadUnderWay {
+    /// The phase it is in.
+    pub phase: String,
+    /// How much of the schedule is over, 0 to 1.
+    pub share: f64,
+    /// The rate asked for [1/s].
+    pub rate: f64,
+    /// Messages handed over.
+    pub handed: u64,
+    /// Messages acknowledged.
+    pub acknowledged: u64,
+    /// What 99 of 100 messages of the latest moment took [µs].
+    pub p99_us: Option<u64>,
+    /// Connections that stand.
+    pub connections: usize,
+}
+
+/// Reads a profile.
 ///
 /// # Errors
-/// When the folder cannot be used, or the target is given up; the ledger of what was sent is on disk then.
-pub fn load(settings: &LoadSettings, stop: &dyn Fn() -> bool) -> Result<Loaded, TwinError> {
-    let cannot = |error: &dyn std::fmt::Display| TwinError::Service(error.to_string());
+/// Everything wrong with it.
+pub fn read_profile(path: &Path) -> Result<Profile, Findings> {
+    let place = Place::file(path);
+    let refuse = |message: String| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(place.clone(), message));
+        Err(findings)
+    };
+    match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) if text.len() > PROFILE_BYTES_MAX => {
+            refuse("is larger than 1 MiB, which no profile is".to_owned())
+        }
+        Ok(Ok(text)) => Profile::read(&text, &place),
+        Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
+        Err(error) => refuse(format!("cannot be read: {error}")),
+    }
+}
+
+/// Sends a load until it is through, cannot go on, or `stop` says so, and waits for the last acknowledgement; `watch` is told where
+/// it is.
+///
+/// # Errors
+/// When nothing could be begun: the folder cannot be used, or the system gives neither threads nor files enough. What goes wrong
+/// later is told with the figures so far.
+pub fn load(
+    settings: &LoadSettings,
+    watch: &mut dyn FnMut(&LoadUnderWay),
+    stop: &dyn Fn() -> bool,
+) -> Result<Loaded, TwinError> {
+    enough_files(u64::from(settings.connections))?;
     std::fs::create_dir_all(&settings.folder)
-        .map_err(|error| cannot(&format!("cannot make `{}`: {error}", settings.folder.display())))?;
+        .map_err(|error| TwinError::Service(format!("cannot make `{}`: {error}", settings.folder.display())))?;
     let folders = Folders::of(&settings.folder);
     Ledger::remove(&folders.ledger)?;
-    let mut journal = Journal::create(&folders.journal)?;
+    // Figures of an earlier load would be taken for those of this one.
+    for file in FILES {
+        drop(std::fs::remove_file(settings.folder.join(file)));
+    }
+    let journal = Journal::create(&folders.journal)?;
     let runtime = threads()?;
-    let mut options = settings.publisher.clone();
-    options.partitions = PARTITIONS;
-    let publisher = Publisher::connect(runtime.handle(), &settings.target, &options);
-    let (begun, begin) = (clock::instant(), clock::now());
+    let schedule = settings.profile.schedule();
+    let searched = settings.profile.search.map_or(0.0, |search| search.hold * 20.0);
+    let ears = Arc::new(Ears::new(schedule.seconds() + searched));
+    let courier = settings.target.open(runtime.handle(), &options(settings, &ears), &ears)?;
     let devices = Devices::new(Seed(settings.seed), settings.devices, &settings.name);
-    let mut load =
-        Load::new(devices, settings.topics.clone(), Seed(settings.seed), settings.faults, begin, settings.rate);
-    let (mut said, mut sent, mut lateness) = (Vec::new(), 0_u64, Latency::default());
-    while load.made() < settings.messages && !stop() {
-        let due = wait_for(&load, begun);
-        let count = due.saturating_sub(load.made()).clamp(1, BATCH).min(settings.messages - load.made());
-        (0..count).for_each(|_| load.speak(&mut said));
-        sent += hand_over(&mut said, &mut journal, &publisher)?;
-        note_lateness(&load, begin, &mut lateness);
+    let (topics, seed) = (settings.topics.clone(), Seed(settings.seed));
+    let mut sender = Sender::new(schedule, courier, Arc::clone(&ears), journal, settings, watch, stop);
+    let mut end = sender.connect();
+    let begun = sender.begin(|at| Load::new(devices, topics, seed, settings.faults, at));
+    let beside = match (&settings.target, settings.beside && end.is_ok()) {
+        (LoadTarget::Mqtt(target), true) => {
+            let rate = mean_rate(sender.schedule()).clamp(1.0, 1000.0);
+            let begun = Waiting::begin(runtime.handle(), target, settings, rate);
+            Some(
+                begun
+                    .map_err(|error| TwinError::Service(format!("cannot start the client beside the load: {error}")))?,
+            )
+        }
+        _ => None,
+    };
+    if end.is_ok() {
+        end = sender.all();
     }
-    let interrupted = load.made() < settings.messages;
-    load.rest(&mut said);
-    sent += hand_over(&mut said, &mut journal, &publisher)?;
-    publisher.flush().map_err(|error| cannot(&error))?;
-    let (took, counts) = (begun.elapsed(), publisher.counts());
-    let ledger = journal.close(&folders.ledger)?;
+    let beside = beside.and_then(Waiting::end);
+    let seconds = begun.elapsed().as_secs_f64();
+    let (done, journal) = sender.done();
+    let is_answered = done.answered.is_some();
+    let measured = ears.with(|recorder| recorder.figures(&done.schedule, done.answered.unwrap_or(seconds)));
+    let emitted = journal.ledger().emitted();
+    let report = LoadReport { emitted, measured, beside, ..report_of(settings, end, done) };
+    let found = report.search.as_ref().and_then(|found| found.rate);
+    let expectations = settings.profile.expect.hold(&report.measured, found);
+    let report = LoadReport { expectations, ..report };
+    let mut unwritten = Vec::new();
+    // A journal that stays says that not everything it holds may have been sent.
+    if is_answered && let Err(error) = journal.close(&folders.ledger) {
+        unwritten.push(format!("{error}; its journal stays, and the audit reads that"));
+    }
+    unwritten.extend(write(&report, &settings.folder));
     runtime.shutdown_background();
-    Ok(Loaded { emitted: ledger.emitted(), sent, publisher: counts, took, lateness, interrupted })
+    Ok(Loaded { report, unwritten })
 }
 
-/// Waits until the next message is due; says how many are due by then.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a load, above zero")]
-fn wait_for(load: &Load, begun: Instant) -> u64 {
-    loop {
-        let now = begun.elapsed();
-        let ahead = load.due_ms(load.made()) - now.as_secs_f64() * 1000.0;
-        if ahead <= 0.0 {
-            let one = load.due_ms(1).max(1e-6);
-            return (now.as_secs_f64() * 1000.0 / one) as u64 + 1;
+/// What a sender leaves as a report in which nothing is measured yet.
+fn report_of(settings: &LoadSettings, end: Result<(), Stopped>, done: Done) -> LoadReport {
+    LoadReport {
+        name: settings.profile.name.clone().unwrap_or_else(|| settings.name.clone()),
+        target: settings.target.to_string(),
+        began: done.began.to_string(),
+        devices: settings.devices,
+        connections: settings.connections,
+        seed: settings.seed,
+        end: match end {
+            Ok(()) => End::Completed,
+            Err(Stopped::Interrupted) => End::Interrupted,
+            Err(Stopped::Failed(why)) => End::Failed(why),
+        },
+        emitted: 0,
+        resent: done.trouble.resent,
+        reconnects: done.trouble.reconnects,
+        refusals: done.refusals,
+        waited_s: done.waited.as_secs_f64(),
+        measured: Measured::default(),
+        search: done.searching.map(|searching| Found {
+            p99_us: settings.profile.search.map_or(0, |search| search.p99_us),
+            rate: searching.best(),
+            trials: searching.trials().to_vec(),
+        }),
+        beside: None,
+        faults: settings.faults,
+        fault_counts: done.fault_counts,
+        expectations: Vec::new(),
+    }
+}
+
+/// Messages a second, on the average.
+#[expect(clippy::cast_precision_loss, reason = "messages of a load")]
+fn mean_rate(schedule: &Schedule) -> f64 {
+    schedule.messages() as f64 / schedule.seconds().max(1e-3)
+}
+
+/// How messages are sent: what is kept is shared out to the connections.
+fn options(settings: &LoadSettings, ears: &Arc<Ears>) -> PublisherOptions {
+    let connections = settings.connections.max(1);
+    PublisherOptions {
+        partitions: connections,
+        messages_max: (OPEN_MAX / usize::from(connections)).max(128),
+        bytes_max: (OPEN_BYTES_MAX / usize::from(connections)).max(64 << 10),
+        witness: Some(Arc::clone(ears) as Arc<_>),
+        ..settings.publisher.clone()
+    }
+}
+
+/// Refuses more connections than the system gives this process files, where it says how many that are.
+fn enough_files(connections: u64) -> Result<(), TwinError> {
+    let Ok(limits) = std::fs::read_to_string("/proc/self/limits") else { return Ok(()) };
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let most = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse::<u64>().ok());
+    let needed = connections + FILES_BESIDE;
+    match most {
+        Some(most) if needed > most => Err(TwinError::Service(format!(
+            "{connections} connections need {needed} open files and this process may have {most}: allow it more with \
+             `ulimit -n {needed}`, or ask for fewer connections"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes figures and page; sentences about what could not be written.
+fn write(report: &LoadReport, folder: &Path) -> Vec<String> {
+    let figures = serde_json::to_vec_pretty(report).map_err(std::io::Error::other);
+    let mut unwritten = Vec::new();
+    for (name, content) in FILES.into_iter().zip([figures, page(report).map(String::into_bytes)]) {
+        let path = folder.join(name);
+        let draft = folder.join(format!(".{name}.part"));
+        let written =
+            content.and_then(|content| std::fs::write(&draft, content)).and_then(|()| std::fs::rename(&draft, &path));
+        if let Err(error) = written {
+            // Half a file under a name nobody reads is of no use either.
+            drop(std::fs::remove_file(&draft));
+            unwritten.push(format!("cannot write `{}`: {error}", path.display()));
         }
-        std::thread::park_timeout(Duration::from_secs_f64(ahead / 1000.0).max(TICK));
     }
+    unwritten
 }
 
-/// Writes down what is said and then says it; gives how many messages that were.
-fn hand_over(said: &mut Vec<Said>, journal: &mut Journal, publisher: &Publisher) -> Result<u64, TwinError> {
-    for one in said.iter() {
-        if let Some(emission) = &one.emission {
-            journal.add(emission, &one.canonical);
-        }
-    }
-    journal.commit()?;
-    let mut sent = 0;
-    for one in said.drain(..) {
-        let Some(payload) = one.payload else { continue };
-        let message = Message::new(Arc::<str>::from(one.topic), payload);
-        publisher.publish(message).map_err(|error| TwinError::Service(error.to_string()))?;
-        sent += 1;
-    }
-    fail_point::reach("gateway/handed");
-    Ok(sent)
+/// Of the messages a load in this folder had made, how many were without acknowledgement when it ended; none where its figures do not say.
+pub(super) fn open_at_the_end(folder: &Path) -> Option<u64> {
+    let text = std::fs::read(folder.join(FILES[0])).ok()?;
+    let figures: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let measured = figures.get("measured")?;
+    let number = |key| measured.get(key).and_then(serde_json::Value::as_u64);
+    number("sent")?.checked_sub(number("acknowledged")?)
 }
 
-/// Notes how late the newest message is.
-#[expect(clippy::cast_possible_truncation, reason = "milliseconds of a load")]
-fn note_lateness(load: &Load, begin: Timestamp, lateness: &mut Latency) {
-    let due = begin.later(SimDuration::milliseconds(load.due_ms(load.made().saturating_sub(1)) as i64));
-    lateness.note(due, clock::now());
-}
+/// How long an interrupted load waits for what is on its way.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);

@@ -45,12 +45,13 @@ pub use crate::pipeline::analytics::Agreement;
 pub use crate::pipeline::transport::{
     Confirm, Credentials, Protocol, PublisherOptions, Target, TlsClient, TlsClientFiles, hash_password,
 };
+pub use crate::studies::audit::ExportColumns;
 pub use board::Tally;
 pub use desk::{open_alerts, requeue};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
-pub use load::{LoadSettings, Loaded, load};
+pub use load::{LoadSettings, LoadTarget, LoadUnderWay, Loaded, load, read_profile};
 pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 #[cfg(feature = "schemas")]
@@ -103,37 +104,21 @@ pub fn check_alerts(file: &Path) -> Result<String, Findings> {
 /// # Errors
 /// When there is no ledger or nothing is kept, the folder is in use, or its files cannot be read.
 pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Option<&Path>) -> Result<Audit, TwinError> {
-    let (sent, kept) = (Folders::of(sender), Folders::of(keeper));
+    let kept = Folders::of(keeper);
     // Opening them would make new ones, and an audit is to leave everything as it is.
     if !Stores::are_in(&kept.stores) {
         let sentence =
             format!("there are no stores in `{}`; name the folder of a run that used the wire", keeper.display());
         return Err(TwinError::Service(sentence));
     }
-    let cut_off = !sent.ledger.exists();
-    if cut_off && !sent.journal.exists() {
-        let sentence = format!(
-            "there is no ledger in `{}`: it is written while a run tells and when it ends; run it again with the same `--out`, it \
-             goes on from what is kept",
-            sender.display()
-        );
-        return Err(TwinError::Service(sentence));
-    }
-    let (ledger, last) = if cut_off { Journal::read(&sent.journal)? } else { (Ledger::read(&sent.ledger)?, 0) };
-    // What its publisher may keep, and what was written down and not yet handed to it.
-    let spools = PublisherOptions::new(Protocol::V5, intake::PARTITIONS, "").messages_max as u64;
-    let unsent_max = cut_off.then(|| last.saturating_add(spools * u64::from(intake::PARTITIONS)));
-    if cut_off && ledger.emitted() == 0 {
-        let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";
-        return Err(TwinError::Service(format!("the run in `{}` {sentence}", sender.display())));
-    }
+    let (ledger, unsent_max) = ledger_of(sender)?;
     let elsewhere = equipment.parts.stores(&equipment.environment)?;
     let rules = equipment.parts.rules()?;
     let received = received.map(desk::received).transpose()?;
     let stores = Stores::open_to_read(&kept.stores, StoreSettings::default(), elsewhere)?;
     let schemas = SchemaBook::default();
     intake::read_schemas(&kept, &schemas)?;
-    let mut audit = Audit { cut_off, ..Audit::default() };
+    let mut audit = Audit { cut_off: unsent_max.is_some(), ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, &schemas, unsent_max)?));
     audit.live = Some(audit::live(&stores, LiveSettings::default())?);
     if equipment.parts.alerts.is_some() {
@@ -160,4 +145,38 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         }
     }
     Ok(audit)
+}
+
+/// Audits what was sent from a folder against what any platform has exported of it.
+///
+/// # Errors
+/// When there is no ledger, or the export cannot be read.
+pub fn audit_export(sender: &Path, export: &Path, columns: &ExportColumns) -> Result<Audit, TwinError> {
+    let (ledger, unsent_max) = ledger_of(sender)?;
+    let balance = audit::balance_of_export(&ledger, export, columns, unsent_max)?;
+    Ok(Audit { cut_off: unsent_max.is_some(), balances: vec![("export", balance)], ..Audit::default() })
+}
+
+/// The ledger of what was sent from a folder; of a sender that was cut off also how many messages it can have been about to send.
+fn ledger_of(sender: &Path) -> Result<(Ledger, Option<u64>), TwinError> {
+    let sent = Folders::of(sender);
+    let cut_off = !sent.ledger.exists();
+    if cut_off && !sent.journal.exists() {
+        let sentence = format!(
+            "there is no ledger in `{}`: it is written while a run tells and when it ends; run it again with the same `--out`, it \
+             goes on from what is kept",
+            sender.display()
+        );
+        return Err(TwinError::Service(sentence));
+    }
+    let (ledger, last) = if cut_off { Journal::read(&sent.journal)? } else { (Ledger::read(&sent.ledger)?, 0) };
+    // What its publisher may keep, and what was written down and not yet handed to it.
+    let spools = PublisherOptions::new(Protocol::V5, intake::PARTITIONS, "").messages_max as u64;
+    let kept_back = load::open_at_the_end(sender).unwrap_or(spools * u64::from(intake::PARTITIONS));
+    let unsent_max = cut_off.then(|| last.saturating_add(kept_back));
+    if cut_off && ledger.emitted() == 0 {
+        let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";
+        return Err(TwinError::Service(format!("the run in `{}` {sentence}", sender.display())));
+    }
+    Ok((ledger, unsent_max))
 }

@@ -50,7 +50,7 @@ pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, List
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;
 pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
-pub use publisher::{Confirm, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions};
+pub use publisher::{Confirm, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions, Witness};
 pub use target::{Credentials, Target};
 pub use tls::{TlsClient, TlsClientFiles, TlsError, TlsServer};
 pub use users::{Users, UsersError, hash_password};

@@ -50,6 +50,15 @@ impl Confirm {
     pub const END_TO_END: Self = Self::EndToEnd { timeout: Duration::from_secs(5) };
 }
 
+/// Who hears what becomes of messages, one by one, at the moment it happens. Called on the threads of the runtime, so it must not
+/// wait for anything.
+pub trait Witness: std::fmt::Debug + Send + Sync {
+    /// These messages are safe, each by the tag it was published with, each told once.
+    fn safe(&self, tags: &[u64]);
+    /// A connection of this number stands, for the first time or again.
+    fn connected(&self, connection: usize, again: bool);
+}
+
 /// How to publish.
 #[derive(Debug, Clone)]
 pub struct PublisherOptions {
@@ -78,6 +87,8 @@ pub struct PublisherOptions {
     pub tls: Option<TlsClient>,
     /// The way to a listener of this process, in place of a connection over the network; the target is its name then.
     pub door: Option<Door>,
+    /// Who hears what becomes of each message; nobody if none.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl PublisherOptions {
@@ -96,6 +107,7 @@ impl PublisherOptions {
             confirm: Confirm::Broker,
             tls: None,
             door: None,
+            witness: None,
         }
     }
 }
@@ -203,7 +215,29 @@ impl Publisher {
             return Err(PublishError::TooLarge { topic: message.topic });
         }
         let lanes = u16::try_from(self.lanes.len()).unwrap_or(u16::MAX);
-        self.lanes[usize::from(partition_of(&message.topic, lanes))].put(message)
+        self.lanes[usize::from(partition_of(&message.topic, lanes))].put(message, 0)
+    }
+
+    /// Takes a message for the connection of this number (counted on from the first when there are fewer), whatever its topic is; the
+    /// witness hears of it by its tag. Blocks as [`Self::publish`] does.
+    ///
+    /// # Errors
+    /// When the message is too long, or when the publisher has given up on the broker.
+    pub fn publish_on(&self, connection: usize, message: Message, tag: u64) -> Result<(), PublishError> {
+        if message.topic.len() > TOPIC_BYTES_MAX || message.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(PublishError::TooLarge { topic: message.topic });
+        }
+        self.lanes[connection % self.lanes.len()].put(message, tag)
+    }
+
+    /// Breaks every connection, without a goodbye, as a power cut does; each is made again at once.
+    pub fn cut(&self) {
+        self.lanes.iter().for_each(|lane| lane.cut());
+    }
+
+    /// Why nothing more is published, if that is so.
+    pub fn failure(&self) -> Option<PublishError> {
+        self.lanes.iter().find_map(|lane| lane.failure())
     }
 
     /// Sends what is gathered without waiting for more.

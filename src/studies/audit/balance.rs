@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use super::ledger::{BLOCK, Entry, Ledger, Line};
 use crate::pipeline::stores::records::Asked;
@@ -13,6 +14,8 @@ use crate::pipeline::stores::{Kept, StoreError, Stores};
 use crate::pipeline::transport::{Bus, BusError};
 use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, SchemaBook, json};
 
+/// Most lines, and runs of one, of which missing sequences are listed.
+const MISSING_MAX: usize = 100;
 /// Most strangers listed one by one; more are added up under the last.
 const STRANGERS_MAX: usize = 10_000;
 
@@ -34,6 +37,16 @@ pub enum AuditError {
         partition: u16,
         /// Its first message.
         begin: u64,
+    },
+    /// An export cannot be read.
+    #[error("the export `{}`, row {line}: {reason}", path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 1; 0 before the first.
+        line: u64,
+        /// What is wrong and what to do.
+        reason: String,
     },
 }
 
@@ -103,6 +116,8 @@ pub struct Balance {
     pub strangers: BTreeMap<String, u64>,
     /// Messages in the quarantine that no device of the ledger accounts for. They do not weigh.
     pub strange_messages: u64,
+    /// Which sequences are missing, from the first to the last of each run, where an export was read; of the first lines and runs only.
+    pub missing: Vec<(Line, Vec<(u64, u64)>)>,
     /// Whether a record may be there more than once: in a log, where it is as good as once, because whoever reads it sees that.
     pub copies_allowed: bool,
     /// Of a sender that was cut off, the most it can have been about to send; more are losses that nobody explains.
@@ -203,6 +218,27 @@ impl Found {
         first.unwrap_or(end)
     }
 
+    /// The first runs of sequences that are not there.
+    fn missing(&self) -> Vec<(u64, u64)> {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for (number, block) in &self.blocks {
+            for sequence in number * BLOCK..block.entry.sequence_end {
+                let within = usize::try_from(sequence % BLOCK).unwrap_or(0);
+                if block.seen.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0) {
+                    continue;
+                }
+                if let Some((_, last)) = runs.last_mut().filter(|(_, last)| *last + 1 == sequence) {
+                    *last = sequence;
+                } else if runs.len() == MISSING_MAX {
+                    return runs;
+                } else {
+                    runs.push((sequence, sequence));
+                }
+            }
+        }
+        runs
+    }
+
     /// Adds a record that is there for the first time to its block's fingerprint.
     fn add(&mut self, sequence: u64, json: &[u8]) {
         if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK)) {
@@ -212,7 +248,7 @@ impl Found {
 }
 
 /// The books while they are being compared.
-struct Books {
+pub(super) struct Books {
     found: HashMap<Line, Found>,
     /// Lines by device, for messages that name a device and nothing else.
     lines: HashMap<DeviceId, Vec<Line>>,
@@ -224,7 +260,7 @@ struct Books {
 }
 
 impl Books {
-    fn new(ledger: &Ledger) -> Self {
+    pub(super) fn new(ledger: &Ledger) -> Self {
         let (mut found, mut lines) = (HashMap::new(), HashMap::<DeviceId, Vec<Line>>::new());
         for (line, entries) in ledger.lines() {
             found.insert(line.clone(), Found::new(entries));
@@ -239,12 +275,9 @@ impl Books {
     }
 
     /// A row of history.
-    fn stored(&mut self, record: &Record) {
+    pub(super) fn stored(&mut self, record: &Record) {
         let Some(found) = self.found.get_mut(&Self::line(record)) else {
-            let name = record.device.as_str();
-            let full = self.strangers.len() >= STRANGERS_MAX && !self.strangers.contains_key(name);
-            *self.strangers.entry(if full { String::from("others") } else { name.to_owned() }).or_default() += 1;
-            return;
+            return self.stranger(&record.device);
         };
         match found.see(record.sequence) {
             None => found.account.forged += 1,
@@ -256,6 +289,53 @@ impl Books {
                 found.add(record.sequence, &self.bytes);
             }
         }
+    }
+
+    /// A row by a device that is in no ledger.
+    fn stranger(&mut self, device: &DeviceId) {
+        let name = device.as_str();
+        let full = self.strangers.len() >= STRANGERS_MAX && !self.strangers.contains_key(name);
+        *self.strangers.entry(if full { String::from("others") } else { name.to_owned() }).or_default() += 1;
+    }
+
+    /// A row that says of a record only whose it is; what it says is not known. Where a device tells several kinds and the row does not
+    /// say which, it is of the first that lacks it.
+    pub(super) fn seen(&mut self, device: &DeviceId, kind: Option<ReadingKind>, epoch: u32, sequence: u64) {
+        let fits = |line: &&Line| line.epoch == epoch && kind.is_none_or(|kind| line.kind == kind);
+        let lines: Vec<Line> = self.lines.get(device).into_iter().flatten().filter(fits).cloned().collect();
+        let Some(first) = lines.first() else { return self.stranger(device) };
+        let mut was_there = None;
+        for line in &lines {
+            let Some(found) = self.found.get_mut(line) else { continue };
+            match found.see(sequence) {
+                Some(false) => {
+                    found.account.stored += 1;
+                    return;
+                }
+                Some(true) => was_there = was_there.or(Some(line)),
+                None => {}
+            }
+        }
+        if let Some(found) = self.found.get_mut(was_there.unwrap_or(first)) {
+            let account = &mut found.account;
+            *(if was_there.is_some() { &mut account.doubled } else { &mut account.forged }) += 1;
+        }
+    }
+
+    /// What the sender damaged on purpose nobody can read, and it may be missing.
+    pub(super) fn allow_garbled(&mut self) {
+        for found in self.found.values_mut() {
+            let missing = u64::try_from(found.account.unexplained()).unwrap_or(0);
+            found.account.quarantined += missing.min(found.garbled.0 - found.garbled.1);
+        }
+    }
+
+    /// Runs of sequences that are missing, of the first lines that lack any; those that were damaged on purpose are among them.
+    pub(super) fn missing(&self) -> Vec<(Line, Vec<(u64, u64)>)> {
+        let mut lines: Vec<_> = self.found.iter().filter(|(_, found)| found.account.unexplained() > 0).collect();
+        lines.sort_by_key(|(line, _)| *line);
+        lines.truncate(MISSING_MAX);
+        lines.into_iter().map(|(line, found)| (line.clone(), found.missing())).collect()
     }
 
     /// A message of the quarantine: a record refused whole, or one that the radio damaged, or somebody else's.
@@ -290,7 +370,7 @@ impl Books {
     }
 
     /// The outcome; of a sender that was cut off, what is missing at the end of a device's sequence was never sent.
-    fn close(self, copies_allowed: bool, cut_off: Option<u64>) -> Balance {
+    pub(super) fn close(self, copies_allowed: bool, cut_off: Option<u64>) -> Balance {
         let Self { found, strangers, strange_messages, mut gone, .. } = self;
         let unsent_max = cut_off.unwrap_or(0);
         let mut balance = Balance { strangers, strange_messages, copies_allowed, unsent_max, ..Balance::default() };

@@ -35,6 +35,15 @@ impl fmt::Display for Balance {
             write!(f, "\n  {} ({}, epoch {}): ", line.device, line.kind.word(), line.epoch)?;
             complaint(f, account)?;
         }
+        for (line, runs) in self.missing.iter().take(NAMED_MAX) {
+            write!(f, "\n  missing of {} ({}):", line.device, line.kind.word())?;
+            for (first, last) in runs.iter().take(NAMED_MAX) {
+                if first == last { write!(f, " {first}")? } else { write!(f, " {first}-{last}")? }
+            }
+            if runs.len() > NAMED_MAX {
+                f.write_str(" ...")?;
+            }
+        }
         if !self.strangers.is_empty() {
             let rows: u64 = self.strangers.values().sum();
             write!(f, "\n{rows} rows by {} devices that are in no ledger:", self.strangers.len())?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::alerts::AlertAccount;
 use super::balance::{Account, Balance};
+use super::ledger::Line;
 use super::live::LiveAccount;
 use super::windows::WindowAccount;
 
@@ -69,6 +70,13 @@ impl From<&Balance> for InNumbers {
     }
 }
 
+/// Missing sequences of a line in JSON.
+fn missing((line, runs): &(Line, Vec<(u64, u64)>)) -> serde_json::Value {
+    serde_json::json!({
+        "device": line.device.as_str(), "kind": line.kind.word(), "epoch": line.epoch, "sequences": runs,
+    })
+}
+
 impl Audit {
     /// Whether every balance closes, the live state is right, windows hold no more than there is, and alerts have their causes and causes
     /// their alerts.
@@ -86,6 +94,7 @@ impl Audit {
             let numbers = serde_json::to_value(InNumbers::from(balance)).unwrap_or_default();
             places.insert((*place).to_owned(), numbers);
         }
+        let missing: Vec<_> = self.balances.iter().flat_map(|(_, balance)| &balance.missing).map(missing).collect();
         let left_out: serde_json::Map<_, _> =
             self.left_out.iter().map(|(place, why)| ((*place).to_owned(), why.clone().into())).collect();
         serde_json::json!({
@@ -93,6 +102,7 @@ impl Audit {
             "sender_cut_off": self.cut_off,
             "places": places,
             "left_out": left_out,
+            "missing": missing,
             "live": self.live,
             "alerts": self.alerts,
             "windows": self.windows,

@@ -55,6 +55,16 @@ impl Devices {
         self.ids.len() as u64
     }
 
+    /// One of the devices of the hot road, chosen by any number: of the first road that the devices name.
+    pub fn hot(&self, number: u64) -> u64 {
+        let named = |kind: &ReadingKind| {
+            matches!(kind, ReadingKind::LoopCount | ReadingKind::Parking | ReadingKind::CameraCount)
+        };
+        let first = self.ids.iter().take(ROADS).position(|(_, kind)| named(kind)).unwrap_or(0);
+        let on_road = self.ids.len().saturating_sub(first).div_ceil(ROADS).max(1);
+        (first + usize::try_from(number % on_road as u64).unwrap_or(0) * ROADS) as u64
+    }
+
     /// What a device says the `sequence`th time, at `time` by its clock.
     pub fn record(&self, device: u64, sequence: u64, time: Timestamp) -> Record {
         let at = usize::try_from(device % self.count()).unwrap_or(0);

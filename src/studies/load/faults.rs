@@ -45,6 +45,8 @@ pub struct Said {
     pub canonical: Vec<u8>,
     /// Its topic.
     pub topic: String,
+    /// The number of the device that sends it, by which connections are shared out.
+    pub device: u64,
     /// The bytes to send; none if they are sent later.
     pub payload: Option<Vec<u8>>,
 }
@@ -54,8 +56,17 @@ pub struct Said {
 struct Held {
     turn: u64,
     number: u64,
+    device: u64,
     topic: String,
     payload: Vec<u8>,
+}
+
+impl Held {
+    /// The message, now that it is sent; the ledger has heard of it.
+    fn said(self) -> Said {
+        let Self { device, topic, payload, .. } = self;
+        Said { emission: None, canonical: Vec::new(), topic, device, payload: Some(payload) }
+    }
 }
 
 impl Ord for Held {
@@ -70,6 +81,30 @@ impl PartialOrd for Held {
     }
 }
 
+/// How often what went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct FaultCounts {
+    /// Sent twice.
+    pub doubled: u64,
+    /// Sent later than others that were said after them.
+    pub reordered: u64,
+    /// Measured ten minutes before they were sent.
+    pub late: u64,
+    /// Cut off in the middle.
+    pub malformed: u64,
+    /// Sent by strangers.
+    pub hostile: u64,
+}
+
+/// When a device speaks, and whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn {
+    /// When the message is due, after the beginning.
+    pub due: SimDuration,
+    /// The share of such turns that one road's devices have, 0 to 1.
+    pub hot: f64,
+}
+
 /// The messages of a load, one after the other.
 #[derive(Debug)]
 pub struct Load {
@@ -78,22 +113,26 @@ pub struct Load {
     seed: Seed,
     faults: Faults,
     begin: Timestamp,
-    /// Messages a second.
-    rate: f64,
     next: u64,
+    /// What each device says next.
+    sequences: Vec<u32>,
+    /// The devices' turns so far, those of the hot road aside.
+    turns: u64,
     held: BinaryHeap<Reverse<Held>>,
+    counts: FaultCounts,
 }
 
 impl Load {
-    /// A load that begins at `begin` by the devices' clocks, with `rate` messages a second.
-    pub fn new(devices: Devices, topics: TopicMap, seed: Seed, faults: Faults, begin: Timestamp, rate: f64) -> Self {
-        Self { devices, topics, seed, faults, begin, rate, next: 0, held: BinaryHeap::new() }
+    /// A load that begins at `begin` by the devices' clocks.
+    pub fn new(devices: Devices, topics: TopicMap, seed: Seed, faults: Faults, begin: Timestamp) -> Self {
+        let sequences = vec![0; usize::try_from(devices.count()).unwrap_or(0)];
+        let (held, counts) = (BinaryHeap::new(), FaultCounts::default());
+        Self { devices, topics, seed, faults, begin, next: 0, sequences, turns: 0, held, counts }
     }
 
-    /// When the `n`th message is due, after the beginning [ms].
-    #[expect(clippy::cast_precision_loss, reason = "messages stay far below 2^52")]
-    pub fn due_ms(&self, n: u64) -> f64 {
-        n as f64 * 1000.0 / self.rate
+    /// How often what went wrong so far.
+    pub const fn counts(&self) -> FaultCounts {
+        self.counts
     }
 
     /// Messages of devices made so far.
@@ -102,50 +141,61 @@ impl Load {
     }
 
     /// Makes the next device speak, and gives what is sent for that: none, one or several messages.
-    pub fn speak(&mut self, out: &mut Vec<Said>) {
+    pub fn speak(&mut self, turn: Turn, out: &mut Vec<Said>) {
         let n = self.next;
         self.next += 1;
         while self.held.peek().is_some_and(|held| held.0.turn <= n) {
             if let Some(Reverse(held)) = self.held.pop() {
-                out.push(Said {
-                    emission: None,
-                    canonical: Vec::new(),
-                    topic: held.topic,
-                    payload: Some(held.payload),
-                });
+                out.push(held.said());
             }
         }
         let mut dice = self.seed.stream(Purpose::LoadFault, n, 0);
-        let mut said = self.say(n, &mut dice);
+        let device = self.whose(turn.hot, n);
+        let mut said = self.say(device, turn.due, &mut dice);
         let turns = |dice: &mut KeyedRng, count: u64| n + count * (1 + dice.below(TURNS_MAX) as u64);
         let count = self.devices.count();
         if dice.unit() < self.faults.doubled {
             let turn = turns(&mut dice, count);
             self.hold(turn, n, &said);
+            self.counts.doubled += 1;
         }
         if dice.unit() < self.faults.reordered {
             let turn = turns(&mut dice, count);
             self.hold(turn, n, &said);
+            self.counts.reordered += 1;
             // The ledger hears of it now, the wire later.
             said.payload = None;
         }
         out.push(said);
         if dice.unit() < self.faults.hostile {
             out.push(hostile(n, &mut dice));
+            self.counts.hostile += 1;
         }
+    }
+
+    /// The device whose turn it is: one after the other, or one of the hot road.
+    fn whose(&mut self, hot: f64, n: u64) -> u64 {
+        if hot > 0.0 {
+            let mut dice = self.seed.stream(Purpose::LoadFault, n, 2);
+            if dice.unit() < hot {
+                return self.devices.hot(dice.next());
+            }
+        }
+        let device = self.turns % self.devices.count();
+        self.turns += 1;
+        device
     }
 
     /// What is still held back, at the end.
     pub fn rest(&mut self, out: &mut Vec<Said>) {
         while let Some(Reverse(held)) = self.held.pop() {
-            out.push(Said { emission: None, canonical: Vec::new(), topic: held.topic, payload: Some(held.payload) });
+            out.push(held.said());
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a load of 2^53 ms would be no load")]
-    fn say(&self, n: u64, dice: &mut KeyedRng) -> Said {
-        let (device, sequence) = (n % self.devices.count(), n / self.devices.count());
-        let due = SimDuration::milliseconds(self.due_ms(n) as i64);
+    fn say(&mut self, device: u64, due: SimDuration, dice: &mut KeyedRng) -> Said {
+        let place = usize::try_from(device).ok().and_then(|at| self.sequences.get_mut(at));
+        let sequence = place.map_or(0, |next| std::mem::replace(next, next.saturating_add(1)));
         let mut time = self.begin.later(due);
         if let Some((_, by)) = self.faults.clock_step.filter(|(from, _)| due >= *from) {
             time = time.later(by);
@@ -155,8 +205,9 @@ impl Load {
         }
         if dice.unit() < self.faults.late {
             time = time.later(SimDuration::milliseconds(-LATE.as_milliseconds()));
+            self.counts.late += 1;
         }
-        let record = self.devices.record(device, sequence, time);
+        let record = self.devices.record(device, u64::from(sequence), time);
         let topic = self.topics.topic(record.kind(), &record.device);
         let mut canonical = Vec::with_capacity(320);
         json::encode(&record, &mut canonical);
@@ -164,14 +215,16 @@ impl Load {
         let fate = if dice.unit() < self.faults.malformed { Fate::Garbled } else { Fate::Sent };
         if fate == Fate::Garbled {
             payload.truncate(payload.len() * 2 / 3);
+            self.counts.malformed += 1;
         }
         let truth = record.reading.clone();
-        Said { emission: Some(Emission { record, truth, fault: None, fate }), canonical, topic, payload: Some(payload) }
+        let emission = Some(Emission { record, truth, fault: None, fate });
+        Said { emission, canonical, topic, device, payload: Some(payload) }
     }
 
     fn hold(&mut self, turn: u64, number: u64, said: &Said) {
         if let Some(payload) = said.payload.clone() {
-            self.held.push(Reverse(Held { turn, number, topic: said.topic.clone(), payload }));
+            self.held.push(Reverse(Held { turn, number, device: said.device, topic: said.topic.clone(), payload }));
         }
     }
 }
@@ -194,6 +247,7 @@ fn hostile(n: u64, dice: &mut KeyedRng) -> Said {
         emission: None,
         canonical: Vec::new(),
         topic: format!("smart-cities.events/evil-{}", dice.below(50)),
+        device: n,
         payload: Some(payload),
     }
 }
@@ -206,14 +260,40 @@ mod tests {
 
     fn load(faults: Faults) -> Load {
         let begin = Timestamp::milliseconds(1_780_358_400_000);
-        Load::new(Devices::new(Seed(1), 50, "x"), TopicMap::new("x"), Seed(3), faults, begin, 1000.0)
+        Load::new(Devices::new(Seed(1), 50, "x"), TopicMap::new("x"), Seed(3), faults, begin)
+    }
+
+    /// A thousand a second.
+    fn turn(n: u64, hot: f64) -> Turn {
+        Turn { due: SimDuration::milliseconds(i64::try_from(n).unwrap()), hot }
     }
 
     fn all(mut load: Load, messages: u64) -> Vec<Said> {
         let mut said = Vec::new();
-        (0..messages).for_each(|_| load.speak(&mut said));
+        (0..messages).for_each(|n| load.speak(turn(n, 0.0), &mut said));
         load.rest(&mut said);
         said
+    }
+
+    /// One road that everybody talks about is what breaks platforms that share out work by road.
+    #[test]
+    fn a_hot_road_has_its_share_and_every_device_still_counts_without_gaps() {
+        let begin = Timestamp::milliseconds(1_780_358_400_000);
+        let devices = Devices::new(Seed(1), 1000, "x");
+        let mut load = Load::new(devices, TopicMap::new("x"), Seed(3), Faults::default(), begin);
+        let mut said = Vec::new();
+        (0..5000).for_each(|n| load.speak(turn(n, 0.8), &mut said));
+        let (mut next, mut roads) = (BTreeMap::new(), BTreeMap::<String, u32>::new());
+        for record in said.iter().filter_map(|said| said.emission.as_ref()).map(|emission| &emission.record) {
+            let expected = next.entry(record.device.clone()).or_insert(0);
+            assert_eq!(record.sequence, *expected, "{:?}", record.device);
+            *expected += 1;
+            if let crate::telemetry::Reading::LoopCount(count) = &record.reading {
+                *roads.entry(count.road_id.to_string()).or_default() += 1;
+            }
+        }
+        let hottest = roads.values().max().copied().unwrap_or_default();
+        assert!((3800..4200).contains(&hottest), "{hottest} of 5000");
     }
 
     #[test]

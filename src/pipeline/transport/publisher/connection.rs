@@ -23,6 +23,8 @@ use super::{Confirm, Protocol, PublishError, PublisherOptions, Target};
 
 /// Bytes written to the socket at once, about.
 const OUT_BYTES: usize = 64 * 1024;
+/// So many connections get room in advance.
+const FEW: u16 = 64;
 /// First and longest wait between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// A broker that takes connections and breaks them before it acknowledges anything gets so many chances.
@@ -62,10 +64,12 @@ pub(super) async fn run(lane: Arc<Lane>, target: Target, options: PublisherOptio
         confirmed,
         target: &target,
         options: &options,
+        number,
         client_id: format!("{}-{number}", options.name),
         wire: Wire(options.protocol),
-        out: BytesMut::with_capacity(2 * OUT_BYTES),
-        input: BytesMut::with_capacity(16 * 1024),
+        // Thousands of connections say little each; their buffers grow when there is something to say.
+        out: BytesMut::with_capacity(if options.partitions > FEW { 0 } else { 2 * OUT_BYTES }),
+        input: BytesMut::with_capacity(if options.partitions > FEW { 0 } else { 16 * 1024 }),
         ids: Vec::new(),
         cause: "no answer".to_owned(),
         welcomed: false,
@@ -128,6 +132,7 @@ struct TheConnection<'a> {
     confirmed: Option<Confirmed>,
     target: &'a Target,
     options: &'a PublisherOptions,
+    number: usize,
     client_id: String,
     wire: Wire,
     out: BytesMut,
@@ -193,6 +198,9 @@ impl TheConnection<'_> {
     async fn serve(&mut self, mut stream: Stream, window: usize) -> Result<(), Broken> {
         self.fruitful = false;
         self.lane.begin(self.welcomed);
+        if let Some(witness) = &self.options.witness {
+            witness.connected(self.number, self.welcomed);
+        }
         self.welcomed = true;
         if let Some(confirmed) = &self.confirmed {
             // Said before the first message, so that no confirmation can come before it.
@@ -208,6 +216,9 @@ impl TheConnection<'_> {
                 let _ = stream.send_all(&mut self.out).await;
                 stream.say_end();
                 return Ok(());
+            }
+            if self.lane.take_cut() {
+                return Err(Broken::Said("it was cut on purpose".to_owned()));
             }
             stream.send(&mut self.out)?;
             let interest =

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Confirm, Message, PublishError, PublisherCounts, PublisherOptions};
+use super::{Confirm, Message, PublishError, PublisherCounts, PublisherOptions, Witness};
 
 /// So many messages are worth a packet to the broker at once.
 const WORTH_SENDING: usize = 128;
@@ -26,11 +26,14 @@ pub(super) struct Lane {
     bytes_max: usize,
     /// Whether a PUBACK makes a message safe, or only a confirmation.
     until_confirmed: bool,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     message: Message,
+    /// By what the witness knows it.
+    tag: u64,
     /// Acknowledged or confirmed, and here only because one before it is not; its message is gone.
     safe: bool,
 }
@@ -59,8 +62,12 @@ struct State {
     hurry: bool,
     closing: bool,
     abandoned: bool,
+    /// The connection is to break.
+    cut: bool,
     failed: Option<PublishError>,
     counts: PublisherCounts,
+    /// Tags of what became safe, until the witness has heard of them.
+    told: Vec<u64>,
 }
 
 impl State {
@@ -77,10 +84,11 @@ impl State {
     fn make_safe(&mut self, number: u64) -> bool {
         let Some(entry) = self.entry(number).filter(|entry| !entry.safe) else { return false };
         entry.safe = true;
-        let bytes = entry.message.bytes();
+        let (bytes, tag) = (entry.message.bytes(), entry.tag);
         // Others may have to wait for one before them, and need no room for that.
         entry.message.payload = Bytes::new();
         self.bytes -= bytes;
+        self.told.push(tag);
         while self.spool.front().is_some_and(|entry| entry.safe) {
             self.spool.pop_front();
             self.first += 1;
@@ -113,6 +121,7 @@ impl Lane {
             messages_max: options.messages_max.max(1),
             bytes_max: options.bytes_max,
             until_confirmed: matches!(options.confirm, Confirm::EndToEnd { .. }),
+            witness: options.witness.clone(),
         }
     }
 
@@ -122,7 +131,7 @@ impl Lane {
     }
 
     /// Waits for room and takes a message.
-    pub(super) fn put(&self, message: Message) -> Result<(), PublishError> {
+    pub(super) fn put(&self, message: Message, tag: u64) -> Result<(), PublishError> {
         let mut state = self.state();
         let bytes = message.bytes();
         let full = |state: &State| {
@@ -139,7 +148,7 @@ impl Lane {
             return Err(error.clone());
         }
         state.bytes += bytes;
-        state.spool.push_back(Entry { message, safe: false });
+        state.spool.push_back(Entry { message, tag, safe: false });
         state.counts.published += 1;
         let waiting = state.end() - state.next;
         let wake = state.idle && (waiting == 1 || waiting == WORTH_SENDING as u64);
@@ -186,6 +195,22 @@ impl Lane {
         drop(state);
         self.changed.notify_all();
         self.work.notify_one();
+    }
+
+    /// Breaks the connection; it is made again.
+    pub(super) fn cut(&self) {
+        self.state().cut = true;
+        self.work.notify_one();
+    }
+
+    /// Whether the connection is to break, told once.
+    pub(super) fn take_cut(&self) -> bool {
+        std::mem::take(&mut self.state().cut)
+    }
+
+    /// Why nothing more is published, if that is so.
+    pub(super) fn failure(&self) -> Option<PublishError> {
+        self.state().failed.clone()
     }
 
     /// Whether the connection is to end at once.
@@ -302,11 +327,16 @@ impl Lane {
     }
 
     /// Waking a caller for every message would cost more than the message; a quarter of the room is worth it.
-    fn wake(&self, state: MutexGuard<'_, State>) {
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let told = if self.witness.is_some() { std::mem::take(&mut state.told) } else { Vec::new() };
+        state.told.clear();
         let roomy = state.spool.len() <= self.messages_max - self.messages_max.div_ceil(4)
             && state.bytes <= self.bytes_max / 4 * 3;
         let wake = state.blocked > 0 && (roomy || state.spool.is_empty());
         drop(state);
+        if let Some(witness) = self.witness.as_ref().filter(|_| !told.is_empty()) {
+            witness.safe(&told);
+        }
         if wake {
             self.changed.notify_all();
         }
@@ -362,7 +392,7 @@ mod tests {
     #[test]
     fn a_message_is_kept_until_it_is_confirmed() {
         let lane = lane();
-        (0..10).for_each(|number| lane.put(Message::new("t", vec![number])).unwrap());
+        (0..10).for_each(|number| lane.put(Message::new("t", vec![number]), 0).unwrap());
         assert_eq!(sent(&lane, 4), numbers(0..4, false));
         lane.acknowledge(&[1, 2, 3, 4]).unwrap();
         assert_eq!(sent(&lane, 4), numbers(4..8, false));
@@ -387,7 +417,7 @@ mod tests {
     #[test]
     fn what_was_not_sent_cannot_be_confirmed() {
         let lane = lane();
-        (0..3).for_each(|number| lane.put(Message::new("t", vec![number])).unwrap());
+        (0..3).for_each(|number| lane.put(Message::new("t", vec![number]), 0).unwrap());
         assert!(!lane.confirm([(0, u64::MAX), (1, 1)].into_iter()));
         assert_eq!(sent(&lane, 1), numbers(0..1, false));
         assert!(lane.confirm([(0, u64::MAX)].into_iter()));

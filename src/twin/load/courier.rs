@@ -1,0 +1,135 @@
+//! Where a load goes: what every kind of target does for it, and how targets are named.
+//!
+//! A target of another kind is a [`Courier`] of its own and an arm in [`LoadTarget`]; nothing else of a load knows what it is sent to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::super::TwinError;
+use super::ears::Ears;
+use crate::pipeline::transport::{Message, Publisher, PublisherOptions, Target};
+use crate::studies::load::Tag;
+
+/// What a courier had to do besides handing on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trouble {
+    /// Messages sent once more.
+    pub(super) resent: u64,
+    /// Connections made again.
+    pub(super) reconnects: u64,
+    /// Messages that the target has refused for good; nobody waits for them any more.
+    pub(super) refused: u64,
+}
+
+/// Carries messages to a target and tells [`Ears`] what becomes of each: [`Ears::connected`] for every connection, and
+/// [`Ears::safe`] for every message that its target has vouched for, by its tag and once.
+pub(super) trait Courier: Send {
+    /// Takes a message for a connection, counted on from the first when there are fewer. Returns at once, but where as many messages as
+    /// the target's limits allow are on their way; how long it waits then is measured as the schedule's error.
+    ///
+    /// # Errors
+    /// A sentence when nothing more can be sent.
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String>;
+
+    /// Breaks every connection, as a power cut does; they come back by themselves.
+    fn cut(&self);
+
+    /// Why nothing more can be sent, if that is so.
+    fn failure(&self) -> Option<String>;
+
+    /// What it had to do besides.
+    fn trouble(&self) -> Trouble;
+
+    /// Of messages that were refused, how many for which reason; most targets refuse none without ending.
+    fn refusals(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+}
+
+/// What a load is aimed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadTarget {
+    /// A broker of MQTT: `mqtt://` or `mqtts://`.
+    Mqtt(Target),
+    /// Something that takes POST requests: `http://` or `https://`.
+    #[cfg(feature = "actions")]
+    Http(super::http::HttpTarget),
+}
+
+impl LoadTarget {
+    /// Reads an address; its scheme says of which kind the target is.
+    ///
+    /// # Errors
+    /// A sentence saying what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once("://").map(|(scheme, _)| scheme) {
+            #[cfg(feature = "actions")]
+            Some("http" | "https") => super::http::HttpTarget::parse(text).map(Self::Http),
+            #[cfg(not(feature = "actions"))]
+            Some("http" | "https") => {
+                Err("this program was built without HTTP; build it with `--features actions`".to_owned())
+            }
+            Some("mqtt" | "mqtts" | "ssl") => Target::parse(text).map(Self::Mqtt),
+            _ => Err("a target is named as mqtt://host:port, mqtts://host:port or http://host:port/path".to_owned()),
+        }
+    }
+
+    /// Whether what is sent to it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Mqtt(target) => target.encrypted,
+            #[cfg(feature = "actions")]
+            Self::Http(target) => target.is_encrypted(),
+        }
+    }
+
+    /// Begins to connect.
+    pub(super) fn open(
+        &self,
+        runtime: &Handle,
+        options: &PublisherOptions,
+        ears: &Arc<Ears>,
+    ) -> Result<Box<dyn Courier>, TwinError> {
+        ears.expect(usize::from(options.partitions));
+        let courier: Box<dyn Courier> = match self {
+            Self::Mqtt(target) => Box::new(Broker(Publisher::connect(runtime, target, options))),
+            #[cfg(feature = "actions")]
+            Self::Http(target) => Box::new(super::http::Posts::begin(target, options, ears)?),
+        };
+        Ok(courier)
+    }
+}
+
+impl fmt::Display for LoadTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mqtt(target) => target.fmt(f),
+            #[cfg(feature = "actions")]
+            Self::Http(target) => target.fmt(f),
+        }
+    }
+}
+
+/// A broker of MQTT; a message is safe when the publisher says so.
+struct Broker(Publisher);
+
+impl Courier for Broker {
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String> {
+        self.0.publish_on(connection, message, tag.number()).map_err(|error| error.to_string())
+    }
+
+    fn cut(&self) {
+        self.0.cut();
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.0.failure().map(|error| error.to_string())
+    }
+
+    fn trouble(&self) -> Trouble {
+        let counts = self.0.counts();
+        Trouble { resent: counts.resent, reconnects: counts.reconnects, refused: 0 }
+    }
+}

@@ -1,0 +1,332 @@
+//! A load from outside: what it measures of a target that stalls, refuses, breaks or is full, and that its books are right.
+
+#[path = "load/posts.rs"]
+mod posts;
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "each test uses its part of it")]
+mod program;
+#[path = "load/proxy.rs"]
+mod proxy;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use citytwin::pipeline::transport::{Bus, Listener, ListenerLimits, MemoryBus};
+use citytwin::studies::audit::Ledger;
+use citytwin::studies::load::{End, Faults, LoadReport, Phase, Profile, Search, Shape};
+use citytwin::telemetry::TopicMap;
+use citytwin::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Protocol, PublisherOptions};
+use program::{command, text};
+use proxy::Proxy;
+use tokio::runtime::{Builder, Runtime};
+
+/// A broker of ours that keeps what it is told.
+struct Kept {
+    runtime: Option<Runtime>,
+    listener: Option<Listener>,
+    bus: Arc<MemoryBus>,
+    address: SocketAddr,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let bus = Arc::new(MemoryBus::new(1, 1 << 28));
+        let shared = Arc::clone(&bus) as Arc<dyn Bus>;
+        let limits = ListenerLimits { connect_timeout: Duration::from_mins(1), ..ListenerLimits::default() };
+        let listener = Listener::spawn(runtime.handle(), "127.0.0.1:0".parse().unwrap(), shared, limits).unwrap();
+        let address = listener.local_addr();
+        Self { runtime: Some(runtime), listener: Some(listener), bus, address }
+    }
+
+    /// Everything it was told, in its order.
+    fn told(&self) -> Vec<Vec<u8>> {
+        let (mut told, mut at) = (Vec::new(), 0);
+        while at < self.bus.end(0) {
+            let read = self.bus.read(0, at, 1000, 1 << 20).unwrap();
+            at += read.len() as u64;
+            told.extend(read.into_iter().map(|logged| logged.message.payload.to_vec()));
+        }
+        told
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let (Some(runtime), Some(listener)) = (self.runtime.take(), self.listener.take()) {
+            runtime.block_on(listener.shutdown());
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn phase(name: &str, seconds: f64, shape: Shape) -> Phase {
+    Phase { name: name.to_owned(), seconds, shape }
+}
+
+fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadSettings {
+    let mut publisher = PublisherOptions::new(Protocol::V5, 1, "load-test");
+    publisher.give_up = Duration::from_secs(20);
+    LoadSettings {
+        folder: folder.to_owned(),
+        target: LoadTarget::parse(target).expect("a target"),
+        publisher,
+        topics: TopicMap::new("city"),
+        devices: 100,
+        connections: 4,
+        name: "load".to_owned(),
+        profile: Profile { phases, ..Profile::default() },
+        seed: 1,
+        faults: Faults::default(),
+        beside: false,
+    }
+}
+
+fn load(settings: &LoadSettings, watch: &mut dyn FnMut(&LoadUnderWay)) -> LoadReport {
+    let loaded = twin::load(settings, watch, &|| false).expect("a load that begins");
+    assert_eq!(loaded.unwritten, Vec::<String>::new());
+    loaded.report
+}
+
+/// Whoever waits for each answer before sending again sends nothing while its target is down, and so hardly sees it.
+#[test]
+fn a_target_that_stalls_shows_it_and_hides_it_from_a_client_that_waits() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let proxy = Proxy::before(kept.address);
+    let phases = vec![phase("whole", 4.0, Shape::Constant(500.0))];
+    let settings =
+        LoadSettings { beside: true, ..settings(folder.path(), &format!("mqtt://{}", proxy.address), phases) };
+    // It stalls while the schedule goes on, from its 500th message to its 1,400th: for 1.8 s.
+    let report = load(&settings, &mut |now| proxy.stall((500..1400).contains(&now.handed)));
+    assert_eq!((&report.end, report.measured.asked, report.unacknowledged()), (&End::Completed, 2000, 0), "{report}");
+    let ours = report.measured.latency.p99_us.expect("everything was acknowledged");
+    let beside = report.beside.as_ref().expect("a client beside it").latency;
+    let theirs = beside.p99_us.expect("it was answered");
+    assert!(ours > 1_200_000, "the stall shows in our p99: {report}");
+    assert!(theirs < ours / 4, "and hides in that of a client that waits: {report}");
+    assert!(beside.longest_us > Some(1_000_000), "which has seen it once: {report}");
+    // A third of the messages and more were due while it stalled, and the sender was not late for any of it.
+    let slow = report.measured.over_time.iter().filter(|moment| moment.longest_us > Some(500_000)).count();
+    assert!(slow >= 2, "{report}");
+    assert_eq!(Ledger::read(&folder.path().join("ledger.csv")).expect("a ledger").emitted(), 2000);
+    let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
+    assert!(page.contains("A client beside it that waits for each answer"));
+}
+
+#[test]
+fn after_a_storm_every_connection_comes_back_and_nothing_is_lost() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let phases = vec![
+        phase("calm", 0.5, Shape::Constant(400.0)),
+        phase("storm", 1.0, Shape::ReconnectStorm(400.0)),
+        phase("again", 1.0, Shape::ReconnectStorm(400.0)),
+    ];
+    let mut settings = settings(folder.path(), &format!("mqtt://{}", kept.address), phases);
+    (settings.devices, settings.connections) = (300, 300);
+    let report = load(&settings, &mut |_| ());
+    let back = report.measured.reconnecting.expect("storms");
+    assert_eq!((report.measured.storms, back.count, report.reconnects), (2, 600, 600), "{report}");
+    assert_eq!((report.unacknowledged(), report.emitted), (0, 1000), "{report}");
+    let told = kept.told();
+    assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), 1000);
+    assert!(told.len() as u64 <= 1000 + report.resent, "{} told, {report}", told.len());
+    let phases: Vec<_> = report.measured.phases.iter().map(|phase| (phase.asked, phase.latency.count)).collect();
+    assert_eq!(phases, [(200, 200), (400, 400), (400, 400)]);
+}
+
+#[test]
+fn a_search_ends_with_a_rate_its_target_keeps() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let mut settings = settings(folder.path(), &format!("mqtt://{}", kept.address), Vec::new());
+    let search = Search { p99_us: 20_000_000, from: 100.0, to: 400.0, hold: 0.3, within: 0.5 };
+    settings.profile.search = Some(search);
+    let report = load(&settings, &mut |_| ());
+    let found = report.search.as_ref().expect("a search");
+    assert_eq!(found.trials.iter().map(|trial| trial.rate).collect::<Vec<_>>(), [100.0, 200.0, 400.0], "{report}");
+    assert_eq!((found.rate, report.measured.acknowledged), (Some(400.0), 30 + 60 + 120), "{report}");
+    settings.profile.search = Some(Search { p99_us: 1, ..search });
+    assert_eq!(load(&settings, &mut |_| ()).search.expect("a search").rate, None);
+}
+
+#[test]
+fn posts_are_counted_as_answered_batched_and_refused_ones_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let phases = || vec![phase("whole", 1.0, Shape::Constant(300.0))];
+    let (address, bodies) = posts::take(|before| if before == 7 { 503 } else { 204 });
+    let report = load(&settings(folder.path(), &format!("http://{address}/in"), phases()), &mut |_| ());
+    assert_eq!((report.measured.handed, report.measured.acknowledged, report.unacknowledged()), (300, 299, 1));
+    assert_eq!(report.refusals, [("answered with status 503".to_owned(), 1)]);
+    let posted = bodies.lock().unwrap().clone();
+    assert_eq!(posted.len(), 300);
+    assert!(
+        posted.iter().all(|(_, body)| serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|v| v.is_object()))
+    );
+    let connections: BTreeSet<usize> = posted.iter().map(|(connection, _)| *connection).collect();
+    assert_eq!(connections.len(), 4, "connections are kept");
+
+    let (address, bodies) = posts::take(|_| 200);
+    let mut settings = settings(folder.path(), &format!("http://{address}/in#batch=50"), phases());
+    (settings.faults.malformed, settings.connections) = (0.05, 1);
+    let report = load(&settings, &mut |_| ());
+    assert_eq!((report.measured.acknowledged, &report.end), (300, &End::Completed), "{report}");
+    let (mut whole, mut damaged) = (0, 0);
+    for (_, body) in bodies.lock().unwrap().iter() {
+        match serde_json::from_slice::<serde_json::Value>(body) {
+            Ok(serde_json::Value::Array(messages)) => whole += messages.len() as u64,
+            _ => damaged += 1,
+        }
+    }
+    assert_eq!(
+        (whole + damaged, damaged),
+        (300, report.fault_counts.malformed),
+        "what is damaged damages nothing else"
+    );
+    assert!(damaged > 0);
+}
+
+/// The same for a target that is not there and one that goes away.
+#[test]
+fn a_target_that_refuses_costs_no_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for target in [format!("mqtt://{free}"), format!("http://{free}/in")] {
+        let mut settings = settings(folder.path(), &target, vec![phase("whole", 0.2, Shape::Constant(100.0))]);
+        settings.publisher.give_up = Duration::from_millis(300);
+        let report = load(&settings, &mut |_| ());
+        let End::Failed(why) = &report.end else { panic!("{report}") };
+        assert!(why.contains("cannot reach") && why.contains("see that it runs"), "{why}");
+        let figures = std::fs::read_to_string(folder.path().join("load.json")).expect("figures");
+        let figures: serde_json::Value = serde_json::from_str(&figures).expect("figures");
+        assert_eq!(figures["end"]["how"], "failed");
+        assert_eq!(figures["measured"]["acknowledged"], 0);
+        assert!(!folder.path().join("ledger.csv").exists() && folder.path().join("ledger.journal").exists());
+    }
+}
+
+fn program(words: &[&str]) -> (Option<i32>, String, String) {
+    let output = command(words).output().expect("the program runs");
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_is_expected_decides_how_the_program_ends() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let (profile, out) = (folder.path().join("profile.yaml"), folder.path().join("out"));
+    let (profile, out) = (profile.display().to_string(), out.display().to_string());
+    let target = format!("mqtt://{}", kept.address);
+    for (expect, code, sentence) in [
+        ("{ p99: 30 s, lost: 0, achieved: 100 % }", Some(0), "  as expected: p99 at most 30.00 s"),
+        ("{ p50: 0.001 ms, lost: 0 }", Some(3), "NOT as expected: p50 at most 1 µs"),
+    ] {
+        let text = format!("phases: [{{ constant: 100/s, for: 300 ms }}]\nexpect: {expect}\n");
+        std::fs::write(&profile, text).expect("a profile");
+        let (ended, out, told) =
+            program(&["load", "--target", &target, "--out", &out, "--profile", &profile, "--json"]);
+        assert_eq!(ended, code, "{told}");
+        assert!(told.contains(sentence), "{told}");
+        assert!(out.contains("\"acknowledged\": 30"), "{out}");
+    }
+    let (ended, told, _) = program(&["load", "check", &profile]);
+    assert_eq!((ended, told.contains("1 phases, 30 messages")), (Some(0), true), "{told}");
+    std::fs::write(&profile, "phases: [{ constant: 5000000/s, for: 1 s }]\nexpect: { p98: 1 s }\n").expect("a profile");
+    for words in
+        [vec!["load", "check", &profile], vec!["load", "--target", &target, "--out", &out, "--profile", &profile]]
+    {
+        let (ended, _, told) = program(&words);
+        assert_eq!(ended, Some(2), "{told}");
+        assert!(told.contains("cannot be `5000000/s`") && told.contains("`p98`"), "{told}");
+    }
+}
+
+/// A file that may not grow is what a full disk is to whoever writes it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_ledger_is_a_sentence_and_keeps_the_figures() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let out = folder.path().join("out");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 256; exec {} load --target mqtt://{} --out {} --rate 20000 --seconds 60 --devices 100",
+        env!("CARGO_BIN_EXE_citytwin"),
+        kept.address,
+        out.display()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("cannot write the ledger") && told.contains("these are the figures so far"), "{told}");
+    let figures: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("load.json")).expect("figures")).expect("figures");
+    assert!(figures["measured"]["sent"].as_u64() > Some(100), "{told}");
+    assert!(out.join("report.html").exists());
+}
+
+/// What one platform or another writes of the same load; each loses, doubles and damages something.
+#[test]
+fn an_export_of_any_platform_is_audited_to_the_message() {
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let sent = folder.path().join("sent");
+    let mut settings =
+        settings(&sent, &format!("mqtt://{}", kept.address), vec![phase("whole", 0.5, Shape::Constant(1000.0))]);
+    settings.devices = 10;
+    let report = load(&settings, &mut |_| ());
+    assert_eq!((report.unacknowledged(), report.emitted), (0, 500), "{report}");
+    let told: Vec<String> = kept.told().into_iter().map(|told| String::from_utf8(told).unwrap()).collect();
+    let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let is_of = |line: &str, device: &str| value(line)["device"].as_str().unwrap() == device;
+    let device = value(&told[0])["device"].as_str().unwrap().to_owned();
+    let rows: Vec<&String> = told.iter().filter(|line| is_of(line, &device)).collect();
+    assert_eq!(rows.len(), 50);
+    let audit = |name: &str, text: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (sent, path) = (sent.display().to_string(), path.display().to_string());
+        let mut words = vec!["audit", &sent, "--export", &path, "--json"];
+        words.extend(more);
+        let (code, out, told) = program(&words);
+        let figures = serde_json::from_str::<serde_json::Value>(&out).unwrap_or_default();
+        (code, figures, told)
+    };
+    let numbers = |figures: &serde_json::Value| {
+        ["stored", "unexplained", "doubled", "forged", "damaged"].map(|key| figures["places"]["export"][key].as_u64())
+    };
+    // Whole, in any order.
+    let whole: Vec<String> = told.iter().rev().cloned().collect();
+    let (code, figures, said) = audit("whole.jsonl", &whole.join("\n"), &[]);
+    assert_eq!((code, numbers(&figures)), (Some(0), [500, 0, 0, 0, 0].map(Some)), "{said}");
+    // Sequences 7, 8, 9 and 20 of one device are missing, one of another is there twice, and of a third one says something else.
+    let lost =
+        |line: &&String| !(is_of(line, &device) && [7, 8, 9, 20].contains(&value(line)["seq"].as_u64().unwrap()));
+    let mut kept_lines: Vec<String> = told.iter().filter(is_left).cloned().collect();
+    let others: Vec<usize> = (0..kept_lines.len()).filter(|n| !is_of(&kept_lines[*n], &device)).collect();
+    kept_lines.push(kept_lines[others[0]].clone());
+    let third = others.iter().find(|n| value(&kept_lines[**n])["device"] != value(&kept_lines[others[0]])["device"]);
+    let damaged = *third.unwrap();
+    let time = value(&kept_lines[damaged])["timestamp"].as_str().unwrap().to_owned();
+    kept_lines[damaged] = kept_lines[damaged].replace(&time, "2001-01-01T00:00:00.000Z");
+    let (code, figures, said) = audit("lossy.jsonl", &kept_lines.join("\n"), &[]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
+    assert_eq!(figures["missing"][0]["device"], device);
+    assert_eq!(figures["missing"][0]["sequences"], serde_json::json!([[7, 9], [20, 20]]));
+    // The same from a table that only counts, under names of its own.
+    let row = |line: &String| format!("{},x,{}", value(line)["seq"], value(line)["device"].as_str().unwrap());
+    let table = format!("n,other,sensor\n{}\n", kept_lines.iter().map(row).collect::<Vec<_>>().join("\n"));
+    let (code, figures, said) = audit("table.csv", &table, &["--columns", "device=sensor,sequence=n"]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 0].map(Some)), "{said}");
+    // And with the message itself in a column.
+    let row = |line: &String| serde_json::json!({ "id": 1, "body": line }).to_string();
+    let wrapped = kept_lines.iter().map(row).collect::<Vec<_>>().join("\n");
+    let (code, figures, said) = audit("wrapped.jsonl", &wrapped, &["--columns", "payload=body"]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
+    for (name, content, more, sentence) in [
+        ("a.csv", "n,m\n1,2\n", vec![], "has no column `device`; say with `--columns`"),
+        ("a.txt", "", vec![], "is none of .csv, .jsonl and .parquet"),
+        ("a.parquet", "PAR1", vec![], "is no sound Parquet"),
+        ("b.csv", "n,m\n1,2\n", vec!["--columns", "devise=x"], "`devise=x` is not one of"),
+    ] {
+        let (code, _, said) = audit(name, content, &more);
+        assert!(code != Some(0) && said.contains(sentence), "{name}: {said}");
+    }
+}
