@@ -297,7 +297,7 @@ fn an_export_of_any_platform_is_audited_to_the_message() {
     let (code, figures, said) = audit("whole.jsonl", &whole.join("\n"), &[]);
     assert_eq!((code, numbers(&figures)), (Some(0), [500, 0, 0, 0, 0].map(Some)), "{said}");
     // Sequences 7, 8, 9 and 20 of one device are missing, one of another is there twice, and of a third one says something else.
-    let lost =
+    let is_left =
         |line: &&String| !(is_of(line, &device) && [7, 8, 9, 20].contains(&value(line)["seq"].as_u64().unwrap()));
     let mut kept_lines: Vec<String> = told.iter().filter(is_left).cloned().collect();
     let others: Vec<usize> = (0..kept_lines.len()).filter(|n| !is_of(&kept_lines[*n], &device)).collect();

@@ -145,16 +145,9 @@ fn a_client_of_others_registers_evolves_and_is_refused() {
         assert_eq!((latest.id, latest.schema), (second.id, more));
     }
     let inner = r#"{"type":"record","name":"In","fields":[]}"#;
-    let reference = SuppliedReference {
-        name: "In".to_owned(),
-        subject: "in-value".to_owned(),
-        schema: inner.to_owned(),
-        references: Vec::new(),
-        properties: None,
-        tags: None,
-    };
+    let reference = SuppliedReference::new("In".to_owned(), "in-value".to_owned(), inner.to_owned());
     let outer = of(SchemaType::Avro, r#"{"type":"record","name":"Out","fields":[{"name":"in","type":"In"}]}"#);
-    let outer = SuppliedSchema { references: vec![reference], ..outer };
+    let outer = outer.with_references(vec![reference]);
     let found = post("out-value", outer).expect("registered with what it refers to");
     assert_eq!(get_schema_by_id(found.id, &client).expect("found").references.len(), 1);
     let subjects = get_all_subjects(&client).expect("listed");

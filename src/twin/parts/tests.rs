@@ -8,11 +8,11 @@ use rdkafka::mocking::MockCluster;
 
 use super::{BusPart, Equipment, Kafka, Login, PartsFile};
 use crate::pipeline::transport::{Message, partition_of};
-use crate::primitives::Timestamp;
 use crate::primitives::random::Seed;
+use crate::primitives::{SimDuration, Timestamp};
 use crate::studies::audit::{self, Account, Journal, Ledger};
-use crate::studies::load::{Devices, Faults, Load};
-use crate::telemetry::TopicMap;
+use crate::studies::load::{Devices, Faults, Load, Turn};
+use crate::telemetry::{SchemaBook, TopicMap};
 use crate::twin::board::Order;
 use crate::twin::intake::{Folders, Intake};
 use crate::twin::service::Supervision;
@@ -43,11 +43,12 @@ fn kafka(brokers: String, topic: &str, partitions: u16) -> Equipment {
 /// What a city of 200 devices says in so many messages, a hundred a second; written down in `folder` first.
 fn said(folder: &Path, messages: u64) -> (Vec<Message>, Ledger) {
     let (topics, devices) = (TopicMap::new("city"), Devices::new(Seed(5), 200, "load"));
-    let mut load = Load::new(devices, topics, Seed(5), Faults::default(), Timestamp::milliseconds(SEVEN), 100.0);
+    let mut load = Load::new(devices, topics, Seed(5), Faults::default(), Timestamp::milliseconds(SEVEN));
     let mut journal = Journal::create(&folder.join("journal")).expect("room");
     let mut said = Vec::new();
     while load.made() < messages {
-        load.speak(&mut said);
+        let due = SimDuration::milliseconds(10 * i64::try_from(load.made()).expect("few"));
+        load.speak(Turn { due, hot: 0.0 }, &mut said);
     }
     load.rest(&mut said);
     let mut sent = Vec::new();
@@ -112,9 +113,12 @@ fn made(
         };
         intake.stores.tables().scan(table, "", each).expect("can be read");
     }
+    let schemas = SchemaBook::default();
     Made {
-        account: audit::balance(ledger, &intake.stores, None).expect("can be read").total,
-        log: audit::balance_of_log(ledger, &*intake.log, None).map(|log| log.total).map_err(|error| error.to_string()),
+        account: audit::balance(ledger, &intake.stores, &schemas, None).expect("can be read").total,
+        log: audit::balance_of_log(ledger, &*intake.log, &schemas, None)
+            .map(|log| log.total)
+            .map_err(|error| error.to_string()),
         rows,
         begins: (0..partitions).map(|partition| intake.log.begin(partition)).sum(),
         restarts: intake.board.restarts().values().sum(),
