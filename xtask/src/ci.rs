@@ -19,7 +19,7 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 13] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     // Before the program is compiled, of which the page is a part.
     ("web", || with_node(crate::web::checked)),
