@@ -17,7 +17,7 @@ use std::time::Duration;
 use citytwin::pipeline::transport::{Bus, Listener, ListenerLimits, MemoryBus};
 use citytwin::studies::audit::Ledger;
 use citytwin::studies::load::{End, Faults, LoadReport, Phase, Profile, Search, Shape};
-use citytwin::telemetry::TopicMap;
+use citytwin::telemetry::{PayloadFormat, TopicMap, json};
 use citytwin::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Protocol, PublisherOptions};
 use program::{command, text};
 use proxy::Proxy;
@@ -320,6 +320,15 @@ fn an_export_of_any_platform_is_audited_to_the_message() {
     let row = |line: &String| serde_json::json!({ "id": 1, "body": line }).to_string();
     let wrapped = kept_lines.iter().map(row).collect::<Vec<_>>().join("\n");
     let (code, figures, said) = audit("wrapped.jsonl", &wrapped, &["--columns", "payload=body"]);
+    assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
+    // And as a broker of NGSI-LD gives its entities back.
+    let map = TopicMap::new("x").in_format(PayloadFormat::NgsiLd);
+    let entity = |line: &String| {
+        let record = json::decode(line.as_bytes()).unwrap();
+        value(&text(&map.payload(&record, line.as_bytes()))).to_string()
+    };
+    let entities = kept_lines.iter().map(entity).collect::<Vec<_>>().join("\n");
+    let (code, figures, said) = audit("entities.jsonl", &entities, &[]);
     assert_eq!((code, numbers(&figures)), (Some(1), [496, 4, 1, 0, 1].map(Some)), "{said}");
     for (name, content, more, sentence) in [
         ("a.csv", "n,m\n1,2\n", vec![], "has no column `device`; say with `--columns`"),

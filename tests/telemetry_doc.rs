@@ -1,4 +1,5 @@
-//! `docs/telemetry.md` says what the program says: written from the readings' own columns, with a message of every kind.
+//! `docs/telemetry.md` and `docs/entities.md` say what the program says: written from the readings' own columns, with a message of
+//! every kind, as JSON and as entities of NGSI-LD.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test telemetry_doc` writes it anew.
 
@@ -6,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use citytwin::primitives::Timestamp;
-use citytwin::telemetry::{ColumnType, DeviceId, ReadingKind, TopicMap, json};
+use citytwin::telemetry::{ColumnType, DeviceId, PayloadFormat, ReadingKind, TopicMap, json};
 
 /// A message of every kind, as it travels.
 const MESSAGES: [&str; 12] = [
@@ -60,16 +61,50 @@ fn document() -> String {
     text
 }
 
+/// The same messages as entities, an attribute a line.
+fn entities() -> String {
+    let mut text = "# What the city says, as entities of NGSI-LD\n\nWritten by `UPDATE_GOLDEN=1 cargo test --test telemetry_doc`; a test holds \
+         it to the program, and `cargo xtask schemas` to the public models. What is what: `docs/schemas.md`.\n"
+        .to_owned();
+    for (&kind, message) in ReadingKind::ALL.iter().zip(MESSAGES) {
+        let _ = write!(text, "\n## `{}`\n", kind.word());
+        for format in [PayloadFormat::NgsiLd, PayloadFormat::NgsiLdKeyValues] {
+            let map = TopicMap::new("city").in_format(format);
+            let record = json::decode(message.as_bytes()).expect("a message");
+            let entity = map.payload(&record, message.as_bytes());
+            assert_eq!(map.decode(&entity), Ok(record), "{}", String::from_utf8_lossy(&entity));
+            let _ = write!(text, "\n`{}`:\n\n```json\n{}\n```\n", format.word(), lines(&entity));
+        }
+    }
+    text
+}
+
+/// An object of JSON with a line for each of its members.
+fn lines(object: &[u8]) -> String {
+    let mut text = String::new();
+    let (mut depth, mut quoted) = (0, false);
+    for letter in String::from_utf8_lossy(object).chars() {
+        quoted ^= letter == '"';
+        depth += i32::from(!quoted && matches!(letter, '{' | '[')) - i32::from(!quoted && matches!(letter, '}' | ']'));
+        text.push(letter);
+        if !quoted && letter == ',' && depth == 1 {
+            text.push_str("\n ");
+        }
+    }
+    text
+}
+
 #[test]
 fn the_documentation_says_what_the_program_says() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/telemetry.md");
-    let found = document();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, &found).expect("the document can be written");
+    for (name, found) in [("telemetry", document()), ("entities", entities())] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{name}.md"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, &found).expect("the document can be written");
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        let differs = written.lines().zip(found.lines()).find(|(old, new)| old != new);
+        assert!(written == found, "{name}: {differs:?}; meant? then UPDATE_GOLDEN=1 cargo test --test telemetry_doc");
     }
-    let written = std::fs::read_to_string(&file).unwrap_or_default();
-    let differs = written.lines().zip(found.lines()).find(|(old, new)| old != new);
-    assert!(written == found, "{differs:?}; meant? then UPDATE_GOLDEN=1 cargo test --test telemetry_doc");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What remains of schemas in a build without the feature `schemas`: framed messages are refused with what to do.
 
 use super::json::{self, DecodeError};
+use super::payload::PayloadFormat;
 use super::record::Record;
 
 /// The languages schemas are written in.
@@ -33,11 +34,7 @@ impl SchemaBook {
     }
 }
 
-pub(crate) mod book {
-    //! What nobody gets to here: a mapping that asks for it is refused.
-
-    /// Appends a record as it is.
-    pub(crate) fn encode(_: &super::Record, _: super::SchemaFormat, canonical: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(canonical);
-    }
+/// Appends a record as plain JSON; a mapping that asks for anything else is refused.
+pub(super) fn encode(_: &Record, _: PayloadFormat, canonical: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(canonical);
 }

@@ -1,7 +1,7 @@
 //! Under which topic and in which form a record travels, for each kind of reading, because platforms disagree about both.
 //!
 //! ```yaml
-//! format: avro                                        # of all kinds: json, json-schema, avro or protobuf
+//! format: avro                                        # of all kinds: json, json-schema, avro, protobuf or an NGSI-LD one
 //! position: gps_data/{device}                         # a topic
 //! air: { topic: 'air/{city}/{device}', format: json } # a topic and a form
 //! ```
@@ -14,9 +14,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::json::DecodeError;
+use super::payload::PayloadFormat;
 use super::reading::ReadingKind;
 use super::record::{DeviceId, Record};
-use super::schemas::{SchemaBook, SchemaFormat, book};
+use super::schemas::{self, SchemaBook};
 use crate::primitives::text::{Findings, Place, Problem, closest};
 use crate::primitives::tree::{self, Key, Node, Value};
 
@@ -38,41 +39,6 @@ const DEFAULT: &[(ReadingKind, &str)] = &[
     (ReadingKind::Hospital, "emergency_incident_data/hospital/{device}"),
     (ReadingKind::Health, "smart-cities.events/{device}"),
 ];
-
-/// In which form records travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PayloadFormat {
-    /// Plain JSON.
-    #[default]
-    Json,
-    /// By a schema, under Confluent's framing.
-    Framed(SchemaFormat),
-}
-
-impl PayloadFormat {
-    /// Every form there is.
-    const ALL: [Self; 4] = [
-        Self::Json,
-        Self::Framed(SchemaFormat::Json),
-        Self::Framed(SchemaFormat::Avro),
-        Self::Framed(SchemaFormat::Protobuf),
-    ];
-
-    /// Its word in a mapping file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Framed(SchemaFormat::Json) => "json-schema",
-            Self::Framed(SchemaFormat::Avro) => "avro",
-            Self::Framed(SchemaFormat::Protobuf) => "protobuf",
-        }
-    }
-
-    /// The form with this word in a mapping file.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.word() == word)
-    }
-}
 
 /// The templates and forms of one mapping, and the schemas that whoever receives can read.
 #[derive(Clone)]
@@ -129,6 +95,16 @@ pub enum TopicError {
         /// What to write instead.
         help: String,
     },
+    /// A form that does not carry what is asked of it.
+    #[error(
+        "{what} cannot travel as `{format}`, which carries the positions of vehicles only; write `position: {{ format: {format} }}`"
+    )]
+    Unfit {
+        /// What it is asked of.
+        what: String,
+        /// The form.
+        format: &'static str,
+    },
     /// A topic that no broker would take.
     #[error("the topic of `{word}` {reason}")]
     BadTemplate {
@@ -149,10 +125,11 @@ impl TopicMap {
         Self { city, templates, formats: BTreeMap::new(), schemas: Arc::default() }
     }
 
-    /// The same with every kind in one form.
+    /// The same with every kind in one form, as far as it carries them.
     #[must_use]
     pub fn in_format(mut self, format: PayloadFormat) -> Self {
-        self.formats = ReadingKind::ALL.iter().map(|kind| (*kind, format)).collect();
+        self.formats =
+            ReadingKind::ALL.iter().filter(|kind| format.carries(**kind)).map(|kind| (*kind, format)).collect();
         self
     }
 
@@ -165,9 +142,9 @@ impl TopicMap {
     pub fn payload(&self, record: &Record, canonical: &[u8]) -> Vec<u8> {
         match self.format(record.kind()) {
             PayloadFormat::Json => canonical.to_vec(),
-            PayloadFormat::Framed(format) => {
+            format => {
                 let mut payload = Vec::with_capacity(canonical.len());
-                book::encode(record, format, canonical, &mut payload);
+                schemas::encode(record, format, canonical, &mut payload);
                 payload
             }
         }
@@ -265,6 +242,7 @@ impl TopicMap {
             TopicError::UnknownFormat { word, help } => {
                 Problem::new(node.spot.of_file(file), format!("`{word}` is no format of messages")).help(help)
             }
+            unfit @ TopicError::Unfit { .. } => Problem::new(node.spot.of_file(file), unfit.to_string()),
             other => Problem::new(node.spot.of_file(file), other.to_string()).help(LIKE),
         })
     }
@@ -272,6 +250,9 @@ impl TopicMap {
     /// Gives every kind that has none of its own a form.
     fn set_all(&mut self, word: &str) -> Result<(), TopicError> {
         let format = format_named(word)?;
+        if !ReadingKind::ALL.iter().all(|kind| format.carries(*kind)) {
+            return Err(TopicError::Unfit { what: "not every reading".to_owned(), format: format.word() });
+        }
         for kind in ReadingKind::ALL {
             self.formats.entry(*kind).or_insert(format);
         }
@@ -281,6 +262,9 @@ impl TopicMap {
     /// Gives a kind of reading a form.
     fn set_format(&mut self, word: String, format: &str) -> Result<(), TopicError> {
         let (kind, format) = (kind_named(word)?, format_named(format)?);
+        if !format.carries(kind) {
+            return Err(TopicError::Unfit { what: format!("a reading of `{}`", kind.word()), format: format.word() });
+        }
         self.formats.insert(kind, format);
         Ok(())
     }
@@ -401,6 +385,7 @@ fn check_template(kind: ReadingKind, template: &str) -> Result<(), TopicError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::SchemaFormat;
 
     #[test]
     fn the_default_names_every_kind_once() {
@@ -443,6 +428,9 @@ mod tests {
             ("air: { format: xml }", "there are json, json-schema, avro, protobuf"),
             ("air: { fromat: avro }", "did you mean `format`?"),
             ("air: { format: 7 }", "should be text"),
+            ("air: { format: gtfs-rt }", "a reading of `air` cannot travel as `gtfs-rt`"),
+            ("format: gtfs-rt", "write `position: { format: gtfs-rt }`"),
+            ("air: { format: ngsild }", "did you mean `ngsi-ld`?"),
             ("airr: { format: avro }", "did you mean `air`?"),
         ] {
             let told = TopicMap::read("c", text, &Place::file("t.yaml")).expect_err(text);

@@ -1,23 +1,33 @@
 //! `cargo xtask schemas`: the registry and the framed messages against Confluent's own client, which reads what we write and writes
-//! what we read, and an audit of loads in every form.
+//! what we read; the profiles against parsers that nobody here wrote; and an audit of loads in every form.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use crate::wire::{environment, output, quietly, text};
 use crate::{cargo, root};
 
 /// From Python's index. `protoc` comes with grpcio-tools.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 8] = [
     "confluent-kafka[avro,json,protobuf,schemaregistry]==2.15.1",
     "paho-mqtt==2.1.0",
     "grpcio-tools==1.85.1",
     "gtfs-realtime-bindings==3.0.0",
+    "jsonschema==4.26.0",
+    "PyLD==3.3.0",
+    "pysmartdatamodels==0.8.2.0",
+    "rfc3339-validator==0.1.4",
 ];
-/// The forms of messages a mapping file can ask for.
+/// The forms of messages a mapping file can ask for of every reading.
 const FORMATS: [&str; 3] = ["json-schema", "avro", "protobuf"];
+/// The profiles: what the mapping file says, and who reads them.
+const PROFILES: [(&str, &str); 3] = [
+    ("ngsi-ld", "format: ngsi-ld\n"),
+    ("ngsi-ld-keyvalues", "format: ngsi-ld-keyvalues\n"),
+    ("gtfs-rt", "position: { format: gtfs-rt }\n"),
+];
 /// Messages of each form that are read by others.
 const READ: &str = "500";
 
@@ -33,15 +43,18 @@ pub(crate) fn schemas() -> bool {
         return false;
     }
     let Some(python) = environment(&folder, &PACKAGES) else { return false };
-    // As the tests are built, which have it built already.
-    if !cargo(&["build", "--quiet", "--bin", "citytwin"], &[]) {
+    // With a test, because the tests are built already, and `cargo build` would build much anew with features of its own.
+    if !cargo(&["test", "--quiet", "--no-run", "--test", "registry"], &[]) {
         return false;
     }
     let client = Client { python, runs };
-    let checks: [(&str, Check<'_>); 3] = [
+    let checks: [(&str, Check<'_>); 6] = [
         ("Confluent's client at the registry", &|| client.registers()),
         ("Confluent's serialisers at the listener", &|| client.writes()),
         ("Confluent's deserialisers, and the audit", &|| client.reads()),
+        ("models and journey planners, and the audit", &|| client.profiles()),
+        ("every kind of reading as its public model", &|| client.every_kind()),
+        ("entities to a server", &|| client.posts()),
     ];
     let mut sound = true;
     for (name, check) in checks {
@@ -158,46 +171,114 @@ impl Client {
 
     /// A load in each form, read by others as it passes, and audited.
     fn reads(&self) -> Result<String, String> {
-        let mut figures = Vec::new();
-        for format in FORMATS {
-            let (listener, registry, address) = self.listener(&format!("kept-{format}"))?;
-            let (host, port) = address.rsplit_once(':').ok_or("no port")?;
-            let mut reader = self.python(&["read", &registry, host, port, READ]);
-            let mut reader = reader.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
-            let mut heard = BufReader::new(reader.stdout.take().ok_or("no words")?);
-            let mut ready = String::new();
-            heard.read_line(&mut ready).map_err(|error| error.to_string())?;
-            let mapping = self.runs.join(format!("{format}.yaml"));
-            fs::write(&mapping, format!("format: {format}\n")).map_err(|error| error.to_string())?;
-            let sent = self.runs.join(format!("sent-{format}"));
-            let mut load = citytwin();
-            load.args([
-                "load",
-                "--target",
-                &format!("mqtt://{address}"),
-                "--devices",
-                "50",
-                "--rate",
-                "500",
-                "--seconds",
-                "4",
-            ]);
-            let loaded = output(load.arg("--topics").arg(&mapping).arg("--out").arg(&sent))?;
-            let mut found = String::new();
-            let read = heard.read_line(&mut found).map_err(|error| error.to_string());
-            let ended = reader.wait().map_err(|error| error.to_string())?;
-            read?;
-            listener.end()?;
-            if !loaded.status.success() || !ended.success() {
-                return Err(format!("{format}: {} {ended} {}", loaded.status, text(&loaded.stderr)));
-            }
-            let kept = self.runs.join(format!("kept-{format}"));
-            let audit = output(citytwin().arg("audit").arg(&sent).arg("--kept-in").arg(&kept))?;
-            if !audit.status.success() {
-                return Err(format!("{format}: {}", text(&audit.stdout)));
-            }
-            figures.push(format!("{format}: {}", found.trim()));
-        }
-        Ok(format!("{}; every balance closes", figures.join("; ")))
+        let read = |registry: &str, host: &str, port: &str| self.python(&["read", registry, host, port, READ]);
+        let each = FORMATS.map(|format| self.passes(format, &format!("format: {format}\n"), read));
+        Ok(format!("{}; every balance closes", joined(each)?))
+    }
+
+    fn profiles(&self) -> Result<String, String> {
+        let each = PROFILES.map(|(format, mapping)| {
+            self.passes(format, mapping, |_, host, port| self.profile(&["read", host, port, READ, format]))
+        });
+        Ok(format!("{}; every balance closes", joined(each)?))
+    }
+
+    /// A load through a listener, read by `reader` as it passes, and audited.
+    fn passes(
+        &self,
+        format: &str,
+        mapping: &str,
+        reader: impl Fn(&str, &str, &str) -> Command,
+    ) -> Result<String, String> {
+        let (listener, registry, address) = self.listener(&format!("kept-{format}"))?;
+        let (host, port) = address.rsplit_once(':').ok_or("no port")?;
+        let mut reader = Reader::begin(&mut reader(&registry, host, port))?;
+        let target = format!("mqtt://{address}");
+        let sent = self.load(format, mapping, &["--target", &target, "--devices", "50", "--rate", "500"]);
+        let found = reader.end();
+        listener.end()?;
+        audited(&sent?, &self.runs.join(format!("kept-{format}"))).map_err(|told| format!("{format}: {told}"))?;
+        Ok(format!("{format}: {}", found?))
+    }
+
+    /// A load of four seconds; the folder of its ledger.
+    fn load(&self, name: &str, mapping: &str, words: &[&str]) -> Result<PathBuf, String> {
+        let file = self.runs.join(format!("{name}.yaml"));
+        fs::write(&file, mapping).map_err(|error| error.to_string())?;
+        let sent = self.runs.join(format!("sent-{name}"));
+        let mut load = citytwin();
+        load.args(["load", "--seconds", "4"]).args(words).arg("--topics").arg(file).arg("--out").arg(&sent);
+        let loaded = output(&mut load)?;
+        if loaded.status.success() { Ok(sent) } else { Err(format!("{name}: {}", text(&loaded.stderr))) }
+    }
+
+    fn profile(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(root().join("xtask/clients/profiles.py")).args(words);
+        command
+    }
+
+    /// The messages of the documentation, which has one of every kind.
+    fn every_kind(&self) -> Result<String, String> {
+        let document = root().join("docs/entities.md");
+        let read = output(self.profile(&["document"]).arg(document))?;
+        if read.status.success() { Ok(text(&read.stdout).trim().to_owned()) } else { Err(text(&read.stderr)) }
+    }
+
+    /// Entities where a broker of NGSI-LD would take them, in batches.
+    fn posts(&self) -> Result<String, String> {
+        // A hundred a second, for the four seconds of every load.
+        let mut taker = self.profile(&["take", "400"]);
+        let mut taker = Reader::begin(taker.stdin(Stdio::piped()))?;
+        let target = format!("{}#batch=100", taker.ready);
+        let sent = self.load("posted", PROFILES[0].1, &["--target", &target, "--devices", "50", "--rate", "100"]);
+        let found = taker.end();
+        sent?;
+        found
+    }
+}
+
+fn audited(sent: &Path, kept: &Path) -> Result<(), String> {
+    let audit = output(citytwin().arg("audit").arg(sent).arg("--kept-in").arg(kept))?;
+    if audit.status.success() { Ok(()) } else { Err(text(&audit.stdout)) }
+}
+
+/// What several runs found, or why the first of them failed.
+fn joined<const N: usize>(each: [Result<String, String>; N]) -> Result<String, String> {
+    each.into_iter().collect::<Result<Vec<String>, String>>().map(|each| each.join("; "))
+}
+
+/// A client that says when it is ready, and at its end what it found.
+struct Reader {
+    child: Child,
+    heard: BufReader<ChildStdout>,
+    /// What it said when it was ready.
+    ready: String,
+}
+
+impl Reader {
+    fn begin(command: &mut Command) -> Result<Self, String> {
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+        let mut heard = BufReader::new(child.stdout.take().ok_or("no words")?);
+        let mut ready = String::new();
+        heard.read_line(&mut ready).map_err(|error| error.to_string())?;
+        Ok(Self { child, heard, ready: ready.trim().to_owned() })
+    }
+
+    /// What it found, once its input has ended.
+    fn end(&mut self) -> Result<String, String> {
+        drop(self.child.stdin.take());
+        let mut found = String::new();
+        let read = self.heard.read_line(&mut found).map_err(|error| error.to_string());
+        let ended = self.child.wait().map_err(|error| error.to_string())?;
+        read?;
+        if ended.success() { Ok(found.trim().to_owned()) } else { Err(format!("the reader ended with {ended}")) }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }

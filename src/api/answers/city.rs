@@ -147,27 +147,3 @@ pub(crate) fn text<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 pub(crate) fn place(record: &Record) -> Option<(f64, f64)> {
     number(record, "latitude").zip(number(record, "longitude"))
 }
-
-/// The line of a bus by the name of its vehicle, `bus-<line>-<course>`, as far as it has one.
-pub(crate) fn line_of(vehicle: &str) -> Option<&str> {
-    let (line, course) = vehicle.strip_prefix("bus-")?.rsplit_once('-')?;
-    (!line.is_empty() && course.bytes().all(|byte| byte.is_ascii_digit())).then_some(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buses_of_a_line_are_known_by_their_names() {
-        for (vehicle, line) in [
-            ("bus-12 Harbour-03", Some("12 Harbour")),
-            ("bus-3-x-117", Some("3-x")),
-            ("bus--1", None),
-            ("bus-3", None),
-            ("car-3-1", None),
-        ] {
-            assert_eq!(line_of(vehicle), line, "{vehicle}");
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! What any platform has exported, against the ledger: which records are missing, there twice, or say something else.
 //!
-//! Reads CSV, JSON lines and Parquet, a row at a time. A row is a record of ours as it was sent, or holds one in a column, and is
+//! Reads CSV, JSON lines and Parquet, a row at a time. A row is a message of ours as it was sent, or holds one in a column, and is
 //! then compared byte for byte; or it names device and sequence in columns of any name, and is then only counted. Messages that the
 //! load damaged on purpose may be there or not: nobody can read them.
 
@@ -14,7 +14,7 @@ use parquet::record::Field;
 
 use super::balance::{AuditError, Balance, Books};
 use super::ledger::Ledger;
-use crate::telemetry::{DeviceId, ReadingKind, json};
+use crate::telemetry::{DeviceId, ReadingKind, SchemaBook};
 
 /// Longest line of a file of JSON lines [bytes].
 const LINE_MAX: u64 = 1 << 20;
@@ -78,7 +78,8 @@ pub fn balance_of_export(
     cut_off: Option<u64>,
 ) -> Result<Balance, AuditError> {
     let wrong = |line: u64, reason: String| AuditError::Export { path: path.to_owned(), line, reason };
-    let mut rows = Rows { books: Books::new(ledger), columns, row: 0, unreadable: 0 };
+    let book = SchemaBook::default();
+    let mut rows = Rows { books: Books::new(ledger), book, columns, row: 0, unreadable: 0 };
     let file = File::open(path).map_err(|error| wrong(0, format!("cannot be opened: {error}")))?;
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     let read = match ending.as_str() {
@@ -100,6 +101,8 @@ pub fn balance_of_export(
 /// An export while it is read.
 struct Rows<'a> {
     books: Books,
+    /// Reads messages in whatever form they were sent.
+    book: SchemaBook,
     columns: &'a ExportColumns,
     /// The row that is being read, from 1; 0 before the first.
     row: u64,
@@ -115,7 +118,7 @@ impl Rows<'_> {
             get(column).ok_or_else(missing)
         };
         if let Some(column) = &columns.payload {
-            return match json::decode(needed(column)?.as_bytes()) {
+            return match self.book.decode(needed(column)?.as_bytes()) {
                 Ok(record) => {
                     self.books.stored(&record);
                     Ok(())
@@ -178,7 +181,7 @@ impl Rows<'_> {
             if text.is_empty() {
                 continue;
             }
-            if as_sent && let Ok(record) = json::decode(text) {
+            if as_sent && let Ok(record) = self.book.decode(text) {
                 self.books.stored(&record);
                 continue;
             }

@@ -10,6 +10,7 @@ use apache_avro::Schema;
 
 use super::{SchemaFormat, avro, frame, kind_named, own_schemas, proto_file::ProtoFile, protobuf};
 use crate::telemetry::json::{self, DecodeError, MESSAGE_MAX};
+use crate::telemetry::profiles;
 use crate::telemetry::reading::ReadingKind;
 use crate::telemetry::record::Record;
 
@@ -96,13 +97,13 @@ impl SchemaBook {
         }
     }
 
-    /// Reads a message, framed or plain JSON.
+    /// Reads a message, framed, in one of the profiles, or plain JSON.
     ///
     /// # Errors
     /// When it is no record, with the first reason.
     pub fn decode(&self, payload: &[u8]) -> Result<Record, DecodeError> {
         if payload.first() != Some(&frame::MAGIC) {
-            return json::decode(payload);
+            return profiles::decode(payload);
         }
         if payload.len() > MESSAGE_MAX {
             return Err(DecodeError::TooLong(payload.len()));
@@ -133,7 +134,7 @@ impl SchemaBook {
 }
 
 /// Appends a record, framed; `canonical` is its canonical JSON.
-pub(crate) fn encode(record: &Record, format: SchemaFormat, canonical: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(record: &Record, format: SchemaFormat, canonical: &[u8], out: &mut Vec<u8>) {
     frame::begin(super::own_id(record.kind(), format), out);
     match format {
         SchemaFormat::Json => out.extend_from_slice(canonical),

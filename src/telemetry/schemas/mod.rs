@@ -9,15 +9,17 @@
 //! other schemas come from a registry, which begins with [`FIRST_FOREIGN_ID`]. Knows no registry, no file and no socket.
 
 mod avro;
-pub(crate) mod book;
+mod book;
 mod frame;
 mod json_schema;
 mod proto_file;
 mod proto_text;
-mod protobuf;
+pub(super) mod protobuf;
 
 use super::field::{Column, Value};
 use super::json::DecodeError;
+use super::payload::PayloadFormat;
+use super::profiles;
 use super::reading::{Reading, ReadingKind};
 use super::record::{DeviceId, Record};
 use crate::primitives::Timestamp;
@@ -134,15 +136,27 @@ const COMMON: [(&str, &str); 4] = [
 ];
 
 /// The fields all records have, as they were read and before anything is believed.
-struct Common<'a> {
-    device: &'a str,
-    epoch: i64,
-    sequence: u64,
-    time: i64,
+pub(super) struct Common<'a> {
+    pub(super) device: &'a str,
+    pub(super) epoch: i64,
+    pub(super) sequence: u64,
+    /// [ms since 1970-01-01T00:00:00Z].
+    pub(super) time: i64,
+}
+
+/// Appends a record in a form; `canonical` is its canonical JSON.
+pub(super) fn encode(record: &Record, format: PayloadFormat, canonical: &[u8], out: &mut Vec<u8>) {
+    match format {
+        PayloadFormat::Json => out.extend_from_slice(canonical),
+        PayloadFormat::Framed(format) => book::encode(record, format, canonical, out),
+        PayloadFormat::NgsiLd | PayloadFormat::NgsiLdKeyValues | PayloadFormat::GtfsRealtime => {
+            profiles::encode(record, format, out);
+        }
+    }
 }
 
 /// Puts a record together from what was read.
-fn record(kind: ReadingKind, common: &Common<'_>, values: &[Value<'_>]) -> Result<Record, DecodeError> {
+pub(super) fn record(kind: ReadingKind, common: &Common<'_>, values: &[Value<'_>]) -> Result<Record, DecodeError> {
     let not = |reason: String| DecodeError::NotAReading { kind: kind.word(), reason };
     let epoch = u32::try_from(common.epoch)
         .map_err(|_| DecodeError::NotARecord(format!("epoch {} is not from 0 to {}", common.epoch, u32::MAX)))?;

@@ -57,7 +57,7 @@ pub(super) fn text(kind: ReadingKind) -> String {
 }
 
 /// Appends a record as the message of its kind.
-pub(super) fn encode(record: &Record, out: &mut Vec<u8>) {
+pub(in crate::telemetry) fn encode(record: &Record, out: &mut Vec<u8>) {
     let Some(descriptor) = OWN.get(&record.kind()) else { return };
     let mut message = DynamicMessage::new(descriptor.clone());
     for (number, value) in (1..).zip(record.reading.values()) {
@@ -84,7 +84,7 @@ pub(super) fn encode(record: &Record, out: &mut Vec<u8>) {
 }
 
 /// Reads the message of a kind, whatever version of its file it was written by: a number means the same in all of them.
-pub(super) fn decode(kind: ReadingKind, bytes: &[u8]) -> Result<Record, DecodeError> {
+pub(in crate::telemetry) fn decode(kind: ReadingKind, bytes: &[u8]) -> Result<Record, DecodeError> {
     let not = |reason: String| DecodeError::NotAReading { kind: kind.word(), reason };
     let descriptor = OWN.get(&kind).ok_or_else(|| not("has no schema".to_owned()))?;
     let message = DynamicMessage::decode(descriptor.clone(), bytes).map_err(|error| not(error.to_string()))?;

@@ -1,7 +1,7 @@
 //! Targets that take POST requests: messages leave as JSON over connections that are kept, one or many to a request.
 //!
 //! A request holds one message as it is, or with `batch` above one an array of those that were waiting; nothing waits for a batch to
-//! fill. A message is safe when its request is answered with 2xx. Any other answer is a refusal: counted with its status, sent no
+//! fill. Its media type is that of its messages. A message is safe when its request is answered with 2xx. Any other answer is a refusal: counted with its status, sent no
 //! more, and never counted as acknowledged. A request that breaks is sent again until the target has been away for too long.
 
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ use super::courier::{Courier, Trouble};
 use super::ears::{Ears, MOMENT};
 use crate::pipeline::transport::{Message, PublisherOptions, Witness};
 use crate::studies::load::Tag;
+use crate::telemetry::payload::media_type;
 
 /// Most connections: each has a thread of its own.
 const CONNECTIONS_MAX: u16 = 1000;
@@ -304,7 +305,7 @@ impl Connection {
         let request = self.agent.post(&self.shared.target.url);
         let answer = match batch {
             [(message, _)] if self.shared.target.batch == 1 || !is_json(message) => request
-                .header("Content-Type", "application/json")
+                .header("Content-Type", media_type(&message.payload))
                 .header("X-Topic", &*message.topic)
                 .send(&message.payload[..]),
             _ => {
@@ -314,7 +315,9 @@ impl Connection {
                     self.body.extend_from_slice(&message.payload);
                 }
                 self.body.push(b']');
-                request.header("Content-Type", "application/json").send(&self.body[..])
+                // Plain objects may stand among those of linked data, not the other way round.
+                let media = batch.iter().map(|(message, _)| media_type(&message.payload)).max();
+                request.header("Content-Type", media.unwrap_or_default()).send(&self.body[..])
             }
         };
         let mut answer = answer.map_err(|error| error.to_string())?;

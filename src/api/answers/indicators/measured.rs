@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Indicator, Known, count, live, mean, percent, share, sum, tables, whole};
-use crate::api::answers::city::{line_of, number, text};
+use crate::api::answers::city::{number, text};
 use crate::pipeline::analytics::AirWindow;
 use crate::telemetry::Record;
+use crate::telemetry::gtfs::line_of;
 
 /// A vehicle that is slower stands [km/h].
 const STANDING: f64 = 3.0;
