@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::twin::{self, ExportColumns};
+use crate::twin::{self, Export, ExportColumns};
 
 /// What `audit` is told.
 #[derive(Debug, Args)]
@@ -15,9 +15,11 @@ pub(super) struct Arguments {
     /// Folder of the listener that kept it, if that is another
     #[arg(long, value_name = "DIR")]
     kept_in: Option<PathBuf>,
-    /// Audit this export of any platform (.csv, .jsonl, .parquet) in the place of our own stores
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kept_in", "parts", "deliveries"])]
-    export: Option<PathBuf>,
+    /// Audit this export of any platform (.csv, .jsonl, .parquet) in the place of our own stores, or read `kafka://host:9092/topic` to
+    /// its end (docs/load.md says what may stand behind `?`; user and password come from `CITYTWIN_KAFKA_USER` and
+    /// `CITYTWIN_KAFKA_PASSWORD`)
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["kept_in", "parts", "deliveries"], value_parser = Export::parse)]
+    export: Option<Export>,
     /// How the export names its columns, such as `device=sensor,sequence=n,payload=body`; `epoch=` and `kind=` as well. With a
     /// payload its bytes are compared, otherwise records are counted
     #[arg(long, value_name = "NAMES", requires = "export", value_parser = ExportColumns::parse)]
@@ -43,7 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let audited = match &arguments.export {
         Some(export) => {
             let columns = arguments.columns.clone().unwrap_or_default();
-            twin::audit_export(&arguments.folder, export, &columns)
+            let login = super::run::credentials("CITYTWIN_KAFKA");
+            twin::audit_export(&arguments.folder, export, &columns, login.as_ref())
         }
         None => twin::audit(&arguments.folder, keeper, &equipment, arguments.deliveries.as_deref()),
     };

@@ -38,8 +38,9 @@ enum Verb {
 /// Where it is sent to, and where it is written down; apart from the rest, because a check needs neither.
 #[derive(Debug, Args)]
 struct Ends {
-    /// Where to send: `mqtt://host:port`, `mqtts://`, or `http://host:port/path` (`#batch=100` behind it for up to so many in a
-    /// request); user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
+    /// Where to send: `mqtt://host:port`, `mqtts://`, `http://host:port/path` (`#batch=100` behind it for up to so many in a
+    /// request), `kafka://host:9092,host:9092/topic` or `kafkas://` (docs/load.md says what may stand behind `?`); user and password
+    /// come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`, or `CITYTWIN_KAFKA_USER` and `CITYTWIN_KAFKA_PASSWORD`
     #[arg(long, value_name = "URL", value_parser = LoadTarget::parse)]
     target: LoadTarget,
     /// Folder for ledger, figures (load.json) and report (report.html)
@@ -217,13 +218,11 @@ fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> 
         Some(file) => super::understood(twin::read_profile(file))?,
         None => Profile::constant(arguments.rate, arguments.seconds),
     };
-    if arguments.beside.is_some() && !matches!(ends.target, LoadTarget::Mqtt(_)) {
-        super::tell("error: `--beside closed-loop` speaks MQTT; leave it out, or name an mqtt:// target");
-        return Err(ExitCode::from(super::INVALID));
-    }
+    let mut publisher = arguments.publishing.options(&arguments.name, ends.target.is_encrypted())?;
+    publisher.credentials = super::run::credentials(ends.target.login());
     Ok(LoadSettings {
         folder: ends.out.clone(),
-        publisher: arguments.publishing.options(&arguments.name, ends.target.is_encrypted())?,
+        publisher,
         target: ends.target.clone(),
         topics: topics(arguments.topics.as_deref(), None, None)?,
         devices: profile.devices.unwrap_or(arguments.devices),

@@ -37,7 +37,7 @@ impl Publishing {
     /// How to publish under a name, to which the process is added: two of one name throw each other out of a broker.
     pub(super) fn options(&self, name: &str, encrypted: bool) -> Result<PublisherOptions, ExitCode> {
         let mut options = PublisherOptions::new(Protocol::V5, 1, format!("{name}-{}", std::process::id()));
-        options.credentials = super::run::credentials();
+        options.credentials = super::run::credentials("CITYTWIN_MQTT");
         options.confirm = self.confirm;
         options.give_up = Duration::from_secs(self.give_up);
         if encrypted {

@@ -225,7 +225,7 @@ fn lay_wire(
     settings.listen = listens_at(arguments, equipment);
     settings.broker.clone_from(&arguments.broker);
     settings.protocol = if loaded.telemetry.mqtt5 { Protocol::V5 } else { Protocol::V311 };
-    settings.credentials = credentials();
+    settings.credentials = credentials("CITYTWIN_MQTT");
     // Two at one broker need two names.
     settings.name = format!("citytwin-{}", std::process::id());
     settings.equipment = equipment.clone();
@@ -239,10 +239,11 @@ fn lay_wire(
     Ok(Some(wire))
 }
 
-/// User and password for a broker, from the environment only, so that they stand in no file and no list of processes.
-pub(super) fn credentials() -> Option<Credentials> {
-    let user = std::env::var("CITYTWIN_MQTT_USER").ok()?;
-    Some(Credentials { user, password: std::env::var("CITYTWIN_MQTT_PASSWORD").unwrap_or_default() })
+/// User and password for a broker, from the environment only, so that they stand in no file and no list of processes; `of` is what
+/// both variables begin with, such as `CITYTWIN_MQTT`.
+pub(super) fn credentials(of: &str) -> Option<Credentials> {
+    let user = std::env::var(format!("{of}_USER")).ok()?;
+    Some(Credentials { user, password: std::env::var(format!("{of}_PASSWORD")).unwrap_or_default() })
 }
 
 /// Where files go: flags first, then the scenario's wishes in the run's folder.

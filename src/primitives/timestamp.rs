@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, Timelike as _};
 
 use super::{SimDuration, SimTime};
 
@@ -72,7 +72,28 @@ impl fmt::Display for Timestamp {
     /// As RFC 3339 with milliseconds, in UTC: `2026-06-02T07:00:05.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = DateTime::from_timestamp_millis(self.0).unwrap_or_default();
-        f.write_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
+        let Some(year) = u32::try_from(at.year()).ok().filter(|year| *year < 10_000) else {
+            return f.write_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true));
+        };
+        // Written digit by digit: every message has one, and a general formatter costs more than the rest of it.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [
+            (0..4, year),
+            (5..7, at.month()),
+            (8..10, at.day()),
+            (11..13, at.hour()),
+            (14..16, at.minute()),
+            (17..19, at.second()),
+            // A leap second counts on beyond its last millisecond; our instants have none.
+            (20..23, at.timestamp_subsec_millis().min(999)),
+        ];
+        for (place, mut number) in parts {
+            for digit in text[place].iter_mut().rev() {
+                *digit += u8::try_from(number % 10).unwrap_or(0);
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -104,6 +125,11 @@ mod tests {
         assert_eq!(seven.date(), "2026-06-02");
         for extreme in [Timestamp::MIN, Timestamp::MAX] {
             assert_eq!(extreme.to_string().parse(), Ok(extreme));
+        }
+        for ms in [0, -1, 999, 951_782_399_999, 951_827_696_789, 253_402_300_799_999, -62_135_596_800_000] {
+            let at = DateTime::from_timestamp_millis(ms).expect("a date");
+            let general = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+            assert_eq!(Timestamp::milliseconds(ms).to_string(), general);
         }
     }
 

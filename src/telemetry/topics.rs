@@ -140,12 +140,17 @@ impl TopicMap {
 
     /// What is sent of a record, whose canonical JSON is `canonical`.
     pub fn payload(&self, record: &Record, canonical: &[u8]) -> Vec<u8> {
+        self.framed(record, canonical).unwrap_or_else(|| canonical.to_vec())
+    }
+
+    /// The same where it is anything but that JSON; none where it is sent as it is.
+    pub fn framed(&self, record: &Record, canonical: &[u8]) -> Option<Vec<u8>> {
         match self.format(record.kind()) {
-            PayloadFormat::Json => canonical.to_vec(),
+            PayloadFormat::Json => None,
             format => {
                 let mut payload = Vec::with_capacity(canonical.len());
                 schemas::encode(record, format, canonical, &mut payload);
-                payload
+                Some(payload)
             }
         }
     }

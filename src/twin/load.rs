@@ -20,7 +20,7 @@ use self::sender::{Done, Sender, Stopped};
 use super::TwinError;
 use super::intake::Folders;
 use super::wire::threads;
-use crate::pipeline::transport::PublisherOptions;
+use crate::pipeline::transport::{PublisherOptions, Witness};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::studies::audit::{Journal, Ledger};
@@ -30,6 +30,8 @@ use crate::studies::load::{
 use crate::telemetry::TopicMap;
 
 pub use self::courier::LoadTarget;
+#[cfg(not(feature = "kafka"))]
+pub(super) use self::courier::WITHOUT_KAFKA;
 
 /// Messages without acknowledgement that are kept, over all connections; at the limit the sender waits.
 const OPEN_MAX: usize = 1_000_000;
@@ -142,22 +144,19 @@ pub fn load(
     let schedule = settings.profile.schedule();
     let searched = settings.profile.search.map_or(0.0, |search| search.hold * 20.0);
     let ears = Arc::new(Ears::new(schedule.seconds() + searched));
-    let courier = settings.target.open(runtime.handle(), &options(settings, &ears), &ears)?;
+    ears.expect(usize::from(settings.connections.max(1)));
+    let witness: Arc<dyn Witness> = Arc::clone(&ears) as Arc<_>;
+    let courier = settings.target.open(runtime.handle(), &options(settings), &witness)?;
     let devices = Devices::new(Seed(settings.seed), settings.devices, &settings.name);
     let (topics, seed) = (settings.topics.clone(), Seed(settings.seed));
     let mut sender = Sender::new(schedule, courier, Arc::clone(&ears), journal, settings, watch, stop);
     let mut end = sender.connect();
     let begun = sender.begin(|at| Load::new(devices, topics, seed, settings.faults, at));
-    let beside = match (&settings.target, settings.beside && end.is_ok()) {
-        (LoadTarget::Mqtt(target), true) => {
-            let rate = mean_rate(sender.schedule()).clamp(1.0, 1000.0);
-            let begun = Waiting::begin(runtime.handle(), target, settings, rate);
-            Some(
-                begun
-                    .map_err(|error| TwinError::Service(format!("cannot start the client beside the load: {error}")))?,
-            )
-        }
-        _ => None,
+    let beside = if settings.beside && end.is_ok() {
+        let rate = mean_rate(sender.schedule()).clamp(1.0, 1000.0);
+        Some(Waiting::begin(runtime.handle(), settings, rate)?)
+    } else {
+        None
     };
     if end.is_ok() {
         end = sender.all();
@@ -221,13 +220,12 @@ fn mean_rate(schedule: &Schedule) -> f64 {
 }
 
 /// How messages are sent: what is kept is shared out to the connections.
-fn options(settings: &LoadSettings, ears: &Arc<Ears>) -> PublisherOptions {
+fn options(settings: &LoadSettings) -> PublisherOptions {
     let connections = settings.connections.max(1);
     PublisherOptions {
         partitions: connections,
         messages_max: (OPEN_MAX / usize::from(connections)).max(128),
         bytes_max: (OPEN_BYTES_MAX / usize::from(connections)).max(64 << 10),
-        witness: Some(Arc::clone(ears) as Arc<_>),
         ..settings.publisher.clone()
     }
 }

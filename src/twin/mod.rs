@@ -8,6 +8,7 @@ mod clock;
 mod control;
 mod desk;
 mod edge;
+mod exported;
 mod gateway;
 mod gauges;
 mod housekeeping;
@@ -48,6 +49,7 @@ pub use crate::pipeline::transport::{
 pub use crate::studies::audit::ExportColumns;
 pub use board::Tally;
 pub use desk::{open_alerts, requeue};
+pub use exported::{Export, audit_export};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
@@ -82,6 +84,10 @@ pub enum TwinError {
     /// The ledger cannot be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A topic of somebody else's cannot be read.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Topic(#[from] crate::pipeline::transport::FeedError),
     /// A service gave up.
     #[error("{0}")]
     Service(String),
@@ -145,16 +151,6 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
         }
     }
     Ok(audit)
-}
-
-/// Audits what was sent from a folder against what any platform has exported of it.
-///
-/// # Errors
-/// When there is no ledger, or the export cannot be read.
-pub fn audit_export(sender: &Path, export: &Path, columns: &ExportColumns) -> Result<Audit, TwinError> {
-    let (ledger, unsent_max) = ledger_of(sender)?;
-    let balance = audit::balance_of_export(&ledger, export, columns, unsent_max)?;
-    Ok(Audit { cut_off: unsent_max.is_some(), balances: vec![("export", balance)], ..Audit::default() })
 }
 
 /// The ledger of what was sent from a folder; of a sender that was cut off also how many messages it can have been about to send.

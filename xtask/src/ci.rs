@@ -71,6 +71,7 @@ fn on_servers() -> bool {
         [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka]
             .into_iter()
             .all(|words| cargo(words, &variables))
+            && crate::load::proofs(&services)
     });
     // Down in any case.
     let gone = services.down();

@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod load;
 mod osm;
 mod ports;
 mod schemas;
@@ -28,6 +29,9 @@ const USAGE: &str = "usage: cargo xtask <verb>
   storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
   wire                        the wire against clients and readers nobody here wrote, and a full disk
+  load                        a load aimed at Mosquitto and Kafka as anybody's platforms: nothing lost, what one of them loses found, a stall
+  compare-load [--program PATH]
+                              messages a second of CPU beside the clients others measure brokers with, which it installs
   schemas                     the registry and framed messages against Confluent's own client
   web                         the page of the live twin, built into web/dist; needs Node.js
   demo [drill] [WORD...]      page and program built, a living city served and opened in the browser, or the drill that ships begun; words
@@ -48,6 +52,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::ci(),
         ["step", name] => ci::step(name),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
+        ["load"] => load::load(),
+        ["compare-load", ref words @ ..] => load::compare(words),
         ["osm"] => osm::osm(),
         ["schemas"] => schemas::schemas(),
         ["services", ref words @ ..] => services::services(words),

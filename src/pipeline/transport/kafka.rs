@@ -4,13 +4,16 @@
 //! reads says from where: offsets are kept with what was made of the messages, in the checkpoints, and the brokers are told them
 //! afterwards. Opening asks nobody; until the brokers have answered everything is refused as away. Does not know what it stores.
 
+mod address;
 mod call;
+mod feed;
 mod lane;
 mod settings;
 mod shared;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod whole;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +30,10 @@ use self::shared::{Ears, Shared};
 use super::bus::{Bus, BusError, Done, check_limits};
 use super::message::{Logged, Message};
 
+pub use self::address::{KafkaTarget, Partitioner};
+pub use self::feed::{FEED_CONNECTIONS_MAX, Feed, FeedCounts, FeedError, FeedOptions};
 pub use self::settings::{KafkaOptions, KafkaSecurity, Mechanism};
+pub use self::whole::read_topic;
 
 /// What a message takes beside its bytes while it waits [bytes].
 const OVERHEAD: usize = 128;

@@ -45,7 +45,10 @@ pub use confirm::CONFIRMATION_PREFIX;
 pub use door::Door;
 pub use greeting::is_ours;
 #[cfg(feature = "kafka")]
-pub use kafka::{KafkaBus, KafkaOptions, KafkaSecurity, Mechanism};
+pub use kafka::{
+    FEED_CONNECTIONS_MAX, Feed, FeedCounts, FeedError, FeedOptions, KafkaBus, KafkaOptions, KafkaSecurity, KafkaTarget,
+    Mechanism, Partitioner, read_topic,
+};
 pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
 pub use memory::MemoryBus;

@@ -20,7 +20,7 @@ mod tests;
 
 pub use alerts::{AlertAccount, alerts};
 pub use balance::{Account, AuditError, Balance, balance, balance_of_log, balance_of_records};
-pub use export::{ExportColumns, balance_of_export};
+pub use export::{ExportColumns, balance_of_export, balance_of_messages};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use journal::Journal;
 pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};

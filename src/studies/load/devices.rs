@@ -2,6 +2,7 @@
 
 use crate::primitives::Timestamp;
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
+use crate::telemetry::field::Text;
 use crate::telemetry::reading::{Air, CameraCount, Fix, Health, LoopCount, Parking, Position};
 use crate::telemetry::{DeviceId, Reading, ReadingKind, Record};
 
@@ -27,6 +28,14 @@ const ROADS: usize = 200;
 pub struct Devices {
     seed: Seed,
     ids: Vec<(DeviceId, ReadingKind)>,
+    words: Words,
+}
+
+/// Texts that many readings share.
+#[derive(Debug, Clone)]
+struct Words {
+    roads: Vec<Text>,
+    class: Text,
 }
 
 impl Devices {
@@ -47,7 +56,9 @@ impl Devices {
             let kind = kind_of(n * 37);
             (DeviceId::of(kind, &format!("{name}-{n}")), kind)
         };
-        Self { seed, ids: (0..count.max(1) as usize).map(id).collect() }
+        let roads = (0..ROADS).map(|n| format!("road-{n}").into()).collect();
+        let words = Words { roads, class: "passenger".into() };
+        Self { seed, ids: (0..count.max(1) as usize).map(id).collect(), words }
     }
 
     /// How many there are.
@@ -70,7 +81,7 @@ impl Devices {
         let at = usize::try_from(device % self.count()).unwrap_or(0);
         let (id, kind) = &self.ids[at];
         let mut dice = self.seed.stream(Purpose::LoadReading, device, sequence);
-        let reading = reading(*kind, at, sequence, &mut dice);
+        let reading = reading(*kind, at, sequence, &self.words, &mut dice);
         Record { device: id.clone(), epoch: 0, sequence, time, reading }
     }
 }
@@ -86,27 +97,28 @@ fn tenths(number: f64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "devices and sequences stay far below 2^52")]
-fn reading(kind: ReadingKind, device: usize, sequence: u64, dice: &mut KeyedRng) -> Reading {
+fn reading(kind: ReadingKind, device: usize, sequence: u64, words: &Words, dice: &mut KeyedRng) -> Reading {
     let spread = |n: usize| (n % 1000) as f64 / 500.0 - 1.0;
     let (home_latitude, home_longitude) =
         (MIDDLE.0 + REACH * spread(device * 7), MIDDLE.1 + REACH * spread(device * 13));
     let (latitude, longitude) = (rounded(home_latitude), rounded(home_longitude));
-    let road: crate::telemetry::field::Text = format!("road-{}", device % ROADS).into();
+    let road = || Text::clone(&words.roads[device % ROADS]);
     let count = |dice: &mut KeyedRng, below: usize| u32::try_from(dice.below(below)).unwrap_or(0);
     match kind {
         ReadingKind::LoopCount => {
             let vehicles = count(dice, 30);
             let occupancy = tenths(f64::from(vehicles) * (1.0 + dice.unit()));
             let speed = (vehicles > 0).then(|| tenths(30.0 + 30.0 * dice.unit()));
-            LoopCount { road_id: road, lane: 0, latitude, longitude, period_s: 60, count: vehicles, occupancy, speed }
+            LoopCount { road_id: road(), lane: 0, latitude, longitude, period_s: 60, count: vehicles, occupancy, speed }
                 .into()
         }
         ReadingKind::Parking => {
             let occupied = dice.unit() < 0.6;
-            Parking { road_id: road, latitude, longitude, occupied, battery_v: tenths(3.2 + 0.4 * dice.unit()) }.into()
+            Parking { road_id: road(), latitude, longitude, occupied, battery_v: tenths(3.2 + 0.4 * dice.unit()) }
+                .into()
         }
         ReadingKind::CameraCount => CameraCount {
-            road_id: road,
+            road_id: road(),
             latitude,
             longitude,
             period_s: 60,
@@ -136,7 +148,7 @@ fn reading(kind: ReadingKind, device: usize, sequence: u64, dice: &mut KeyedRng)
             let turn = (sequence % 100) as f64 / 100.0 * std::f64::consts::TAU;
             Position {
                 vehicle_id: format!("car-{device}").into(),
-                vehicle_class: "passenger".into(),
+                vehicle_class: Text::clone(&words.class),
                 ignition: true,
                 fix: Fix::ThreeD,
                 latitude: Some(rounded(home_latitude + 0.002 * libm::sin(turn))),

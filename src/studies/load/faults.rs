@@ -4,11 +4,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::devices::Devices;
 use crate::primitives::random::{KeyedRng, Purpose, Seed};
 use crate::primitives::{SimDuration, Timestamp};
-use crate::telemetry::{Emission, Fate, TopicMap, json};
+use crate::telemetry::{Emission, Fate, Record, TopicMap, json};
 
 /// Shares of messages with which something goes wrong, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -42,13 +45,13 @@ pub struct Said {
     /// For the ledger; none if it has been said before, or a stranger says it.
     pub emission: Option<Emission>,
     /// Its canonical bytes, for the ledger; empty if there is nothing for it.
-    pub canonical: Vec<u8>,
+    pub canonical: Bytes,
     /// Its topic.
-    pub topic: String,
+    pub topic: Arc<str>,
     /// The number of the device that sends it, by which connections are shared out.
     pub device: u64,
     /// The bytes to send; none if they are sent later.
-    pub payload: Option<Vec<u8>>,
+    pub payload: Option<Bytes>,
 }
 
 /// A message that waits for its turn.
@@ -57,15 +60,15 @@ struct Held {
     turn: u64,
     number: u64,
     device: u64,
-    topic: String,
-    payload: Vec<u8>,
+    topic: Arc<str>,
+    payload: Bytes,
 }
 
 impl Held {
     /// The message, now that it is sent; the ledger has heard of it.
     fn said(self) -> Said {
         let Self { device, topic, payload, .. } = self;
-        Said { emission: None, canonical: Vec::new(), topic, device, payload: Some(payload) }
+        Said { emission: None, canonical: Bytes::new(), topic, device, payload: Some(payload) }
     }
 }
 
@@ -110,6 +113,8 @@ pub struct Turn {
 pub struct Load {
     devices: Devices,
     topics: TopicMap,
+    /// The topic of each device that has spoken, made once.
+    known: Vec<Option<Arc<str>>>,
     seed: Seed,
     faults: Faults,
     begin: Timestamp,
@@ -125,9 +130,10 @@ pub struct Load {
 impl Load {
     /// A load that begins at `begin` by the devices' clocks.
     pub fn new(devices: Devices, topics: TopicMap, seed: Seed, faults: Faults, begin: Timestamp) -> Self {
-        let sequences = vec![0; usize::try_from(devices.count()).unwrap_or(0)];
+        let count = usize::try_from(devices.count()).unwrap_or(0);
+        let (sequences, known) = (vec![0; count], vec![None; count]);
         let (held, counts) = (BinaryHeap::new(), FaultCounts::default());
-        Self { devices, topics, seed, faults, begin, next: 0, sequences, turns: 0, held, counts }
+        Self { devices, topics, known, seed, faults, begin, next: 0, sequences, turns: 0, held, counts }
     }
 
     /// How often what went wrong so far.
@@ -208,10 +214,15 @@ impl Load {
             self.counts.late += 1;
         }
         let record = self.devices.record(device, u64::from(sequence), time);
-        let topic = self.topics.topic(record.kind(), &record.device);
+        let topic = self.topic(device, &record);
         let mut canonical = Vec::with_capacity(320);
         json::encode(&record, &mut canonical);
-        let mut payload = self.topics.payload(&record, &canonical);
+        let canonical = Bytes::from(canonical);
+        // What is sent as it is stands in memory once.
+        let mut payload = match self.topics.framed(&record, &canonical) {
+            Some(framed) => framed.into(),
+            None => canonical.clone(),
+        };
         let fate = if dice.unit() < self.faults.malformed { Fate::Garbled } else { Fate::Sent };
         if fate == Fate::Garbled {
             payload.truncate(payload.len() * 2 / 3);
@@ -222,9 +233,23 @@ impl Load {
         Said { emission, canonical, topic, device, payload: Some(payload) }
     }
 
+    fn topic(&mut self, device: u64, record: &Record) -> Arc<str> {
+        let make = || Arc::from(self.topics.topic(record.kind(), &record.device));
+        match usize::try_from(device).ok().and_then(|at| self.known.get_mut(at)) {
+            Some(known) => Arc::clone(known.get_or_insert_with(make)),
+            None => make(),
+        }
+    }
+
     fn hold(&mut self, turn: u64, number: u64, said: &Said) {
         if let Some(payload) = said.payload.clone() {
-            self.held.push(Reverse(Held { turn, number, device: said.device, topic: said.topic.clone(), payload }));
+            self.held.push(Reverse(Held {
+                turn,
+                number,
+                device: said.device,
+                topic: Arc::clone(&said.topic),
+                payload,
+            }));
         }
     }
 }
@@ -245,10 +270,10 @@ fn hostile(n: u64, dice: &mut KeyedRng) -> Said {
     };
     Said {
         emission: None,
-        canonical: Vec::new(),
-        topic: format!("smart-cities.events/evil-{}", dice.below(50)),
+        canonical: Bytes::new(),
+        topic: format!("smart-cities.events/evil-{}", dice.below(50)).into(),
         device: n,
-        payload: Some(payload),
+        payload: Some(payload.into()),
     }
 }
 

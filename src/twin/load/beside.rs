@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::super::clock;
+use super::super::{TwinError, clock};
 use super::LoadSettings;
+use super::courier::Courier;
 use super::ears::{MOMENT, micros};
-use crate::pipeline::transport::{Message, Publisher, PublisherOptions, Target, Witness};
+use crate::pipeline::transport::{Message, PublisherOptions, Witness};
 use crate::primitives::random::Seed;
-use crate::studies::load::{Beside, Devices, Spread};
-use crate::telemetry::json;
+use crate::studies::load::{Beside, Devices, Due, Spread, Tag};
+use crate::telemetry::{TopicMap, json};
 
 /// Tells of each answer.
 #[derive(Debug)]
@@ -43,34 +44,27 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Begins to send, so many messages a second if each is answered at once.
-    pub(super) fn begin(
-        runtime: &Handle,
-        target: &Target,
-        settings: &LoadSettings,
-        rate: f64,
-    ) -> std::io::Result<Self> {
+    /// Begins to send over a connection of its own, so many messages a second if each is answered at once.
+    pub(super) fn begin(runtime: &Handle, settings: &LoadSettings, rate: f64) -> Result<Self, TwinError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (answers, answered) = channel();
         let options = PublisherOptions {
             partitions: 1,
             name: format!("{}-beside", settings.publisher.name),
-            witness: Some(Arc::new(Answers(Mutex::new(answers)))),
             ..settings.publisher.clone()
         };
-        let publisher = Publisher::connect(runtime, target, &options);
-        let devices = Devices::new(Seed(settings.seed), 100, &format!("{}-beside", settings.name));
-        let topics = settings.topics.clone();
-        let ends = Arc::clone(&stop);
-        let say = move |n: u64| {
-            let record = devices.record(n % 100, n / 100, clock::now());
-            let mut payload = Vec::with_capacity(320);
-            json::encode(&record, &mut payload);
-            // A publisher that has given up answers nothing; the load tells why.
-            drop(publisher.publish_on(0, Message::new(topics.topic(record.kind(), &record.device), payload), 0));
+        let witness: Arc<dyn Witness> = Arc::new(Answers(Mutex::new(answers)));
+        let courier = settings.target.open(runtime, &options, &witness)?;
+        let client = Client {
+            courier,
+            answered,
+            stop: Arc::clone(&stop),
+            devices: Devices::new(Seed(settings.seed), 100, &format!("{}-beside", settings.name)),
+            topics: settings.topics.clone(),
         };
+        let thread = std::thread::Builder::new().name("beside".to_owned()).spawn(move || client.talk(rate));
         let thread =
-            std::thread::Builder::new().name("beside".to_owned()).spawn(move || talk(&say, &answered, &ends, rate))?;
+            thread.map_err(|error| TwinError::Service(format!("cannot start the client beside the load: {error}")))?;
         Ok(Self { stop, thread, rate })
     }
 
@@ -82,32 +76,75 @@ impl Waiting {
     }
 }
 
-/// Sends, waits for the answer, waits for its next turn; what answers took, and whether one did not come.
-fn talk(say: &dyn Fn(u64), answered: &Receiver<()>, stop: &AtomicBool, rate: f64) -> (Spread, u64) {
-    let (mut spread, period) = (Spread::new(3), Duration::from_secs_f64(1.0 / rate));
-    let mut next = clock::instant();
-    for n in 0_u64.. {
-        while let Some(ahead) = next.checked_duration_since(clock::instant()).filter(|ahead| !ahead.is_zero()) {
-            if stop.load(Ordering::SeqCst) {
+/// Who sends and waits.
+struct Client {
+    courier: Box<dyn Courier>,
+    answered: Receiver<()>,
+    stop: Arc<AtomicBool>,
+    devices: Devices,
+    topics: TopicMap,
+}
+
+/// What became of a message.
+enum Answer {
+    Came,
+    Refused,
+    /// It was not waited for any longer.
+    None,
+}
+
+impl Client {
+    /// Sends, waits for the answer, waits for its next turn; what answers took, and whether one did not come.
+    fn talk(&self, rate: f64) -> (Spread, u64) {
+        let (mut spread, period) = (Spread::new(3), Duration::from_secs_f64(1.0 / rate));
+        let mut next = clock::instant();
+        for n in 0_u64.. {
+            while let Some(ahead) = next.checked_duration_since(clock::instant()).filter(|ahead| !ahead.is_zero()) {
+                if self.is_over() {
+                    return (spread, 0);
+                }
+                std::thread::park_timeout(ahead.min(MOMENT));
+            }
+            let (sent, refused) = (clock::instant(), self.courier.trouble().refused);
+            // A target that was given up answers nothing; the load tells why.
+            if self.say(n).is_err() {
                 return (spread, 0);
             }
-            std::thread::park_timeout(ahead.min(MOMENT));
-        }
-        let sent = clock::instant();
-        say(n);
-        loop {
-            match answered.recv_timeout(MOMENT) {
-                Ok(()) => break,
-                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::SeqCst) => {}
-                Err(_) => return (spread, 1),
+            match self.answer(refused) {
+                Answer::Came => spread.note(micros(sent.elapsed())),
+                Answer::Refused => {}
+                Answer::None => return (spread, 1),
+            }
+            // It forgets what it should have sent while it waited: that is the mistake it is here to show.
+            next = (next + period).max(clock::instant());
+            if self.is_over() {
+                break;
             }
         }
-        spread.note(micros(sent.elapsed()));
-        // It forgets what it should have sent while it waited: that is the mistake it is here to show.
-        next = (next + period).max(clock::instant());
-        if stop.load(Ordering::SeqCst) {
-            break;
+        (spread, 0)
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    fn say(&self, n: u64) -> Result<(), String> {
+        let record = self.devices.record(n % 100, n / 100, clock::now());
+        let mut payload = Vec::with_capacity(320);
+        json::encode(&record, &mut payload);
+        let message = Message::new(self.topics.topic(record.kind(), &record.device), payload);
+        self.courier.send(0, message, Tag::new(Due { seconds: 0.0, phase: 0 }))
+    }
+
+    /// Waits until the one message on its way is answered, or refused, or it is over.
+    fn answer(&self, refused: u64) -> Answer {
+        loop {
+            match self.answered.recv_timeout(MOMENT) {
+                Ok(()) => return Answer::Came,
+                Err(RecvTimeoutError::Timeout) if self.courier.trouble().refused > refused => return Answer::Refused,
+                Err(RecvTimeoutError::Timeout) if !self.is_over() && self.courier.failure().is_none() => {}
+                Err(_) => return Answer::None,
+            }
         }
     }
-    (spread, 0)
 }

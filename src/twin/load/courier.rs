@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::super::TwinError;
-use super::ears::Ears;
-use crate::pipeline::transport::{Message, Publisher, PublisherOptions, Target};
+#[cfg(feature = "kafka")]
+use crate::pipeline::transport::{Feed, FeedOptions, KafkaTarget};
+use crate::pipeline::transport::{Message, Publisher, PublisherOptions, Target, Witness};
 use crate::studies::load::Tag;
 
 /// What a courier had to do besides handing on.
@@ -23,8 +24,8 @@ pub(super) struct Trouble {
     pub(super) refused: u64,
 }
 
-/// Carries messages to a target and tells [`Ears`] what becomes of each: [`Ears::connected`] for every connection, and
-/// [`Ears::safe`] for every message that its target has vouched for, by its tag and once.
+/// Carries messages to a target and tells a [`Witness`] what becomes of each: [`Witness::connected`] for every connection, and
+/// [`Witness::safe`] for every message that its target has vouched for, by its tag and once.
 pub(super) trait Courier: Send {
     /// Takes a message for a connection, counted on from the first when there are fewer. Returns at once, but where as many messages as
     /// the target's limits allow are on their way; how long it waits then is measured as the schedule's error.
@@ -56,6 +57,9 @@ pub enum LoadTarget {
     /// Something that takes POST requests: `http://` or `https://`.
     #[cfg(feature = "actions")]
     Http(super::http::HttpTarget),
+    /// A topic of Kafka: `kafka://` or `kafkas://`.
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaTarget),
 }
 
 impl LoadTarget {
@@ -71,8 +75,14 @@ impl LoadTarget {
             Some("http" | "https") => {
                 Err("this program was built without HTTP; build it with `--features actions`".to_owned())
             }
+            #[cfg(feature = "kafka")]
+            Some("kafka" | "kafkas") => KafkaTarget::parse(text).map(Self::Kafka),
+            #[cfg(not(feature = "kafka"))]
+            Some("kafka" | "kafkas") => Err(WITHOUT_KAFKA.to_owned()),
             Some("mqtt" | "mqtts" | "ssl") => Target::parse(text).map(Self::Mqtt),
-            _ => Err("a target is named as mqtt://host:port, mqtts://host:port or http://host:port/path".to_owned()),
+            _ => Err("a target is named as mqtt://host:port, mqtts://host:port, http://host:port/path or \
+                      kafka://host:port/topic"
+                .to_owned()),
         }
     }
 
@@ -82,6 +92,20 @@ impl LoadTarget {
             Self::Mqtt(target) => target.encrypted,
             #[cfg(feature = "actions")]
             Self::Http(target) => target.is_encrypted(),
+            // Its certificates stand in the address, and librdkafka reads them.
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => false,
+        }
+    }
+
+    /// What a login to it is asked under in the environment: the beginning of the variables for user and password.
+    pub const fn login(&self) -> &'static str {
+        match self {
+            Self::Mqtt(_) => "CITYTWIN_MQTT",
+            #[cfg(feature = "actions")]
+            Self::Http(_) => "CITYTWIN_MQTT",
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => "CITYTWIN_KAFKA",
         }
     }
 
@@ -90,17 +114,37 @@ impl LoadTarget {
         &self,
         runtime: &Handle,
         options: &PublisherOptions,
-        ears: &Arc<Ears>,
+        witness: &Arc<dyn Witness>,
     ) -> Result<Box<dyn Courier>, TwinError> {
-        ears.expect(usize::from(options.partitions));
         let courier: Box<dyn Courier> = match self {
-            Self::Mqtt(target) => Box::new(Broker(Publisher::connect(runtime, target, options))),
+            Self::Mqtt(target) => {
+                let options = PublisherOptions { witness: Some(Arc::clone(witness)), ..options.clone() };
+                Box::new(Broker(Publisher::connect(runtime, target, &options)))
+            }
             #[cfg(feature = "actions")]
-            Self::Http(target) => Box::new(super::http::Posts::begin(target, options, ears)?),
+            Self::Http(target) => Box::new(super::http::Posts::begin(target, options, witness)?),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target) => {
+                let options = FeedOptions {
+                    connections: options.partitions,
+                    name: options.name.clone(),
+                    messages_max: options.messages_max,
+                    bytes_max: options.bytes_max,
+                    give_up: options.give_up,
+                    credentials: options.credentials.clone(),
+                    witness: Arc::clone(witness),
+                };
+                Box::new(Topic(Feed::begin(target, &options).map_err(TwinError::Service)?))
+            }
         };
         Ok(courier)
     }
 }
+
+/// What a program without Kafka says of addresses of it.
+#[cfg(not(feature = "kafka"))]
+pub(in super::super) const WITHOUT_KAFKA: &str =
+    "this program was built without Kafka; build it with `--features kafka`";
 
 impl fmt::Display for LoadTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +152,8 @@ impl fmt::Display for LoadTarget {
             Self::Mqtt(target) => target.fmt(f),
             #[cfg(feature = "actions")]
             Self::Http(target) => target.fmt(f),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target) => target.fmt(f),
         }
     }
 }
@@ -131,5 +177,33 @@ impl Courier for Broker {
     fn trouble(&self) -> Trouble {
         let counts = self.0.counts();
         Trouble { resent: counts.resent, reconnects: counts.reconnects, refused: 0 }
+    }
+}
+
+/// A topic of Kafka; a message is safe when all replicas of its partition have it.
+#[cfg(feature = "kafka")]
+struct Topic(Feed);
+
+#[cfg(feature = "kafka")]
+impl Courier for Topic {
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String> {
+        self.0.send(connection, &message, tag.number()).map_err(|error| error.to_string())
+    }
+
+    fn cut(&self) {
+        self.0.cut();
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.0.failure().map(|error| error.to_string())
+    }
+
+    fn trouble(&self) -> Trouble {
+        let counts = self.0.counts();
+        Trouble { resent: counts.resent, reconnects: counts.reconnects, refused: counts.refused }
+    }
+
+    fn refusals(&self) -> Vec<(String, u64)> {
+        self.0.refusals()
     }
 }

@@ -1,5 +1,6 @@
 //! What comes back to a load: acknowledgements and connections, noted with their time as they come.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,10 @@ struct Heard {
     recorder: Recorder,
     expected: usize,
     connected: usize,
-    /// When a storm broke the connections [µs], and how many have not come back.
-    broken: Option<(u64, usize)>,
+    /// Storms that not every connection has come back from: when they broke them [µs], and how many are away.
+    broken: VecDeque<(u64, usize)>,
+    /// Whether somebody waits: telling nobody costs as much as noting a message.
+    waited_for: bool,
 }
 
 /// Whole microseconds of a time.
@@ -37,7 +40,14 @@ impl Ears {
     /// For a load of about so many seconds.
     pub(super) fn new(seconds: f64) -> Self {
         let begun = clock::instant();
-        let heard = Heard { begun, recorder: Recorder::new(seconds), expected: 0, connected: 0, broken: None };
+        let heard = Heard {
+            begun,
+            recorder: Recorder::new(seconds),
+            expected: 0,
+            connected: 0,
+            broken: VecDeque::new(),
+            waited_for: false,
+        };
         Self { heard: Mutex::new(heard), changed: Condvar::new() }
     }
 
@@ -66,15 +76,18 @@ impl Ears {
     /// Every connection is broken now.
     pub(super) fn broke(&self) {
         let mut heard = self.heard();
-        heard.broken = Some((micros(heard.begun.elapsed()), heard.connected));
+        let storm = (micros(heard.begun.elapsed()), heard.connected);
+        heard.broken.push_back(storm);
         heard.recorder.broke();
     }
 
     /// Waits a moment, or until what is waited for is so; whether it is.
     fn wait(&self, is_so: impl Fn(&Heard) -> bool) -> bool {
-        let heard = self.heard();
+        let mut heard = self.heard();
+        heard.waited_for = true;
         let waited = self.changed.wait_timeout_while(heard, MOMENT, |heard| !is_so(heard));
-        let (heard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (mut heard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        heard.waited_for = false;
         is_so(&heard)
     }
 
@@ -90,7 +103,7 @@ impl Ears {
 
     /// Waits a moment, or until every connection that a storm broke is back; whether they are.
     pub(super) fn wait_returned(&self) -> bool {
-        self.wait(|heard| heard.broken.is_none_or(|(_, missing)| missing == 0))
+        self.wait(|heard| heard.broken.iter().all(|(_, missing)| *missing == 0))
     }
 
     /// Connections that stand, or stood.
@@ -106,8 +119,11 @@ impl Witness for Ears {
         for tag in tags {
             heard.recorder.acknowledged(Tag::of(*tag), now);
         }
+        let is_waited_for = heard.waited_for;
         drop(heard);
-        self.changed.notify_all();
+        if is_waited_for {
+            self.changed.notify_all();
+        }
     }
 
     fn connected(&self, _connection: usize, again: bool) {
@@ -115,9 +131,16 @@ impl Witness for Ears {
         let now = micros(heard.begun.elapsed());
         if !again {
             heard.connected += 1;
-        } else if let Some((at, missing)) = heard.broken.filter(|(_, missing)| *missing > 0) {
-            heard.recorder.reconnected(now.saturating_sub(at));
-            heard.broken = Some((at, missing - 1));
+        } else {
+            while heard.broken.front().is_some_and(|(_, missing)| *missing == 0) {
+                heard.broken.pop_front();
+            }
+            // A storm may come before all are back from the one before it: each connection comes back from both.
+            if let Some((at, missing)) = heard.broken.front_mut() {
+                *missing -= 1;
+                let after = now.saturating_sub(*at);
+                heard.recorder.reconnected(after);
+            }
         }
         drop(heard);
         self.changed.notify_all();

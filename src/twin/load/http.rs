@@ -17,7 +17,7 @@ use ureq::http::Uri;
 
 use super::super::{TwinError, clock};
 use super::courier::{Courier, Trouble};
-use super::ears::{Ears, MOMENT};
+use super::ears::MOMENT;
 use crate::pipeline::transport::{Message, PublisherOptions, Witness};
 use crate::studies::load::Tag;
 use crate::telemetry::payload::media_type;
@@ -79,7 +79,7 @@ impl fmt::Display for HttpTarget {
 #[derive(Debug)]
 struct Shared {
     target: HttpTarget,
-    ears: Arc<Ears>,
+    witness: Arc<dyn Witness>,
     give_up: Duration,
     /// How often all connections were broken on purpose.
     cuts: AtomicU64,
@@ -103,14 +103,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Posts {
     /// Begins a thread for each connection.
-    pub(super) fn begin(target: &HttpTarget, options: &PublisherOptions, ears: &Arc<Ears>) -> Result<Self, TwinError> {
+    pub(super) fn begin(
+        target: &HttpTarget,
+        options: &PublisherOptions,
+        witness: &Arc<dyn Witness>,
+    ) -> Result<Self, TwinError> {
         if options.partitions > CONNECTIONS_MAX {
             let sentence = format!("a target of HTTP takes at most {CONNECTIONS_MAX} connections");
             return Err(TwinError::Service(sentence));
         }
         let shared = Arc::new(Shared {
             target: target.clone(),
-            ears: Arc::clone(ears),
+            witness: Arc::clone(witness),
             give_up: options.give_up,
             cuts: AtomicU64::new(0),
             resent: AtomicU64::new(0),
@@ -136,7 +140,7 @@ impl Posts {
                 .map_err(|error| TwinError::Service(format!("cannot start a thread for a connection: {error}")))?;
             lanes.push(lane);
             // Connections are made with the first request, and that is no part of the load before it.
-            ears.connected(number, false);
+            witness.connected(number, false);
         }
         Ok(Self { lanes, shared })
     }
@@ -253,7 +257,7 @@ impl Connection {
     fn answered(&mut self) {
         if !self.back {
             self.back = true;
-            self.shared.ears.connected(self.number, true);
+            self.shared.witness.connected(self.number, true);
         }
     }
 
@@ -266,7 +270,7 @@ impl Connection {
                 Ok(status) if (200..300).contains(&status) => {
                     self.answered();
                     let tags: Vec<u64> = batch.iter().map(|(_, tag)| tag.number()).collect();
-                    self.shared.ears.safe(&tags);
+                    self.shared.witness.safe(&tags);
                     return true;
                 }
                 Ok(status) => {

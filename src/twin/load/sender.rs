@@ -224,7 +224,7 @@ impl<'a> Sender<'a> {
             while turns.next_if(|(end, _)| place >= *end).is_some() {}
             let (Some(payload), Some((_, tag))) = (said.payload, turns.peek().copied()) else { continue };
             let connection = usize::try_from(said.device).unwrap_or(0);
-            if let Err(why) = self.courier.send(connection, Message::new(Arc::<str>::from(said.topic), payload), tag) {
+            if let Err(why) = self.courier.send(connection, Message::new(said.topic, payload), tag) {
                 failed = Some(Stopped::Failed(why));
                 break;
             }
