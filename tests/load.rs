@@ -1,5 +1,7 @@
 //! A load from outside: what it measures of a target that stalls, refuses, breaks or is full, and that its books are right.
 
+#[path = "load/kept.rs"]
+mod kept;
 #[path = "load/posts.rs"]
 mod posts;
 #[path = "common/program.rs"]
@@ -9,93 +11,21 @@ mod program;
 mod proxy;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use citytwin::pipeline::transport::{Bus, Listener, ListenerLimits, MemoryBus};
 use citytwin::studies::audit::Ledger;
-use citytwin::studies::load::{End, Faults, LoadReport, Phase, Profile, Search, Shape};
+use citytwin::studies::load::{End, LoadFault, Search, Shape};
 use citytwin::telemetry::{PayloadFormat, TopicMap, json};
-use citytwin::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Protocol, PublisherOptions};
+use citytwin::twin::{self, LoadSettings, LoadTarget};
+use kept::{Kept, load, phase, settings};
 use program::{command, text};
 use proxy::Proxy;
-use tokio::runtime::{Builder, Runtime};
 
 /// One load at a time: two at once would measure each other.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A broker of ours that keeps what it is told.
-struct Kept {
-    runtime: Option<Runtime>,
-    listener: Option<Listener>,
-    bus: Arc<MemoryBus>,
-    address: SocketAddr,
-}
-
-impl Kept {
-    fn new() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-        let bus = Arc::new(MemoryBus::new(1, 1 << 28));
-        let shared = Arc::clone(&bus) as Arc<dyn Bus>;
-        let limits = ListenerLimits { connect_timeout: Duration::from_mins(1), ..ListenerLimits::default() };
-        let listener = Listener::spawn(runtime.handle(), "127.0.0.1:0".parse().expect("an address"), shared, limits)
-            .expect("a free port");
-        let address = listener.local_addr();
-        Self { runtime: Some(runtime), listener: Some(listener), bus, address }
-    }
-
-    /// Everything it was told, in its order.
-    fn told(&self) -> Vec<Vec<u8>> {
-        let (mut told, mut at) = (Vec::new(), 0);
-        while at < self.bus.end(0) {
-            let read = self.bus.read(0, at, 1000, 1 << 20).expect("read");
-            at += read.len() as u64;
-            told.extend(read.into_iter().map(|logged| logged.message.payload.to_vec()));
-        }
-        told
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        if let (Some(runtime), Some(listener)) = (self.runtime.take(), self.listener.take()) {
-            runtime.block_on(listener.shutdown());
-            runtime.shutdown_background();
-        }
-    }
-}
-
-fn phase(name: &str, seconds: f64, shape: Shape) -> Phase {
-    Phase { name: name.to_owned(), seconds, shape }
-}
-
-fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadSettings {
-    let mut publisher = PublisherOptions::new(Protocol::V5, 1, "load-test");
-    publisher.give_up = Duration::from_secs(20);
-    LoadSettings {
-        folder: folder.to_owned(),
-        target: LoadTarget::parse(target).expect("a target"),
-        publisher,
-        topics: TopicMap::new("city"),
-        devices: 100,
-        connections: 4,
-        name: "load".to_owned(),
-        profile: Profile { phases, ..Profile::default() },
-        seed: 1,
-        faults: Faults::default(),
-        beside: false,
-    }
-}
-
-fn load(settings: &LoadSettings, watch: &mut dyn FnMut(&LoadUnderWay)) -> LoadReport {
-    let loaded = twin::load(settings, watch, &|| false).expect("a load that begins");
-    assert_eq!(loaded.unwritten, Vec::<String>::new());
-    loaded.report
 }
 
 /// Whoever waits for each answer before sending again sends nothing while its target is down, and so hardly sees it.
@@ -196,7 +126,7 @@ fn posts_are_counted_as_answered_batched_and_refused_ones_are_told_apart() {
     }
     assert_eq!(
         (whole + damaged, damaged),
-        (300, report.fault_counts.malformed),
+        (300, report.fault_counts.of(LoadFault::Malformed)),
         "what is damaged damages nothing else"
     );
     assert!(damaged > 0);

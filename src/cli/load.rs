@@ -10,7 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::publishing::{Publishing, topics};
 use crate::primitives::SimDuration;
-use crate::studies::load::{CONNECTIONS_MAX, DEVICES_MAX, End, Faults, Profile, RATE_MAX, duration};
+use crate::studies::load::{
+    CONNECTIONS_MAX, DEVICES_MAX, End, Faults, Profile, RATE_MAX, SourceAsked, StoreAsked, duration,
+};
 use crate::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Loaded};
 
 /// What `load` is told.
@@ -77,6 +79,17 @@ struct Sending {
     /// A client beside the load that waits for each answer before it sends again, to see what such a client does not
     #[arg(long, value_name = "closed-loop", value_parser = ["closed-loop"])]
     beside: Option<String>,
+    /// Where messages come from: `synthetic`, `city:scenario.yaml` or `recording:` and the folder of a run or a file [default: what
+    /// the profile says, or synthetic]
+    #[arg(long, value_name = "SOURCE", value_parser = SourceAsked::parse)]
+    source: Option<SourceAsked>,
+    /// Look for messages in a store: `http://host:port` (our API), `postgres://`, `redis://` or `parquet://folder`; user, password and
+    /// token come from `CITYTWIN_STORE_USER`, `CITYTWIN_STORE_PASSWORD` and `CITYTWIN_STORE_TOKEN`
+    #[arg(long, value_name = "URL", value_parser = StoreAsked::parse)]
+    store: Option<StoreAsked>,
+    /// Write nothing down of what was true
+    #[arg(long)]
+    no_truth: bool,
     #[command(flatten)]
     wrongs: Wrongs,
     /// Mapping file: a topic for each reading type
@@ -127,6 +140,7 @@ impl Wrongs {
             hostile: self.hostile,
             clock_step: clock_step.map(|(at, by)| (SimDuration::seconds(at), SimDuration::seconds(by))),
             wrong_clocks: self.wrong_clocks,
+            ..Faults::default()
         }
     }
 }
@@ -220,7 +234,13 @@ fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> 
     };
     let mut publisher = arguments.publishing.options(&arguments.name, ends.target.is_encrypted())?;
     publisher.credentials = super::run::credentials(ends.target.login());
+    let source = profile.source.clone().or_else(|| arguments.source.clone()).unwrap_or_default();
+    let source = super::understood(twin::read_source(&source))?;
     Ok(LoadSettings {
+        source,
+        store: profile.store.clone().or_else(|| arguments.store.clone()),
+        environment: |name| std::env::var(name).ok(),
+        truth: profile.truth.unwrap_or(!arguments.no_truth),
         folder: ends.out.clone(),
         publisher,
         target: ends.target.clone(),

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::TwinError;
 use super::board::{Board, Order};
 use super::intake::Intake;
+use super::load::enough_files;
 use super::parts::{Equipment, Mosquitto};
 use super::service::Service;
 use crate::pipeline::transport::{Bridge, BusError, Door, Listener, ListenerLimits};
@@ -81,7 +82,17 @@ pub(super) fn edge(
     }
     let mut security = equipment.parts.security()?;
     security.door = door.cloned();
-    let limits = ListenerLimits::default;
+    let most = equipment.parts.listen.connections;
+    most.map_or(Ok(()), |most| enough_files(u64::from(most)))?;
+    let limits = move || {
+        let usual = ListenerLimits::default();
+        most.and_then(|most| usize::try_from(most).ok()).map_or(usual.clone(), |most| ListenerLimits {
+            connections: most,
+            connections_per_address: most,
+            connections_per_user: most,
+            ..usual
+        })
+    };
     // The first is started here, so that a taken address is told before the run, and a port is known.
     let first = Listener::guarded(&handle, address, Arc::clone(&log), limits(), security.clone())?;
     let bound = first.local_addr();

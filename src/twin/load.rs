@@ -8,7 +8,11 @@ mod courier;
 mod ears;
 #[cfg(feature = "actions")]
 mod http;
+mod looker;
 mod sender;
+mod source;
+mod store;
+mod truth;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,22 +20,26 @@ use std::time::Duration;
 
 use self::beside::Waiting;
 use self::ears::Ears;
+use self::looker::Looker;
 use self::sender::{Done, Sender, Stopped};
+use self::truth::Truth;
 use super::TwinError;
 use super::intake::Folders;
+use super::parts::Environment;
 use super::wire::threads;
 use crate::pipeline::transport::{PublisherOptions, Witness};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::studies::audit::{Journal, Ledger};
 use crate::studies::load::{
-    Devices, End, Faults, Found, Load, LoadReport, Measured, PROFILE_BYTES_MAX, Profile, Schedule, page,
+    Devices, End, Faults, Found, Load, LoadReport, Measured, PROFILE_BYTES_MAX, Profile, Schedule, StoreAsked, page,
 };
 use crate::telemetry::TopicMap;
 
 pub use self::courier::LoadTarget;
 #[cfg(not(feature = "kafka"))]
 pub(super) use self::courier::WITHOUT_KAFKA;
+pub use self::source::{LoadSource, read_source};
 
 /// Messages without acknowledgement that are kept, over all connections; at the limit the sender waits.
 const OPEN_MAX: usize = 1_000_000;
@@ -68,6 +76,14 @@ pub struct LoadSettings {
     pub faults: Faults,
     /// Whether a client that waits for each answer is to send beside it.
     pub beside: bool,
+    /// Where messages come from.
+    pub source: LoadSource,
+    /// In which store they are looked for.
+    pub store: Option<StoreAsked>,
+    /// Gives variables of the environment, in which stand user, password and token for the store.
+    pub environment: Environment,
+    /// Whether what was true is written down beside the ledger.
+    pub truth: bool,
 }
 
 /// What came of a load.
@@ -139,7 +155,10 @@ pub fn load(
     for file in FILES {
         drop(std::fs::remove_file(settings.folder.join(file)));
     }
+    let sight = settings.store.as_ref().map(|asked| store::open(asked, settings.environment)).transpose()?;
     let journal = Journal::create(&folders.journal)?;
+    let truth = settings.truth.then(|| Truth::begin(&folders.truth)).transpose()?;
+    let told = settings.source.begin()?;
     let runtime = threads()?;
     let schedule = settings.profile.schedule();
     let searched = settings.profile.search.map_or(0.0, |search| search.hold * 20.0);
@@ -147,11 +166,20 @@ pub fn load(
     ears.expect(usize::from(settings.connections.max(1)));
     let witness: Arc<dyn Witness> = Arc::clone(&ears) as Arc<_>;
     let courier = settings.target.open(runtime.handle(), &options(settings), &witness)?;
-    let devices = Devices::new(Seed(settings.seed), settings.devices, &settings.name);
     let (topics, seed) = (settings.topics.clone(), Seed(settings.seed));
     let mut sender = Sender::new(schedule, courier, Arc::clone(&ears), journal, settings, watch, stop);
-    let mut end = sender.connect();
-    let begun = sender.begin(|at| Load::new(devices, topics, seed, settings.faults, at));
+    sender.truth = truth;
+    let (source, fill) = told.unzip();
+    let mut end = sender.connect(fill.as_deref());
+    let begun = sender.begin(|at| match source {
+        Some(source) => Load::told(source, topics, seed, settings.faults, at),
+        None => {
+            let devices = Devices::new(seed, settings.devices, &settings.name);
+            Load::new(devices, topics, seed, settings.faults, at)
+        }
+    });
+    let looker = settings.store.as_ref().zip(sight).map(|(asked, sight)| Looker::begin(asked, sight, begun));
+    sender.looker = looker.transpose()?;
     let beside = if settings.beside && end.is_ok() {
         let rate = mean_rate(sender.schedule()).clamp(1.0, 1000.0);
         Some(Waiting::begin(runtime.handle(), settings, rate)?)
@@ -163,15 +191,22 @@ pub fn load(
     }
     let beside = beside.and_then(Waiting::end);
     let seconds = begun.elapsed().as_secs_f64();
+    let seen = sender.last_looks(end.is_ok());
+    let mut unwritten = Vec::new();
+    if let Err(why) = sender.end_truth()
+        && end.is_ok()
+    {
+        unwritten.push(why);
+    }
     let (done, journal) = sender.done();
     let is_answered = done.answered.is_some();
     let measured = ears.with(|recorder| recorder.figures(&done.schedule, done.answered.unwrap_or(seconds)));
     let emitted = journal.ledger().emitted();
-    let report = LoadReport { emitted, measured, beside, ..report_of(settings, end, done) };
+    let report = LoadReport { emitted, measured, beside, store: seen, ..report_of(settings, end, done) };
     let found = report.search.as_ref().and_then(|found| found.rate);
-    let expectations = settings.profile.expect.hold(&report.measured, found);
+    let in_store = report.store.as_ref().map(|store| &store.latency);
+    let expectations = settings.profile.expect.hold(&report.measured, found, in_store);
     let report = LoadReport { expectations, ..report };
-    let mut unwritten = Vec::new();
     // A journal that stays says that not everything it holds may have been sent.
     if is_answered && let Err(error) = journal.close(&folders.ledger) {
         unwritten.push(format!("{error}; its journal stays, and the audit reads that"));
@@ -187,7 +222,7 @@ fn report_of(settings: &LoadSettings, end: Result<(), Stopped>, done: Done) -> L
         name: settings.profile.name.clone().unwrap_or_else(|| settings.name.clone()),
         target: settings.target.to_string(),
         began: done.began.to_string(),
-        devices: settings.devices,
+        devices: done.devices,
         connections: settings.connections,
         seed: settings.seed,
         end: match end {
@@ -207,6 +242,8 @@ fn report_of(settings: &LoadSettings, end: Result<(), Stopped>, done: Done) -> L
             trials: searching.trials().to_vec(),
         }),
         beside: None,
+        store: None,
+        source: settings.source.to_string(),
         faults: settings.faults,
         fault_counts: done.fault_counts,
         expectations: Vec::new(),
@@ -231,7 +268,7 @@ fn options(settings: &LoadSettings) -> PublisherOptions {
 }
 
 /// Refuses more connections than the system gives this process files, where it says how many that are.
-fn enough_files(connections: u64) -> Result<(), TwinError> {
+pub(super) fn enough_files(connections: u64) -> Result<(), TwinError> {
     let Ok(limits) = std::fs::read_to_string("/proc/self/limits") else { return Ok(()) };
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let most = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse::<u64>().ok());

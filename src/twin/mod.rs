@@ -53,7 +53,7 @@ pub use exported::{Export, audit_export};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
-pub use load::{LoadSettings, LoadTarget, LoadUnderWay, Loaded, load, read_profile};
+pub use load::{LoadSettings, LoadSource, LoadTarget, LoadUnderWay, Loaded, load, read_profile, read_source};
 pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 #[cfg(feature = "schemas")]

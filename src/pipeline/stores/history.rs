@@ -13,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(super) use columns::{TableWriter, Verdict};
+pub(super) use columns::{Beside, Sending, TableWriter, Verdict};
 pub use folder::Folder;
 pub use piece::{Piece, Span};
+pub use read::TableFile;
 
 use super::error::StoreError;
 use super::sorted::order;

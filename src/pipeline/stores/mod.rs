@@ -17,6 +17,8 @@ pub mod quarantine;
 pub mod records;
 mod refill;
 pub mod retention;
+mod sent;
+pub mod sight;
 mod sorted;
 pub mod tables;
 pub mod truth;
@@ -24,9 +26,11 @@ mod whole;
 
 pub use batch::{Ahead, Batch, Keeper, Quarantined, Resume, Row};
 pub use error::StoreError;
+pub use history::TableFile;
 pub use live::{Area, LiveSettings, LiveStatus};
 pub use quarantine::{Kept, QuarantineTotals};
 pub use retention::{Gone, Retention};
+pub use sent::{SentRow, SentTruth, StrangerRow};
 pub use truth::TruthWriter;
 pub use whole::{Parts, StoreSettings, Stores};
 

@@ -185,6 +185,11 @@ impl Postgres {
         &self.place
     }
 
+    /// A connection for somebody who only looks: nothing is made and nothing is checked.
+    pub(super) fn visitor(&self) -> Result<Client, StoreError> {
+        self.config.connect(self.tls.clone()).map_err(|error| self.error(Failure::Server(error)))
+    }
+
     /// Whether the server answers, lets us in, and has a schema of this version or lets us make it; gives its version, and what
     /// it can do beside.
     ///

@@ -9,7 +9,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::history::{TableWriter, Verdict};
+use super::history::{Beside, TableWriter, Verdict};
 use crate::telemetry::{Emission, ReadingKind};
 
 /// Writes the tables of truth of one run.
@@ -48,7 +48,7 @@ impl TruthWriter {
             std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
                 let file = File::create(&path).map_err(StoreError::file("write", &path))?;
-                let table = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, true);
+                let table = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, Beside::Verdict);
                 place.insert(table.map_err(StoreError::parquet("write", &path))?)
             }
         };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use super::blocks::Blocks;
 use super::ledger::{BLOCK, Entry, Ledger, Line};
 use crate::pipeline::stores::records::Asked;
 use crate::pipeline::stores::{Kept, StoreError, Stores};
@@ -177,25 +178,25 @@ impl Block {
 
 /// What has been found of one line of the ledger.
 struct Found {
-    blocks: BTreeMap<u64, Block>,
+    blocks: Blocks<Block>,
     account: Account,
     /// Messages the radio damaged, and how many of them have been found.
     garbled: (u64, u64),
 }
 
 impl Found {
-    fn new(entries: &BTreeMap<u64, Entry>) -> Self {
+    fn new(entries: &Blocks<Entry>) -> Self {
         let sum = |of: fn(&Entry) -> u64| entries.values().map(of).sum();
         let account =
             Account { emitted: sum(|entry| entry.emitted), lost: sum(|entry| entry.lost), ..Account::default() };
         let block = |entry: &Entry| Block { entry: *entry, seen: [0; WORDS], digest: Digest::default() };
-        let blocks = entries.iter().map(|(number, entry)| (*number, block(entry))).collect();
+        let blocks = entries.iter().map(|(number, entry)| (number, block(entry))).collect();
         Self { blocks, account, garbled: (sum(|entry| entry.garbled), 0) }
     }
 
     /// Notes a record by its sequence; says whether it was there before, or none if it was never emitted.
     fn see(&mut self, sequence: u64) -> Option<bool> {
-        self.blocks.get_mut(&(sequence / BLOCK))?.see(sequence)
+        self.blocks.get_mut(sequence / BLOCK)?.see(sequence)
     }
 
     /// Sequences behind the last one that is there.
@@ -221,7 +222,7 @@ impl Found {
     /// The first runs of sequences that are not there.
     fn missing(&self) -> Vec<(u64, u64)> {
         let mut runs: Vec<(u64, u64)> = Vec::new();
-        for (number, block) in &self.blocks {
+        for (number, block) in self.blocks.iter() {
             for sequence in number * BLOCK..block.entry.sequence_end {
                 let within = usize::try_from(sequence % BLOCK).unwrap_or(0);
                 if block.seen.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0) {
@@ -241,7 +242,7 @@ impl Found {
 
     /// Adds a record that is there for the first time to its block's fingerprint.
     fn add(&mut self, sequence: u64, json: &[u8]) {
-        if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK)) {
+        if let Some(block) = self.blocks.get_mut(sequence / BLOCK) {
             block.digest.add(json);
         }
     }

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::blocks::Blocks;
 use crate::telemetry::{DeviceId, Digest, Emission, Fate, ReadingKind};
 
 /// Sequences in a block.
@@ -54,7 +55,7 @@ impl Entry {
 /// What every device emitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    lines: HashMap<Line, BTreeMap<u64, Entry>>,
+    lines: HashMap<Line, Blocks<Entry>>,
 }
 
 /// A ledger that could not be written or read.
@@ -115,17 +116,21 @@ impl Ledger {
 
     /// Adds to a block.
     pub(super) fn add_entry(&mut self, line: Line, block: u64, entry: &Entry) {
-        self.lines.entry(line).or_default().entry(block).or_default().merge(entry);
+        let blocks = self.lines.entry(line).or_default();
+        match blocks.get_mut(block) {
+            Some(known) => known.merge(entry),
+            None => drop(blocks.insert(block, *entry)),
+        }
     }
 
     /// The lines with their blocks, sorted.
-    pub fn lines(&self) -> BTreeMap<&Line, &BTreeMap<u64, Entry>> {
+    pub fn lines(&self) -> BTreeMap<&Line, &Blocks<Entry>> {
         self.lines.iter().collect()
     }
 
     /// Records made, in all.
     pub fn emitted(&self) -> u64 {
-        self.lines.values().flat_map(BTreeMap::values).map(|entry| entry.emitted).sum()
+        self.lines.values().flat_map(Blocks::values).map(|entry| entry.emitted).sum()
     }
 
     /// Writes it as CSV, under a temporary name first.
@@ -139,9 +144,9 @@ impl Ledger {
             let mut file = csv::Writer::from_path(&draft)?;
             file.write_record(HEAD)?;
             for (Line { device, kind, epoch }, blocks) in self.lines() {
-                for (block, entry) in blocks {
+                for (block, entry) in blocks.iter() {
                     let Entry { sequence_end, emitted, lost, garbled, sent } = entry;
-                    let numbers = [u64::from(*epoch), *block, *sequence_end, *emitted, *lost, *garbled];
+                    let numbers = [u64::from(*epoch), block, *sequence_end, *emitted, *lost, *garbled];
                     let numbers = numbers.map(|number| number.to_string());
                     let words = [device.as_str(), kind.word()].into_iter().chain(numbers.iter().map(String::as_str));
                     file.write_record(words.chain([sent.to_string().as_str()]))?;

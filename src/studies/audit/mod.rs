@@ -6,6 +6,7 @@
 
 mod alerts;
 mod balance;
+mod blocks;
 mod export;
 mod grading;
 mod journal;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use alerts::{AlertAccount, alerts};
 pub use balance::{Account, AuditError, Balance, balance, balance_of_log, balance_of_records};
+pub use blocks::Blocks;
 pub use export::{ExportColumns, balance_of_export, balance_of_messages};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use journal::Journal;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figures::{Measured, duration};
+use super::figures::{Measured, Quantiles, duration};
 
 /// What is expected of a load; what is none is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -25,6 +25,12 @@ pub struct Expect {
     pub schedule_error_us: Option<u64>,
     /// The search finds at least this rate [1/s].
     pub found_rate: Option<f64>,
+    /// Half of the messages looked for are in the store within this [µs].
+    pub store_p50_us: Option<u64>,
+    /// 99 of 100 of them.
+    pub store_p99_us: Option<u64>,
+    /// All of them.
+    pub store_longest_us: Option<u64>,
 }
 
 /// One expectation, held against what was measured.
@@ -44,8 +50,13 @@ impl Expect {
         *self == Self::default()
     }
 
-    /// Every expectation against what was measured; `found` is the highest rate of a search.
-    pub fn hold(&self, measured: &Measured, found: Option<f64>) -> Vec<Held> {
+    /// Whether anything is expected of a store.
+    pub fn is_about_store(&self) -> bool {
+        self.store_p50_us.is_some() || self.store_p99_us.is_some() || self.store_longest_us.is_some()
+    }
+
+    /// Every expectation against what was measured; `found` is the highest rate of a search, `store` what was seen of a store.
+    pub fn hold(&self, measured: &Measured, found: Option<f64>, store: Option<&Quantiles>) -> Vec<Held> {
         let latency = &measured.latency;
         let mut held = Vec::new();
         for (name, limit, value) in [
@@ -55,6 +66,9 @@ impl Expect {
             ("p99.9", self.p999_us, latency.p999_us),
             ("longest", self.longest_us, latency.longest_us),
             ("p99 of the schedule's own error", self.schedule_error_us, measured.schedule_error.p99_us),
+            ("p50 to the store", self.store_p50_us, store.and_then(|store| store.p50_us)),
+            ("p99 to the store", self.store_p99_us, store.and_then(|store| store.p99_us)),
+            ("longest to the store", self.store_longest_us, store.and_then(|store| store.longest_us)),
         ] {
             let Some(limit) = limit else { continue };
             held.push(Held {
@@ -129,12 +143,22 @@ mod tests {
             ..Expect::default()
         };
         let holds = |unanswered, found| -> Vec<bool> {
-            all.hold(&measured(unanswered), found).iter().map(|held| held.holds).collect()
+            all.hold(&measured(unanswered), found, None).iter().map(|held| held.holds).collect()
         };
         // p99 is 98 ms; the order is that of the table, then of the counts.
         assert_eq!(holds(0, Some(10.0)), [true, false, true, true, true, true]);
         assert_eq!(holds(1, Some(9.0)), [true, false, true, false, false, false]);
-        assert!(Expect::default().hold(&measured(0), None).is_empty());
+        assert!(Expect::default().hold(&measured(0), None, None).is_empty());
+    }
+
+    /// A store that could not be read has no latency, and whatever is expected of it does not hold.
+    #[test]
+    fn what_is_expected_of_a_store_is_held_against_what_was_seen_there() {
+        let expect = Expect { store_p99_us: Some(1000), ..Expect::default() };
+        let seen = |p99_us| Quantiles { p99_us, ..Quantiles::default() };
+        let holds = |store: Option<&Quantiles>| expect.hold(&measured(0), None, store)[0].holds;
+        assert!(holds(Some(&seen(Some(1000)))) && !holds(Some(&seen(Some(1001)))));
+        assert!(!holds(Some(&seen(None))) && !holds(None));
     }
 
     /// A target that never answers would otherwise look fast: only its quick answers would count.

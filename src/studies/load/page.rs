@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::io;
 
+use super::faults::LoadFault;
 use super::figures::{Moment, PhaseMeasured, Quantiles, duration};
 use super::report::{End, LoadReport};
 use crate::studies::report::chart::{Figure, Plot, nothing};
@@ -102,7 +103,7 @@ fn checks(report: &LoadReport) -> String {
         let _ = write!(
             html,
             "<li class=\"flag {class}\"><p class=\"state\"><span aria-hidden=\"true\" class=\"mark\">{mark}</span>{state}</p>\
-             <h3>{} <span class=\"value\">{}</span></h3></li>",
+             <h3>{} <span class=\"value\">measured: {}</span></h3></li>",
             escape(&held.expected),
             escape(&held.measured)
         );
@@ -124,6 +125,10 @@ fn figures_of(report: &LoadReport) -> String {
         ("Longest", duration(measured.latency.longest_us)),
         ("Schedule's own error, p99", duration(measured.schedule_error.p99_us)),
     ];
+    let mut figures = figures.to_vec();
+    if let Some(store) = &report.store {
+        figures.push(("99 of 100 in the store within", duration(store.latency.p99_us)));
+    }
     format!("<section aria-label=\"Key figures\">{}</section>", key_figures(&figures))
 }
 
@@ -201,7 +206,7 @@ fn percentiles(report: &LoadReport) -> io::Result<String> {
         n if n < 2.5 => "99 %".to_owned(),
         n if n < 3.5 => "99.9".to_owned(),
         n if n < 4.5 => "99.99".to_owned(),
-        n if n < 5.5 => "…9".to_owned(),
+        n if n < 5.5 => "99.999".to_owned(),
         _ => "all".to_owned(),
     };
     let figure = Figure {
@@ -246,6 +251,9 @@ fn phases(report: &LoadReport) -> String {
     row("all", "", &count(measured.asked), measured.handed, &measured.latency);
     if let Some(beside) = &report.beside {
         row("a client that waits for each answer", "", "", beside.latency.count, &beside.latency);
+    }
+    if let Some(store) = &report.store {
+        row("to the store, of those looked for", "", "", store.looked_for, &store.latency);
     }
     row("the schedule's own error", "", "", measured.handed, &measured.schedule_error);
     html.push_str("</tbody></table></div></section>");
@@ -293,11 +301,25 @@ fn ledger(report: &LoadReport) -> String {
     row("Devices", count(report.devices));
     row("Connections", count(report.connections));
     row("Seed", report.seed.to_string());
-    row("Sent twice on purpose", count(faults.doubled));
-    row("Out of order on purpose", count(faults.reordered));
-    row("Ten minutes late on purpose", count(faults.late));
-    row("Cut off on purpose", count(faults.malformed));
-    row("By strangers", count(faults.hostile));
+    row("Messages from", report.source.clone());
+    for fault in LoadFault::ALL.into_iter().filter(|fault| faults.of(*fault) > 0) {
+        row("On purpose", format!("{}: {}", fault.says(), count(faults.of(fault))));
+    }
+    if faults.hostile > 0 {
+        row("By strangers", count(faults.hostile));
+    }
+    if let Some(store) = &report.store {
+        row("Looked for in", store.store.clone());
+        row("Messages looked for, and left out", format!("{}, {}", count(store.looked_for), count(store.left_out)));
+        row("Looks, and those not answered", format!("{}, {}", count(store.looks), count(store.failed)));
+        row(
+            "From look to look, p50 and p99",
+            format!("{}, {}", duration(store.resolution.p50_us), duration(store.resolution.p99_us)),
+        );
+        if let Some(why) = &store.why {
+            row("Why a look was not answered", why.clone());
+        }
+    }
     row("Sent once more after a lost connection", count(report.resent));
     row("Connections made again", count(report.reconnects));
     row("Sender waited for room", format!("{} s", number(report.waited_s, 1)));
@@ -317,7 +339,7 @@ fn ledger(report: &LoadReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::expect::Held;
-    use super::super::faults::{FaultCounts, Faults};
+    use super::super::faults::{FaultCounts, Faults, Labels};
     use super::super::figures::{Recorder, Tag};
     use super::super::report::{Beside, Found};
     use super::super::schedule::{Phase, Schedule, Shape};
@@ -334,6 +356,9 @@ mod tests {
             recorder.acknowledged(tag, tag.due_us() + 5000);
         }
         let measured = recorder.figures(&schedule, 4.0);
+        let (mut counts, mut doubled) = (FaultCounts::default(), Labels::default());
+        doubled.put(LoadFault::Doubled);
+        (0..11).for_each(|_| counts.note(doubled));
         let report = LoadReport {
             name: "a & b".to_owned(),
             target: "mqtt://x".to_owned(),
@@ -355,7 +380,9 @@ mod tests {
             }),
             measured,
             faults: Faults::default(),
-            fault_counts: FaultCounts { doubled: 11, ..FaultCounts::default() },
+            fault_counts: counts,
+            store: None,
+            source: "synthetic".to_owned(),
             expectations: vec![Held { expected: "p99 at most 1 ms".into(), measured: "5 ms".into(), holds: false }],
         };
         let page = page(&report).expect("drawn");
@@ -366,7 +393,7 @@ mod tests {
             "Does not hold",
             "120 messages a second",
             "5.00 ms",
-            "<dt>Sent twice on purpose</dt><dd>11</dd>",
+            "<dt>On purpose</dt><dd>Sent twice: 11</dd>",
             "waits for each answer",
             "id=\"latency-wide-title\"",
         ] {

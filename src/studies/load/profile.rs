@@ -13,12 +13,12 @@
 //!
 //! Reads text, no file, and sends nothing.
 
+use super::asked::{SourceAsked, StoreAsked, check_source, faults, source, store};
 use super::expect::Expect;
 use super::faults::Faults;
 use super::figures::micros;
 use super::schedule::{PHASES_MAX, Phase, RATE_MAX, SECONDS_MAX, Schedule, Shape, WORKING_DAY};
 use super::search::Search;
-use crate::primitives::SimDuration;
 use crate::primitives::fields::{Fields, Reader, listed};
 use crate::primitives::text::{Findings, Place};
 use crate::primitives::tree::{self, Node, Value};
@@ -33,14 +33,26 @@ pub const CONNECTIONS_MAX: u16 = 10_000;
 /// Most rates of steps, and most points of a curve.
 const POINTS_MAX: usize = 10_000;
 
-const KEYS: [&str; 8] = ["name", "devices", "connections", "seed", "phases", "search", "faults", "expect"];
+const KEYS: [&str; 11] =
+    ["name", "devices", "connections", "seed", "source", "phases", "search", "faults", "store", "truth", "expect"];
 const SHAPES: [&str; 8] = ["constant", "steps", "ramp", "rush-hour", "spike", "reconnect-storm", "hot-road", "pause"];
 const PHASE_KEYS: [&str; 10] =
     ["name", "for", "constant", "steps", "ramp", "rush-hour", "spike", "reconnect-storm", "hot-road", "pause"];
 const SEARCH_KEYS: [&str; 5] = ["p99", "from", "to", "hold", "within"];
-const FAULT_KEYS: [&str; 7] = ["doubled", "reordered", "late", "malformed", "hostile", "wrong-clocks", "clock-step"];
-const EXPECT_KEYS: [&str; 9] =
-    ["p50", "p90", "p99", "p99.9", "longest", "lost", "achieved", "schedule-error", "found-rate"];
+const EXPECT_KEYS: [&str; 12] = [
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "longest",
+    "lost",
+    "achieved",
+    "schedule-error",
+    "found-rate",
+    "store-p50",
+    "store-p99",
+    "store-longest",
+];
 
 /// Rates [1/s].
 const RATES: Units = Units {
@@ -67,6 +79,12 @@ pub struct Profile {
     pub search: Option<Search>,
     /// What goes wrong; as the command line says if none.
     pub faults: Option<Faults>,
+    /// Where messages come from; as the command line says if none.
+    pub source: Option<SourceAsked>,
+    /// In which store they are looked for; as the command line says if none.
+    pub store: Option<StoreAsked>,
+    /// Whether what was true is written down; it is if none.
+    pub truth: Option<bool>,
     /// What is expected of it.
     pub expect: Expect,
 }
@@ -85,7 +103,8 @@ impl Profile {
     pub fn read(text: &str, place: &Place) -> Result<Self, Findings> {
         let (mut findings, mut profile) = (Findings::default(), Self::default());
         if let Some(root) = tree::read(text, place, &mut findings) {
-            whole(&mut Reader { place, findings: &mut findings, folder: None }, &root, &mut profile);
+            let folder = place.file.parent().map(std::path::Path::to_owned);
+            whole(&mut Reader { place, findings: &mut findings, folder }, &root, &mut profile);
         }
         if findings.is_ok() { Ok(profile) } else { Err(findings) }
     }
@@ -143,8 +162,20 @@ fn whole(reader: &mut Reader<'_>, root: &Node, profile: &mut Profile) {
     }
     profile.search = fields.get("search").and_then(|node| search(reader, node));
     profile.faults = fields.get("faults").and_then(|node| faults(reader, node));
+    profile.source = fields.get("source").and_then(|node| source(reader, node));
+    if let (Some(node), Some(SourceAsked::City(_) | SourceAsked::Recording(_))) =
+        (fields.get("source"), &profile.source)
+    {
+        check_source(reader, node, fields.get("devices"), &profile.phases);
+    }
+    profile.store = fields.get("store").and_then(|node| store(reader, node));
+    profile.truth = fields.get("truth").map(|_| reader.flag(&fields, "truth", true));
     if let Some(node) = fields.get("expect") {
         profile.expect = expect(reader, node, profile.search.is_some());
+        if fields.get("store").is_none() && profile.expect.is_about_store() {
+            let help = "write a `store:`, or name one with `--store` and leave this out";
+            reader.wrong(node, "a latency to the store is expected and no store is named", help);
+        }
     }
     if fields.get("phases").is_none() && fields.get("search").is_none() {
         let help = "write `phases:` with `- { constant: 1000/s, for: 30 s }` under it, or a `search:`";
@@ -163,7 +194,7 @@ fn whole_number(reader: &mut Reader<'_>, node: &Node, key: &str, most: f64) -> O
 }
 
 /// A quantity with its unit, within bounds.
-fn quantity(
+pub(super) fn quantity(
     reader: &mut Reader<'_>,
     node: &Node,
     key: &str,
@@ -200,12 +231,12 @@ fn some_rate(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<f64> {
     Some(rate)
 }
 
-fn seconds(reader: &mut Reader<'_>, node: &Node, key: &str, least: f64) -> Option<f64> {
+pub(super) fn seconds(reader: &mut Reader<'_>, node: &Node, key: &str, least: f64) -> Option<f64> {
     let help = format!("write a duration from `{least} s` to `7 d`");
     quantity(reader, node, key, &DURATION, (least, SECONDS_MAX), &help)
 }
 
-fn share(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<f64> {
+pub(super) fn share(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<f64> {
     quantity(reader, node, key, &SHARE, (0.0, 1.0), "write a share from `0 %` to `100 %`")
 }
 
@@ -216,7 +247,7 @@ fn latency(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<u64> {
 }
 
 /// The keys of an entry that all have to be there.
-fn all<'n, const N: usize>(
+pub(super) fn all<'n, const N: usize>(
     reader: &mut Reader<'_>,
     fields: &Fields<'n>,
     keys: [(&str, &str); N],
@@ -381,33 +412,6 @@ fn search(reader: &mut Reader<'_>, node: &Node) -> Option<Search> {
     Some(search)
 }
 
-fn faults(reader: &mut Reader<'_>, node: &Node) -> Option<Faults> {
-    let fields = reader.fields(node, "`faults`", &FAULT_KEYS)?;
-    let mut of = |key: &str| fields.get(key).map_or(Some(0.0), |node| share(reader, node, key));
-    let shares = ["doubled", "reordered", "late", "malformed", "hostile", "wrong-clocks"].map(&mut of);
-    let clock_step = match fields.get("clock-step") {
-        None => None,
-        Some(node) => {
-            let fields = reader.fields(node, "`clock-step`", &["at", "by"])?;
-            let helps = [("at", "when, such as `at: 30 s`"), ("by", "by how much, such as `by: 1 h` or `by: -1 h`")];
-            let [at, by] = all(reader, &fields, helps)?;
-            let help = "write a time from `-7 d` to `7 d`";
-            let by = quantity(reader, by, "by", &DURATION, (-SECONDS_MAX, SECONDS_MAX), help);
-            Some((SimDuration::seconds(seconds(reader, at, "at", 0.0)?), SimDuration::seconds(by?)))
-        }
-    };
-    let [doubled, reordered, late, malformed, hostile, wrong_clocks] = shares;
-    Some(Faults {
-        doubled: doubled?,
-        reordered: reordered?,
-        late: late?,
-        malformed: malformed?,
-        hostile: hostile?,
-        clock_step,
-        wrong_clocks: wrong_clocks?,
-    })
-}
-
 fn expect(reader: &mut Reader<'_>, node: &Node, searches: bool) -> Expect {
     let Some(fields) = reader.fields(node, "`expect`", &EXPECT_KEYS) else { return Expect::default() };
     let mut time = |key: &str| fields.get(key).and_then(|node| latency(reader, node, key));
@@ -418,6 +422,9 @@ fn expect(reader: &mut Reader<'_>, node: &Node, searches: bool) -> Expect {
         p999_us: time("p99.9"),
         longest_us: time("longest"),
         schedule_error_us: time("schedule-error"),
+        store_p50_us: time("store-p50"),
+        store_p99_us: time("store-p99"),
+        store_longest_us: time("store-longest"),
         ..Expect::default()
     };
     if let Some(node) = fields.get("lost") {
@@ -445,6 +452,7 @@ fn expect(reader: &mut Reader<'_>, node: &Node, searches: bool) -> Expect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::SimDuration;
     use crate::primitives::text::Problem;
 
     fn read(text: &str) -> Result<Profile, String> {
@@ -470,7 +478,9 @@ mod tests {
              - { reconnect-storm: 1000/s, for: 30 s }\n\
              - { hot-road: { rate: 1000/s, share: 80 % }, for: 30 s }\n\
              search: { p99: 50 ms, from: 500/s, to: 50000/s, hold: 5 s, within: 2 % }\n\
-             faults: { doubled: 1 %, malformed: 5 ‰, clock-step: { at: 10 s, by: -1 h } }\n\
+             faults: { doubled: 1 %, malformed: 5 ‰, clock-step: { at: 10 s, by: -1 h }, clock-drift: 20 ppm, frozen: 1 % }\n\
+             store: { at: http://127.0.0.1:8080, step: 50 ms, every: 100 }\n\
+             truth: false\n\
              expect: { p99: 50 ms, p99.9: 1 s, lost: 0, achieved: 99 %, schedule-error: 5 ms, found-rate: 1000/s }\n",
         )
         .expect("a profile");
@@ -486,6 +496,9 @@ mod tests {
         let faults = profile.faults.expect("faults");
         assert!((faults.doubled - 0.01).abs() < 1e-12 && (faults.malformed - 0.005).abs() < 1e-12);
         assert_eq!(faults.clock_step, Some((SimDuration::seconds(10.0), SimDuration::seconds(-3600.0))));
+        assert!((faults.clock_drift - 2e-5).abs() < 1e-12 && (faults.frozen - 0.01).abs() < 1e-12);
+        let store = profile.store.as_ref().expect("a store");
+        assert_eq!((store.step_ms, store.every, profile.truth), (50, 100, Some(false)));
         assert_eq!((profile.expect.p999_us, profile.expect.lost), (Some(1_000_000), Some(0)));
         assert!(profile.to_string().contains("9 phases"), "{profile}");
     }
@@ -518,6 +531,15 @@ mod tests {
             ("search: { p99: 1 ms }\nexpect: { lost: -1 }", vec!["2:17", "write a count"]),
             ("phases: [{ constant: 1/s, for: 1 s }]\nexpect: { found-rate: 1/s }", vec!["nothing is searched"]),
             ("phases: [{ constant: 1/s, for: 1 s }]\nfaults: { doubled: 101 % }", vec!["2:20", "100 %"]),
+            ("phases: [{ constant: 1/s, for: 1 s }]\nsource: city", vec!["2:9", "`source` cannot be the text `city`"]),
+            ("search: { p99: 1 ms }\nsource: { city: a, recording: b }", vec!["2:9", "not exactly one"]),
+            ("search: { p99: 1 ms }\nsource: { city: a }\ndevices: 5", vec!["3:10", "says itself how many"]),
+            ("source: { city: a }\nphases: [{ hot-road: { rate: 1/s, share: 2 % }, for: 1 s }]", vec!["who speaks"]),
+            ("search: { p99: 1 ms }\nstore: 'redis://a:secret@b'", vec!["line 2", "holds a password"]),
+            ("search: { p99: 1 ms }\nstore: ftp://a", vec!["line 2", "parquet://folder"]),
+            ("search: { p99: 1 ms }\nstore: { command: [a], at: 'redis://b' }", vec!["2:8", "not exactly one"]),
+            ("search: { p99: 1 ms }\nexpect: { store-p99: 1 s }", vec!["2:9", "no store is named"]),
+            ("search: { p99: 1 ms }\nfaults: { clock-drift: 20 % }", vec!["2:24", "`10 %`"]),
         ] {
             let complaint = read(text).expect_err(text);
             for needle in needles {

@@ -6,6 +6,7 @@ use super::expect::Held;
 use super::faults::{FaultCounts, Faults};
 use super::figures::{Measured, Quantiles, duration};
 use super::search::Trial;
+use super::store::StoreMeasured;
 
 /// How a load ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +50,7 @@ pub struct LoadReport {
     /// When it began, by the clock on the wall.
     pub began: String,
     /// Identities.
-    pub devices: u32,
+    pub devices: u64,
     /// Connections.
     pub connections: u16,
     /// Root of every draw.
@@ -72,6 +73,10 @@ pub struct LoadReport {
     pub search: Option<Found>,
     /// A client that waits for each answer.
     pub beside: Option<Beside>,
+    /// What was seen in the store.
+    pub store: Option<StoreMeasured>,
+    /// Where messages came from.
+    pub source: String,
     /// Shares of messages with which something was to go wrong.
     #[serde(skip)]
     pub faults: Faults,
@@ -120,6 +125,9 @@ impl std::fmt::Display for LoadReport {
             for phase in &measured.phases {
                 write!(f, "\n    {}: {} of {} sent, {}", phase.name, phase.handed, phase.asked, phase.latency)?;
             }
+        }
+        if let Some(store) = &self.store {
+            write!(f, "\n  {store}")?;
         }
         if let Some(beside) = &self.beside {
             write!(f, "\n  a client that waits for each answer, beside it: {}", beside.latency)?;

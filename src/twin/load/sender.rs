@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::super::clock;
 use super::courier::{Courier, Trouble};
 use super::ears::{Ears, MOMENT, micros};
+use super::looker::Looker;
+use super::source::Fill;
+use super::truth::Truth;
 use super::{LAST_ANSWERS, LoadSettings, LoadUnderWay};
 use crate::pipeline::transport::Message;
-use crate::primitives::{SimDuration, Timestamp, fail_point};
+use crate::primitives::{Timestamp, fail_point};
 use crate::studies::audit::Journal;
-use crate::studies::load::{Due, FaultCounts, Load, Phase, Said, Schedule, Searching, Shape, Tag, Turn};
+use crate::studies::load::{Due, FaultCounts, Load, Phase, Said, Schedule, Searching, Shape, StoreMeasured, Tag, Turn};
 
 /// Messages made and written down together, at most.
 const BATCH: u64 = 512;
@@ -32,6 +37,8 @@ pub(super) enum Stopped {
 
 /// What a sender leaves.
 pub(super) struct Done {
+    /// Devices that spoke.
+    pub(super) devices: u64,
     pub(super) schedule: Schedule,
     pub(super) began: Timestamp,
     pub(super) trouble: Trouble,
@@ -61,6 +68,10 @@ pub(super) struct Sender<'a> {
     /// The phase whose beginning is to come next.
     phase: usize,
     said: Vec<Said>,
+    /// Where what was true is written down, if it is.
+    pub(super) truth: Option<Truth>,
+    /// Who looks for messages in a store, if anybody does.
+    pub(super) looker: Option<Looker>,
     waited: Duration,
     answered: Option<f64>,
     searching: Option<Searching>,
@@ -92,17 +103,26 @@ impl<'a> Sender<'a> {
             next: 0,
             phase: 0,
             said: Vec::new(),
+            truth: None,
+            looker: None,
             waited: Duration::ZERO,
             answered: None,
             searching: None,
         }
     }
 
-    /// Waits until every connection stands: connecting is not what a load is to measure, unless its storms do.
-    pub(super) fn connect(&mut self) -> Result<(), Stopped> {
+    /// Waits until every connection stands: connecting is not what a load is to measure, unless its storms do. Nor is how long a source
+    /// takes to tell its first.
+    pub(super) fn connect(&mut self, fill: Option<&Fill>) -> Result<(), Stopped> {
         while !self.ears.wait_connected() {
             self.look()?;
             self.tell("connecting");
+        }
+        let first = if self.settings.profile.search.is_some() { u64::MAX } else { self.schedule.messages() };
+        while fill.is_some_and(|fill| !fill.is_ready(first)) {
+            self.look()?;
+            self.tell("waiting for the source");
+            std::thread::park_timeout(MOMENT);
         }
         Ok(())
     }
@@ -130,9 +150,35 @@ impl<'a> Sender<'a> {
         sent.and(answered)
     }
 
+    /// Looks into the store until everything that is looked for has been seen, or for as long as was asked; what was seen. Of a load that was
+    /// cut short it is looked once more.
+    pub(super) fn last_looks(&mut self, is_whole: bool) -> Option<StoreMeasured> {
+        let looker = self.looker.take()?;
+        let since = clock::instant();
+        while is_whole && !looker.is_done() && since.elapsed() < looker.wait() && !(self.stop)() {
+            self.tell("looking into the store");
+            std::thread::park_timeout(MOMENT);
+        }
+        looker.end()
+    }
+
+    /// Ends what is written down of the truth, that of messages which were held back and never sent with it; a sentence when that fails.
+    pub(super) fn end_truth(&mut self) -> Result<(), String> {
+        let Some(truth) = &mut self.truth else { return Ok(()) };
+        if let Some(load) = &mut self.load {
+            load.rest(&mut self.said);
+            for mut said in self.said.drain(..) {
+                let payload = said.payload.take();
+                truth.note(&mut said, payload.as_deref(), self.began, None);
+            }
+        }
+        truth.end().map(drop)
+    }
+
     /// Ends it.
     pub(super) fn done(self) -> (Done, Journal) {
         let done = Done {
+            devices: self.load.as_ref().map_or(0, Load::devices),
             schedule: self.schedule,
             began: self.began,
             trouble: self.courier.trouble(),
@@ -189,15 +235,21 @@ impl<'a> Sender<'a> {
     /// Makes the next messages, writes them down, and sends them.
     fn hand_over(&mut self, count: u64) -> Result<(), Stopped> {
         let Some(load) = &mut self.load else { return Ok(()) };
-        let mut turns = Vec::new();
+        let (mut turns, mut told) = (Vec::new(), Ok(true));
         for n in self.next..self.next + count {
             let Some(due) = self.schedule.due(n) else { break };
             let hot = self.schedule.phase(due.phase).map_or(0.0, |(_, phase)| phase.hot());
-            load.speak(Turn { due: SimDuration::seconds(due.seconds), hot }, &mut self.said);
-            turns.push((self.said.len(), Tag::new(due)));
+            let tag = Tag::new(due);
+            told = load.speak(Turn { due_us: tag.due_us(), hot }, &mut self.said);
+            // A source that is slower than the schedule makes what is due wait, and nothing else.
+            if told != Ok(true) {
+                break;
+            }
+            turns.push((self.said.len(), tag));
         }
-        self.next += count;
-        self.send(&turns)
+        self.next += turns.len() as u64;
+        self.send(&turns)?;
+        told.map(drop).map_err(Stopped::Failed)
     }
 
     /// Sends what the faults have held back until now.
@@ -211,7 +263,7 @@ impl<'a> Sender<'a> {
 
     /// Writes down what is said, and then sends it; `turns` are the places at which the next tag begins.
     fn send(&mut self, turns: &[(usize, Tag)]) -> Result<(), Stopped> {
-        for said in &self.said {
+        for said in self.said.iter().filter(|said| said.is_new) {
             if let Some(emission) = &said.emission {
                 self.journal.add(emission, &said.canonical);
             }
@@ -220,15 +272,23 @@ impl<'a> Sender<'a> {
         let mut handed = Vec::with_capacity(self.said.len());
         let (mut turns, mut failed) = (turns.iter().copied().peekable(), None);
         let mut before = self.begun.elapsed();
-        for (place, said) in self.said.drain(..).enumerate() {
+        for (place, mut said) in self.said.drain(..).enumerate() {
             while turns.next_if(|(end, _)| place >= *end).is_some() {}
-            let (Some(payload), Some((_, tag))) = (said.payload, turns.peek().copied()) else { continue };
+            let (payload, Some((_, tag))) = (said.payload.take(), turns.peek().copied()) else { continue };
+            let Some(payload) = payload else {
+                self.truth.iter_mut().for_each(|truth| truth.note(&mut said, None, self.began, None));
+                continue;
+            };
             let connection = usize::try_from(said.device).unwrap_or(0);
-            if let Err(why) = self.courier.send(connection, Message::new(said.topic, payload), tag) {
+            if let Err(why) = self.courier.send(connection, Message::new(Arc::clone(&said.topic), payload.clone()), tag) {
                 failed = Some(Stopped::Failed(why));
                 break;
             }
             let now = self.begun.elapsed();
+            self.looker.iter().for_each(|looker| looker.note(&said, tag));
+            self.truth
+                .iter_mut()
+                .for_each(|truth| truth.note(&mut said, Some(&payload), self.began, Some(micros(now))));
             if now.saturating_sub(before) > WAITED {
                 self.waited += now.saturating_sub(before);
             }
@@ -236,6 +296,9 @@ impl<'a> Sender<'a> {
             handed.push((tag, micros(now)));
         }
         self.said.clear();
+        if let Some(why) = self.truth.as_mut().and_then(|truth| truth.hand_on().err()) {
+            failed = failed.or(Some(Stopped::Failed(why)));
+        }
         self.ears.with(|recorder| handed.into_iter().for_each(|(tag, now)| recorder.handed(tag, now)));
         fail_point::reach("gateway/handed");
         failed.map_or(Ok(()), Err)

@@ -47,7 +47,7 @@ fn escaped(text: &str) -> String {
 
 impl Server {
     /// Its URL with user and password in it; never to be shown.
-    pub(super) fn with_login(&self, secrets: Secrets<'_>) -> Result<String, TwinError> {
+    pub(in crate::twin) fn with_login(&self, secrets: Secrets<'_>) -> Result<String, TwinError> {
         let (user, password) = self.login.resolve(secrets)?;
         let Some((scheme, rest)) = self.url.split_once("://") else { return Ok(self.url.clone()) };
         let (named, rest) = rest.split_once('@').map_or((None, rest), |(named, rest)| (Some(named.to_owned()), rest));

@@ -18,7 +18,9 @@ const KEYS: [&str; 8] = ["bus", "live", "records", "listen", "topics", "city", "
 const MOSQUITTO_KEYS: [&str; 8] = ["url", "group", "name", "user-from", "password-from", "ca", "certificate", "key"];
 const REDIS_KEYS: [&str; 5] = ["url", "prefix", "user-from", "password-from", "ca"];
 const POSTGRES_KEYS: [&str; 6] = ["url", "schema", "user-from", "password-from", "ca", "places"];
-const LISTEN_KEYS: [&str; 6] = ["address", "users", "certificate", "key", "clients", "anonymous"];
+const LISTEN_KEYS: [&str; 7] = ["address", "users", "certificate", "key", "clients", "anonymous", "connections"];
+/// Most connections that may be asked for.
+const CONNECTIONS_MAX: f64 = 1_000_000.0;
 
 const KEEP_KEYS: [&str; 7] = ["history", "records", "minutes", "windows", "events", "alerts", "quarantine"];
 /// Shortest and longest life that may be written [s]: a day, by which everything goes, and a hundred years.
@@ -221,12 +223,18 @@ fn listen(reader: &mut Reader<'_>, fields: &Fields<'_>) -> ListenPart {
         let help = "clients show certificates to a server that has one: write `certificate` and `key`";
         reader.wrong(fields.node(), "`listen` has `clients` and no certificate of its own", help);
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within bounds")]
+    let connections = fields
+        .get("connections")
+        .and_then(|node| reader.number(node, "connections", 1.0..=CONNECTIONS_MAX))
+        .map(|number| number as u32);
     ListenPart {
         address,
         users: reader.file(fields, "users"),
         certificate,
         clients,
         anonymous: reader.flag(fields, "anonymous", false),
+        connections,
     }
 }
 

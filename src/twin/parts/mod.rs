@@ -101,6 +101,8 @@ pub struct ListenPart {
     pub clients: Option<PathBuf>,
     /// Whether anybody may come in from beyond this machine.
     pub anonymous: bool,
+    /// Most connections at once, from all addresses and users together or from one; the usual limit if none.
+    pub connections: Option<u32>,
 }
 
 impl ListenPart {

@@ -8,8 +8,8 @@ use rdkafka::mocking::MockCluster;
 
 use super::{BusPart, Equipment, Kafka, Login, PartsFile};
 use crate::pipeline::transport::{Message, partition_of};
+use crate::primitives::Timestamp;
 use crate::primitives::random::Seed;
-use crate::primitives::{SimDuration, Timestamp};
 use crate::studies::audit::{self, Account, Journal, Ledger};
 use crate::studies::load::{Devices, Faults, Load, Turn};
 use crate::telemetry::{SchemaBook, TopicMap};
@@ -47,8 +47,7 @@ fn said(folder: &Path, messages: u64) -> (Vec<Message>, Ledger) {
     let mut journal = Journal::create(&folder.join("journal")).expect("room");
     let mut said = Vec::new();
     while load.made() < messages {
-        let due = SimDuration::milliseconds(10 * i64::try_from(load.made()).expect("few"));
-        load.speak(Turn { due, hot: 0.0 }, &mut said);
+        load.speak(Turn { due_us: 10_000 * load.made(), hot: 0.0 }, &mut said).expect("made-up devices speak");
     }
     load.rest(&mut said);
     let mut sent = Vec::new();

@@ -34,7 +34,41 @@ pub(in crate::pipeline::stores) struct Verdict {
     pub(in crate::pipeline::stores) fate: Fate,
 }
 
+impl Verdict {
+    fn push_to(self, fault: &mut ColumnBuffer, fate: &mut ColumnBuffer) {
+        fault.push(&self.fault.map_or(Value::Missing, |fault| Value::Text(fault.word())));
+        fate.push(&Value::Text(match self.fate {
+            Fate::Sent => "sent",
+            Fate::Lost => "lost",
+            Fate::Garbled => "garbled",
+        }));
+    }
+}
+
+/// What of a message's way is told beside a true reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::pipeline::stores) struct Sending {
+    /// What was put on it on its way, in words with spaces between them; empty if nothing was.
+    pub(in crate::pipeline::stores) faults: String,
+    /// When it was to be sent [µs since 1970].
+    pub(in crate::pipeline::stores) due: i64,
+    /// When it was [µs since 1970]; none if it never was.
+    pub(in crate::pipeline::stores) sent: Option<i64>,
+}
+
+/// What stands behind the columns of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline::stores) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A verdict.
+    Verdict,
+    /// A verdict, and how the message was sent.
+    Sending,
+}
+
 /// One column's name, type, and whether it may be missing.
+#[derive(Clone)]
 struct Shape {
     name: &'static str,
     physical: Physical,
@@ -42,10 +76,29 @@ struct Shape {
     optional: bool,
 }
 
-fn shapes(kind: ReadingKind, graded: bool) -> Vec<Shape> {
-    let shape = |name, physical, logical| Shape { name, physical, logical, optional: false };
-    let text =
-        |name, optional| Shape { name, physical: Physical::BYTE_ARRAY, logical: Some(LogicalType::String), optional };
+fn shape(name: &'static str, physical: Physical, logical: Option<LogicalType>) -> Shape {
+    Shape { name, physical, logical, optional: false }
+}
+
+fn text(name: &'static str, optional: bool) -> Shape {
+    Shape { name, physical: Physical::BYTE_ARRAY, logical: Some(LogicalType::String), optional }
+}
+
+/// When a message was due and when it was sent, to the microsecond.
+fn sending_times() -> [Shape; 2] {
+    let instant = |name| shape(name, Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)));
+    [instant("due"), Shape { optional: true, ..instant("sent") }]
+}
+
+/// The columns of what strangers sent.
+fn strangers() -> Vec<Shape> {
+    let mut shapes = vec![text("topic", false), text("what", false)];
+    shapes.extend([shape("bytes", Physical::INT64, None), text("blake3", false)]);
+    shapes.extend(sending_times());
+    shapes
+}
+
+fn shapes(kind: ReadingKind, beside: Beside) -> Vec<Shape> {
     let mut shapes = vec![
         text("device", false),
         shape("epoch", Physical::INT32, Some(LogicalType::integer(32, false))),
@@ -61,24 +114,33 @@ fn shapes(kind: ReadingKind, graded: bool) -> Vec<Shape> {
             ColumnType::Flag => plain(Physical::BOOLEAN),
         }
     }));
-    if graded {
+    if beside != Beside::Nothing {
         shapes.extend([text("fault", true), text("fate", false)]);
+    }
+    if beside == Beside::Sending {
+        shapes.push(text("faults", true));
+        shapes.extend(sending_times());
     }
     shapes
 }
 
 /// The schema of a kind's table.
-pub(super) fn schema(kind: ReadingKind, graded: bool) -> Result<TypePtr> {
+pub(super) fn schema(kind: ReadingKind) -> Result<TypePtr> {
+    schema_of(kind.word(), &shapes(kind, Beside::Nothing))
+}
+
+fn schema_of(name: &str, shapes: &[Shape]) -> Result<TypePtr> {
     let field = |shape: &Shape| {
         let repetition = if shape.optional { Repetition::OPTIONAL } else { Repetition::REQUIRED };
         let builder = Type::primitive_type_builder(shape.name, shape.physical);
         builder.with_repetition(repetition).with_logical_type(shape.logical.clone()).build().map(Arc::new)
     };
-    let fields = shapes(kind, graded).iter().map(field).collect::<Result<_>>()?;
-    Type::group_type_builder(kind.word()).with_fields(fields).build().map(Arc::new)
+    let fields = shapes.iter().map(field).collect::<Result<_>>()?;
+    Type::group_type_builder(name).with_fields(fields).build().map(Arc::new)
 }
 
-fn properties(kind: ReadingKind, graded: bool) -> WriterProperties {
+/// What units the columns of a kind have, and what they say.
+fn notes(kind: ReadingKind) -> Vec<KeyValue> {
     let mut notes = vec![KeyValue::new(String::from("unit:time"), String::from("ms since 1970-01-01T00:00:00Z"))];
     for column in kind.columns() {
         if !column.unit.is_empty() {
@@ -86,6 +148,10 @@ fn properties(kind: ReadingKind, graded: bool) -> WriterProperties {
         }
         notes.push(KeyValue::new(format!("says:{}", column.name), column.says.to_owned()));
     }
+    notes
+}
+
+fn properties(shapes: &[Shape], notes: Vec<KeyValue>) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_dictionary_enabled(false)
@@ -95,7 +161,7 @@ fn properties(kind: ReadingKind, graded: bool) -> WriterProperties {
         .set_max_row_group_row_count(None)
         .set_created_by(String::from("citytwin"))
         .set_key_value_metadata(Some(notes));
-    for shape in shapes(kind, graded) {
+    for shape in shapes {
         let column = ColumnPath::from(shape.name);
         properties = match shape.physical {
             Physical::BYTE_ARRAY => properties.set_column_dictionary_enabled(column, true),
@@ -208,11 +274,19 @@ impl<W: Write + Send> std::fmt::Debug for TableWriter<W> {
 }
 
 impl<W: Write + Send> TableWriter<W> {
-    /// Begins the table of a kind; `graded` ones have verdicts beside the readings.
-    pub(in crate::pipeline::stores) fn new(out: W, kind: ReadingKind, graded: bool) -> Result<Self> {
-        let file = SerializedFileWriter::new(out, schema(kind, graded)?, Arc::new(properties(kind, graded)))?;
-        let columns = shapes(kind, graded).iter().map(ColumnBuffer::new).collect();
-        Ok(Self { file, columns, held: 0, rows: 0 })
+    /// Begins the table of a kind, with more behind its readings if that is asked for.
+    pub(in crate::pipeline::stores) fn new(out: W, kind: ReadingKind, beside: Beside) -> Result<Self> {
+        Self::begin(out, kind.word(), &shapes(kind, beside), notes(kind))
+    }
+
+    /// Begins the table of what strangers sent.
+    pub(in crate::pipeline::stores) fn of_strangers(out: W) -> Result<Self> {
+        Self::begin(out, "strangers", &strangers(), Vec::new())
+    }
+
+    fn begin(out: W, name: &str, shapes: &[Shape], notes: Vec<KeyValue>) -> Result<Self> {
+        let file = SerializedFileWriter::new(out, schema_of(name, shapes)?, Arc::new(properties(shapes, notes)))?;
+        Ok(Self { file, columns: shapes.iter().map(ColumnBuffer::new).collect(), held: 0, rows: 0 })
     }
 
     /// Adds a record.
@@ -233,13 +307,42 @@ impl<W: Write + Send> TableWriter<W> {
             column.push(&value);
         }
         if let (Some(verdict), [.., fault, fate]) = (verdict, &mut self.columns[..]) {
-            fault.push(&verdict.fault.map_or(Value::Missing, |fault| Value::Text(fault.word())));
-            fate.push(&Value::Text(match verdict.fate {
-                Fate::Sent => "sent",
-                Fate::Lost => "lost",
-                Fate::Garbled => "garbled",
-            }));
+            verdict.push_to(fault, fate);
         }
+        self.end_row()
+    }
+
+    /// Adds what a device should have said, and how its message was sent; the table was begun for that.
+    pub(in crate::pipeline::stores) fn add_sent(
+        &mut self,
+        record: &Record,
+        reading: &Reading,
+        verdict: Verdict,
+        sending: &Sending,
+    ) -> Result<()> {
+        let Record { device, epoch, sequence, time, .. } = record;
+        self.add_identity(device, *epoch, *sequence, time.as_milliseconds());
+        for (column, value) in self.columns[COMMON..].iter_mut().zip(reading.values()) {
+            column.push(&value);
+        }
+        if let [.., fault, fate, faults, due, sent] = &mut self.columns[..] {
+            verdict.push_to(fault, fate);
+            let put = sending.faults.as_str();
+            faults.push(&if put.is_empty() { Value::Missing } else { Value::Text(put) });
+            due.push(&Value::Whole(sending.due));
+            sent.push(&sending.sent.map_or(Value::Missing, Value::Whole));
+        }
+        self.end_row()
+    }
+
+    /// Adds a row of values, one for each column.
+    pub(in crate::pipeline::stores) fn add_values(&mut self, values: &[Value<'_>]) -> Result<()> {
+        debug_assert_eq!(values.len(), self.columns.len(), "a value for each column");
+        self.columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        self.end_row()
+    }
+
+    fn end_row(&mut self) -> Result<()> {
         self.held += 1;
         self.rows += 1;
         if self.held == GROUP_ROWS { self.end_group() } else { Ok(()) }

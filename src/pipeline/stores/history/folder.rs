@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::columns::TableWriter;
+use super::columns::{Beside, TableWriter};
 use super::piece::{Piece, Span, by_day, nothing_to_merge};
 use super::read::TableReader;
 use super::{Each, History};
@@ -62,7 +62,7 @@ impl Folder {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!(".{number}{UNFINISHED}"));
         let file = File::create(&path).map_err(StoreError::file("write", &path))?;
-        let writer = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, false);
+        let writer = TableWriter::new(BufWriter::with_capacity(1 << 16, file), kind, Beside::Nothing);
         let writer = writer.map_err(StoreError::parquet("write", &path))?;
         Ok(Draft { path, writer })
     }

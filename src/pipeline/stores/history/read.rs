@@ -4,6 +4,7 @@
 //! panic.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
@@ -11,6 +12,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::FileReader as _;
 use parquet::file::serialized_reader::SerializedFileReader;
 
+use super::super::error::StoreError;
 use super::columns::{COMMON, schema};
 use crate::primitives::Timestamp;
 use crate::telemetry::{DeviceId, Reading, ReadingKind, Record, Value};
@@ -118,6 +120,43 @@ impl Column {
     }
 }
 
+/// A table of records as it lies in a folder of history, for whoever reads it from outside.
+pub struct TableFile {
+    path: PathBuf,
+    reader: TableReader,
+}
+
+impl std::fmt::Debug for TableFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TableFile({})", self.path.display())
+    }
+}
+
+impl TableFile {
+    /// Opens a table, of whatever kind it says it is.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no table of records.
+    pub fn open(path: &Path) -> std::result::Result<Self, StoreError> {
+        let file = File::open(path).map_err(StoreError::file("open", path))?;
+        let about = SerializedFileReader::new(file.try_clone().map_err(StoreError::file("open", path))?);
+        let about = about.map_err(StoreError::parquet("read", path))?;
+        let name = about.metadata().file_metadata().schema().name().to_owned();
+        let kind = ReadingKind::from_word(&name);
+        let kind = kind.ok_or_else(|| StoreError::parquet("read", path)(wrong("is no table of records")))?;
+        let reader = TableReader::open(file, kind).map_err(StoreError::parquet("read", path))?;
+        Ok(Self { path: path.to_owned(), reader })
+    }
+
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn read(&mut self) -> std::result::Result<Option<Record>, StoreError> {
+        self.reader.next().map_err(StoreError::parquet("read", &self.path))
+    }
+}
+
 /// Reads one table.
 pub(super) struct TableReader {
     file: SerializedFileReader<File>,
@@ -134,7 +173,7 @@ impl TableReader {
     pub(super) fn open(file: File, kind: ReadingKind) -> Result<Self> {
         let file = SerializedFileReader::new(file)?;
         let about = file.metadata();
-        if about.file_metadata().schema() != schema(kind, false)?.as_ref() {
+        if about.file_metadata().schema() != schema(kind)?.as_ref() {
             return Err(wrong("has other columns than its kind"));
         }
         let groups = 0..about.num_row_groups();

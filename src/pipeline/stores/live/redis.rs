@@ -142,6 +142,39 @@ impl RedisLive {
         self.link.run(|connection| redis::cmd("UNLINK").arg(self.keys()).exec(connection))
     }
 
+    /// Epoch and sequence of a device's last word of a kind; none if there is none.
+    pub(in crate::pipeline::stores) fn stamp(
+        &self,
+        kind: ReadingKind,
+        device: &DeviceId,
+    ) -> Result<Option<(u32, u64)>, StoreError> {
+        let mut ask = redis::cmd("HGET");
+        ask.arg(self.key("words", kind)).arg(device.as_str());
+        let word: Option<Vec<u8>> = self.link.run(|connection| ask.query(connection))?;
+        let Some(word) = word else { return Ok(None) };
+        let stamp = word.get(..STAMP).and_then(|stamp| std::str::from_utf8(stamp).ok());
+        let stamp = stamp.and_then(|stamp| Some((stamp.get(..10)?.parse().ok()?, stamp.get(10..)?.parse().ok()?)));
+        stamp.map(Some).ok_or_else(|| self.link.refused("a word of it has no stamp".to_owned()))
+    }
+
+    /// What the server answers to a command of somebody's own, as text; none if it is nothing.
+    pub(in crate::pipeline::stores) fn ask(&self, words: &[String]) -> Result<Option<String>, StoreError> {
+        let Some((name, rest)) = words.split_first() else { return Ok(None) };
+        let mut ask = redis::cmd(name);
+        ask.arg(rest);
+        let answer: redis::Value = self.link.run(|connection| ask.query(connection))?;
+        Ok(match answer {
+            redis::Value::Nil => None,
+            redis::Value::Int(number) => Some(number.to_string()),
+            redis::Value::BulkString(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            redis::Value::SimpleString(text) => Some(text),
+            redis::Value::Array(values) if values.is_empty() => None,
+            other => {
+                return Err(self.link.refused(format!("it answers with {other:?}, which is no text and no number")));
+            }
+        })
+    }
+
     fn meter(&self) -> String {
         format!("{}:meter", self.prefix)
     }
