@@ -3,12 +3,10 @@
 //! What comes back is what was written, to the last bit. A file that does not hold what its schema promises is an error, never a
 //! panic.
 
-use std::fs::File;
-
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::FileReader as _;
+use parquet::file::reader::{ChunkReader, FileReader as _};
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::columns::{COMMON, schema};
@@ -119,8 +117,8 @@ impl Column {
 }
 
 /// Reads one table.
-pub(super) struct TableReader {
-    file: SerializedFileReader<File>,
+pub(super) struct TableReader<R: ChunkReader + 'static> {
+    file: SerializedFileReader<R>,
     kind: ReadingKind,
     groups: std::ops::Range<usize>,
     columns: Vec<Column>,
@@ -129,9 +127,9 @@ pub(super) struct TableReader {
     device: Option<DeviceId>,
 }
 
-impl TableReader {
+impl<R: ChunkReader + 'static> TableReader<R> {
     /// Opens a table of a kind.
-    pub(super) fn open(file: File, kind: ReadingKind) -> Result<Self> {
+    pub(super) fn open(file: R, kind: ReadingKind) -> Result<Self> {
         let file = SerializedFileReader::new(file)?;
         let about = file.metadata();
         if about.file_metadata().schema() != schema(kind, false)?.as_ref() {
