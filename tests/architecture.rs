@@ -118,7 +118,6 @@ const ROOMS: &[Room] = &[
         ],
         "the pipeline's own counters",
     ),
-    room("studies/load", &["primitives", "telemetry", "studies/report"], "simulation; clocks and sockets"),
     room("studies/effects", &["primitives"], "any run, any network; coefficients without a source"),
     room(
         "studies/equilibrium",
@@ -164,6 +163,7 @@ const ROOMS: &[Room] = &[
         "the inside of the simulation",
     ),
     room("studies/report", &["primitives", "studies/experiment"], "computing anything new"),
+    room("studies/load", &["primitives", "telemetry", "studies/report"], "simulation; clocks and sockets"),
     room(
         "studies/drill",
         &[

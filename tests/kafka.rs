@@ -61,7 +61,7 @@ fn a_listener_that_is_killed_is_followed_and_the_books_close() {
         let command = command(&[listen.as_slice(), &["--keep-every", "0.3", "--finish", "--standby"]].concat());
         Started::start(command, |line| {
             if line.contains("standing by") {
-                drop(tell.send(()));
+                let _ = tell.send(());
             }
             between(line, "listening on ", ' ').map(str::to_owned)
         })

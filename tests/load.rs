@@ -33,11 +33,12 @@ struct Kept {
 
 impl Kept {
     fn new() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
         let bus = Arc::new(MemoryBus::new(1, 1 << 28));
         let shared = Arc::clone(&bus) as Arc<dyn Bus>;
         let limits = ListenerLimits { connect_timeout: Duration::from_mins(1), ..ListenerLimits::default() };
-        let listener = Listener::spawn(runtime.handle(), "127.0.0.1:0".parse().unwrap(), shared, limits).unwrap();
+        let listener = Listener::spawn(runtime.handle(), "127.0.0.1:0".parse().expect("an address"), shared, limits)
+            .expect("a free port");
         let address = listener.local_addr();
         Self { runtime: Some(runtime), listener: Some(listener), bus, address }
     }
@@ -46,7 +47,7 @@ impl Kept {
     fn told(&self) -> Vec<Vec<u8>> {
         let (mut told, mut at) = (Vec::new(), 0);
         while at < self.bus.end(0) {
-            let read = self.bus.read(0, at, 1000, 1 << 20).unwrap();
+            let read = self.bus.read(0, at, 1000, 1 << 20).expect("read");
             at += read.len() as u64;
             told.extend(read.into_iter().map(|logged| logged.message.payload.to_vec()));
         }

@@ -234,7 +234,7 @@ fn with_keys_nobody_comes_in_without_and_a_key_may_what_its_role_may() {
         new_key(word, role).expect("a key")
     });
     let file = folder.path().join("access.yaml");
-    let lines: String = keys.iter().map(|made| format!("  {}\n", made.line)).collect();
+    let lines = keys.iter().map(|made| format!("  {}", made.line)).collect::<Vec<_>>().join("\n");
     std::fs::write(&file, format!("keys:\n{lines}")).expect("written");
     let access = read_access(&file, &|_| None).expect("read");
     let mut settings = ServeSettings::new(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);

@@ -20,7 +20,9 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    sending: Option<Sending>,
+    ends: Option<Ends>,
+    #[command(flatten)]
+    sending: Sending,
 }
 
 /// What is done with a profile besides sending it.
@@ -33,18 +35,23 @@ enum Verb {
     },
 }
 
-/// What is sent, where to, and how.
+/// Where it is sent to, and where it is written down; apart from the rest, because a check needs neither.
 #[derive(Debug, Args)]
-struct Sending {
+struct Ends {
     /// Where to send: `mqtt://host:port`, `mqtts://`, or `http://host:port/path` (`#batch=100` behind it for up to so many in a
     /// request); user and password come from `CITYTWIN_MQTT_USER` and `CITYTWIN_MQTT_PASSWORD`
     #[arg(long, value_name = "URL", value_parser = LoadTarget::parse)]
     target: LoadTarget,
-    #[command(flatten)]
-    publishing: Publishing,
     /// Folder for ledger, figures (load.json) and report (report.html)
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// What is sent, and how.
+#[derive(Debug, Args)]
+struct Sending {
+    #[command(flatten)]
+    publishing: Publishing,
     /// Load profile (.yaml): phases, search, faults and what is expected; what it says goes before the command line
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -139,10 +146,10 @@ fn share(word: &str) -> Result<f64, String> {
 
 /// Sends it, or checks a profile.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let done = match (&arguments.verb, &arguments.sending) {
+    let done = match (&arguments.verb, &arguments.ends) {
         (Some(Verb::Check { file }), _) => super::understood(twin::read_profile(file))
             .map(|profile| super::print(&profile.to_string(), ExitCode::SUCCESS)),
-        (None, Some(sending)) => send(sending),
+        (None, Some(ends)) => send(ends, &arguments.sending),
         (None, None) => {
             super::tell("error: say where to send with `--target`, and with `--out` where the ledger is to be");
             Err(ExitCode::from(super::INVALID))
@@ -151,8 +158,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     done.unwrap_or_else(|code| code)
 }
 
-fn send(arguments: &Sending) -> Result<ExitCode, ExitCode> {
-    let settings = settings(arguments)?;
+fn send(ends: &Ends, arguments: &Sending) -> Result<ExitCode, ExitCode> {
+    let settings = settings(ends, arguments)?;
     let interrupted = super::interrupts()?;
     let bar = bar();
     let loaded =
@@ -174,11 +181,8 @@ fn send(arguments: &Sending) -> Result<ExitCode, ExitCode> {
         End::Completed => ExitCode::SUCCESS,
     };
     // Where the figures have no file, they are told here, so that a full disk does not take them.
-    let text = if arguments.json || !unwritten.is_empty() {
-        super::json(&report)
-    } else {
-        arguments.out.display().to_string()
-    };
+    let text =
+        if arguments.json || !unwritten.is_empty() { super::json(&report) } else { ends.out.display().to_string() };
     Ok(super::print(&text, code))
 }
 
@@ -208,19 +212,19 @@ fn show(bar: &ProgressBar, now: &LoadUnderWay) {
     ));
 }
 
-fn settings(arguments: &Sending) -> Result<LoadSettings, ExitCode> {
+fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> {
     let profile = match &arguments.profile {
         Some(file) => super::understood(twin::read_profile(file))?,
         None => Profile::constant(arguments.rate, arguments.seconds),
     };
-    if arguments.beside.is_some() && !matches!(arguments.target, LoadTarget::Mqtt(_)) {
+    if arguments.beside.is_some() && !matches!(ends.target, LoadTarget::Mqtt(_)) {
         super::tell("error: `--beside closed-loop` speaks MQTT; leave it out, or name an mqtt:// target");
         return Err(ExitCode::from(super::INVALID));
     }
     Ok(LoadSettings {
-        folder: arguments.out.clone(),
-        publisher: arguments.publishing.options(&arguments.name, arguments.target.is_encrypted())?,
-        target: arguments.target.clone(),
+        folder: ends.out.clone(),
+        publisher: arguments.publishing.options(&arguments.name, ends.target.is_encrypted())?,
+        target: ends.target.clone(),
         topics: topics(arguments.topics.as_deref(), None, None)?,
         devices: profile.devices.unwrap_or(arguments.devices),
         connections: profile.connections.unwrap_or(arguments.connections),

@@ -141,6 +141,26 @@ pub struct TwinWire {
     runtime: Option<Runtime>,
 }
 
+/// Refuses a topic in which somebody has written before this run kept anything.
+fn only_its_own(intake: &Intake, equipment: &Equipment) -> Result<(), TwinError> {
+    match equipment.parts.kafka().map(Kafka::place) {
+        Some(place) if !intake.has_kept()? => {
+            let sentence = "holds messages of others already; a run is told of nobody else's: name an empty topic";
+            Err(TwinError::Service(format!("{place}, {sentence}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a folder with stores, for a run that keeps nothing.
+fn not_kept(stores: &Path, folder: &Path) -> Result<(), TwinError> {
+    if !stores.exists() {
+        return Ok(());
+    }
+    let sentence = "holds a run that kept what it told; name another folder for one that tells a broker";
+    Err(TwinError::Service(format!("`{}` {sentence}", folder.display())))
+}
+
 impl TwinWire {
     /// Lays the wire for a loaded scenario and starts its services.
     ///
@@ -155,23 +175,15 @@ impl TwinWire {
         let listen = &settings.equipment.parts.listen;
         let door = (settings.broker.is_none() && listen.is_guarded()).then(Door::default);
         let (intake, board, target, address) = if let Some(broker) = &settings.broker {
-            if folders.stores.exists() {
-                let sentence = "holds a run that kept what it told; name another folder for one that tells a broker";
-                return Err(TwinError::Service(format!("`{}` {sentence}", settings.folder.display())));
-            }
+            not_kept(&folders.stores, &settings.folder)?;
             (None, Arc::new(Board::default()), broker.clone(), None)
         } else {
             let mut intake =
                 Intake::open(&settings.folder, &identity(loaded), &topics, Some(&loaded.network), &settings.equipment)?;
             intake.batch_messages = settings.batch_messages.max(1);
             begun_before = intake.has_messages();
-            if begun_before && !intake.has_kept()? {
-                let place = settings.equipment.parts.kafka().map(Kafka::place);
-                if let Some(place) = place {
-                    let sentence =
-                        "holds messages of others already; a run is told of nobody else's: name an empty topic";
-                    return Err(TwinError::Service(format!("{place}, {sentence}")));
-                }
+            if begun_before {
+                only_its_own(&intake, &settings.equipment)?;
             }
             if settings.live.is_some() {
                 intake.pace = Pace::LIVE;

@@ -10,8 +10,8 @@ pub(crate) type Bodies = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
 
 /// Begins to take requests; `status` is told how many came before one, and says what it is answered with.
 pub(crate) fn take(status: fn(usize) -> u16) -> (SocketAddr, Bodies) {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, bodies) = (socket.local_addr().unwrap(), Bodies::default());
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (address, bodies) = (socket.local_addr().expect("an address"), Bodies::default());
     let all = Arc::clone(&bodies);
     thread::spawn(move || {
         for (connection, stream) in socket.incoming().flatten().enumerate() {
@@ -33,15 +33,15 @@ fn serve(connection: usize, stream: &TcpStream, bodies: &Bodies, status: fn(usiz
             }
             is_post |= line.starts_with("POST ");
             if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
+                length = value.trim().parse().expect("a length");
             }
             if line == "\r\n" {
                 break;
             }
         }
         let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let mut bodies = bodies.lock().unwrap();
+        reader.read_exact(&mut body).expect("a body");
+        let mut bodies = bodies.lock().expect("nobody panicked");
         let status = if is_post { status(bodies.len()) } else { 200 };
         if is_post {
             bodies.push((connection, body));

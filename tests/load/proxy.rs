@@ -13,7 +13,11 @@ struct Gate {
 
 impl Gate {
     fn pass(&self) {
-        drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+        drop(
+            self.opened
+                .wait_while(self.closed.lock().expect("nobody panicked"), |closed| *closed)
+                .expect("nobody panicked"),
+        );
     }
 }
 
@@ -26,14 +30,18 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn before(target: SocketAddr) -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, gate) = (socket.local_addr().unwrap(), Arc::new(Gate::default()));
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (address, gate) = (socket.local_addr().expect("an address"), Arc::new(Gate::default()));
         let all = Arc::clone(&gate);
         thread::spawn(move || {
             for client in socket.incoming().flatten() {
-                let server = TcpStream::connect(target).unwrap();
+                let server = TcpStream::connect(target).expect("the target is there");
                 for (from, to) in [(&client, &server), (&server, &client)] {
-                    let (from, to, gate) = (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(&all));
+                    let (from, to, gate) = (
+                        from.try_clone().expect("a second handle"),
+                        to.try_clone().expect("a second handle"),
+                        Arc::clone(&all),
+                    );
                     thread::spawn(move || hand_on(from, to, &gate));
                 }
             }
@@ -42,7 +50,7 @@ impl Proxy {
     }
 
     pub(crate) fn stall(&self, stalled: bool) {
-        *self.gate.closed.lock().unwrap() = stalled;
+        *self.gate.closed.lock().expect("nobody panicked") = stalled;
         self.gate.opened.notify_all();
     }
 }

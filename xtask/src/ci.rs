@@ -19,7 +19,7 @@ enum Ended {
 
 type Step = (&'static str, fn() -> Ended);
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 13] = [
     ("fmt", || ended(cargo(&["fmt", "--all", "--check"], &[]))),
     // Before the program is compiled, of which the page is a part.
     ("web", || with_node(crate::web::checked)),
@@ -114,7 +114,7 @@ fn osm() -> Ended {
 }
 
 /// Units that stand in brackets in the documentation, `[m]`, and are no links.
-const UNITS: [&str; 12] = ["g", "m", "m²", "s", "min", "ms", "km", "deg", "veh", "V", "degC", "records"];
+const UNITS: [&str; 13] = ["g", "m", "m²", "s", "min", "ms", "µs", "km", "deg", "veh", "V", "degC", "records"];
 
 /// Whether every link of the documentation leads somewhere.
 fn links_lead_somewhere() -> bool {

@@ -33,6 +33,7 @@ pub(super) enum Answer {
 
 type Answered = Result<Answer, RegistryError>;
 
+#[expect(clippy::unnecessary_wraps, reason = "every answer ends with it")]
 fn ok(value: Value) -> Answered {
     Ok(Answer::Json(value))
 }

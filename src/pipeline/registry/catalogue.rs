@@ -251,7 +251,7 @@ fn named(subject: &str) -> Result<(), RegistryError> {
     }
 }
 
-fn full(what: String) -> RegistryError {
+fn full(what: &str) -> RegistryError {
     RegistryError::NotPermitted(format!("{what}; nothing more is registered"))
 }
 
@@ -301,10 +301,10 @@ impl Registry {
         }
         let versions = known.index.subjects.get(subject).map_or(0, |subject| subject.last);
         if versions >= VERSIONS_MAX {
-            return Err(full(format!("subject `{subject}` has had {VERSIONS_MAX} versions")));
+            return Err(full(&format!("subject `{subject}` has had {VERSIONS_MAX} versions")));
         }
         if versions == 0 && known.index.subjects.len() >= SUBJECTS_MAX {
-            return Err(full(format!("there are {SUBJECTS_MAX} subjects")));
+            return Err(full(&format!("there are {SUBJECTS_MAX} subjects")));
         }
         let earlier: Vec<u32> = match known.index.subjects.get(subject) {
             Some(subject) => subject.seen(false).rev().map(|(_, version)| version.id).collect(),
@@ -338,7 +338,7 @@ impl Registry {
     ) -> Result<u32, RegistryError> {
         let schema = Schema { text: parsed.text(&schema.text), ..schema };
         if known.schemas.len() >= SCHEMAS_MAX || known.bytes + schema.text.len() > TEXTS_MAX {
-            return Err(full(format!("there are {SCHEMAS_MAX} schemas, or {TEXTS_MAX} bytes of them")));
+            return Err(full(&format!("there are {SCHEMAS_MAX} schemas, or {TEXTS_MAX} bytes of them")));
         }
         let id = known.index.next_id;
         self.folder.keep(id, &schema)?;
@@ -566,7 +566,7 @@ fn set<T>(subject: Option<&str>, known: &BTreeMap<String, T>) -> Result<(), Regi
     let Some(name) = subject else { return Ok(()) };
     named(name)?;
     if known.len() >= SUBJECTS_MAX && !known.contains_key(name) {
-        return Err(full(format!("{SUBJECTS_MAX} subjects have settings of their own")));
+        return Err(full(&format!("{SUBJECTS_MAX} subjects have settings of their own")));
     }
     Ok(())
 }

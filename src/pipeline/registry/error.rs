@@ -115,10 +115,10 @@ impl RegistryError {
     /// The status of the answer.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::BadRequest(_) => 422,
             Self::Incompatible { .. } => 409,
             Self::Disk { .. } => 500,
-            Self::BadSchema(_)
+            Self::BadRequest(_)
+            | Self::BadSchema(_)
             | Self::BadVersion(_)
             | Self::BadLevel
             | Self::BadMode

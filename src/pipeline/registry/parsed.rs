@@ -82,6 +82,9 @@ fn json(text: &str) -> Result<Json, String> {
     Ok(schema)
 }
 
+/// What `type` may say (JSON Schema draft 7, validation, 6.1.1).
+const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+
 fn check(schema: &Json, at: &str, left: usize) -> Result<(), String> {
     let Json::Object(keys) = schema else {
         return if schema.is_boolean() { Ok(()) } else { Err(format!("{at} is neither an object nor a boolean")) };
@@ -89,7 +92,6 @@ fn check(schema: &Json, at: &str, left: usize) -> Result<(), String> {
     if left == 0 {
         return Err(format!("it is nested deeper than {DEPTH_MAX}"));
     }
-    const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
     let is_type = |value: &Json| value.as_str().is_some_and(|word| TYPES.contains(&word));
     for (key, value) in keys {
         let place = format!("{at}/{key}");

@@ -13,12 +13,13 @@ mod rate;
 mod session;
 pub(super) mod topics;
 
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -37,6 +38,9 @@ use super::greeting::ASSIGNED;
 use super::message::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX};
 use super::stream::Stream;
 use super::tls::TlsServer;
+
+/// Connections that may wait to be accepted; the system may allow fewer.
+const WAITING_MAX: u32 = 4096;
 
 /// What the listener allows its clients; each limit says what happens there.
 #[derive(Debug, Clone)]
@@ -188,12 +192,10 @@ impl Listener {
             return Err(ListenError::Open { address });
         }
         let failed = |source| ListenError::Address { address, source };
-        let socket = StdListener::bind(address).map_err(failed)?;
-        socket.set_nonblocking(true).map_err(failed)?;
-        let bound = socket.local_addr().map_err(failed)?;
         let entered = runtime.enter();
-        let socket = TcpListener::from_std(socket).map_err(failed)?;
+        let socket = bind(address).map_err(failed)?;
         drop(entered);
+        let bound = socket.local_addr().map_err(failed)?;
         let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
             bus,
@@ -251,6 +253,17 @@ impl Listener {
         let _ = self.task.await;
         self.shared.counters.stats()
     }
+}
+
+/// Listens with room for a whole city that comes back at once: with std's 128 places the kernel drops the rest of them, and those try
+/// again after a second (RFC 6298, section 2.1).
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As std does: a listener that starts anew does not wait for its old connections to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }
 
 /// Accepts connections until told to close, then waits for those there are.

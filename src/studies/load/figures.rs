@@ -132,8 +132,7 @@ pub struct Quantiles {
 
 impl std::fmt::Display for Quantiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [p50, p99, p999, longest] =
-            [self.p50_us, self.p99_us, self.p999_us, self.longest_us].map(|time| duration(time));
+        let [p50, p99, p999, longest] = [self.p50_us, self.p99_us, self.p999_us, self.longest_us].map(duration);
         write!(f, "p50 {p50}, p99 {p99}, p99.9 {p999}, longest {longest} over {} messages", self.count)
     }
 }

@@ -424,7 +424,7 @@ fn expect(reader: &mut Reader<'_>, node: &Node, searches: bool) -> Expect {
         match node.value {
             Value::Whole(lost) if u64::try_from(lost).is_ok() => expect.lost = u64::try_from(lost).ok(),
             _ => {
-                reader.wrong(node, format!("`lost` cannot be {}", node.value.describe()), "write a count, such as `0`")
+                reader.wrong(node, format!("`lost` cannot be {}", node.value.describe()), "write a count, such as `0`");
             }
         }
     }

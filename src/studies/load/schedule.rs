@@ -181,11 +181,12 @@ impl Schedule {
         }
         for pair in phase.corners().windows(2) {
             let [(start, from), (end, to)] = [pair[0], pair[1]];
+            // A jump; or a stretch so short that it has no length any more where its phase begins.
+            let (start, end) = (begin + start, begin + end);
             if end <= start {
                 continue;
             }
-            let mut stretch =
-                Stretch { begin: begin + start, end: begin + end, from, to, before, until: before, phase: number };
+            let mut stretch = Stretch { begin: start, end, from, to, before, until: before, phase: number };
             stretch.until += stretch.integral(stretch.end);
             before = stretch.until;
             self.stretches.push(stretch);

@@ -108,12 +108,11 @@ impl SchemaBook {
             return Err(DecodeError::TooLong(payload.len()));
         }
         let (id, rest) = frame::split(payload)?;
-        let written = match OWN.get(&id) {
-            Some(own) => Arc::clone(own),
-            None => {
-                let added = self.0.read().unwrap_or_else(PoisonError::into_inner);
-                added.get(&id).cloned().ok_or(DecodeError::UnknownSchema(id))?
-            }
+        let written = if let Some(own) = OWN.get(&id) {
+            Arc::clone(own)
+        } else {
+            let added = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            added.get(&id).cloned().ok_or(DecodeError::UnknownSchema(id))?
         };
         match &*written {
             Written::Json => json::decode(rest),

@@ -52,7 +52,9 @@ impl Writer {
             // One with nothing but an optional field stands for its presence.
             if !fields.is_empty() {
                 self.line(depth + 1, &format!("oneof {} {{", oneof.name()));
-                fields.into_iter().for_each(|field| self.field(of, field, depth + 2, true));
+                for field in fields {
+                    self.field(of, field, depth + 2, true);
+                }
                 self.line(depth + 1, "}");
             }
         }
@@ -86,7 +88,7 @@ impl Writer {
 
     fn enumeration(&mut self, of: &EnumDescriptorProto, depth: usize) {
         self.line(depth, &format!("enum {} {{", of.name()));
-        if of.options.as_ref().is_some_and(|options| options.allow_alias()) {
+        if of.options.as_ref().is_some_and(prost_reflect::prost_types::EnumOptions::allow_alias) {
             self.line(depth + 1, "option allow_alias = true;");
         }
         for value in &of.value {

@@ -26,7 +26,7 @@ const CONNECTIONS_MAX: u16 = 1000;
 /// Most messages in a request.
 const BATCH_MAX: usize = 10_000;
 /// Longest wait for the answer to a request.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 /// First and longest wait between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Most kinds of refusals that are told apart.

@@ -210,6 +210,7 @@ impl Kafka {
 
 /// The complaint of a program that was built without it.
 #[cfg(not(feature = "kafka"))]
+#[expect(clippy::unused_self, reason = "asked as where it is built in")]
 impl Kafka {
     fn built_without() -> TwinError {
         TwinError::Service(

@@ -249,8 +249,7 @@ impl Compared {
         for name in names(reader).iter().filter(|name| !required.contains(name)) {
             self.say(at, format!("`{name}` is required and may be missing"));
         }
-        const OPEN: Value = Value::Bool(true);
-        let open = OPEN;
+        let open = Value::Bool(true);
         let properties =
             |of: &'_ Map<String, Value>| of.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
         let (mine, written) = (properties(reader), properties(writer));
@@ -287,8 +286,7 @@ impl Compared {
         match (reader.get("items"), writer.get("items")) {
             (None, _) => {}
             (Some(ours_of), theirs_of) if theirs_of == Some(ours_of) => {}
-            (Some(Value::Array(_)), _) => self.say(at, "`items` is not as it was"),
-            (Some(_), Some(Value::Array(_))) => self.say(at, "`items` is not as it was"),
+            (Some(Value::Array(_)), _) | (Some(_), Some(Value::Array(_))) => self.say(at, "`items` is not as it was"),
             (Some(ours_of), theirs_of) => {
                 let open = Value::Bool(true);
                 self.schemas((ours_of, ours), (theirs_of.unwrap_or(&open), theirs), &format!("{at}/items"));

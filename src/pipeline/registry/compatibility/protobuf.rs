@@ -50,7 +50,7 @@ fn fields(name: &str, reads: &DescriptorProto, writes: &DescriptorProto, reasons
         }
     }
     for (number, ours) in ours.iter().filter(|(_, field)| field.label() == Label::Required) {
-        if !theirs.get(number).is_some_and(|theirs| theirs.label() == Label::Required) {
+        if theirs.get(number).is_none_or(|theirs| theirs.label() != Label::Required) {
             reasons.push(format!("field {number} of `{name}`, `{}`, is required and may be missing", ours.name()));
         }
     }

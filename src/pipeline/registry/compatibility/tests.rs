@@ -128,54 +128,56 @@ fn protobuf_evolves_by_numbers() {
     check(SchemaFormat::Protobuf, &cases);
 }
 
+/// What one property was and becomes, and whether whoever reads the new form reads the old one, and the other way round.
+const JSON_PROPERTIES: &[(&str, &str, &str, bool, bool)] = &[
+    ("whole numbers to numbers", r#"{"type":"integer"}"#, r#"{"type":"number"}"#, true, false),
+    ("a type more", r#"{"type":"string"}"#, r#"{"type":["string","null"]}"#, true, false),
+    ("another type", r#"{"type":"string"}"#, r#"{"type":"boolean"}"#, false, false),
+    ("a word more", r#"{"enum":["x"]}"#, r#"{"enum":["x","y"]}"#, true, false),
+    ("a few words become any text", r#"{"enum":["x"]}"#, r#"{"type":"string"}"#, true, false),
+    ("a constant joins others", r#"{"const":1}"#, r#"{"enum":[1,2]}"#, true, false),
+    ("a higher bound", r#"{"type":"number","maximum":5}"#, r#"{"type":"number","maximum":6}"#, true, false),
+    ("a bound less", r#"{"type":"number","minimum":5}"#, r#"{"type":"number"}"#, true, false),
+    ("a longer text", r#"{"type":"string","maxLength":5}"#, r#"{"type":"string","maxLength":6}"#, true, false),
+    ("another pattern", r#"{"type":"string","pattern":"x"}"#, r#"{"type":"string","pattern":"y"}"#, false, false),
+    ("a pattern less", r#"{"type":"string","pattern":"x"}"#, r#"{"type":"string"}"#, true, false),
+    ("an unknown keyword", r#"{"type":"string"}"#, r#"{"type":"string","contentEncoding":"base64"}"#, false, true),
+    ("a description", r#"{"type":"string"}"#, r#"{"type":"string","description":"x","title":"y"}"#, true, true),
+    ("a choice more", r#"{"type":"string"}"#, r#"{"anyOf":[{"type":"string"},{"type":"null"}]}"#, true, false),
+    (
+        "a choice among choices",
+        r#"{"anyOf":[{"type":"string"},{"type":"null"}]}"#,
+        r#"{"anyOf":[{"type":"null"},{"type":"integer"},{"type":"string"}]}"#,
+        true,
+        false,
+    ),
+    (
+        "one of two that overlap",
+        r#"{"type":"integer"}"#,
+        r#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#,
+        false,
+        false,
+    ),
+    ("a condition more", r#"{"type":"integer"}"#, r#"{"type":"integer","allOf":[{"minimum":1}]}"#, false, true),
+    (
+        "items of lists",
+        r#"{"type":"array","items":{"type":"integer"}}"#,
+        r#"{"type":"array","items":{"type":"number"}}"#,
+        true,
+        false,
+    ),
+    ("lists of anything", r#"{"type":"array"}"#, r#"{"type":"array","items":{"type":"number"}}"#, false, true),
+    ("everything", "true", r#"{"type":"string"}"#, false, true),
+    ("nothing", "false", r#"{"type":"string"}"#, true, false),
+];
+
 #[test]
 fn json_schema_may_allow_more_but_not_less() {
     let closed = |rest: &str| format!(r#"{{"type":"object","additionalProperties":false,{rest}}}"#);
     let open = |rest: &str| format!(r#"{{"type":"object",{rest}}}"#);
     let a = |of: &str| closed(&format!(r#""properties":{{"a":{of}}}"#));
     let of = |old: &str, new: &str| (a(old), a(new));
-    let table: &[(&str, &str, &str, bool, bool)] = &[
-        ("whole numbers to numbers", r#"{"type":"integer"}"#, r#"{"type":"number"}"#, true, false),
-        ("a type more", r#"{"type":"string"}"#, r#"{"type":["string","null"]}"#, true, false),
-        ("another type", r#"{"type":"string"}"#, r#"{"type":"boolean"}"#, false, false),
-        ("a word more", r#"{"enum":["x"]}"#, r#"{"enum":["x","y"]}"#, true, false),
-        ("a few words become any text", r#"{"enum":["x"]}"#, r#"{"type":"string"}"#, true, false),
-        ("a constant joins others", r#"{"const":1}"#, r#"{"enum":[1,2]}"#, true, false),
-        ("a higher bound", r#"{"type":"number","maximum":5}"#, r#"{"type":"number","maximum":6}"#, true, false),
-        ("a bound less", r#"{"type":"number","minimum":5}"#, r#"{"type":"number"}"#, true, false),
-        ("a longer text", r#"{"type":"string","maxLength":5}"#, r#"{"type":"string","maxLength":6}"#, true, false),
-        ("another pattern", r#"{"type":"string","pattern":"x"}"#, r#"{"type":"string","pattern":"y"}"#, false, false),
-        ("a pattern less", r#"{"type":"string","pattern":"x"}"#, r#"{"type":"string"}"#, true, false),
-        ("an unknown keyword", r#"{"type":"string"}"#, r#"{"type":"string","contentEncoding":"base64"}"#, false, true),
-        ("a description", r#"{"type":"string"}"#, r#"{"type":"string","description":"x","title":"y"}"#, true, true),
-        ("a choice more", r#"{"type":"string"}"#, r#"{"anyOf":[{"type":"string"},{"type":"null"}]}"#, true, false),
-        (
-            "a choice among choices",
-            r#"{"anyOf":[{"type":"string"},{"type":"null"}]}"#,
-            r#"{"anyOf":[{"type":"null"},{"type":"integer"},{"type":"string"}]}"#,
-            true,
-            false,
-        ),
-        (
-            "one of two that overlap",
-            r#"{"type":"integer"}"#,
-            r#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#,
-            false,
-            false,
-        ),
-        ("a condition more", r#"{"type":"integer"}"#, r#"{"type":"integer","allOf":[{"minimum":1}]}"#, false, true),
-        (
-            "items of lists",
-            r#"{"type":"array","items":{"type":"integer"}}"#,
-            r#"{"type":"array","items":{"type":"number"}}"#,
-            true,
-            false,
-        ),
-        ("lists of anything", r#"{"type":"array"}"#, r#"{"type":"array","items":{"type":"number"}}"#, false, true),
-        ("everything", "true", r#"{"type":"string"}"#, false, true),
-        ("nothing", "false", r#"{"type":"string"}"#, true, false),
-    ];
-    let mut cases: Vec<Case<'_>> = table
+    let mut cases: Vec<Case<'_>> = JSON_PROPERTIES
         .iter()
         .map(|(name, old, new, backward, forward)| {
             let (old, new) = of(old, new);
