@@ -16,7 +16,7 @@ const RECEIVED_MAX: u64 = 1 << 30;
 
 fn stores(folder: &Path, equipment: &Equipment) -> Result<Stores, TwinError> {
     let folders = Folders::of(folder);
-    if !Stores::are_in(&folders.stores) {
+    if !Stores::are_in(&folders.stores) && equipment.parts.history.is_none() {
         let sentence =
             format!("there are no stores in `{}`; name the folder of a listener or of a run", folder.display());
         return Err(TwinError::Service(sentence));

@@ -11,7 +11,7 @@ use super::clock;
 use super::intake::Intake;
 use crate::pipeline::alerting::{DEAD_LETTERS, DeadLetter, Gauge};
 use crate::pipeline::analytics::{Event, EventKind, Progress};
-use crate::pipeline::stores::{Keeper, StoreError};
+use crate::pipeline::stores::StoreError;
 use crate::primitives::Timestamp;
 
 /// How old they may be.
@@ -60,7 +60,7 @@ impl Gauges {
         let mut add = |metric, subject: String, value| gauges.push(Gauge { metric, subject, value });
         for partition in 0..intake.partitions() {
             let subject = format!("partition {partition}");
-            let kept = stores.resume(partition)?.map_or(0, |resume| resume.next_offset);
+            let kept = stores.next_offset(partition)?.unwrap_or(0);
             let waiting = intake.log.end(partition).saturating_sub(kept);
             add("pipeline.waiting", subject.clone(), number(waiting));
             let watermark = progress.iter().find(|row| row.partition == partition).and_then(|row| row.watermark_ms);

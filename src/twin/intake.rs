@@ -119,7 +119,10 @@ impl Intake {
         let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
         stores.claim(identity)?;
         let subscribers = equipment.webhooks.as_ref().map(|settings| Subscribers::open(settings, stores.tables()));
-        let log = equipment.parts.log(&folders.log, &equipment.environment)?;
+        // Where the checkpoints outlived the machine, the log goes on where they stand.
+        let next = |partition| stores.next_offset(partition).map(Option::unwrap_or_default);
+        let begins = (0..equipment.parts.partitions()).map(next).collect::<Result<_, _>>()?;
+        let log = equipment.parts.log(&folders.log, begins, &equipment.environment)?;
         let roads = network.map(|network| Arc::new(RoadIndex::new(network)));
         Ok(Self {
             log,
@@ -168,7 +171,7 @@ impl Intake {
     /// Messages of the log that no checkpoint has yet; none if the stores cannot tell.
     pub(crate) fn behind(&self) -> Option<u64> {
         let behind = |partition| {
-            let kept = self.stores.resume(partition).ok()?.map_or(0, |resume| resume.next_offset);
+            let kept = self.stores.next_offset(partition).ok()?.unwrap_or(0);
             Some(self.log.end(partition).saturating_sub(kept))
         };
         (0..self.partitions()).map(behind).sum()
@@ -190,7 +193,7 @@ impl Intake {
     /// When the checkpoints cannot be read.
     pub(crate) fn has_kept(&self) -> Result<bool, TwinError> {
         for partition in 0..self.partitions() {
-            if self.stores.resume(partition)?.is_some() {
+            if self.stores.next_offset(partition)?.is_some() {
                 return Ok(true);
             }
         }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ use crate::city::network::Network;
 use crate::pipeline::alerting::Deliverer;
 use crate::pipeline::stores::StoreError;
 use crate::primitives::SimDuration;
-use crate::telemetry::{ReadingKind, TopicMap};
+use crate::telemetry::TopicMap;
 
 /// How often to look whether to stop.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -127,15 +126,8 @@ fn stand(
 /// What was heard, once every service has ended.
 pub(super) fn heard(intake: &Intake) -> Result<Heard, TwinError> {
     let (shown, kept) = intake.board.latencies();
-    let mut stored = 0;
-    for &kind in ReadingKind::ALL {
-        intake.stores.scan(kind, &mut |_| {
-            stored += 1;
-            ControlFlow::Continue(())
-        })?;
-    }
     Ok(Heard {
-        stored,
+        stored: intake.stores.pieces()?.iter().map(|piece| piece.rows).sum(),
         messages: intake.messages(),
         quarantined: quarantined_by_reason(&intake.stores)?,
         tally: intake.board.tally(),

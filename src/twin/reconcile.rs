@@ -88,7 +88,7 @@ impl DayReconciled {
 pub fn reconcile(settings: &ReconcileSettings, stop: &dyn Fn() -> bool) -> Result<Vec<DayReconciled>, TwinError> {
     let folders = Folders::of(&settings.folder);
     // Opening them would make new ones.
-    if !Stores::are_in(&folders.stores) {
+    if !Stores::are_in(&folders.stores) && settings.equipment.parts.history.is_none() {
         let place = settings.folder.display();
         let sentence =
             format!("there are no stores in `{place}`; name the folder of a listener, or of a run that used the wire");

@@ -142,7 +142,8 @@ impl Worker {
     /// # Errors
     /// When log or stores fail, as a sentence.
     pub(crate) fn run(&self) -> Result<(), String> {
-        let (mut desk, mut is_fresh) = self.resume()?;
+        // Stores that are away are given up only when everybody is told to leave.
+        let Some((mut desk, mut is_fresh)) = self.resume()? else { return Ok(()) };
         let mut spells = 0;
         loop {
             let order = self.board.order();
@@ -294,19 +295,21 @@ impl Worker {
         format!("partition {}", self.partition)
     }
 
-    /// The desk as it was at the last checkpoint; or a new one, and that it is new.
-    fn resume(&self) -> Result<(Desk, bool), String> {
+    /// The desk as it was at the last checkpoint; or a new one, and that it is new. None if everybody was told to leave meanwhile.
+    fn resume(&self) -> Result<Option<(Desk, bool)>, String> {
         let intake = Intake::new(self.partition, IntakeSettings::default());
         let analyst = Analyst::new(self.analysis());
-        let Some(resume) = self.keeper.resume(self.partition).map_err(|e| e.to_string())? else {
-            return Ok((Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst), true));
+        let resumed = self.insist(|| self.keeper.resume(self.partition)).map_err(|e| e.to_string())?;
+        let Some(resumed) = resumed else { return Ok(None) };
+        let Some(resume) = resumed else {
+            return Ok(Some((Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst), true)));
         };
         let cannot =
             |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
         let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
-        Ok((Desk::new(self.partition, resume.next_offset, intake, analyst), false))
+        Ok(Some((Desk::new(self.partition, resume.next_offset, intake, analyst), false)))
     }
 
     fn analysis(&self) -> AnalystSettings {

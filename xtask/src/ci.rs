@@ -68,7 +68,8 @@ fn on_servers() -> bool {
         let lib = ["test", "--lib", "--features", "server-tests", "--"];
         let served = ["test", "--test", "serve", "--features", "server-tests", "--", SERVED];
         let kafka = ["test", "--test", "kafka", "--features", "server-tests"];
-        [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka]
+        let s3 = ["test", "--test", "s3", "--features", "server-tests"];
+        [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka, &s3]
             .into_iter()
             .all(|words| cargo(words, &variables))
             && crate::load::proofs(&services)

@@ -1,4 +1,4 @@
-//! `cargo xtask services up|down|env`: Mosquitto, Redis, PostgreSQL and Kafka on loopback, each with all it has in one folder.
+//! `cargo xtask services up|down|env`: Mosquitto, Redis, PostgreSQL, Kafka and S3 on loopback, each with all it has in one folder.
 //!
 //! So that the conformance suites, the storm and CI meet the servers an operator would use, without touching any that run on this
 //! machine already: ports are free ones, remembered in the folder; a process is ours only if its command line names our folder.
@@ -7,6 +7,7 @@
 
 mod kafka;
 mod programs;
+mod s3;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -43,11 +44,13 @@ pub(crate) enum Server {
     Postgres,
     /// The bus.
     Kafka,
+    /// The bucket: `MinIO`, or moto.
+    S3,
 }
 
 impl Server {
     /// Every server there is.
-    pub(crate) const ALL: [Self; 4] = [Self::Mosquitto, Self::Redis, Self::Postgres, Self::Kafka];
+    pub(crate) const ALL: [Self; 5] = [Self::Mosquitto, Self::Redis, Self::Postgres, Self::Kafka, Self::S3];
     /// Those of the storm.
     pub(crate) const STORM: [Self; 3] = [Self::Mosquitto, Self::Redis, Self::Postgres];
 
@@ -58,6 +61,7 @@ impl Server {
             Self::Redis => "redis",
             Self::Postgres => "postgres",
             Self::Kafka => "kafka",
+            Self::S3 => "s3",
         }
     }
 
@@ -73,6 +77,7 @@ impl Server {
             Self::Redis => "CITYTWIN_TEST_REDIS",
             Self::Postgres => "CITYTWIN_TEST_POSTGRES",
             Self::Kafka => "CITYTWIN_TEST_KAFKA",
+            Self::S3 => "CITYTWIN_TEST_S3",
         }
     }
 
@@ -83,6 +88,7 @@ impl Server {
             Self::Redis => in_path("redis-server"),
             Self::Postgres => postgres_program("postgres"),
             Self::Kafka => kafka::program(),
+            Self::S3 => s3::program(),
         }
     }
 }
@@ -133,6 +139,7 @@ impl Services {
             Server::Redis => format!("redis://127.0.0.1:{port}/0"),
             Server::Postgres => format!("postgres://{ROLE}@127.0.0.1:{port}/{ROLE}"),
             Server::Kafka => format!("127.0.0.1:{port}"),
+            Server::S3 => s3::url(port),
         })
     }
 
@@ -151,8 +158,12 @@ impl Services {
 
     /// Starts some of them, after installing what is missing.
     pub(crate) fn up(&self, servers: &[Server]) -> Result<(), String> {
-        if servers.iter().any(|server| server.program().is_none()) {
+        let missing = |server: &Server| server.program().is_none();
+        if servers.iter().any(|server| *server != Server::S3 && missing(server)) {
             install()?;
+        }
+        if servers.contains(&Server::S3) && missing(&Server::S3) {
+            s3::install()?;
         }
         servers.iter().try_for_each(|server| self.start(*server))
     }
@@ -182,6 +193,7 @@ impl Services {
             Server::Redis => self.redis(&program, port),
             Server::Postgres => self.postgres(&program, port)?,
             Server::Kafka => self.kafka(&program, port)?,
+            Server::S3 => self.s3(&program, port)?,
         };
         let log = fs::File::options().create(true).append(true).open(home.join("log"));
         let log = log.map_err(|error| format!("cannot write in {}: {error}", home.display()))?;
@@ -194,7 +206,11 @@ impl Services {
         let ready = self.wait_for(server, || matches!(child.try_wait(), Ok(None)));
         reap(child);
         ready?;
-        if server == Server::Postgres { self.make_database() } else { Ok(()) }
+        match server {
+            Server::Postgres => self.make_database(),
+            Server::S3 => self.make_bucket(),
+            _ => Ok(()),
+        }
     }
 
     /// Asks a server to end, and waits until it has.
@@ -409,6 +425,7 @@ impl Services {
         let Some(port) = self.port(server) else { return false };
         match server {
             Server::Mosquitto | Server::Kafka => connected(port).is_some(),
+            Server::S3 => s3::answers(port),
             Server::Redis => connected(port).is_some_and(|mut stream| {
                 let mut answer = [0; 5];
                 stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut answer)).is_ok()
@@ -430,7 +447,7 @@ pub(crate) fn services(words: &[&str]) -> bool {
         ["env"] => env(&services),
         [verb @ ("start" | "stop" | "kill" | "restart" | "renew"), name] => match Server::named(name) {
             Some(server) => one(&services, verb, server),
-            None => Err(format!("there is no server `{name}`; there are mosquitto, redis, postgres and kafka")),
+            None => Err(format!("there is no server `{name}`; there are mosquitto, redis, postgres, kafka and s3")),
         },
         _ => Err(String::from("say services up, down, env, or start|stop|kill|restart|renew and a server's name")),
     };

@@ -42,6 +42,27 @@ pub trait Checkpoints: Send + Sync + std::fmt::Debug {
     /// When it cannot be read.
     fn resume(&self, partition: u16) -> Result<Option<Resume>, StoreError>;
 
+    /// The next message of a partition, as [`Self::resume`] has it, without its state.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn next(&self, partition: u16) -> Result<Option<u64>, StoreError>;
+
+    /// The same, asked by whoever is about to keep a batch of the partition, before anything of it is written.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn begin(&self, partition: u16) -> Result<Option<u64>, StoreError> {
+        self.next(partition)
+    }
+
+    /// Asked where a batch does not begin at [`Self::begin`]: whether the last commit of the partition, which began at `from` and ended in an
+    /// error here, took effect all the same. If not, somebody else has the partition.
+    fn took_effect(&self, partition: u16, from: u64) -> bool {
+        let _ = (partition, from);
+        false
+    }
+
     /// Moves a partition on, and what all stores were given before becomes lasting.
     ///
     /// # Errors
@@ -54,7 +75,8 @@ pub trait Checkpoints: Send + Sync + std::fmt::Debug {
     /// When they cannot be read.
     fn pieces(&self) -> Result<BTreeSet<Piece>, StoreError>;
 
-    /// Puts one piece in the place of others, in one go.
+    /// Puts one piece in the place of others, in one go. Where another process has taken some of them off the list meanwhile, nothing
+    /// changes: the records are in what it listed.
     ///
     /// # Errors
     /// When it cannot be written; nothing has changed then.
@@ -77,10 +99,18 @@ pub trait Checkpoints: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When it cannot be read or written.
     fn identity(&self, claim: &str) -> Result<String, StoreError>;
+
+    /// Takes away what is listed nowhere and old, where several processes write; gives how many objects went.
+    ///
+    /// # Errors
+    /// When it cannot be taken away now.
+    fn sweep(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 }
 
 /// Refuses a batch that does not begin where its partition stands.
-fn check_order(checkpoint: &Checkpoint<'_>, next: Option<u64>) -> Result<(), StoreError> {
+pub(super) fn check_order(checkpoint: &Checkpoint<'_>, next: Option<u64>) -> Result<(), StoreError> {
     let Checkpoint { partition, from, next_offset, state, .. } = *checkpoint;
     if let Some(next) = next.filter(|next| *next != from) {
         return Err(StoreError::OutOfOrder { partition, from, next });
@@ -116,6 +146,10 @@ impl MemoryCheckpoints {
 impl Checkpoints for MemoryCheckpoints {
     fn resume(&self, partition: u16) -> Result<Option<Resume>, StoreError> {
         Ok(self.state().partitions.get(&partition).cloned())
+    }
+
+    fn next(&self, partition: u16) -> Result<Option<u64>, StoreError> {
+        Ok(self.state().partitions.get(&partition).map(|at| at.next_offset))
     }
 
     fn commit(&self, checkpoint: &Checkpoint<'_>) -> Result<(), StoreError> {
@@ -192,6 +226,10 @@ impl Checkpoints for BookCheckpoints {
                 Resume { next_offset, state: state.to_vec() }
             }))
         })
+    }
+
+    fn next(&self, partition: u16) -> Result<Option<u64>, StoreError> {
+        self.0.read(|work| Ok(work.open_table(PARTITIONS)?.get(partition)?.map(|at| at.value().0)))
     }
 
     fn commit(&self, checkpoint: &Checkpoint<'_>) -> Result<(), StoreError> {

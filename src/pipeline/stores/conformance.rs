@@ -104,7 +104,7 @@ fn live_suite(live: &dyn LiveStore) {
     assert_eq!((status.words, status.evicted, status.expired), (2, 1, 4));
 }
 
-fn tables_suite(tables: &dyn Tables) {
+pub(super) fn tables_suite(tables: &dyn Tables) {
     let row = |table: &str, key: &str, json: &str| Row { table: table.into(), key: key.into(), json: json.into() };
     tables
         .put(&[
@@ -176,7 +176,7 @@ fn rubbish(offset: u64, bytes: usize) -> Quarantined {
     }
 }
 
-fn quarantine_suite(quarantine: &dyn QuarantineStore) {
+pub(super) fn quarantine_suite(quarantine: &dyn QuarantineStore) {
     let put = |from, messages: &[Quarantined]| quarantine.put(3, from, messages).expect("can be written");
     let scanned = || {
         let mut all = Vec::new();
@@ -227,7 +227,7 @@ fn quarantine_suite(quarantine: &dyn QuarantineStore) {
     assert_eq!(scanned().iter().map(|kept| (kept.offset, kept.payload.len())).collect::<Vec<_>>(), [(10, 20)]);
 }
 
-fn checkpoints_suite(checkpoints: &dyn Checkpoints) {
+pub(super) fn checkpoints_suite(checkpoints: &dyn Checkpoints) {
     let piece = |name: &str, rows| Piece::named(name, rows).expect("a name");
     let (a, b) = (piece("air/date=2026-06-02/0-0-9.parquet", 4), piece("air/date=2026-06-02/1-0-3.parquet", 2));
     let step = |partition, from, next_offset, state: &[u8], pieces: &[Piece]| {
@@ -283,7 +283,7 @@ fn read_all(history: &dyn History, pieces: &[Piece]) -> Vec<Record> {
     rows
 }
 
-fn history_suite(history: &dyn History) {
+pub(super) fn history_suite(history: &dyn History) {
     // More rows than are read at once, and numbers that break when somebody rounds them.
     let mut records = all_sorts(1500);
     for (n, odd) in [-0.0, f64::MIN_POSITIVE, 0.1 + 0.2, 51.500_000_000_000_01].into_iter().enumerate() {

@@ -14,7 +14,7 @@ use super::whole::{Step, Stores};
 use crate::telemetry::{ReadingKind, Record, json};
 
 /// A partition's messages: every seventh is rubbish, the others are records in a muddled order.
-fn messages() -> Vec<Result<Record, Quarantined>> {
+pub(super) fn messages() -> Vec<Result<Record, Quarantined>> {
     let mut records = all_sorts(20).into_iter().enumerate().map(|(n, mut record)| {
         record.sequence = n as u64;
         record
@@ -40,7 +40,7 @@ fn messages() -> Vec<Result<Record, Quarantined>> {
 }
 
 /// What operators make of messages `from..to`: the rows count, so that one kept twice would show.
-fn batch(messages: &[Result<Record, Quarantined>], from: usize, to: usize) -> Batch {
+pub(super) fn batch(messages: &[Result<Record, Quarantined>], from: usize, to: usize) -> Batch {
     let range = &messages[from..to];
     let row =
         |n: usize| Row { table: "tens".into(), key: format!("{:03}", n / 10), json: format!("{{\"n\":{n}}}").into() };
@@ -57,7 +57,11 @@ fn batch(messages: &[Result<Record, Quarantined>], from: usize, to: usize) -> Ba
 }
 
 /// Keeps everything from where the stores stand, in batches of `size`.
-fn keep_rest(stores: &Stores, messages: &[Result<Record, Quarantined>], size: usize) -> Result<(), StoreError> {
+pub(super) fn keep_rest(
+    stores: &Stores,
+    messages: &[Result<Record, Quarantined>],
+    size: usize,
+) -> Result<(), StoreError> {
     let resume = stores.resume(0)?;
     let mut from = resume.as_ref().map_or(0, |at| usize::try_from(at.next_offset).expect("small"));
     if let Some(resume) = resume {

@@ -2,10 +2,13 @@
 //!
 //! A piece holds one kind's records of one day out of one batch, or, once merged, of all batches. Writing it does not make it
 //! count: that is for the checkpoint to say, see [`super::checkpoints`]. So a store need only promise that what `stage` gave back
-//! is whole and lasting, as a folder of files does, and as a bucket of objects would.
+//! is whole and lasting, as a folder of files does, and a bucket of objects.
 
+#[cfg(feature = "s3")]
+mod bucket;
 mod columns;
 mod folder;
+mod merge;
 mod piece;
 mod read;
 
@@ -13,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(feature = "s3")]
+pub(super) use bucket::BucketHistory;
 pub(super) use columns::{Beside, Sending, TableWriter, Verdict};
 pub use folder::Folder;
 pub use piece::{Piece, Span};
@@ -76,6 +81,12 @@ pub trait History: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When one cannot be taken away; it will be when the stores are opened next.
     fn remove(&self, pieces: &[Piece]) -> Result<(), StoreError>;
+
+    /// Whether other processes may read pieces by an older list: then those that were listed stay for a while, and whoever keeps the list
+    /// takes them away.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// A history that lives as long as the process.

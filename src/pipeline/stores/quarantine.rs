@@ -143,10 +143,10 @@ pub trait QuarantineStore: Send + Sync + std::fmt::Debug {
 }
 
 /// Counts by (device, reason).
-type Counts = BTreeMap<(String, String), u64>;
+pub(super) type Counts = BTreeMap<(String, String), u64>;
 
 /// Counts a message that is not kept.
-fn count(counts: &mut Counts, message: &Kept) {
+pub(super) fn count(counts: &mut Counts, message: &Kept) {
     let device = message.device.as_ref().map_or("", DeviceId::as_str);
     let mut key = (device.to_owned(), message.reason.clone());
     if counts.len() >= NAMES_MAX && !counts.contains_key(&key) {

@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Keeper as _, Row};
+use super::batch::Row;
 use super::error::StoreError;
 use super::history::Piece;
 use super::whole::{Step, Stores};
@@ -166,7 +166,9 @@ impl Stores {
         let _alone = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
         self.checkpoints.forget(&old, before)?;
         self.after(Step::Swapped)?;
-        self.history.remove(&old)?;
+        if !self.history.is_shared() {
+            self.history.remove(&old)?;
+        }
         Ok(old.iter().map(|piece| piece.rows).sum())
     }
 
@@ -290,7 +292,7 @@ impl Stores {
         if self.tables().get(HOUSEKEEPING, &key(clock))?.is_none() {
             let mut next = BTreeMap::new();
             for partition in 0..partitions {
-                next.insert(partition, self.resume(partition)?.map_or(0, |resume| resume.next_offset));
+                next.insert(partition, self.checkpoints.next(partition)?.unwrap_or(0));
             }
             let json = serde_json::to_vec(&Mark { at_ms: clock.as_milliseconds(), next }).unwrap_or_default();
             self.tables().put(&[Row { table: HOUSEKEEPING.to_owned(), key: key(clock), json }])?;

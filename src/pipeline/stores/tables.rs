@@ -39,6 +39,15 @@ pub trait Tables: Send + Sync + std::fmt::Debug {
     /// When they cannot be written; no row has changed then.
     fn put(&self, rows: &[Row]) -> Result<(), StoreError>;
 
+    /// Writes rows of a batch of a partition, which may be under way still; they become lasting with its checkpoint.
+    ///
+    /// # Errors
+    /// As for [`Self::put`].
+    fn put_of(&self, partition: u16, rows: &[Row]) -> Result<(), StoreError> {
+        let _ = partition;
+        self.put(rows)
+    }
+
     /// Writes rows as [`Self::put`] does, and returns only when they outlive a power cut. For whoever acts on them outside right
     /// afterwards, so that nobody was told what nobody remembers; a batch's rows become lasting with its checkpoint.
     ///

@@ -4,23 +4,24 @@
 //! that stands in no checkpoint does not count, and the others know what they have by its key. So the process may die anywhere,
 //! read on from the last checkpoint, and end up with the same content.
 
+mod opening;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::ops::{ControlFlow, Range};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::batch::{Ahead, Batch, Keeper, Resume};
-use super::checkpoints::{BookCheckpoints, Checkpoint, Checkpoints, MemoryCheckpoints};
-use super::database::Book;
+use super::checkpoints::{Checkpoint, Checkpoints};
 use super::error::StoreError;
-use super::history::{Each, Folder, History, MemoryHistory, Piece, Span};
-use super::live::{BookLive, LiveSettings, LiveStore, MemoryLive};
-use super::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineSettings, QuarantineStore};
-use super::records::{Asked, HistoryRecords, Records, may_hold};
+use super::history::{Each, History, Piece, Span};
+use super::live::{LiveSettings, LiveStore};
+use super::quarantine::{QuarantineSettings, QuarantineStore};
+use super::records::{Asked, Records, may_hold};
 use super::refill::Refill;
 use super::sorted::Sorted;
-use super::tables::{self, BookTables, MemoryTables, Tables};
+use super::tables::{self, Tables};
 use crate::primitives::{Timestamp, fail_point};
 use crate::telemetry::ReadingKind;
 
@@ -82,6 +83,19 @@ pub struct Parts {
     pub tables: Option<Box<dyn Tables>>,
     /// Records beside the history.
     pub records: Option<Box<dyn Records>>,
+    /// History, checkpoints and quarantine, and the tables unless those are named.
+    #[cfg(feature = "s3")]
+    pub bucket: Option<Arc<super::bucket::Bucket>>,
+}
+
+impl Parts {
+    /// Whether history and checkpoints are elsewhere, so that an empty folder says nothing.
+    pub const fn keep_elsewhere(&self) -> bool {
+        #[cfg(feature = "s3")]
+        return self.bucket.is_some();
+        #[cfg(not(feature = "s3"))]
+        return false;
+    }
 }
 
 /// All stores of a city.
@@ -102,6 +116,14 @@ pub struct Stores {
     pub(super) merging: Mutex<()>,
     pub(super) refill: Refill,
     folder: Option<PathBuf>,
+    /// Where the history is, if it is not in the folder.
+    place: Option<String>,
+    /// The bucket's city, if the history is in one.
+    #[cfg(feature = "s3")]
+    city: Option<Arc<super::bucket::City>>,
+    /// Looks after what other processes do; ends with the stores.
+    #[cfg(feature = "s3")]
+    _watch: Option<opening::Watch>,
     /// Held as long as the stores are open.
     _lock: Option<File>,
     #[cfg(test)]
@@ -115,118 +137,6 @@ impl std::fmt::Debug for Stores {
 }
 
 impl Stores {
-    /// Whether there are stores in a folder, whole or not; nothing is made or opened.
-    pub fn are_in(folder: &Path) -> bool {
-        Book::path_in(folder).is_file()
-    }
-
-    /// Opens the stores of a folder, or makes them: one database and a folder of Parquet.
-    ///
-    /// What a crash left unfinished is taken away.
-    ///
-    /// # Errors
-    /// When another process has them, they are of another version, a piece of history is missing, or the folder cannot be used.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Self::open_with(folder, StoreSettings::default())
-    }
-
-    /// Opens the stores of a folder, or makes them, with this much room.
-    ///
-    /// # Errors
-    /// As for [`Self::open`].
-    pub fn open_with(folder: &Path, settings: StoreSettings) -> Result<Self, StoreError> {
-        Self::open_parts(folder, settings, Parts::default())
-    }
-
-    /// Opens the stores of a folder, or makes them, with some of their parts elsewhere; history, quarantine and checkpoints are
-    /// always in the folder.
-    ///
-    /// # Errors
-    /// As for [`Self::open`].
-    pub fn open_parts(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
-        Self::open_as(folder, settings, parts, false)
-    }
-
-    /// Opens the stores of a folder to be read, and leaves everything in it as it is; what is asked of them may not be to write. Only
-    /// where a crash left them unfinished they are opened as by [`Self::open_parts`], because nothing can be read before that is mended.
-    ///
-    /// # Errors
-    /// As for [`Self::open`].
-    pub fn open_to_read(folder: &Path, settings: StoreSettings, parts: Parts) -> Result<Self, StoreError> {
-        Self::open_as(folder, settings, parts, true)
-    }
-
-    fn open_as(folder: &Path, settings: StoreSettings, parts: Parts, to_read: bool) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
-        let path = folder.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(StoreError::file("open", &path))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::InUse(folder.to_owned()),
-            TryLockError::Error(error) => StoreError::file("lock", &path)(error),
-        })?;
-        let whole = if to_read { Book::open_to_read(folder)? } else { None };
-        let is_whole = whole.is_some();
-        let book = Arc::new(whole.map_or_else(|| Book::open(folder), Ok)?);
-        let checkpoints: Arc<dyn Checkpoints> = Arc::new(BookCheckpoints::open(Arc::clone(&book))?);
-        let history: Arc<dyn History> = Arc::new(Folder::open(&folder.join("history"))?);
-        if !is_whole {
-            history.keep_only(&checkpoints.pieces()?)?;
-        }
-        let refill = Refill::new(parts.live.is_some(), settings.live);
-        let live = match parts.live {
-            Some(elsewhere) => elsewhere,
-            None => Box::new(BookLive::open(Arc::clone(&book), settings.live)?),
-        };
-        let tables = match parts.tables {
-            Some(elsewhere) => elsewhere,
-            None => Box::new(BookTables::open(Arc::clone(&book))?),
-        };
-        let quarantine = Box::new(BookQuarantine::open(Arc::clone(&book), settings.quarantine)?);
-        let stores =
-            Self::of(history, checkpoints, Parts { live: Some(live), tables: Some(tables), ..parts }, quarantine);
-        Ok(Self { refill, folder: Some(folder.to_owned()), _lock: Some(lock), ..stores })
-    }
-
-    fn of(
-        history: Arc<dyn History>,
-        checkpoints: Arc<dyn Checkpoints>,
-        parts: Parts,
-        quarantine: Box<dyn QuarantineStore>,
-    ) -> Self {
-        let pieces = Arc::default();
-        let from_history = || Box::new(HistoryRecords::new(&history, &checkpoints, &pieces)) as Box<dyn Records>;
-        Self {
-            records: parts.records.unwrap_or_else(from_history),
-            live: parts.live.unwrap_or_else(|| Box::<MemoryLive>::default()),
-            tables: parts.tables.unwrap_or_else(|| Box::<MemoryTables>::default()),
-            quarantine,
-            checkpoints,
-            history,
-            partitions: Mutex::default(),
-            pieces,
-            merging: Mutex::default(),
-            unclaimed: Mutex::default(),
-            refill: Refill::new(false, LiveSettings::default()),
-            folder: None,
-            _lock: None,
-            #[cfg(test)]
-            hook: None,
-        }
-    }
-
-    /// Stores that last as long as the process.
-    pub fn in_memory() -> Self {
-        Self::in_memory_with(StoreSettings::default())
-    }
-
-    /// Stores that last as long as the process, with this much room.
-    pub fn in_memory_with(settings: StoreSettings) -> Self {
-        let parts = Parts { live: Some(Box::new(MemoryLive::new(settings.live))), ..Parts::default() };
-        let quarantine = Box::new(MemoryQuarantine::new(settings.quarantine));
-        Self::of(Arc::new(MemoryHistory::default()), Arc::new(MemoryCheckpoints::default()), parts, quarantine)
-    }
-
     /// Notes that the stores are this run's; `identity` names what makes its content, such as a hash of scenario and seed.
     ///
     /// A server that is away is asked when it is first written to: until then messages wait, and nothing else does.
@@ -236,6 +146,10 @@ impl Stores {
     pub fn claim(&self, identity: &str) -> Result<(), StoreError> {
         let found = self.checkpoints.identity(identity)?;
         if found != identity {
+            if let Some(place) = self.place.clone() {
+                let reason = format!("it belongs to another run ({found}, not {identity}); name another prefix");
+                return Err(StoreError::Refused { part: "history", place, reason });
+            }
             let folder = self.folder.clone().unwrap_or_default();
             return Err(StoreError::OtherRun { folder, found, wanted: identity.to_owned() });
         }
@@ -276,6 +190,14 @@ impl Stores {
                 reason: format!("they belong to another run ({found}, not {identity}); name another prefix or schema"),
             }),
         }
+    }
+
+    /// The first message of a partition that has not been kept; none if nothing of it has. For whoever does not work on it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn next_offset(&self, partition: u16) -> Result<Option<u64>, StoreError> {
+        self.checkpoints.next(partition)
     }
 
     /// Every record, to be asked by time, device and place.
@@ -362,7 +284,7 @@ impl Stores {
             }
             self.merge(together)?;
         }
-        Ok(())
+        self.checkpoints.sweep().map(drop)
     }
 
     /// Merges a few small pieces of one kind and day into one, if there are that many of about one size; whether there were. For
@@ -376,6 +298,7 @@ impl Stores {
     /// When a piece cannot be read or written; the history is what it was then.
     pub fn tidy(&self) -> Result<bool, StoreError> {
         let _merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoints.sweep()?;
         let mut sizes: BTreeMap<(String, u32), Vec<Piece>> = BTreeMap::new();
         for piece in self.pieces()?.into_iter().filter(|piece| piece.rows < TIDY_ROWS_MAX) {
             let alike = sizes.entry((piece.folder().to_owned(), piece.rows.max(1).ilog(TIDY_PIECES))).or_default();
@@ -397,7 +320,7 @@ impl Stores {
         let _alone = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
         self.checkpoints.replace(&old, &merged)?;
         self.after(Step::Swapped)?;
-        self.history.remove(&old)
+        if self.history.is_shared() { Ok(()) } else { self.history.remove(&old) }
     }
 
     /// Where tests stop, and where processes die when asked to.
@@ -453,7 +376,10 @@ impl Keeper for Stores {
         let turn = self.partition(partition);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The checkpoint refuses it as well, but by then its files might have taken the place of others.
-        if let Some(next) = self.resume(partition)?.map(|at| at.next_offset).filter(|next| *next != from) {
+        if let Some(next) = self.checkpoints.begin(partition)?.filter(|next| *next != from) {
+            if next == to && self.checkpoints.took_effect(partition, from) {
+                return Ok(());
+            }
             return Err(StoreError::OutOfOrder { partition, from, next });
         }
         self.mend_live(watermark)?;
@@ -467,7 +393,7 @@ impl Keeper for Stores {
             self.live.put(&sorted.newest(), watermark)?;
             self.refill.note(watermark);
             self.after(Step::Live)?;
-            self.tables.put(rows)?;
+            self.tables.put_of(partition, rows)?;
             self.after(Step::Tables)?;
             self.quarantine.put(partition, from, quarantined)?;
             self.after(Step::Quarantine)
@@ -490,6 +416,6 @@ impl Keeper for Stores {
         let sorted = Sorted::new(records);
         self.live.put(&sorted.newest(), watermark)?;
         self.refill.note(watermark);
-        self.tables.put(rows)
+        self.tables.put_of(partition, rows)
     }
 }

@@ -41,6 +41,8 @@ pub struct LogOptions {
     pub commit_bytes: usize,
     /// No more may wait to be written; beyond it hand-ins are refused as busy [bytes].
     pub queue_bytes_max: usize,
+    /// By partition: the number of its first message, where the log is made anew for checkpoints that are further; 0 if not told.
+    pub begins: Vec<u64>,
 }
 
 impl LogOptions {
@@ -53,6 +55,7 @@ impl LogOptions {
             commit_delay: Duration::from_millis(2),
             commit_bytes: 256 << 10,
             queue_bytes_max: 64 << 20,
+            begins: Vec::new(),
         }
     }
 }
@@ -195,7 +198,8 @@ impl DurableLog {
         for number in 0..options.partitions {
             let (mut lane, torn) = Lane::open(number, folder.join(lane_name(number)))?;
             counts.bytes_torn.fetch_add(torn, Ordering::Relaxed);
-            writers.push(open_writer(&*disk, &mut lane)?);
+            let begin = options.begins.get(usize::from(number)).copied().unwrap_or_default();
+            writers.push(open_writer(&*disk, &mut lane, begin)?);
             lanes.push(Mutex::new(lane));
         }
         disk::sync_folder(folder).map_err(BusError::io("make durable", folder))?;
@@ -284,12 +288,12 @@ fn has_messages(folder: &Path) -> bool {
 }
 
 /// Opens a partition's last segment for writing, cut to what is whole, or makes its first.
-fn open_writer(disk: &dyn Disk, lane: &mut Lane) -> Result<Writer, BusError> {
+fn open_writer(disk: &dyn Disk, lane: &mut Lane, begin: u64) -> Result<Writer, BusError> {
     if let Some(last) = lane.segments.last().filter(|last| last.bytes >= SEGMENT_HEAD as u64) {
         let tape = disk.reopen(&last.path, last.bytes).map_err(BusError::io("open", &last.path))?;
         return Ok(Writer { tape, next: last.end, bytes: last.bytes });
     }
-    let base = lane.segments.pop().map_or(0, |headless| headless.base);
+    let base = lane.segments.pop().map_or(begin, |headless| headless.base);
     let path = lane.folder.join(segment_name(base));
     if path.exists() {
         fs::remove_file(&path).map_err(BusError::io("remove", &path))?;

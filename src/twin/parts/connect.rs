@@ -18,7 +18,7 @@ pub(super) fn sentence(error: impl std::fmt::Display) -> TwinError {
 }
 
 /// What a variable holds.
-fn secret(secrets: Secrets<'_>, name: &str) -> Result<String, TwinError> {
+pub(super) fn secret(secrets: Secrets<'_>, name: &str) -> Result<String, TwinError> {
     let found = secrets(name).filter(|value| !value.is_empty());
     found.ok_or_else(|| {
         sentence(format!("the environment variable `{name}`, which the file of parts names, is not set; set it"))
@@ -117,14 +117,14 @@ impl PartsFile {
         self.kafka().map_or(PARTITIONS, |kafka| kafka.partitions)
     }
 
-    /// The log: a topic, or our own in a folder.
+    /// The log: a topic, or our own in a folder. `begins` says for each partition where our own begins if it is made anew.
     ///
     /// # Errors
     /// When a variable is not set, or log or topic cannot be used. Brokers need not answer yet.
-    pub(crate) fn log(&self, folder: &Path, secrets: Secrets<'_>) -> Result<Arc<dyn Bus>, TwinError> {
+    pub(crate) fn log(&self, folder: &Path, begins: Vec<u64>, secrets: Secrets<'_>) -> Result<Arc<dyn Bus>, TwinError> {
         Ok(match self.kafka() {
             Some(kafka) => Arc::new(kafka.open(secrets)?),
-            None => Arc::new(DurableLog::open(folder, LogOptions::new(PARTITIONS))?),
+            None => Arc::new(DurableLog::open(folder, LogOptions { begins, ..LogOptions::new(PARTITIONS) })?),
         })
     }
 }

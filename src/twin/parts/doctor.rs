@@ -55,6 +55,10 @@ pub fn doctor(parts: &PartsFile, secrets: Secrets<'_>, folder: Option<&Path>) ->
     found.push(examine("records and tables", what, "the live state goes on; new messages wait in the log", || {
         parts.ask_records(secrets).map_err(text)
     }));
+    let what = parts.history.as_ref().map_or_else(embedded, |s3| format!("S3, {}", s3.place()));
+    found.push(examine("history", what, "what is shown goes on for a while; new messages wait in the log", || {
+        parts.ask_history(secrets).map_err(text)
+    }));
     if let Some(path) = &parts.alerts {
         let what = format!("rules in `{}`", path.display());
         found.push(examine("alerts", what, "nothing starts before the file is right", || {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server, kafka};
+use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server, kafka, s3};
 use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
 use crate::primitives::SimDuration;
@@ -14,7 +14,7 @@ use crate::twin::intake::PARTITIONS;
 
 /// Largest file [bytes].
 const FILE_MAX: usize = 1 << 20;
-const KEYS: [&str; 8] = ["bus", "live", "records", "listen", "topics", "city", "alerts", "keep"];
+const KEYS: [&str; 9] = ["bus", "live", "records", "history", "listen", "topics", "city", "alerts", "keep"];
 const MOSQUITTO_KEYS: [&str; 8] = ["url", "group", "name", "user-from", "password-from", "ca", "certificate", "key"];
 const REDIS_KEYS: [&str; 5] = ["url", "prefix", "user-from", "password-from", "ca"];
 const POSTGRES_KEYS: [&str; 6] = ["url", "schema", "user-from", "password-from", "ca", "places"];
@@ -76,6 +76,9 @@ fn whole(reader: &mut Reader<'_>, root: &Node, parts: &mut PartsFile) {
     if let Some((_, inner)) = choice(reader, &fields, "records", &[("postgres", "url", &POSTGRES_KEYS)]) {
         let example = "postgres://citytwin@127.0.0.1:5432/citytwin";
         parts.records = server(reader, &inner, "schema", &["postgres", "postgresql"], example);
+    }
+    if let Some((_, inner)) = choice(reader, &fields, "history", &[("s3", "url", &s3::KEYS)]) {
+        parts.history = s3::read(reader, &inner);
     }
     if let Some(node) = fields.get("listen")
         && let Some(inner) = reader.fields(node, "`listen`", &LISTEN_KEYS)
@@ -299,6 +302,38 @@ mod tests {
         assert_eq!(broker.login, Login { user_from: Some("U".to_owned()), password_from: Some("P".to_owned()) });
         assert_eq!(parts.live.map(|server| server.name), Some("town".to_owned()));
         assert_eq!(parts.records.map(|server| (server.name, server.places)), Some(("citytwin".to_owned(), false)));
+    }
+
+    #[test]
+    fn a_bucket_is_read_with_the_names_of_its_secrets_and_everything_wrong_has_its_place() {
+        let parts = parsed(
+            "history: { s3: { url: 's3://cities/region/town/', endpoint: 'http://127.0.0.1:9000/', key-from: K, secret-from: S } }",
+        );
+        let bucket = parts.expect("a file of parts").history.expect("a bucket");
+        assert_eq!(
+            (bucket.bucket.as_str(), bucket.prefix.as_str(), bucket.path_style),
+            ("cities", "region/town", true)
+        );
+        assert_eq!(bucket.place(), "s3://cities/region/town at http://127.0.0.1:9000");
+        let bare = parsed("history: { s3: { url: 's3://cities' } }").expect("a file of parts").history;
+        assert_eq!(bare.map(|bucket| (bucket.prefix, bucket.path_style)), Some(("citytwin".to_owned(), false)));
+        for (text, said) in [
+            ("history: { s3: { endpoint: 'http://h' } }", "`url`"),
+            ("history: { s3: { url: 'http://h/b' } }", "does not begin with `s3://`"),
+            ("history: { s3: { url: 's3://Up/x' } }", "cannot be a bucket"),
+            ("history: { s3: { url: 's3://cities/../x' } }", "cannot be a prefix"),
+            ("history: { s3: { url: 's3://cities/x', endpoint: 'ftp://h' } }", "`endpoint` cannot be"),
+            ("history: { s3: { url: 's3://cities/x', key-from: K } }", "only one of"),
+            ("history: { s3: { url: 's3://cities/x', session-from: T } }", "no key"),
+            ("history: { s3: { url: 's3://cities/x', endpoint: 'http://h', ca: ca.pem } }", "does not encrypt"),
+            ("history: { s3: { url: 's3://cities/x', colour: red } }", "colour"),
+            ("history: { gcs: { url: 's3://cities/x' } }", "cannot be `gcs`"),
+        ] {
+            let told = parsed(text).expect_err(text);
+            assert!(told.contains(said) && told.contains("parts.yaml:1:"), "{text}: {told}");
+        }
+        let told = parsed("history: { s3: { url: 's3://key:hidden@cities/x' } }").expect_err("a secret");
+        assert!(!told.contains("hidden"), "{told}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! bus: { mosquitto: { url: "mqtts://broker:8883", user-from: MQTT_USER, password-from: MQTT_PASSWORD, ca: ca.pem } }
 //! live: { redis: { url: "redis://cache:6379/0", password-from: REDIS_PASSWORD } }
 //! records: { postgres: { url: "postgres://citytwin@db:5432/city", password-from: PG_PASSWORD } }
+//! history: { s3: { url: "s3://cities/halvermere", region: eu-central-1, key-from: S3_KEY, secret-from: S3_SECRET } }
 //! ```
 //!
 //! Secrets stand in environment variables, whose names the file holds.
@@ -13,6 +14,7 @@ mod connect;
 mod doctor;
 mod file;
 mod kafka;
+mod s3;
 mod servers;
 #[cfg(test)]
 #[cfg(feature = "kafka")]
@@ -28,6 +30,7 @@ use crate::pipeline::transport::Target;
 pub use doctor::{Examined, doctor};
 pub use file::read;
 pub use kafka::Kafka;
+pub use s3::S3;
 
 /// The environment, as whoever may read it hands it in.
 pub type Environment = fn(&str) -> Option<String>;
@@ -144,6 +147,8 @@ pub struct PartsFile {
     pub live: Option<Server>,
     /// PostgreSQL for records, figures and tables; embedded if none.
     pub records: Option<Server>,
+    /// A bucket for history, checkpoints and what else has no server of its own; the folder if none.
+    pub history: Option<S3>,
     /// Our own listener.
     pub listen: ListenPart,
     /// Mapping of readings to topics.

@@ -1,8 +1,8 @@
 //! The stores that are servers: made from the file of parts and looked at by the doctor, as far as this program was built for them.
 //!
-//! A program without the feature `redis` or `postgres` reads the same files, and refuses a part that it does not have with a sentence.
+//! A program without the feature `redis`, `postgres` or `s3` reads the same files, and refuses a part that it does not have with a sentence.
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "s3"))]
 use std::sync::Arc;
 
 use super::{PartsFile, Secrets};
@@ -29,6 +29,7 @@ impl PartsFile {
         let mut parts = Parts::default();
         self.put_live(secrets, &mut parts)?;
         self.put_records(secrets, &mut parts)?;
+        self.put_history(secrets, &mut parts)?;
         Ok(parts)
     }
 }
@@ -104,6 +105,25 @@ impl PartsFile {
 
     pub(super) fn ask_records(&self, _: Secrets<'_>) -> Result<(), TwinError> {
         if self.records.is_some() { Err(built_without("records", "postgres")) } else { Ok(()) }
+    }
+}
+
+impl PartsFile {
+    /// The bucket with history and checkpoints, if the file says so.
+    #[cfg(feature = "s3")]
+    fn put_history(&self, secrets: Secrets<'_>, parts: &mut Parts) -> Result<(), TwinError> {
+        parts.bucket = self.history.as_ref().map(|s3| s3.open(secrets).map(Arc::new)).transpose()?;
+        Ok(())
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn put_history(&self, secrets: Secrets<'_>, _: &mut Parts) -> Result<(), TwinError> {
+        self.ask_history(secrets)
+    }
+
+    /// Whether the bucket answers, may be written, and lets only one of two writers win, if there is one.
+    pub(super) fn ask_history(&self, secrets: Secrets<'_>) -> Result<(), TwinError> {
+        self.history.as_ref().map_or(Ok(()), |s3| s3.ask(secrets))
     }
 }
 

@@ -10,15 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::columns::{Beside, TableWriter};
+use super::merge::{MERGE_MAX, together};
 use super::piece::{Piece, Span, by_day, nothing_to_merge};
 use super::read::TableReader;
 use super::{Each, History};
 use crate::pipeline::stores::error::StoreError;
-use crate::pipeline::stores::sorted::order;
 use crate::telemetry::{ReadingKind, Record};
-
-/// Most pieces read at once; more are merged in rounds. Each costs about 2 MB while it is read.
-const MERGE_MAX: usize = 16;
 
 /// How unfinished files end.
 const UNFINISHED: &str = ".part";
@@ -100,7 +97,7 @@ impl Folder {
         done
     }
 
-    fn reader(&self, piece: &Piece) -> Result<(PathBuf, TableReader), StoreError> {
+    fn reader(&self, piece: &Piece) -> Result<(PathBuf, TableReader<File>), StoreError> {
         let path = self.path(piece);
         let file = File::open(&path).map_err(StoreError::file("read", &path))?;
         let reader = TableReader::open(file, piece.kind).map_err(StoreError::parquet("read", &path))?;
@@ -122,27 +119,10 @@ impl Folder {
         pieces: &[Piece],
         each: &mut dyn FnMut(Record) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut sources = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let (path, mut reader) = self.reader(piece)?;
-            let head = reader.next().map_err(StoreError::parquet("read", &path))?;
-            sources.push((path, reader, head));
-        }
-        // The least head comes next; with so few sources a look at each is as good as a heap.
-        loop {
-            let heads = sources.iter_mut().filter(|(_, _, head)| head.is_some());
-            let least = heads.min_by(|(_, _, a), (_, _, b)| match (a, b) {
-                (Some(a), Some(b)) => order(a, b),
-                _ => std::cmp::Ordering::Equal,
-            });
-            let Some((path, reader, head)) = least else { return Ok(()) };
-            if let Some(record) = head.take()
-                && each(record)?.is_break()
-            {
-                return Ok(());
-            }
-            *head = reader.next().map_err(StoreError::parquet("read", path))?;
-        }
+        let sources = pieces.iter().map(|piece| self.reader(piece)).collect::<Result<Vec<_>, _>>()?;
+        let readers = sources.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+        let cannot = |at: usize| StoreError::parquet("read", &readers[at]);
+        together(sources.into_iter().map(|(_, reader)| reader).collect(), &|at, error| cannot(at)(error), each)
     }
 
     /// Every file below the folder, whole or not.

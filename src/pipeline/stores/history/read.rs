@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::FileReader as _;
+use parquet::file::reader::{ChunkReader, FileReader as _};
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::super::error::StoreError;
@@ -123,7 +123,7 @@ impl Column {
 /// A table of records as it lies in a folder of history, for whoever reads it from outside.
 pub struct TableFile {
     path: PathBuf,
-    reader: TableReader,
+    reader: TableReader<File>,
 }
 
 impl std::fmt::Debug for TableFile {
@@ -158,8 +158,8 @@ impl TableFile {
 }
 
 /// Reads one table.
-pub(super) struct TableReader {
-    file: SerializedFileReader<File>,
+pub(super) struct TableReader<R: ChunkReader + 'static> {
+    file: SerializedFileReader<R>,
     kind: ReadingKind,
     groups: std::ops::Range<usize>,
     columns: Vec<Column>,
@@ -168,9 +168,9 @@ pub(super) struct TableReader {
     device: Option<DeviceId>,
 }
 
-impl TableReader {
+impl<R: ChunkReader + 'static> TableReader<R> {
     /// Opens a table of a kind.
-    pub(super) fn open(file: File, kind: ReadingKind) -> Result<Self> {
+    pub(super) fn open(file: R, kind: ReadingKind) -> Result<Self> {
         let file = SerializedFileReader::new(file)?;
         let about = file.metadata();
         if about.file_metadata().schema() != schema(kind)?.as_ref() {

@@ -1,5 +1,6 @@
 //! The stores on real servers, which the environment names: what the suites of the traits cannot ask of an embedded store.
 
+mod bucket;
 mod live;
 mod parts;
 mod postgres;

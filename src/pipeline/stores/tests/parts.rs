@@ -27,6 +27,7 @@ fn a_batch_waits_for_its_servers_and_is_kept_once() {
         live: Some(Box::new(live.expect("a URL"))),
         tables: Some(Box::new(PostgresTables::new(&server))),
         records: Some(Box::new(PostgresRecords::new(&server))),
+        ..Parts::default()
     };
     let folder = tempfile::tempdir().expect("a folder");
     let stores = Stores::open_parts(folder.path(), StoreSettings::default(), parts).expect("a fresh folder");
