@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::DEVICES_MAX;
 use super::faults::{FaultCounts, Faults, Labels, LoadFault};
 use super::hostile::hostile;
 use super::source::{Voices, Word};
@@ -247,7 +248,8 @@ impl Load {
             };
         }
         // What is sent as it is stands in memory once.
-        let mut payload = self.topics.framed(&emission.record, &canonical).map_or_else(|| canonical.clone(), Bytes::from);
+        let mut payload =
+            self.topics.framed(&emission.record, &canonical).map_or_else(|| canonical.clone(), Bytes::from);
         if let Some(more) = self.wrongs.field(device, &payload) {
             payload = more.into();
             labels.put(LoadFault::SchemaDrift);

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::super::clock;
 use super::courier::{Courier, Trouble};
 use super::ears::{Ears, MOMENT, micros};
@@ -280,7 +278,8 @@ impl<'a> Sender<'a> {
                 continue;
             };
             let connection = usize::try_from(said.device).unwrap_or(0);
-            if let Err(why) = self.courier.send(connection, Message::new(Arc::clone(&said.topic), payload.clone()), tag) {
+            if let Err(why) = self.courier.send(connection, Message::new(Arc::clone(&said.topic), payload.clone()), tag)
+            {
                 failed = Some(Stopped::Failed(why));
                 break;
             }

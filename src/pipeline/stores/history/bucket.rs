@@ -14,7 +14,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::columns::TableWriter;
+use super::columns::{Beside, TableWriter};
 use super::merge::{MERGE_MAX, together};
 use super::piece::{Piece, Span, by_day, nothing_to_merge};
 use super::read::TableReader;
@@ -198,7 +198,7 @@ impl BucketHistory {
         let file = File::create(path).map_err(StoreError::file("write", path))?;
         let out = Hashed { out: BufWriter::with_capacity(1 << 16, file), hasher: blake3::Hasher::new() };
         let cannot = || StoreError::parquet("write", path);
-        let mut writer = TableWriter::new(out, first.kind, false).map_err(cannot())?;
+        let mut writer = TableWriter::new(out, first.kind, Beside::Nothing).map_err(cannot())?;
         self.together(pieces, &mut |record| {
             writer.add(&record).map_err(cannot())?;
             Ok(ControlFlow::Continue(()))
@@ -215,7 +215,7 @@ impl History for BucketHistory {
         for (kind, day, rows) in by_day(rows) {
             let piece = Piece::of(kind, day, &format!("{span}-{}", self.bucket.fresh()), rows.len() as u64);
             let written = (|| {
-                let mut writer = TableWriter::new(Vec::new(), kind, false)?;
+                let mut writer = TableWriter::new(Vec::new(), kind, Beside::Nothing)?;
                 rows.iter().try_for_each(|row| writer.add(row))?;
                 writer.finish()
             })();
