@@ -171,12 +171,12 @@ pub fn load(
     sender.truth = truth;
     let (source, fill) = told.unzip();
     let mut end = sender.connect(fill.as_deref());
-    let begun = sender.begin(|at| match source {
-        Some(source) => Load::told(source, topics, seed, settings.faults, at),
-        None => {
-            let devices = Devices::new(seed, settings.devices, &settings.name);
-            Load::new(devices, topics, seed, settings.faults, at)
+    let begun = sender.begin(|at| {
+        if let Some(source) = source {
+            return Load::told(source, topics, seed, settings.faults, at);
         }
+        let devices = Devices::new(seed, settings.devices, &settings.name);
+        Load::new(devices, topics, seed, settings.faults, at)
     });
     let looker = settings.store.as_ref().zip(sight).map(|(asked, sight)| Looker::begin(asked, sight, begun));
     sender.looker = looker.transpose()?;

@@ -12,15 +12,15 @@ use citytwin::twin::{self, LoadSettings, LoadSource, LoadTarget, LoadUnderWay, P
 use tokio::runtime::{Builder, Runtime};
 
 /// A broker of ours that keeps what it is told.
-pub struct Kept {
+pub(crate) struct Kept {
     runtime: Option<Runtime>,
     listener: Option<Listener>,
     bus: Arc<MemoryBus>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Kept {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
         let bus = Arc::new(MemoryBus::new(1, 1 << 28));
         let shared = Arc::clone(&bus) as Arc<dyn Bus>;
@@ -32,7 +32,7 @@ impl Kept {
     }
 
     /// Everything it was told, in its order.
-    pub fn told(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn told(&self) -> Vec<Vec<u8>> {
         let (mut told, mut at) = (Vec::new(), 0);
         while at < self.bus.end(0) {
             let read = self.bus.read(0, at, 1000, 1 << 20).expect("read");
@@ -53,12 +53,12 @@ impl Drop for Kept {
 }
 
 /// A phase.
-pub fn phase(name: &str, seconds: f64, shape: Shape) -> Phase {
+pub(crate) fn phase(name: &str, seconds: f64, shape: Shape) -> Phase {
     Phase { name: name.to_owned(), seconds, shape }
 }
 
 /// A load of a hundred devices over four connections.
-pub fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadSettings {
+pub(crate) fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadSettings {
     let mut publisher = PublisherOptions::new(Protocol::V5, 1, "load-test");
     publisher.give_up = Duration::from_secs(20);
     LoadSettings {
@@ -81,7 +81,7 @@ pub fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadSettings
 }
 
 /// Makes a load whose files can all be written.
-pub fn load(settings: &LoadSettings, watch: &mut dyn FnMut(&LoadUnderWay)) -> LoadReport {
+pub(crate) fn load(settings: &LoadSettings, watch: &mut dyn FnMut(&LoadUnderWay)) -> LoadReport {
     let loaded = twin::load(settings, watch, &|| false).expect("a load that begins");
     assert_eq!(loaded.unwritten, Vec::<String>::new());
     loaded.report

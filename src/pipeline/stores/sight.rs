@@ -116,13 +116,12 @@ pub fn ask_each(
     let mut seen = Vec::with_capacity(sought.len());
     for one in sought {
         let same = |(other, _): &&(&Sought, Answer)| other.device == one.device && other.kind == one.kind;
-        let answer = match known.iter().find(same).filter(|_| !by_sequence) {
-            Some((_, answer)) => answer.clone(),
-            None => {
-                let answer = ask(one)?;
-                known.push((one, answer.clone()));
-                answer
-            }
+        let answer = if let Some((_, answer)) = known.iter().find(same).filter(|_| !by_sequence) {
+            answer.clone()
+        } else {
+            let answer = ask(one)?;
+            known.push((one, answer.clone()));
+            answer
         };
         seen.push(answer.has(one));
     }

@@ -89,13 +89,12 @@ impl Sight for PostgresSight {
 impl Session {
     fn ask(&mut self, sql: &str, sought: &Sought, by_sequence: bool) -> Result<Answer, String> {
         let known = self.statements.iter().find(|(text, _)| text == sql).map(|(_, statement)| statement.clone());
-        let statement = match known {
-            Some(statement) => statement,
-            None => {
-                let statement = self.client.prepare(sql).map_err(|error| in_words(&error))?;
-                self.statements.push((sql.to_owned(), statement.clone()));
-                statement
-            }
+        let statement = if let Some(statement) = known {
+            statement
+        } else {
+            let statement = self.client.prepare(sql).map_err(|error| in_words(&error))?;
+            self.statements.push((sql.to_owned(), statement.clone()));
+            statement
         };
         let values: Result<Vec<Box<dyn ToSql + Sync>>, String> =
             statement.params().iter().enumerate().map(|(number, kind)| value(number, kind, sought)).collect();
