@@ -197,8 +197,7 @@ impl<'a> Bench<'a> {
     fn mqttv5(&self) -> Result<PathBuf, String> {
         let program = self.folder.join("bin/mqttv5");
         let folder = self.folder.display().to_string();
-        let built = program.is_file()
-            || cargo(&["install", "--quiet", "--locked", "--root", &folder, "mqttv5-cli@0.29.10"], &[]);
+        let built = program.is_file() || cargo(&["install", "--quiet", "--root", &folder, "mqttv5-cli@0.29.10"], &[]);
         if built { Ok(program) } else { Err(String::from("it cannot be built")) }
     }
 

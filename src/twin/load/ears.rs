@@ -129,9 +129,7 @@ impl Witness for Ears {
     fn connected(&self, _connection: usize, again: bool) {
         let mut heard = self.heard();
         let now = micros(heard.begun.elapsed());
-        if !again {
-            heard.connected += 1;
-        } else {
+        if again {
             while heard.broken.front().is_some_and(|(_, missing)| *missing == 0) {
                 heard.broken.pop_front();
             }
@@ -141,6 +139,8 @@ impl Witness for Ears {
                 let after = now.saturating_sub(*at);
                 heard.recorder.reconnected(after);
             }
+        } else {
+            heard.connected += 1;
         }
         drop(heard);
         self.changed.notify_all();
