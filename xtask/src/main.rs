@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod consumers;
 mod osm;
 mod ports;
 mod schemas;
@@ -27,6 +28,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
   storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
+  consumers [--minutes N] [--rate N] [--consumers N] [--every SECONDS]
+                              Kafka, Redis and a bucket, several consumers of which one is killed every minute, and an audit
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   schemas                     the registry and framed messages against Confluent's own client
   web                         the page of the live twin, built into web/dist; needs Node.js
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::ci(),
         ["step", name] => ci::step(name),
         ["compare-sumo", ref words @ ..] => compare::compare(words),
+        ["consumers", ref words @ ..] => consumers::consumers(words),
         ["osm"] => osm::osm(),
         ["schemas"] => schemas::schemas(),
         ["services", ref words @ ..] => services::services(words),

@@ -5,6 +5,7 @@
 //! afterwards. Opening asks nobody; until the brokers have answered everything is refused as away. Does not know what it stores.
 
 mod call;
+mod group;
 mod lane;
 mod settings;
 mod shared;
@@ -27,6 +28,7 @@ use self::shared::{Ears, Shared};
 use super::bus::{Bus, BusError, Done, check_limits};
 use super::message::{Logged, Message};
 
+pub use self::group::KafkaGroup;
 pub use self::settings::{KafkaOptions, KafkaSecurity, Mechanism};
 
 /// What a message takes beside its bytes while it waits [bytes].
@@ -181,7 +183,9 @@ impl Bus for KafkaBus {
     }
 
     fn release(&self, partition: u16, up_to: u64) {
-        if let Ok((lane, _)) = self.lane(partition) {
+        if let Ok((lane, _)) = self.lane(partition)
+            && self.options.tells_group
+        {
             lane.commit(up_to.min(self.shared.end(partition)));
         }
     }
