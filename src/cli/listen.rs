@@ -57,9 +57,23 @@ pub(super) struct Arguments {
 }
 
 /// Reads a time in seconds.
-fn seconds(word: &str) -> Result<Duration, String> {
+pub(super) fn seconds(word: &str) -> Result<Duration, String> {
     let seconds = word.parse().ok().filter(|seconds| (0.01..=86_400.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "write seconds from 0.01 to 86400".to_owned())
+}
+
+/// Refuses what only makes sense where messages are worked on.
+fn only_listens(arguments: &Arguments) -> Result<(), ExitCode> {
+    let asked = [
+        (arguments.finish, "--finish", "give it to `citytwin consume`"),
+        (arguments.keep_every.is_some(), "--keep-every", "give it to `citytwin consume`"),
+        (arguments.standby, "--standby", "leave it out: several may listen at once"),
+    ];
+    let Some((_, flag, instead)) = asked.into_iter().find(|(asked, ..)| *asked) else { return Ok(()) };
+    super::tell(&format!(
+        "error: the file of parts says `workers: group`, so nothing is kept here and `{flag}` has no effect; {instead}"
+    ));
+    Err(ExitCode::from(super::INVALID))
 }
 
 /// Listens until interrupted.
@@ -70,6 +84,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let parts = &equipment.parts;
+    if parts.works_in_group() {
+        only_listens(arguments)?;
+    }
     let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
     let loaded = super::understood(loaded)?;
     let city = arguments.city.as_deref().or(parts.city.as_deref());
@@ -100,6 +117,13 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let mut ready = |place: &str| super::tell(&format!("{place}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);
     Ok(match twin::listen(&settings, &mut ready, &mut tell, &|| interrupted.load(Ordering::SeqCst)) {
+        Ok(heard) if heard.only_listened => {
+            super::tell(&format!(
+                "{} messages in the topic; they are worked on by whoever consumes it",
+                heard.messages
+            ));
+            super::print(&arguments.out.display().to_string(), ExitCode::SUCCESS)
+        }
         Ok(heard) => {
             super::tell(&format!("{} messages in the log", heard.messages));
             super::tell(&format!("  stored as records: {}", heard.stored));

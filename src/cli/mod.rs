@@ -9,6 +9,7 @@ mod check;
 mod choice;
 mod compare;
 mod complaint;
+mod consume;
 mod doctor;
 mod drill;
 mod explain;
@@ -89,6 +90,8 @@ enum Verb {
     Export(export::Arguments),
     /// Listen for devices over MQTT and keep what they tell
     Listen(listen::Arguments),
+    /// Work on what devices told a topic of Kafka, as one of several processes that share it
+    Consume(consume::Arguments),
     /// Let many devices tell a broker what they see, on a schedule, and write down what was sent
     Load(Box<load::Arguments>),
     /// Let the vehicles of SUMO's floating car data tell a broker where they are
@@ -147,6 +150,7 @@ pub fn main(page: Page) -> ExitCode {
         Verb::Import(arguments) => import::run(&arguments),
         Verb::Export(arguments) => export::run(&arguments),
         Verb::Listen(arguments) => listen::run(&arguments),
+        Verb::Consume(arguments) => consume::run(&arguments),
         Verb::Load(arguments) => load::run(&arguments),
         Verb::Send(arguments) => send::run(&arguments),
         Verb::Serve(arguments) => {

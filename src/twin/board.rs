@@ -24,6 +24,10 @@ pub(crate) enum Order {
     Finish = 2,
     /// Take what is left, close nothing, and end.
     Leave = 3,
+    /// Take nothing more, keep what was taken, and end: somebody else goes on with it.
+    HandOver = 4,
+    /// Keep nothing, and end: somebody else may work on it already.
+    Drop = 5,
 }
 
 /// What is known of the services.
@@ -46,6 +50,16 @@ pub struct Tally {
     pub missing: u64,
 }
 
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, seen| Self {
+            duplicates: sum.duplicates + seen.duplicates,
+            late: sum.late + seen.late,
+            missing: sum.missing + seen.missing,
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Notices {
     /// By partition.
@@ -58,6 +72,10 @@ struct Notices {
     troubles: BTreeMap<String, String>,
     failure: Option<String>,
     restarts: BTreeMap<String, u32>,
+    /// By partition: where its worker went on, and the offset before which everything is kept.
+    kept: BTreeMap<u16, (u64, u64)>,
+    /// Why a worker ended: its partition is somebody else's by now.
+    moved: Option<String>,
     ended: u32,
     /// What is to be said to people and has not been.
     news: Vec<String>,
@@ -72,13 +90,37 @@ impl Board {
             0 => Order::Work,
             1 => Order::Hush,
             2 => Order::Finish,
-            _ => Order::Leave,
+            3 => Order::Leave,
+            4 => Order::HandOver,
+            _ => Order::Drop,
         }
     }
 
     /// Tells the services what to do; an order is never taken back.
     pub(crate) fn give(&self, order: Order) {
         self.order.fetch_max(order as u8, Ordering::SeqCst);
+    }
+
+    /// A worker found its partition in other hands; all others of this board are to end as well. The first reason stands.
+    pub(crate) fn moves(&self, sentence: String) {
+        self.notices().moved.get_or_insert(sentence);
+        self.give(Order::Drop);
+        self.changed.notify_all();
+    }
+
+    /// Why the worker ended although nobody told it to, if it found its partition in other hands.
+    pub(crate) fn moved(&self) -> Option<String> {
+        self.notices().moved.clone()
+    }
+
+    /// Everything of a partition before an offset is kept; the first time it is where its worker goes on.
+    pub(crate) fn keeps(&self, partition: u16, offset: u64) {
+        self.notices().kept.entry(partition).or_insert((offset, offset)).1 = offset;
+    }
+
+    /// Where the worker of a partition went on, and the offset before which everything is kept; none if it has not begun.
+    pub(crate) fn kept(&self, partition: u16) -> Option<(u64, u64)> {
+        self.notices().kept.get(&partition).copied()
     }
 
     /// A service has given up; the first reason stands, and all others are to leave.
@@ -185,13 +227,14 @@ impl Board {
         self.notices().latencies.clone()
     }
 
+    /// What the workers saw, by partition, as of when they last kept it.
+    pub(crate) fn tallies(&self) -> BTreeMap<u16, Tally> {
+        self.notices().tallies.clone()
+    }
+
     /// What the workers saw, as of when they last kept it.
     pub(crate) fn tally(&self) -> Tally {
-        self.notices().tallies.values().fold(Tally::default(), |sum, seen| Tally {
-            duplicates: sum.duplicates + seen.duplicates,
-            late: sum.late + seen.late,
-            missing: sum.missing + seen.missing,
-        })
+        self.notices().tallies.values().copied().sum()
     }
 
     /// A service has done what it was to do.
@@ -206,6 +249,13 @@ impl Board {
         while notices.ended < services && notices.failure.is_none() {
             notices = self.changed.wait(notices).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Waits at most so long until this many services have ended, or one has failed; whether they have.
+    pub(crate) fn wait_for_within(&self, services: u32, time: Duration) -> bool {
+        let waits = |notices: &mut Notices| notices.ended < services && notices.failure.is_none();
+        let waited = self.changed.wait_timeout_while(self.notices(), time, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended >= services
     }
 
     /// Waits a moment for news.

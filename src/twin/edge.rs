@@ -9,11 +9,10 @@ use tokio::runtime::Runtime;
 
 use super::TwinError;
 use super::board::{Board, Order};
-use super::intake::Intake;
 use super::load::enough_files;
 use super::parts::{Equipment, Mosquitto};
 use super::service::Service;
-use crate::pipeline::transport::{Bridge, BusError, Door, Listener, ListenerLimits};
+use crate::pipeline::transport::{Bridge, Bus, BusError, Door, Listener, ListenerLimits};
 use crate::telemetry::TopicMap;
 
 /// How often to look whether to end.
@@ -63,12 +62,12 @@ impl Edge {
 pub(super) fn edge(
     runtime: &Runtime,
     address: SocketAddr,
-    intake: &Intake,
+    (log, board): (&Arc<dyn Bus>, &Arc<Board>),
     topics: &TopicMap,
     equipment: &Equipment,
     door: Option<&Door>,
 ) -> Result<(Service, Option<SocketAddr>), TwinError> {
-    let (handle, log) = (runtime.handle().clone(), Arc::clone(&intake.log));
+    let (handle, log) = (runtime.handle().clone(), Arc::clone(log));
     if let Some(broker) = equipment.parts.broker() {
         let options = broker.bridge(topics, &equipment.environment)?;
         let target = broker.target.clone();
@@ -78,7 +77,7 @@ pub(super) fn edge(
                 .map_err(|error| error.to_string())
         };
         let first = spawn().map_err(TwinError::Service)?;
-        return Ok((service("bridge", runtime, &intake.board, first, spawn), None));
+        return Ok((service("bridge", runtime, board, first, spawn), None));
     }
     let mut security = equipment.parts.security()?;
     security.door = door.cloned();
@@ -100,7 +99,7 @@ pub(super) fn edge(
         let listener = Listener::guarded(&handle, bound, Arc::clone(&log), limits(), security.clone());
         listener.map(Edge::Listener).map_err(|error| error.to_string())
     };
-    Ok((service("listener", runtime, &intake.board, Edge::Listener(first), spawn), Some(bound)))
+    Ok((service("listener", runtime, board, Edge::Listener(first), spawn), Some(bound)))
 }
 
 fn service(

@@ -96,6 +96,26 @@ pub(super) fn read_schemas(_: &Folders, _: &SchemaBook) -> Result<(), TwinError>
     Ok(())
 }
 
+/// Stores that several processes have open.
+#[cfg(feature = "s3")]
+fn shared(folder: &Path, equipment: &Equipment) -> Result<Stores, TwinError> {
+    let elsewhere = equipment.parts.stores(&equipment.environment)?;
+    Ok(Stores::open_shared(folder, StoreSettings::default(), elsewhere)?)
+}
+
+/// There are none in this build, which says so when it is told of a bucket.
+#[cfg(not(feature = "s3"))]
+fn shared(_: &Path, equipment: &Equipment) -> Result<Stores, TwinError> {
+    equipment.parts.stores(&equipment.environment)?;
+    Err(TwinError::Service(
+        "several processes share a history in a bucket: build with `--features kafka,s3`".to_owned(),
+    ))
+}
+
+/// The complaint of a process that would have a city to itself on which a group works.
+const WORKED_ON_ELSEWHERE: &str = "the file of parts says `workers: group`: messages are worked on by `citytwin consume`, and \
+                                   `citytwin listen` only listens; write `workers: here` for one process that does everything";
+
 /// Messages of a partition in a batch, unless asked for otherwise: enough that a Parquet file is worth its while, and memory
 /// stays small.
 pub(crate) const BATCH_MESSAGES: u64 = 100_000;
@@ -112,11 +132,39 @@ impl Intake {
         network: Option<&Network>,
         equipment: &Equipment,
     ) -> Result<Self, TwinError> {
+        if equipment.parts.works_in_group() {
+            return Err(TwinError::Service(WORKED_ON_ELSEWHERE.to_owned()));
+        }
+        let elsewhere = equipment.parts.stores(&equipment.environment)?;
+        let stores = Stores::open_parts(&Folders::of(folder).stores, StoreSettings::default(), elsewhere)?;
+        Self::of(folder, stores, identity, topics, (network, equipment))
+    }
+
+    /// Opens log and stores that others have open as well, with a folder of this process's own.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub(crate) fn open_shared(
+        folder: &Path,
+        identity: &str,
+        topics: &Arc<TopicMap>,
+        network: Option<&Network>,
+        equipment: &Equipment,
+    ) -> Result<Self, TwinError> {
+        let stores = shared(&Folders::of(folder).stores, equipment)?;
+        Self::of(folder, stores, identity, topics, (network, equipment))
+    }
+
+    fn of(
+        folder: &Path,
+        stores: Stores,
+        identity: &str,
+        topics: &Arc<TopicMap>,
+        (network, equipment): (Option<&Network>, &Equipment),
+    ) -> Result<Self, TwinError> {
         let folders = Folders::of(folder);
         read_schemas(&folders, topics.schemas())?;
         let rules = equipment.parts.rules()?;
-        let elsewhere = equipment.parts.stores(&equipment.environment)?;
-        let stores = Stores::open_parts(&folders.stores, StoreSettings::default(), elsewhere)?;
         stores.claim(identity)?;
         let subscribers = equipment.webhooks.as_ref().map(|settings| Subscribers::open(settings, stores.tables()));
         // Where the checkpoints outlived the machine, the log goes on where they stand.
@@ -147,25 +195,35 @@ impl Intake {
     /// One service for each partition; for drills, the first messages after which one of them dies.
     pub(crate) fn services(&self, dies_after: Option<i64>) -> Vec<Service> {
         let dies_after = dies_after.map(|n| Arc::new(std::sync::atomic::AtomicI64::new(n)));
-        let keeper: Arc<dyn Keeper> = Arc::clone(&self.stores) as Arc<dyn Keeper>;
         let service = |partition| {
-            let worker = Worker {
-                partition,
-                bus: Arc::clone(&self.log),
-                keeper: Arc::clone(&keeper),
-                topics: Arc::clone(&self.topics),
-                roads: self.roads.clone(),
-                geofences: self.rules.geofences.clone().into(),
-                batch_messages: self.batch_messages,
-                pace: self.pace,
-                silent_after: self.silent_after,
-                said: self.said.clone(),
-                board: Arc::clone(&self.board),
-                dies_after: dies_after.clone(),
-            };
+            let worker = Worker { dies_after: dies_after.clone(), ..self.worker(partition) };
             Service::new(format!("partition {partition}"), &self.board, Arc::new(move || worker.run()))
         };
         (0..self.partitions()).map(service).collect()
+    }
+
+    /// The service for one partition that others may be given as well.
+    pub(crate) fn service_in_group(&self, partition: u16) -> Service {
+        let worker = self.worker(partition);
+        Service::new(format!("partition {partition}"), &self.board, Arc::new(move || worker.run_in_group()))
+    }
+
+    /// The worker of a partition.
+    pub(crate) fn worker(&self, partition: u16) -> Worker {
+        Worker {
+            partition,
+            bus: Arc::clone(&self.log),
+            keeper: Arc::clone(&self.stores) as Arc<dyn Keeper>,
+            topics: Arc::clone(&self.topics),
+            roads: self.roads.clone(),
+            geofences: self.rules.geofences.clone().into(),
+            batch_messages: self.batch_messages,
+            pace: self.pace,
+            silent_after: self.silent_after,
+            said: self.said.clone(),
+            board: Arc::clone(&self.board),
+            dies_after: None,
+        }
     }
 
     /// Messages of the log that no checkpoint has yet; none if the stores cannot tell.

@@ -16,7 +16,8 @@ use super::edge::{edge, in_words};
 use super::housekeeping;
 use super::intake::Intake;
 use super::latency::Latency;
-use super::parts::Equipment;
+use super::only_listen::only_listen;
+use super::parts::{Equipment, PartsFile};
 use super::reconcile::Daily;
 use super::service::{Service, Supervision};
 use super::telling::quarantined_by_reason;
@@ -30,7 +31,7 @@ use crate::primitives::SimDuration;
 use crate::telemetry::TopicMap;
 
 /// How often to look whether to stop.
-const MOMENT: Duration = Duration::from_millis(50);
+pub(super) const MOMENT: Duration = Duration::from_millis(50);
 
 /// Where and for what to listen.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub struct Listening {
 /// What was heard.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
+    /// Whether messages were only handed in, and are worked on elsewhere: then nothing else is known of them here.
+    pub only_listened: bool,
     /// Messages in the log, those of earlier times included.
     pub messages: u64,
     /// Records in the history.
@@ -84,6 +87,9 @@ pub fn listen(
     tell: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Heard, TwinError> {
+    if settings.equipment.parts.works_in_group() {
+        return only_listen(settings, ready, tell, stop);
+    }
     let Some(standing) = stand(settings, tell, stop)? else { return Ok(Heard::default()) };
     ready(&standing.place);
     let intake = &standing.intake;
@@ -127,6 +133,7 @@ fn stand(
 pub(super) fn heard(intake: &Intake) -> Result<Heard, TwinError> {
     let (shown, kept) = intake.board.latencies();
     Ok(Heard {
+        only_listened: false,
         stored: intake.stores.pieces()?.iter().map(|piece| piece.rows).sum(),
         messages: intake.messages(),
         quarantined: quarantined_by_reason(&intake.stores)?,
@@ -169,22 +176,16 @@ impl Standing {
         intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
         intake.silent_after = silent_after(&settings.equipment);
         let mut services = intake.services(None);
-        let (service, address) = edge(&runtime, settings.address, &intake, &topics, &settings.equipment, None)?;
+        let edge_of = (&intake.log, &intake.board);
+        let (service, address) = edge(&runtime, settings.address, edge_of, &topics, &settings.equipment, None)?;
         services.push(service);
         let seconds = second_stage(&intake, &settings.equipment)?;
         let ending = u32::from(intake.partitions()) + 1 + u32::try_from(seconds.len()).unwrap_or(u32::MAX);
         services.extend(seconds);
         let supervision = Supervision::start(services)
             .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
-        let parts = &settings.equipment.parts;
-        let place = address.map_or_else(
-            || parts.broker().map(in_words),
-            |address| {
-                let behind = parts.kafka().map_or_else(String::new, |kafka| format!(" before {}", kafka.place()));
-                Some(format!("listening on {}{behind}", parts.listen.url(address)))
-            },
-        );
-        Ok(Self { intake, place: place.unwrap_or_default(), supervision, ending, _runtime: runtime })
+        let place = place_of(&settings.equipment.parts, address);
+        Ok(Self { intake, place, supervision, ending, _runtime: runtime })
     }
 
     /// Takes what is left, closes open windows if nothing more will come (`finish`), and ends every service.
@@ -201,8 +202,15 @@ impl Standing {
     }
 }
 
+/// Where messages come in, in words.
+pub(super) fn place_of(parts: &PartsFile, address: Option<SocketAddr>) -> String {
+    let Some(address) = address else { return parts.broker().map(in_words).unwrap_or_default() };
+    let behind = parts.kafka().map_or_else(String::new, |kafka| format!(" before {}", kafka.place()));
+    format!("listening on {}{behind}", parts.listen.url(address))
+}
+
 /// What the folder is for: offsets of one topic mean nothing in another, nor among another number of partitions.
-fn identity(equipment: &Equipment) -> String {
+pub(super) fn identity(equipment: &Equipment) -> String {
     match equipment.parts.kafka() {
         Some(kafka) => format!("listener before the topic {} of {} partitions", kafka.topic, kafka.partitions),
         None => "listener".to_owned(),
@@ -211,7 +219,7 @@ fn identity(equipment: &Equipment) -> String {
 
 /// After how long a silent device may be forgotten: when nothing that it has said is kept any more, and two days to be sure of the
 /// days' edges. What it sends again then is older than anything kept, and goes as it comes; so no record is there twice.
-fn silent_after(equipment: &Equipment) -> Option<SimDuration> {
+pub(super) fn silent_after(equipment: &Equipment) -> Option<SimDuration> {
     let (keep, beside) = (equipment.parts.keep, equipment.parts.records.is_some());
     let life = if beside { keep.history?.max(keep.records?) } else { keep.history? };
     Some(SimDuration::milliseconds(life.as_milliseconds().saturating_add(2 * 86_400_000)))

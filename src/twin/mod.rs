@@ -5,6 +5,7 @@
 
 mod board;
 mod clock;
+mod consume;
 mod control;
 mod desk;
 mod edge;
@@ -16,6 +17,7 @@ mod intake;
 mod latency;
 mod listen;
 mod load;
+mod only_listen;
 mod parts;
 mod reconcile;
 #[cfg(feature = "schemas")]
@@ -48,13 +50,14 @@ pub use crate::pipeline::transport::{
 };
 pub use crate::studies::audit::ExportColumns;
 pub use board::Tally;
+pub use consume::{Consumed, Consuming, NO_GROUP, consume};
 pub use desk::{open_alerts, requeue};
 pub use exported::{Export, audit_export};
 pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, LoadSource, LoadTarget, LoadUnderWay, Loaded, load, read_profile, read_source};
-pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, doctor, read as read_parts};
+pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, Workers, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 #[cfg(feature = "schemas")]
 pub use registry::RegistryServer;

@@ -133,7 +133,7 @@ fn days(stores: &Stores) -> Result<BTreeMap<Timestamp, u64>, StoreError> {
 }
 
 /// How far each partition has come.
-fn progress(stores: &Stores) -> Result<Vec<Progress>, StoreError> {
+pub(super) fn progress(stores: &Stores) -> Result<Vec<Progress>, StoreError> {
     let mut found = Vec::new();
     stores.tables().scan("progress", "", &mut |_, json| {
         found.extend(serde_json::from_slice::<Progress>(json).ok());

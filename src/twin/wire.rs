@@ -191,7 +191,8 @@ impl TwinWire {
             }
             services.extend(intake.services(settings.worker_dies_after));
             let equipment = &settings.equipment;
-            let (service, address) = edge(&runtime, settings.listen, &intake, &topics, equipment, door.as_ref())?;
+            let (service, address) =
+                edge(&runtime, settings.listen, (&intake.log, &intake.board), &topics, equipment, door.as_ref())?;
             services.push(service);
             let target = settings.equipment.parts.broker().map(|broker| broker.target.clone());
             let own = |address: SocketAddr| Target::plain(address.ip().to_string(), address.port());

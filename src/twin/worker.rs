@@ -13,7 +13,7 @@ use super::latency::Latency;
 use super::said::Said;
 use crate::pipeline::analytics::{self, Analyst, AnalystSettings, Geofence, Progress, RoadIndex};
 use crate::pipeline::ingest::{self, Intake, IntakeSettings, Taken};
-use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Row, StoreError};
+use crate::pipeline::stores::{Ahead, Batch, Keeper, Quarantined, Resume, Row, StoreError};
 use crate::pipeline::transport::{Bus, BusError, Logged};
 use crate::primitives::{SimDuration, Timestamp, fail_point};
 use crate::telemetry::TopicMap;
@@ -46,6 +46,38 @@ impl Pace {
     pub(crate) const HURRIED: Self = Self { show: None, keep: None };
     /// For devices that speak as time passes.
     pub(crate) const LIVE: Self = Self { show: Some(Duration::from_millis(200)), keep: Some(Duration::from_secs(5)) };
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug)]
+enum Stopped {
+    /// Somebody else has gone on with the partition; what this one had made of it counts for nothing.
+    Moved(String),
+    /// Anything else.
+    Failed(String),
+}
+
+impl Stopped {
+    fn sentence(self) -> String {
+        match self {
+            Self::Moved(sentence) | Self::Failed(sentence) => sentence,
+        }
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutOfOrder { .. } => Self::Moved(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<BusError> for Stopped {
+    fn from(error: BusError) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 /// An error of which may be known that the same succeeds later.
@@ -142,11 +174,35 @@ impl Worker {
     /// # Errors
     /// When log or stores fail, as a sentence.
     pub(crate) fn run(&self) -> Result<(), String> {
-        // Stores that are away are given up only when everybody is told to leave.
-        let Some((mut desk, mut is_fresh)) = self.resume()? else { return Ok(()) };
+        self.work().map_err(Stopped::sentence)
+    }
+
+    /// Works as one of several who may be given the partition, until told to end, or until somebody else has gone on with it: that is
+    /// no failure, and the board hears of it.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub(crate) fn run_in_group(&self) -> Result<(), String> {
+        match self.work() {
+            Err(Stopped::Moved(sentence)) => {
+                self.board.moves(sentence);
+                Ok(())
+            }
+            ended => ended.map_err(Stopped::sentence),
+        }
+    }
+
+    fn work(&self) -> Result<(), Stopped> {
+        // A server that is away is waited for, unless everybody is told to leave.
+        let Some(resume) = self.insist(|| self.keeper.resume(self.partition))? else { return Ok(()) };
+        let (mut desk, mut is_fresh) = self.resume(resume)?;
+        self.board.keeps(self.partition, desk.batch.from);
         let mut spells = 0;
         loop {
             let order = self.board.order();
+            if order >= Order::HandOver {
+                return self.hand_over(&mut desk, order);
+            }
             let next = desk.batch.to;
             let logged = match self.read(next) {
                 // Brokers that are away are given up only when everybody is told to leave.
@@ -156,7 +212,7 @@ impl Worker {
                     (desk.batch.from, desk.batch.to) = (begin, begin);
                     continue;
                 }
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(error.into()),
             };
             if !logged.is_empty() {
                 is_fresh = false;
@@ -191,7 +247,7 @@ impl Worker {
                     desk.ended = true;
                     return self.end(&mut desk);
                 }
-                Order::Leave => return self.end(&mut desk),
+                Order::Leave | Order::HandOver | Order::Drop => return self.end(&mut desk),
             }
         }
     }
@@ -213,7 +269,7 @@ impl Worker {
     }
 
     /// Shows what is new, if it is time to.
-    fn show_in_time(&self, desk: &mut Desk) -> Result<(), String> {
+    fn show_in_time(&self, desk: &mut Desk) -> Result<(), Stopped> {
         let Some(every) = self.pace.show else { return Ok(()) };
         if desk.batch.records.len() == desk.shown || desk.times.1.elapsed() < every {
             return Ok(());
@@ -221,7 +277,7 @@ impl Worker {
         let rows: Vec<Row> = self.rows(desk).iter().map(row).collect();
         let records = &desk.batch.records[desk.shown..];
         let ahead = Ahead { partition: self.partition, records, rows: &rows, watermark: desk.intake.watermark() };
-        if self.insist(|| self.keeper.show(ahead)).map_err(|error| error.to_string())?.is_some() {
+        if self.insist(|| self.keeper.show(ahead))?.is_some() {
             let now = clock::now();
             for record in records {
                 self.note_shown((&mut desk.latencies.0, &mut desk.lately), record.time, now);
@@ -295,21 +351,20 @@ impl Worker {
         format!("partition {}", self.partition)
     }
 
-    /// The desk as it was at the last checkpoint; or a new one, and that it is new. None if everybody was told to leave meanwhile.
-    fn resume(&self) -> Result<Option<(Desk, bool)>, String> {
+    /// The desk as it was at the last checkpoint; or a new one, and that it is new.
+    fn resume(&self, resume: Option<Resume>) -> Result<(Desk, bool), Stopped> {
         let intake = Intake::new(self.partition, IntakeSettings::default());
         let analyst = Analyst::new(self.analysis());
-        let resumed = self.insist(|| self.keeper.resume(self.partition)).map_err(|e| e.to_string())?;
-        let Some(resumed) = resumed else { return Ok(None) };
-        let Some(resume) = resumed else {
-            return Ok(Some((Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst), true)));
+        let Some(resume) = resume else {
+            return Ok((Desk::new(self.partition, self.bus.begin(self.partition), intake, analyst), true));
         };
-        let cannot =
-            |what: &str| format!("the state of partition {} in the stores cannot be read: {what}", self.partition);
+        let cannot = |what: &str| {
+            Stopped::Failed(format!("the state of partition {} in the stores cannot be read: {what}", self.partition))
+        };
         let (first, second) = split(&resume.state).ok_or_else(|| cannot("it is too short"))?;
         let intake = Intake::restore(first).map_err(|e| cannot(&e.to_string()))?;
         let analyst = Analyst::restore(self.analysis(), second).map_err(|e| cannot(&e.to_string()))?;
-        Ok(Some((Desk::new(self.partition, resume.next_offset, intake, analyst), false)))
+        Ok((Desk::new(self.partition, resume.next_offset, intake, analyst), false))
     }
 
     fn analysis(&self) -> AnalystSettings {
@@ -347,11 +402,25 @@ impl Worker {
     }
 
     /// Keeps what is left, and says what was seen.
-    fn end(&self, desk: &mut Desk) -> Result<(), String> {
+    fn end(&self, desk: &mut Desk) -> Result<(), Stopped> {
         self.keep(desk)?;
+        self.leave(desk);
+        Ok(())
+    }
+
+    /// Ends in the middle, so that somebody else goes on: keeps what it has, if there is anything and that is asked for.
+    fn hand_over(&self, desk: &mut Desk, order: Order) -> Result<(), Stopped> {
+        // Without a message there is nothing to keep; a partition whose windows were closed for good would seem open again.
+        if order == Order::HandOver && desk.batch.to > desk.batch.from {
+            self.keep(desk)?;
+        }
+        self.leave(desk);
+        Ok(())
+    }
+
+    fn leave(&self, desk: &Desk) {
         self.board.add_latencies(&desk.latencies.0, &desk.latencies.1);
         self.tell(desk);
-        Ok(())
     }
 
     /// Says what was seen since the folder was begun.
@@ -366,12 +435,12 @@ impl Worker {
     }
 
     /// Keeps the batch and begins the next.
-    fn keep(&self, desk: &mut Desk) -> Result<(), String> {
+    fn keep(&self, desk: &mut Desk) -> Result<(), Stopped> {
         self.rows(desk);
         desk.batch.rows = desk.rows.values().map(row).collect();
         desk.batch.state = join(&desk.intake.state(), &desk.analyst.state());
         desk.batch.watermark = desk.intake.watermark();
-        if self.insist(|| self.keeper.keep(&desk.batch)).map_err(|error| error.to_string())?.is_none() {
+        if self.insist(|| self.keeper.keep(&desk.batch))?.is_none() {
             // Everybody was told to leave while a server was away: the batch is made again from the log.
             return Ok(());
         }
@@ -389,6 +458,7 @@ impl Worker {
         (desk.bytes, desk.shown) = (0, 0);
         desk.times = (clock::instant(), clock::instant());
         self.bus.release(self.partition, to);
+        self.board.keeps(self.partition, to);
         if self.pace.keep.is_some() {
             self.tell(desk);
         }

@@ -48,12 +48,13 @@ fn ended(passed: bool) -> Ended {
 }
 
 /// Suites that meet real servers when they are asked to: the same tests as for the embedded parts, and what only servers can do.
-const SUITES: [&str; 5] = [
+const SUITES: [&str; 6] = [
     "pipeline::stores::",
     "pipeline::transport::conformance",
     "pipeline::transport::kafka",
     "pipeline::transport::tests::",
     "twin::parts::tests",
+    "twin::consume::tests",
 ];
 
 /// The test of a served city whose live state is a server that goes away.
@@ -69,7 +70,8 @@ fn on_servers() -> bool {
         let served = ["test", "--test", "serve", "--features", "server-tests", "--", SERVED];
         let kafka = ["test", "--test", "kafka", "--features", "server-tests"];
         let s3 = ["test", "--test", "s3", "--features", "server-tests"];
-        [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka, &s3]
+        let consume = ["test", "--test", "consume", "--features", "server-tests"];
+        [[lib.as_slice(), &SUITES].concat().as_slice(), &served, &kafka, &s3, &consume]
             .into_iter()
             .all(|words| cargo(words, &variables))
             && crate::load::proofs(&services)

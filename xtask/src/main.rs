@@ -5,6 +5,7 @@
 
 mod ci;
 mod compare;
+mod consumers;
 mod load;
 mod osm;
 mod ports;
@@ -28,6 +29,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
                               --quick: SUMO from the reference, today's figures as bounds; --bounds: bounds anew
   storm [FAULT...] [--quick] [--seed N] [--times N] [--jobs N] [--seconds N] [--fresh]
                               every fault against the wire, and an audit after each
+  consumers [--minutes N] [--rate N] [--consumers N] [--every SECONDS]
+                              Kafka, Redis and a bucket, several consumers of which one is killed every minute, and an audit
   wire                        the wire against clients and readers nobody here wrote, and a full disk
   load                        a load aimed at Mosquitto and Kafka as anybody's platforms: nothing lost, what one of them loses found, a stall
   compare-load [--program PATH]
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         ["compare-sumo", ref words @ ..] => compare::compare(words),
         ["load"] => load::load(),
         ["compare-load", ref words @ ..] => load::compare(words),
+        ["consumers", ref words @ ..] => consumers::consumers(words),
         ["osm"] => osm::osm(),
         ["schemas"] => schemas::schemas(),
         ["services", ref words @ ..] => services::services(words),

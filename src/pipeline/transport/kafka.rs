@@ -7,6 +7,7 @@
 mod address;
 mod call;
 mod feed;
+mod group;
 mod lane;
 mod settings;
 mod shared;
@@ -32,6 +33,7 @@ use super::message::{Logged, Message};
 
 pub use self::address::{KafkaTarget, Partitioner};
 pub use self::feed::{FEED_CONNECTIONS_MAX, Feed, FeedCounts, FeedError, FeedOptions};
+pub use self::group::KafkaGroup;
 pub use self::settings::{KafkaOptions, KafkaSecurity, Mechanism};
 pub use self::whole::read_topic;
 
@@ -187,7 +189,9 @@ impl Bus for KafkaBus {
     }
 
     fn release(&self, partition: u16, up_to: u64) {
-        if let Ok((lane, _)) = self.lane(partition) {
+        if let Ok((lane, _)) = self.lane(partition)
+            && self.options.tells_group
+        {
             lane.commit(up_to.min(self.shared.end(partition)));
         }
     }

@@ -28,6 +28,7 @@ mod greeting;
 mod kafka;
 mod listener;
 mod log;
+mod membership;
 mod memory;
 mod message;
 mod packet;
@@ -46,11 +47,12 @@ pub use door::Door;
 pub use greeting::is_ours;
 #[cfg(feature = "kafka")]
 pub use kafka::{
-    FEED_CONNECTIONS_MAX, Feed, FeedCounts, FeedError, FeedOptions, KafkaBus, KafkaOptions, KafkaSecurity, KafkaTarget,
-    Mechanism, Partitioner, read_topic,
+    FEED_CONNECTIONS_MAX, Feed, FeedCounts, FeedError, FeedOptions, KafkaBus, KafkaGroup, KafkaOptions, KafkaSecurity,
+    KafkaTarget, Mechanism, Partitioner, read_topic,
 };
 pub use listener::{ListenError, Listener, ListenerLimits, ListenerSecurity, ListenerStats};
 pub use log::{DurableLog, LogOptions, LogStats};
+pub use membership::{GroupNews, Membership};
 pub use memory::MemoryBus;
 pub use message::{Logged, Message, PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, partition_of};
 pub use publisher::{Confirm, Protocol, PublishError, Publisher, PublisherCounts, PublisherOptions, Witness};

@@ -161,7 +161,7 @@ impl Wrongs {
         reading
     }
 
-    /// Adds a field that nobody announced to a JSON object, if the device is one of those; whether it did.
+    /// Adds a field that nobody announced to a JSON object, if the device is one of those; none where it is as it was.
     pub(super) fn field(&self, device: u64, payload: &[u8]) -> Option<Vec<u8>> {
         let puts = self.is_of(self.faults.schema_drift, device, LoadFault::SchemaDrift);
         let inside = payload.strip_suffix(b"}").filter(|inside| puts && inside.first() == Some(&b'{'))?;
@@ -334,8 +334,8 @@ mod tests {
         let record = Devices::new(Seed(1), 100, "x").record(3, 9, Timestamp::milliseconds(1_780_358_400_000));
         let mut bytes = Vec::new();
         json::encode(&record, &mut bytes);
-        assert!(wrongs.field(3, &mut bytes));
+        let bytes = wrongs.field(3, &bytes).expect("the device is one of those");
         assert_eq!(json::decode(&bytes), Ok(record), "{}", String::from_utf8_lossy(&bytes));
-        assert!(!wrongs.field(3, &mut vec![0, 0, 0, 0, 1]), "a framed message has no such field");
+        assert_eq!(wrongs.field(3, &[0, 0, 0, 0, 1]), None, "a framed message has no such field");
     }
 }

@@ -23,6 +23,9 @@ impl Equipment {
         if let Some(Err(error)) = parts.kafka().map(|kafka| kafka.check(&self.environment)) {
             wrong(error.to_string());
         }
+        if parts.works_in_group() {
+            self.in_group().into_iter().for_each(|sentence| wrong(sentence.to_owned()));
+        }
         if let Some(broker) = parts.broker() {
             if let Err(error) = broker.bridge(&TopicMap::new("city"), &self.environment) {
                 wrong(error.to_string());
@@ -41,6 +44,34 @@ impl Equipment {
             }
         }
         if findings.is_ok() { Ok(()) } else { Err(findings) }
+    }
+
+    /// What several processes on one city need, and is not said, or cannot be had by them.
+    fn in_group(&self) -> Vec<&'static str> {
+        let parts = &self.parts;
+        let rules = [
+            (
+                parts.live.is_none(),
+                "`workers: group`: several processes share one live state, and an embedded one is in one process alone: write \
+                 `live: { redis: { url: ... } }`",
+            ),
+            (
+                parts.history.is_none(),
+                "`workers: group`: several processes share one history with its checkpoints, and a folder is one process's alone: write \
+                 `history: { s3: ... }`",
+            ),
+            (
+                parts.records.is_some(),
+                "`workers: group`: tables in PostgreSQL have one writer, who keeps all others out: leave out `records`, they lie beside \
+                 the history then",
+            ),
+            (
+                parts.alerts.is_some(),
+                "`workers: group`: alerts are raised by one process that has the city to itself: leave out `alerts`, or write \
+                 `workers: here`",
+            ),
+        ];
+        rules.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence).collect()
     }
 
     fn listening(&self, address: SocketAddr) -> Result<(), String> {

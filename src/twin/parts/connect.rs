@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BusPart, Kafka, Login, Mosquitto, PartsFile, Secrets, Server};
+use super::{BusPart, Kafka, Login, Mosquitto, PartsFile, Secrets, Server, Workers};
 use crate::pipeline::alerting::{self, AlertRules};
 use crate::pipeline::transport::{
     BridgeOptions, Bus, Credentials, DurableLog, ListenerSecurity, LogOptions, TlsClient, TlsClientFiles, TlsServer,
@@ -110,6 +110,11 @@ impl PartsFile {
             BusPart::Kafka(kafka) => Some(kafka),
             BusPart::Embedded | BusPart::Mosquitto(_) => None,
         }
+    }
+
+    /// Whether several processes share the work on the topic, so that none of them is the one that listens.
+    pub fn works_in_group(&self) -> bool {
+        self.kafka().is_some_and(|kafka| kafka.workers == Workers::Group)
     }
 
     /// Partitions of the log.

@@ -11,13 +11,14 @@ use std::time::Duration;
 use super::connect::sentence;
 use super::file::{login, pair};
 use super::{Login, Secrets};
+use crate::pipeline::transport::Membership;
 #[cfg(feature = "kafka")]
-use crate::pipeline::transport::{KafkaBus, KafkaOptions, KafkaSecurity, Mechanism};
+use crate::pipeline::transport::{KafkaBus, KafkaGroup, KafkaOptions, KafkaSecurity, Mechanism};
 use crate::primitives::fields::{Fields, Reader};
 use crate::twin::TwinError;
 
 /// What may be said of it.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "brokers",
     "topic",
     "partitions",
@@ -31,6 +32,7 @@ pub(super) const KEYS: [&str; 13] = [
     "mechanism",
     "user-from",
     "password-from",
+    "workers",
 ];
 /// Most partitions: each has a thread of its own that works on it.
 const PARTITIONS_MAX: f64 = 64.0;
@@ -39,6 +41,16 @@ const TOPIC_MAX: usize = 249;
 /// How passwords are shown to it.
 const MECHANISMS: [(&str, &str); 3] =
     [("PLAIN", "PLAIN"), ("SCRAM-SHA-256", "SCRAM-SHA-256"), ("SCRAM-SHA-512", "SCRAM-SHA-512")];
+
+/// Where the messages of the topic are worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Workers {
+    /// In the process that listens, which has the stores for itself.
+    #[default]
+    Here,
+    /// In as many processes as one likes, `citytwin consume`, which share partitions and stores; who listens only listens.
+    Group,
+}
 
 /// A topic of Kafka, which is the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +77,8 @@ pub struct Kafka {
     pub mechanism: &'static str,
     /// Who we are to them.
     pub login: Login,
+    /// Where the messages are worked on.
+    pub workers: Workers,
 }
 
 impl Kafka {
@@ -110,6 +124,10 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, partitions: u16
         let help = "write `user-from` and `password-from` as well";
         reader.wrong(fields.node(), "`kafka` has a `mechanism` and no password to show by it", help);
     }
+    let workers = match fields.get("workers") {
+        Some(node) => reader.word(node, "workers", &[("here", Workers::Here), ("group", Workers::Group)]),
+        None => Some(Workers::Here),
+    };
     Some(Kafka {
         brokers: brokers?,
         topic: topic?,
@@ -122,6 +140,7 @@ pub(super) fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, partitions: u16
         certificate,
         mechanism: mechanism?,
         login,
+        workers: workers?,
     })
 }
 
@@ -173,6 +192,8 @@ impl Kafka {
             client: self.name.clone(),
             replication: self.replication,
             security,
+            // Of a group with members it is they who say how far they are.
+            tells_group: self.workers == Workers::Here,
             ..KafkaOptions::new(&self.brokers, &self.topic, self.partitions)
         })
     }
@@ -187,6 +208,14 @@ impl Kafka {
             Err(error) if !error.is_passing() => Err(error.into()),
             _ => Ok(bus),
         }
+    }
+
+    /// Joins the group of those who work on the topic; brokers need not answer yet.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub(crate) fn join(&self, secrets: Secrets<'_>, member: Option<&str>) -> Result<Box<dyn Membership>, TwinError> {
+        Ok(Box::new(KafkaGroup::join(&self.options(secrets)?, member)?))
     }
 
     /// Whether what is said of it can be used; it need not answer.
@@ -219,6 +248,10 @@ impl Kafka {
     }
 
     pub(crate) fn open(&self, _: Secrets<'_>) -> Result<crate::pipeline::transport::MemoryBus, TwinError> {
+        Err(Self::built_without())
+    }
+
+    pub(crate) fn join(&self, _: Secrets<'_>, _: Option<&str>) -> Result<Box<dyn Membership>, TwinError> {
         Err(Self::built_without())
     }
 

@@ -29,7 +29,7 @@ use crate::pipeline::transport::Target;
 
 pub use doctor::{Examined, doctor};
 pub use file::read;
-pub use kafka::Kafka;
+pub use kafka::{Kafka, Workers};
 pub use s3::S3;
 
 /// The environment, as whoever may read it hands it in.

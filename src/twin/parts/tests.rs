@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rdkafka::mocking::MockCluster;
 
-use super::{BusPart, Equipment, Kafka, Login, PartsFile};
+use super::{BusPart, Equipment, Kafka, Login, PartsFile, Workers};
 use crate::pipeline::transport::{Message, partition_of};
 use crate::primitives::Timestamp;
 use crate::primitives::random::Seed;
@@ -36,6 +36,7 @@ fn kafka(brokers: String, topic: &str, partitions: u16) -> Equipment {
         certificate: None,
         mechanism: "PLAIN",
         login: Login::default(),
+        workers: Workers::Here,
     };
     Equipment { parts: PartsFile { bus: BusPart::Kafka(kafka), ..PartsFile::default() }, ..Equipment::default() }
 }

@@ -75,6 +75,10 @@ pub struct KafkaOptions {
     pub queue_bytes_max: usize,
     /// A question to the brokers is given up after this time.
     pub patience: Duration,
+    /// Whether whoever reads a partition tells the group how far he is; not where the group has members, who tell it themselves.
+    pub tells_group: bool,
+    /// A member of the group that is not heard of for so long is taken for dead; brokers allow 6 s to 30 min unless told otherwise.
+    pub session: Duration,
 }
 
 impl KafkaOptions {
@@ -90,6 +94,8 @@ impl KafkaOptions {
             security: KafkaSecurity::default(),
             queue_bytes_max: 64 << 20,
             patience: Duration::from_secs(3),
+            tells_group: true,
+            session: Duration::from_secs(10),
         }
     }
 
@@ -160,6 +166,23 @@ impl KafkaOptions {
         config.set("auto.offset.reset", "error").set("isolation.level", "read_committed");
         config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "200");
         config.set("queued.max.messages.kbytes", "8192").set("fetch.queue.backoff.ms", "10");
+        config
+    }
+
+    /// What a member of the group is told: it only holds partitions, so it wants to be asked before one is taken, and fetches nothing.
+    pub(super) fn joining(&self, member: Option<&str>) -> ClientConfig {
+        let mut config = self.common();
+        config.set("group.id", &self.group).set("partition.assignment.strategy", "cooperative-sticky");
+        if let Some(member) = member {
+            config.set("group.instance.id", member);
+        }
+        config.set("session.timeout.ms", self.session.as_millis().to_string());
+        config.set("heartbeat.interval.ms", (self.session / 5).as_millis().to_string());
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        // A topic that is made after we joined is noticed soon.
+        config.set("topic.metadata.refresh.interval.ms", "10000");
+        // What slips in before the pause is not looked at; where it would begin does not matter.
+        config.set("auto.offset.reset", "latest").set("queued.max.messages.kbytes", "64");
         config
     }
 }

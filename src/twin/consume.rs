@@ -1,0 +1,281 @@
+//! One of several processes at work on one city: a member of a group of consumers, which share the partitions of a topic and one set
+//! of stores.
+//!
+//! Who works on what the group says; what was made of it and from where a partition goes on say the stores. So a process may be
+//! killed, or believed dead and go on: what it kept is kept once, and whoever is given its partitions goes on from there with the state it
+//! left. Devices are listened to elsewhere, see `only_listen.rs`.
+
+mod member;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::member::{Beside, Fared, Member, in_words};
+use super::board::Tally;
+use super::intake::Intake;
+use super::latency::Latency;
+use super::listen::{housekeeping, identity, resident_bytes, silent_after};
+use super::parts::Equipment;
+use super::reconcile::{Daily, progress};
+use super::worker::Pace;
+use super::{TwinError, clock};
+use crate::city::network::Network;
+use crate::pipeline::transport::{BusError, Membership};
+use crate::telemetry::TopicMap;
+
+/// How often to look whether everything has been kept.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What to work on, and for how long.
+#[derive(Debug, Clone)]
+pub struct Consuming {
+    /// Where schemas lie that were registered, and room for what is not finished.
+    pub folder: PathBuf,
+    /// Topics by reading.
+    pub topics: TopicMap,
+    /// The roads readings are matched to, if they are known.
+    pub network: Option<Arc<Network>>,
+    /// Which parts it runs on.
+    pub equipment: Equipment,
+    /// The name under which this member comes back, if it is to be known again.
+    pub member: Option<String>,
+    /// How often to tell how it goes; never if none.
+    pub tell_every: Option<Duration>,
+    /// How often what was made of the messages is kept for good, instead of every five seconds.
+    pub keep_every: Option<Duration>,
+    /// Whether nothing more will come after the end, so that windows are closed that are still open.
+    pub finish: bool,
+    /// Whether to end when the group has kept everything that is in the topic now.
+    pub until_caught_up: bool,
+}
+
+/// What a member did.
+#[derive(Debug, Clone, Default)]
+pub struct Consumed {
+    /// Messages it has kept.
+    pub kept: u64,
+    /// How often partitions were given to it or taken from it.
+    pub rebalances: u64,
+    /// How often a worker found its partition in other hands.
+    pub moved: u64,
+    /// Partitions that were let go before everything was kept.
+    pub dropped: u64,
+    /// What its workers saw besides records that were new, of the partitions it had.
+    pub tally: Tally,
+    /// How many times each service had to be started again.
+    pub restarts: BTreeMap<String, u32>,
+    /// From a device's clock to the live state.
+    pub shown: Latency,
+    /// From a device's clock to the stores.
+    pub stored: Latency,
+}
+
+impl From<Fared> for Consumed {
+    fn from(fared: Fared) -> Self {
+        let Fared { kept, rebalances, moved, dropped, tallies, restarts, latencies: (shown, stored) } = fared;
+        let tally = tallies.into_values().sum();
+        Self { kept, rebalances, moved, dropped, tally, restarts, shown, stored }
+    }
+}
+
+/// Works as a member of the group until `stop` says so, or everything is kept if that is asked for; `ready` hears of which group.
+///
+/// # Errors
+/// When the parts do not allow several processes, the group will not have this one, or log or stores fail; what has been kept is kept
+/// then, and others go on with the partitions.
+pub fn consume(
+    settings: &Consuming,
+    ready: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(&str),
+    stop: &dyn Fn() -> bool,
+) -> Result<Consumed, TwinError> {
+    let equipment = &settings.equipment;
+    let Some(kafka) = equipment.parts.kafka() else { return Err(TwinError::Service(NO_GROUP.to_owned())) };
+    let topics = Arc::new(settings.topics.clone());
+    let mut intake =
+        Intake::open_shared(&settings.folder, &identity(equipment), &topics, settings.network.as_deref(), equipment)?;
+    intake.pace = Pace { keep: settings.keep_every.or(Pace::LIVE.keep), ..Pace::LIVE };
+    intake.silent_after = silent_after(equipment);
+    let group = kafka.join(&equipment.environment, settings.member.as_deref())?;
+    ready(&format!("consuming from {} in the group `{}`", kafka.place(), kafka.group));
+    let orders =
+        Orders { tell_every: settings.tell_every, finish: settings.finish, until_caught_up: settings.until_caught_up };
+    let equipment = equipment.clone();
+    let beside: Beside = Box::new(move |intake| {
+        let (daily, board) = (Daily::new(intake), Arc::clone(&intake.board));
+        let daily = super::service::Service::new("batch view", &intake.board, Arc::new(move || daily.run(&board)));
+        vec![daily, housekeeping(intake, &equipment)]
+    });
+    work(&intake, beside, group, &orders, tell, stop)
+}
+
+/// The complaint where the workers are those of the process that listens.
+pub const NO_GROUP: &str = "the workers of these parts are those of `citytwin listen`: to share the work among several processes \
+                                   write `bus: { kafka: { ..., workers: group } }`";
+
+/// For how long to work, and what to tell.
+#[derive(Debug, Clone, Copy, Default)]
+struct Orders {
+    tell_every: Option<Duration>,
+    finish: bool,
+    until_caught_up: bool,
+}
+
+/// Works as a member of a group.
+fn work(
+    intake: &Intake,
+    beside: Beside,
+    group: Box<dyn Membership>,
+    orders: &Orders,
+    tell: &mut dyn FnMut(&str),
+    stop: &dyn Fn() -> bool,
+) -> Result<Consumed, TwinError> {
+    let mut member = Member::new(intake.clone(), beside, group);
+    let mut goal = orders.until_caught_up.then(|| Goal { finish: orders.finish, ..Goal::default() });
+    let mut watch = Watch::new(orders.tell_every);
+    let worked = loop {
+        if stop() {
+            break Ok(false);
+        }
+        if let Err(error) = member.step() {
+            break Err(error);
+        }
+        member.news().iter().for_each(|news| tell(news));
+        watch.look(intake, &member, tell);
+        match goal.as_mut().map_or(Ok(false), |goal| goal.is_reached(intake, &mut member)) {
+            Ok(true) => break Ok(true),
+            Ok(false) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    // Interrupted, and nothing more will come: what is left of ours is taken and closed.
+    let closed = match worked {
+        Ok(false) if orders.finish => close(&mut member, tell),
+        ended => ended.map(drop),
+    };
+    let left = member.leave();
+    member.news().iter().for_each(|news| tell(news));
+    closed.and(left)?;
+    Ok(member.fared().into())
+}
+
+/// Takes what there is in our partitions, and closes them for good.
+fn close(member: &mut Member, tell: &mut dyn FnMut(&str)) -> Result<(), TwinError> {
+    member.close_at(vec![0; usize::from(u16::MAX)]);
+    while member.is_at_work() {
+        member.step()?;
+        member.news().iter().for_each(|news| tell(news));
+    }
+    Ok(())
+}
+
+/// Everything that was in the topic when the brokers first answered.
+#[derive(Default)]
+struct Goal {
+    /// Where each partition ended; none while they have not.
+    ends: Option<Vec<u64>>,
+    /// Partitions that are not known to be kept so far.
+    open: BTreeSet<u16>,
+    /// Whether they are to be closed as well.
+    finish: bool,
+    looked: Option<Instant>,
+}
+
+impl Goal {
+    /// Whether the group has kept it all, whoever did.
+    fn is_reached(&mut self, intake: &Intake, member: &mut Member) -> Result<bool, TwinError> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(false);
+        }
+        self.looked = Some(clock::instant());
+        if self.ends.is_none() {
+            self.ends = ends(intake)?;
+            self.open = (0..intake.partitions()).collect();
+            if let Some(ends) = self.ends.as_ref().filter(|_| self.finish) {
+                member.close_at(ends.clone());
+            }
+        }
+        let Some(ends) = &self.ends else { return Ok(false) };
+        for partition in self.open.clone() {
+            let end = ends.get(usize::from(partition)).copied().unwrap_or(0);
+            let kept = match member.kept(partition) {
+                Some(kept) => Some(kept),
+                None => match intake.stores.next_offset(partition) {
+                    Ok(next) => next,
+                    Err(error) if error.is_passing() => return Ok(false),
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            // Where there is nothing to read, there is nothing to keep.
+            if kept.unwrap_or_else(|| intake.log.begin(partition)) >= end {
+                self.open.remove(&partition);
+            }
+        }
+        if !self.open.is_empty() || !self.finish {
+            return Ok(self.open.is_empty());
+        }
+        let closed = match progress(&intake.stores) {
+            Ok(progress) => progress.iter().filter(|progress| progress.ended).count(),
+            Err(error) if error.is_passing() => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(closed >= ends.len())
+    }
+}
+
+/// Where every partition ends; none while the brokers are away.
+fn ends(intake: &Intake) -> Result<Option<Vec<u64>>, TwinError> {
+    let mut ends = Vec::new();
+    for partition in 0..intake.partitions() {
+        // What is known of the ends is only true if they answer.
+        match intake.log.read(partition, intake.log.begin(partition), 1, 1) {
+            Ok(_) => ends.push(intake.log.end(partition)),
+            Err(BusError::Gone { .. }) => return Ok(None),
+            Err(error) if error.is_passing() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(ends))
+}
+
+/// Tells from time to time how it goes.
+struct Watch {
+    every: Option<Duration>,
+    begun: Instant,
+    last: (Instant, u64),
+}
+
+impl Watch {
+    fn new(every: Option<Duration>) -> Self {
+        let now = clock::instant();
+        Self { every, begun: now, last: (now, 0) }
+    }
+
+    fn look(&mut self, intake: &Intake, member: &Member, tell: &mut dyn FnMut(&str)) {
+        let since = self.last.0.elapsed();
+        if self.every.is_none_or(|every| since < every) {
+            return;
+        }
+        let fared = member.fared();
+        #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
+        let rate = fared.kept.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
+        let partitions: Vec<u16> = member.partitions().collect();
+        let behind = |partition: &u16| Some(intake.log.end(*partition).saturating_sub(member.kept(*partition)?));
+        let behind: u64 = partitions.iter().filter_map(behind).sum();
+        let memory = resident_bytes().map_or_else(String::new, |bytes| format!(", {} MB resident", bytes / 1_000_000));
+        tell(&format!(
+            "after {:.0} s: {} of {}; {} messages kept, {rate:.0} a second, {behind} not kept yet; {} rebalances, {} moved{memory}",
+            self.begun.elapsed().as_secs_f64(),
+            in_words(&partitions),
+            intake.partitions(),
+            fared.kept,
+            fared.rebalances,
+            fared.moved,
+        ));
+        self.last = (clock::instant(), fared.kept);
+    }
+}
