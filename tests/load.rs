@@ -17,7 +17,7 @@ use std::time::Duration;
 use citytwin::studies::audit::Ledger;
 use citytwin::studies::load::{End, LoadFault, Search, Shape};
 use citytwin::telemetry::{PayloadFormat, TopicMap, json};
-use citytwin::twin::{self, LoadSettings, LoadTarget};
+use citytwin::twin::LoadSettings;
 use kept::{Kept, load, phase, settings};
 use program::{command, text};
 use proxy::Proxy;

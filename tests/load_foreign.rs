@@ -21,7 +21,7 @@ use std::time::Duration;
 use citytwin::pipeline::transport::partition_of;
 use citytwin::studies::load::{End, Faults, LoadReport, Phase, Profile, Shape};
 use citytwin::telemetry::TopicMap;
-use citytwin::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Protocol, PublisherOptions};
+use citytwin::twin::{self, LoadSettings, LoadSource, LoadTarget, LoadUnderWay, Protocol, PublisherOptions};
 use mosquitto::Mosquitto;
 use program::{command, text};
 use rdkafka::mocking::MockCluster;
@@ -51,6 +51,10 @@ fn settings(folder: &Path, target: &str, seconds: f64, shape: Shape) -> LoadSett
         profile: Profile { phases, ..Profile::default() },
         seed: 1,
         faults: Faults::default(),
+        source: LoadSource::Synthetic,
+        store: None,
+        environment: |_| None,
+        truth: false,
         beside: false,
     }
 }

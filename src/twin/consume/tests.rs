@@ -14,7 +14,7 @@ use crate::pipeline::alerting::AlertRules;
 use crate::pipeline::stores::{Ahead, Batch, Keeper, Resume, StoreError, Stores};
 use crate::pipeline::transport::{Bus, BusError, GroupNews, MemoryBus, Message, partition_of};
 use crate::primitives::random::Seed;
-use crate::primitives::{SimDuration, Timestamp};
+use crate::primitives::Timestamp;
 use crate::studies::load::{Devices, Faults, Load, Turn};
 use crate::telemetry::{ReadingKind, json};
 use crate::twin::board::{Board, Order};
@@ -30,8 +30,8 @@ fn said(messages: u64) -> Vec<Message> {
     let mut load = Load::new(devices, topics, Seed(5), Faults::default(), Timestamp::milliseconds(SEVEN));
     let mut said = Vec::new();
     while load.made() < messages {
-        let due = SimDuration::milliseconds(10 * i64::try_from(load.made()).expect("few"));
-        load.speak(Turn { due, hot: 0.0 }, &mut said);
+        let turn = Turn { due_us: 10_000 * load.made(), hot: 0.0 };
+        assert_eq!(load.speak(turn, &mut said), Ok(true));
     }
     load.rest(&mut said);
     said.into_iter().filter_map(|one| Some(Message::new(one.topic, one.payload?))).collect()
