@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// Where to listen [default: what the file of parts says, or 127.0.0.1:1883]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
     listen: Option<SocketAddr>,
-    /// File that says which parts to run on: embedded ones, Mosquitto, Kafka, Redis, PostgreSQL
+    /// File that says which parts to run on: embedded ones, Mosquitto, Kafka, Redis, PostgreSQL, S3
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
     /// The scenario whose roads readings are matched to

@@ -57,7 +57,7 @@ pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, LoadSource, LoadTarget, LoadUnderWay, Loaded, load, read_profile, read_source};
-pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, Workers, doctor, read as read_parts};
+pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, S3, Workers, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 #[cfg(feature = "schemas")]
 pub use registry::RegistryServer;

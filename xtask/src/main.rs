@@ -39,8 +39,8 @@ const USAGE: &str = "usage: cargo xtask <verb>
   web                         the page of the live twin, built into web/dist; needs Node.js
   demo [drill] [WORD...]      page and program built, a living city served and opened in the browser, or the drill that ships begun; words
                               go to `citytwin serve`, or to `citytwin drill`
-  services up|down|env        Mosquitto, Redis, PostgreSQL and Kafka on loopback, everything in target/services; one alone:
-                              services start|stop|kill|restart|renew mosquitto|redis|postgres|kafka
+  services up|down|env        Mosquitto, Redis, PostgreSQL, Kafka and S3 on loopback, everything in target/services; one alone:
+                              services start|stop|kill|restart|renew mosquitto|redis|postgres|kafka|s3
   users                       a hundred users of the API while the demo city is served, and how old what they see is
   coverage                    how often the intervals of comparisons hold the truth, by 400 experiments
   osm                         every extract of OpenStreetMap beside the project, imported and driven on

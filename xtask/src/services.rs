@@ -459,7 +459,7 @@ pub(crate) fn services(words: &[&str]) -> bool {
 
 fn one(services: &Services, verb: &str, server: Server) -> Result<(), String> {
     match verb {
-        "start" => services.start(server),
+        "start" => services.up(&[server]),
         "stop" => services.stop(server),
         "kill" => services.kill(server),
         _ => services.restart(server, verb == "restart"),

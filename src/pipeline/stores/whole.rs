@@ -88,16 +88,6 @@ pub struct Parts {
     pub bucket: Option<Arc<super::bucket::Bucket>>,
 }
 
-impl Parts {
-    /// Whether history and checkpoints are elsewhere, so that an empty folder says nothing.
-    pub const fn keep_elsewhere(&self) -> bool {
-        #[cfg(feature = "s3")]
-        return self.bucket.is_some();
-        #[cfg(not(feature = "s3"))]
-        return false;
-    }
-}
-
 /// All stores of a city.
 pub struct Stores {
     pub(super) history: Arc<dyn History>,

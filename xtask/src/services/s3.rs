@@ -65,7 +65,7 @@ fn compiled() -> Result<(), String> {
     let folder = root().join("target/minio");
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let mut install = Command::new(go);
-    install.args(["install", "-trimpath", "-ldflags=-s -w", MINIO]).env("GOBIN", &folder).current_dir(&folder);
+    install.args(["install", "-ldflags=-s -w", MINIO]).env("GOBIN", &folder).current_dir(&folder);
     let told = install.stdin(Stdio::null()).output().map_err(|error| format!("go does not start: {error}"))?;
     if told.status.success() { Ok(()) } else { Err(format!("go install: {}", last_line(&told.stderr))) }
 }

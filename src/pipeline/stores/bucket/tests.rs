@@ -137,7 +137,9 @@ fn of_two_who_work_on_one_partition_one_wins_and_nothing_is_there_twice() {
     let refused = first.keep(&batch(&messages, 80, 120)).expect_err("the other was faster");
     assert!(matches!(refused, StoreError::OutOfOrder { from: 80, next: 90, .. }), "{refused}");
     assert_eq!(first.resume(0).expect("it answers").map(|at| at.next_offset), Some(90));
-    assert!(finished(&first, &messages, 33) == quiet(&messages));
+    keep_rest(&first, &messages, 33).expect("it has the partition");
+    // Live state here is each process's own: a third one reads all last words from the history.
+    assert!(finished(&another(&bucket).1, &messages, 33) == quiet(&messages));
 }
 
 #[test]
@@ -207,8 +209,8 @@ fn however_partitions_wander_between_processes_each_message_counts_once() {
             let to = (from + 1 + usize::try_from(throw(30)).expect("small")).min(messages.len());
             match throw(12) {
                 0 => drop(processes.remove(who)),
-                1 => drop(stores.tidy().expect("can be merged")),
-                2 => stores.compact().expect("can be merged"),
+                1 => drop(stores.tidy().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
+                2 => drop(stores.compact().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
                 3 => {
                     // The answer to the next change is lost.
                     let (left, error) = (AtomicUsize::new(1), Arc::downgrade(bucket));
