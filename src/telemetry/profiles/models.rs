@@ -241,7 +241,7 @@ pub(super) enum Derived {
     Word(&'static str),
     Words(&'static [&'static str]),
     Count(u64),
-    Instant(Timestamp),
+    Moment(Timestamp),
     /// The entity of the device itself.
     Device,
 }
@@ -250,7 +250,7 @@ pub(super) enum Derived {
 pub(super) fn derived(record: &Record) -> Vec<(&'static str, Derived)> {
     let period = |seconds: u32| {
         let from = record.time.later(SimDuration::milliseconds(-1000 * i64::from(seconds)));
-        [("dateObservedFrom", Derived::Instant(from)), ("dateObservedTo", Derived::Instant(record.time))]
+        [("dateObservedFrom", Derived::Moment(from)), ("dateObservedTo", Derived::Moment(record.time))]
     };
     match &record.reading {
         Reading::Position(reading) => vec![
@@ -289,7 +289,7 @@ pub(super) fn derived(record: &Record) -> Vec<(&'static str, Derived)> {
         Reading::Health(reading) => vec![
             ("controlledProperty", Derived::Words(&["batterySupply"])),
             ("deviceState", Derived::Word(if reading.message.is_none() { "ok" } else { "fault" })),
-            ("dateLastValueReported", Derived::Instant(record.time)),
+            ("dateLastValueReported", Derived::Moment(record.time)),
         ],
     }
 }

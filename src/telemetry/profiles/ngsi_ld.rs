@@ -58,7 +58,7 @@ pub(super) fn write(record: &Record, representation: Representation, out: &mut V
             Derived::Word(word) => entity.property(name, "", |out| json(out, word)),
             Derived::Words(words) => entity.property(name, "", |out| json(out, words)),
             Derived::Count(count) => entity.property(name, "", |out| json(out, &count)),
-            Derived::Instant(at) => entity.instant(name, at),
+            Derived::Moment(at) => entity.instant(name, at),
             Derived::Device => entity.relationship(name, &urn("Device", record.device.as_str())),
         }
     }

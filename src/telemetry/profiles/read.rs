@@ -243,7 +243,7 @@ impl<'a> Entity<'a> {
                 Derived::Word(word) => text()? == word,
                 Derived::Words(words) => self.parse::<Vec<String>>(name, said.value)? == words,
                 Derived::Count(count) => self.parse::<u64>(name, said.value)? == count,
-                Derived::Instant(at) => instant(said.value) == Some(at),
+                Derived::Moment(at) => instant(said.value) == Some(at),
                 Derived::Device => text()? == urn("Device", record.device.as_str()),
             };
             if !same {
