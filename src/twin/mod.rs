@@ -55,7 +55,7 @@ pub use intake::Folders;
 pub use latency::Latency;
 pub use listen::{Heard, Listening, listen};
 pub use load::{LoadSettings, LoadTarget, LoadUnderWay, Loaded, load, read_profile};
-pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, Workers, doctor, read as read_parts};
+pub use parts::{BusPart, Environment, Equipment, Examined, Kafka, PartsFile, S3, Workers, doctor, read as read_parts};
 pub use reconcile::{DayReconciled, ReconcileSettings, reconcile};
 #[cfg(feature = "schemas")]
 pub use registry::RegistryServer;
