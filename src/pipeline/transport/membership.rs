@@ -17,8 +17,6 @@ pub enum GroupNews {
     Wanted(Vec<u16>),
     /// These are the member's no more, and somebody else may work on them already.
     Lost(Vec<u16>),
-    /// The group has taken down how far the member is with this partition: it is the member's still.
-    Confirmed(u16),
 }
 
 /// A member's place in a group; dropping it leaves the group.
@@ -32,7 +30,10 @@ pub trait Membership: Send + fmt::Debug {
     /// These partitions, which were wanted, are free for others.
     fn let_go(&mut self, partitions: &[u16]);
 
-    /// Everything of a partition before an offset is kept; for those who look how far behind it is. Is not waited for: if the
-    /// group takes it down, the member hears [`GroupNews::Confirmed`].
+    /// Everything of a partition before an offset is kept; for those who look how far behind it is. Is not waited for.
     fn note(&mut self, partition: u16, offset: u64);
+
+    /// The same, and waits for the answer: whether the group takes it down from this member. It does so only while it counts the member among
+    /// its own, with the partitions that the member knows of.
+    fn confirm(&mut self, partition: u16, offset: u64) -> bool;
 }

@@ -119,11 +119,6 @@ impl Member {
                     }
                 }
             }
-            Some(GroupNews::Confirmed(partition)) => {
-                if matches!(self.places.get(&partition), Some(Place::Doubtful(_))) {
-                    self.begin(partition)?;
-                }
-            }
             None => {}
         }
         self.look_after()
@@ -235,8 +230,10 @@ impl Member {
                 Some(Place::Working(desk)) => self.look_at(desk)?,
                 Some(Place::Doubtful(asked)) if asked.elapsed() >= ASK => {
                     // Who takes it down says that the partition is ours. What cannot be read now is asked for later.
-                    if let Ok(next) = self.intake.stores.next_offset(partition) {
-                        self.group.note(partition, next.unwrap_or(0));
+                    let next = self.intake.stores.next_offset(partition);
+                    if next.is_ok_and(|next| self.group.confirm(partition, next.unwrap_or(0))) {
+                        self.begin(partition)?;
+                        continue;
                     }
                     Place::Doubtful(clock::instant())
                 }

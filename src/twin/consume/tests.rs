@@ -214,11 +214,10 @@ impl Membership for Seat {
         round.balance();
     }
 
-    fn note(&mut self, partition: u16, _: u64) {
-        let mut round = lock(&self.round);
-        if round.held.get(&partition) == Some(&self.id) {
-            round.tell(self.id, GroupNews::Confirmed(partition));
-        }
+    fn note(&mut self, _: u16, _: u64) {}
+
+    fn confirm(&mut self, partition: u16, _: u64) -> bool {
+        lock(&self.round).held.get(&partition) == Some(&self.id)
     }
 }
 
@@ -482,6 +481,10 @@ mod with_brokers {
 
         fn note(&mut self, partition: u16, offset: u64) {
             self.group.iter_mut().for_each(|group| group.note(partition, offset));
+        }
+
+        fn confirm(&mut self, partition: u16, offset: u64) -> bool {
+            self.group.as_mut().is_some_and(|group| group.confirm(partition, offset))
         }
     }
 

@@ -71,6 +71,13 @@ impl KafkaGroup {
         news
     }
 
+    /// Tells the brokers how far we are, as a member of this generation: from one that they have given up they take nothing.
+    fn commit(&self, partition: u16, offset: u64, mode: CommitMode) -> KafkaResult<()> {
+        let (mut list, offset) = (TopicPartitionList::new(), Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX)));
+        list.add_partition_offset(&self.topic, i32::from(partition), offset)?;
+        self.consumer.commit(&list, mode)
+    }
+
     fn list(&self, partitions: &[u16]) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for &partition in partitions {
@@ -101,10 +108,11 @@ impl Membership for KafkaGroup {
     }
 
     fn note(&mut self, partition: u16, offset: u64) {
-        let (mut list, offset) = (TopicPartitionList::new(), Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX)));
-        if list.add_partition_offset(&self.topic, i32::from(partition), offset).is_ok() {
-            drop(self.consumer.commit(&list, CommitMode::Async));
-        }
+        drop(self.commit(partition, offset, CommitMode::Async));
+    }
+
+    fn confirm(&mut self, partition: u16, offset: u64) -> bool {
+        self.commit(partition, offset, CommitMode::Sync).is_ok()
     }
 }
 
@@ -151,15 +159,6 @@ impl ConsumerContext for Heard {
         } else {
             self.queue().push_back(GroupNews::Wanted(partitions));
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        if result.is_err() {
-            return;
-        }
-        let taken = offsets.elements().into_iter().filter(|element| element.error().is_ok());
-        let taken = taken.filter_map(|element| u16::try_from(element.partition()).ok()).map(GroupNews::Confirmed);
-        self.queue().extend(taken.collect::<Vec<_>>());
     }
 }
 
