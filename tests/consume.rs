@@ -125,8 +125,15 @@ fn consumers_that_are_killed_lose_nothing_and_make_the_windows_of_one() {
         std::fs::remove_dir_all(&out).expect("it is there");
     }
     let (several, one) = (rows(folder.path(), "several"), rows(folder.path(), "one"));
-    assert!(one.len() > 500, "a comparison of nothing: {}", one.len());
-    assert_eq!(several, one);
+    assert!(one.len() > 200, "a comparison of nothing: {}", one.len());
+    let differing: Vec<_> = several.keys().chain(one.keys()).filter(|key| several.get(*key) != one.get(*key)).collect();
+    assert!(
+        differing.is_empty(),
+        "{} of {} rows differ: {:?}",
+        differing.len(),
+        one.len(),
+        &differing[..differing.len().min(8)]
+    );
 }
 
 /// Every row of every table.
@@ -147,7 +154,9 @@ fn rows(folder: &Path, city: &str) -> BTreeMap<(String, String), String> {
     let parts = Parts { bucket: Some(Arc::new(bucket)), ..Parts::default() };
     let stores = Stores::open_parts(own.path(), StoreSettings::default(), parts).expect("stores");
     let mut rows = BTreeMap::new();
-    for table in stores.tables().names().expect("can be read") {
+    // What who did when for the city is no window.
+    let is_of_messages = |table: &String| table != "housekeeping";
+    for table in stores.tables().names().expect("can be read").into_iter().filter(is_of_messages) {
         let each = &mut |key: &str, json: &[u8]| {
             rows.insert((table.clone(), key.to_owned()), text(json));
             ControlFlow::Continue(())

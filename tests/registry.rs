@@ -29,9 +29,15 @@ use serde_json::{Value as Json, json};
 const POSITION: &str = r#"{"type":"position","device":"gps-7","epoch":0,"seq":31,"timestamp":"2026-06-02T07:02:35.000Z","vehicle_id":"7","vehicle_class":"bus","ignition":true,"fix":"3d","latitude":55.585603,"longitude":4.004111,"speed":46.6,"hdop":1.0}"#;
 const KIND: ReadingKind = ReadingKind::Position;
 
+/// The client of others leaves it to its process whose encryption it uses; only the first call counts.
+fn name_a_provider() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 fn serve(folder: &Path, book: &Arc<SchemaBook>) -> (RegistryServer, SrSettings) {
     let settings = ServeSettings::new(vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
     let server = RegistryServer::begin(folder, book, &settings).expect("a registry");
+    name_a_provider();
     let client = SrSettings::new_builder(format!("http://{}", server.address)).no_proxy().build().expect("a client");
     (server, client)
 }
@@ -261,6 +267,9 @@ fn with_keys_nobody_comes_in_without_and_a_key_may_what_its_role_may() {
         assert_eq!(found, status, "{key:?} {method} {path}: {told}");
     }
     // As most clients show a key: as the password of a login.
+    // Whoever has both reqwest's clients without a provider of their own names one; only the first call in a process counts.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    name_a_provider();
     let client = SrSettings::new_builder(format!("http://{}", server.address))
         .set_basic_authorization("anybody", Some(&keys[0].key))
         .no_proxy()

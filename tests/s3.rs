@@ -49,7 +49,9 @@ fn told(words: &[&str]) -> (bool, String) {
 fn listen(out: &str, parts: &str) -> (Started, String) {
     let words =
         ["listen", "--out", out, "--parts", parts, "--listen", "127.0.0.1:0", "--keep-every", "0.3", "--finish"];
-    Started::start(with_secrets(&words), |line| between(line, "listening on ", ' ').map(str::to_owned))
+    Started::start(with_secrets(&words), |line| {
+        between(line, "listening on ", ' ').map(|url| url.trim_end_matches(';').to_owned())
+    })
 }
 
 fn load(url: &str, name: &str, out: &str) {
