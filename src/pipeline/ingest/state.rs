@@ -48,7 +48,7 @@ struct HeldState {
     topic: String,
     /// The message if it is plain JSON, else the canonical JSON of its record.
     payload: String,
-    /// The message in base 16, if it is framed for a schema: what its schema says need not be known again.
+    /// The message in base 16, if it is in another form: what its schema says need not be known again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     framed: Option<String>,
     clock: i64,
@@ -56,8 +56,8 @@ struct HeldState {
 
 impl From<&Held> for HeldState {
     fn from(held: &Held) -> Self {
-        // Plain JSON begins with no control character.
-        let is_framed = held.payload.first() == Some(&0);
+        // In another form, be it framed for a schema or an entity, it is kept as it came and as what it says.
+        let is_framed = json::decode(&held.payload).as_ref() != Ok(&held.record);
         let (mut canonical, mut framed) = (Vec::new(), None);
         if is_framed {
             json::encode(&held.record, &mut canonical);

@@ -23,6 +23,9 @@ use super::shared::{Ears, Shared, is_passing};
 /// How long one look at what has been fetched lasts.
 const MOMENT: Duration = Duration::from_millis(100);
 
+/// How often a client is sought in that has not begun to fetch.
+const SEEKS_MAX: u32 = 10;
+
 /// The reader of a partition.
 pub(super) struct Lane {
     partition: u16,
@@ -42,6 +45,8 @@ struct Reader {
     next: Option<u64>,
     /// Fetched and not read.
     fetched: VecDeque<Logged>,
+    /// Whether the client has been given the partition.
+    is_assigned: bool,
 }
 
 /// What one look at the client brought.
@@ -158,14 +163,33 @@ impl Lane {
     }
 
     /// Sets the client to an offset.
+    ///
+    /// What is assigned is sought in, and not assigned once more: an assignment that changes again before it has taken effect stops its
+    /// fetcher twice, for which librdkafka ends the process (its issue 5573, in 2.12 as in 2.15).
     fn set(&self, reader: &mut Reader, from: u64) -> Result<(), BusError> {
-        *reader = Reader::default();
-        let mut place = TopicPartitionList::new();
+        *reader = Reader { is_assigned: reader.is_assigned, ..Reader::default() };
         let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
-        let set = place.add_partition_offset(&self.topic, i32::from(self.partition), offset);
-        set.and_then(|()| self.consumer.assign(&place)).map_err(|error| self.shared.error(&error))?;
+        if !(reader.is_assigned && self.seek(offset)) {
+            let mut place = TopicPartitionList::new();
+            let set = place.add_partition_offset(&self.topic, i32::from(self.partition), offset);
+            set.and_then(|()| self.consumer.assign(&place)).map_err(|error| self.shared.error(&error))?;
+            reader.is_assigned = true;
+        }
         reader.next = Some(from);
         Ok(())
+    }
+
+    /// Seeks in what is assigned; whether it could. One whose fetcher has not begun or has given up cannot; the latter only an assignment
+    /// helps, which is long past the last one then.
+    fn seek(&self, offset: Offset) -> bool {
+        for _ in 0..SEEKS_MAX {
+            if self.consumer.seek(&self.topic, i32::from(self.partition), offset, MOMENT).is_ok() {
+                return true;
+            }
+            // Whatever it gives now is not from there.
+            drop(self.consumer.poll(MOMENT));
+        }
+        false
     }
 
     /// Waits at most so long for what comes next.
