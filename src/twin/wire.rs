@@ -161,6 +161,13 @@ fn not_kept(stores: &Path, folder: &Path) -> Result<(), TwinError> {
     Err(TwinError::Service(format!("`{}` {sentence}", folder.display())))
 }
 
+/// Where a run speaks to: the broker of its parts, or its own listener.
+fn published_to(equipment: &Equipment, address: Option<SocketAddr>) -> Result<Target, TwinError> {
+    let broker = equipment.parts.broker().map(|broker| broker.target.clone());
+    let own = |address: SocketAddr| Target::plain(address.ip().to_string(), address.port());
+    broker.or(address.map(own)).ok_or_else(|| TwinError::Service("there is nowhere to publish to".to_owned()))
+}
+
 impl TwinWire {
     /// Lays the wire for a loaded scenario and starts its services.
     ///
@@ -194,11 +201,7 @@ impl TwinWire {
             let (service, address) =
                 edge(&runtime, settings.listen, (&intake.log, &intake.board), &topics, equipment, door.as_ref())?;
             services.push(service);
-            let target = settings.equipment.parts.broker().map(|broker| broker.target.clone());
-            let own = |address: SocketAddr| Target::plain(address.ip().to_string(), address.port());
-            let target = target
-                .or(address.map(own))
-                .ok_or_else(|| TwinError::Service("there is nowhere to publish to".to_owned()))?;
+            let target = published_to(&settings.equipment, address)?;
             let board = Arc::clone(&intake.board);
             (Some(intake), board, target, address)
         };

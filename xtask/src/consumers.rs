@@ -8,9 +8,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::services::{Server, Services};
+use crate::storm::cast::now;
 use crate::{cargo, root};
 
 /// Servers it takes.
@@ -157,7 +158,7 @@ fn drill(services: &Services, wishes: &Wishes) -> Result<bool, String> {
     let words =
         ["load", "--target", &url, "--devices", DEVICES, "--rate", &rate, "--seconds", &seconds, "--out", &sent];
     let mut load = scene.start("load", &words)?;
-    let (begun, mut killed) = (Instant::now(), 0);
+    let (begun, mut killed) = (now(), 0);
     let ended = loop {
         if let Some(ended) = load.0.try_wait().map_err(|error| error.to_string())? {
             break ended;
@@ -205,7 +206,7 @@ fn write_parts(scene: &Scene, services: &Services) -> Result<(), String> {
 
 /// Where the listener listens, once it has said so.
 fn listening(log: &Path) -> Result<String, String> {
-    let begun = Instant::now();
+    let begun = now();
     while begun.elapsed() < PATIENCE {
         let said = fs::read_to_string(log).unwrap_or_default();
         let url = said.split("listening on ").nth(1).and_then(|rest| rest.split([' ', ';', '\n']).next());

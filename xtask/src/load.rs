@@ -122,15 +122,11 @@ impl<'a> Bench<'a> {
             "{MESSAGES} messages of {} bytes a run, {TURNS} turns; medians of messages a second of CPU",
             self.bytes
         );
-        let topic = |number| format!("kafka://{}/{}", self.kafka, self.topic(number));
+        let topic = |number| format!("kafka://{}/{}", self.kafka, topic_named(number));
         let (ours, url) = ("citytwin load", topic(0));
-        self.make_topic(&self.topic(0))?;
+        self.make_topic(&topic_named(0))?;
         self.beside(ours, &|| self.load(&self.mqtt, MESSAGES), &self.of_mqtt())?;
         self.beside(ours, &|| self.load(&url, MESSAGES), &self.of_kafka())
-    }
-
-    fn topic(&self, number: u32) -> String {
-        format!("compare-{}-{number}", std::process::id())
     }
 
     /// Everybody in turns; a table of medians, and of the medians of ratios turn by turn.
@@ -139,7 +135,7 @@ impl<'a> Bench<'a> {
         for _ in 0..TURNS {
             for (at, rates) in rates.iter_mut().enumerate() {
                 let command = if at == 0 { ours() } else { others[at - 1].1() };
-                rates.push(self.rate(command)?);
+                rates.push(self.rate(&command)?);
             }
         }
         let ours = rates[0].clone();
@@ -152,7 +148,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs a client under `time`: messages a second of processor time, in user and system mode.
-    fn rate(&self, client: Command) -> Result<f64, String> {
+    fn rate(&self, client: &Command) -> Result<f64, String> {
         let (told, said) = (self.folder.join("time"), self.folder.join("said"));
         let out = File::create(&said).map_err(|error| error.to_string())?;
         let again = out.try_clone().map_err(|error| error.to_string())?;
@@ -225,7 +221,7 @@ impl<'a> Bench<'a> {
             "kcat -P -l",
             Box::new(|| {
                 let mut command = Command::new("kcat");
-                command.args(["-P", "-b", &self.kafka, "-t", &self.topic(0), "-l"]).arg(self.lines());
+                command.args(["-P", "-b", &self.kafka, "-t", &topic_named(0), "-l"]).arg(self.lines());
                 command.args(["-X", "enable.idempotence=true", "-X", "linger.ms=2"]);
                 command
             }),
@@ -236,7 +232,7 @@ impl<'a> Bench<'a> {
     fn rdkafka(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         let (bytes, count) = (self.bytes.to_string(), MESSAGES.to_string());
-        command.args(["-P", "-b", &self.kafka, "-t", &self.topic(0), "-s", &bytes, "-c", &count, "-a", "-1", "-q"]);
+        command.args(["-P", "-b", &self.kafka, "-t", &topic_named(0), "-s", &bytes, "-c", &count, "-a", "-1", "-q"]);
         command.args(["-X", "enable.idempotence=true", "-X", "linger.ms=2"]);
         command
     }
@@ -247,7 +243,7 @@ impl<'a> Bench<'a> {
         command.args(["-cp", &format!("{}/*", jars.display()), "org.apache.kafka.tools.ProducerPerformance"]);
         command.args([
             "--topic",
-            &self.topic(0),
+            &topic_named(0),
             "--num-records",
             &count,
             "--record-size",
@@ -346,4 +342,9 @@ fn median(of: &[f64]) -> f64 {
     let mut sorted = of.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A topic of this comparison.
+fn topic_named(number: u32) -> String {
+    format!("compare-{}-{number}", std::process::id())
 }

@@ -6,7 +6,7 @@
 //! again: a storm that was stopped goes on. Scenes on embedded parts share nothing but the machine, and several run at a time; those
 //! with servers run one after another, because they break the same servers.
 
-mod cast;
+pub(crate) mod cast;
 mod controls;
 mod embedded;
 mod forger;

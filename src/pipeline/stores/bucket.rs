@@ -42,13 +42,23 @@ pub(super) use tests::suites;
 use super::error::StoreError;
 
 /// Longest wait for one request with all its repetitions; a large upload is many requests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes sent in one part of a large object.
 const PART: usize = 8 << 20;
 /// Objects taken away in one go.
 const DELETE_MAX: usize = 1000;
 /// What the bucket is to us.
 const PART_NAME: &str = "history";
+
+/// What was found in the place of a version that may be known.
+pub(super) enum Version {
+    /// The one that is known.
+    Known,
+    /// Another.
+    Other(Got),
+    /// Nothing.
+    None,
+}
 
 /// An object as it was read.
 #[derive(Debug, Clone)]
@@ -201,11 +211,14 @@ impl Bucket {
 
     /// Reads an object; none if it is not there.
     pub(super) fn get(&self, name: &str) -> Result<Option<Got>, StoreError> {
-        self.get_unless(name, None).map(|got| got.flatten())
+        match self.get_unless(name, None)? {
+            Version::Other(got) => Ok(Some(got)),
+            Version::None | Version::Known => Ok(None),
+        }
     }
 
-    /// Reads an object unless it is the version that is known; the outer none if it is, the inner if there is none.
-    pub(super) fn get_unless(&self, name: &str, known: Option<&str>) -> Result<Option<Option<Got>>, StoreError> {
+    /// Reads an object unless it is the version that is known.
+    pub(super) fn get_unless(&self, name: &str, known: Option<&str>) -> Result<Version, StoreError> {
         self.gate("get", name)?;
         let (store, place) = (Arc::clone(&self.store), self.name(name));
         let options = GetOptions { if_none_match: known.map(str::to_owned), ..GetOptions::default() };
@@ -215,9 +228,9 @@ impl Bucket {
             Ok(Got { bytes: got.bytes().await?, tag })
         })?;
         match got {
-            Ok(got) => Ok(Some(Some(got))),
-            Err(Error::NotModified { .. }) => Ok(None),
-            Err(error) if s3::is_missing(&error) => Ok(Some(None)),
+            Ok(got) => Ok(Version::Other(got)),
+            Err(Error::NotModified { .. }) => Ok(Version::Known),
+            Err(error) if s3::is_missing(&error) => Ok(Version::None),
             Err(error) => Err(self.error(&error)),
         }
     }

@@ -4,6 +4,7 @@
 //! sent by nobody's device. Written while the load goes on, a group of rows at a time; a file has its name only when it is whole.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -105,11 +106,13 @@ impl SentTruth {
         let SentRow { emission, faults, due_us, sent_us } = row;
         let kind = emission.record.kind();
         let path = self.draft(kind.word());
-        if !self.tables.contains_key(&kind) {
-            let table = Table::new(Self::begin(&path)?, kind, Beside::Sending);
-            self.tables.insert(kind, table.map_err(StoreError::parquet("write", &path))?);
-        }
-        let Some(table) = self.tables.get_mut(&kind) else { return Ok(()) };
+        let table = match self.tables.entry(kind) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let table = Table::new(Self::begin(&path)?, kind, Beside::Sending);
+                free.insert(table.map_err(StoreError::parquet("write", &path))?)
+            }
+        };
         let verdict = Verdict { fault: emission.fault, fate: emission.fate };
         let sending = Sending { faults: faults.clone(), due: *due_us, sent: *sent_us };
         let added = table.add_sent(&emission.record, &emission.truth, verdict, &sending);

@@ -116,7 +116,9 @@ impl Voices {
                     Told::Again => {
                         *epoch = epoch.checked_add(1).ok_or("the source has begun again too often")?;
                         *spoke = false;
-                        known.values_mut().for_each(|(_, next)| *next = 0);
+                        for (_, next) in known.values_mut() {
+                            *next = 0;
+                        }
                     }
                 }
             },

@@ -123,9 +123,12 @@ impl Source for Teller {
     }
 }
 
+/// A source that tells, and how much it has told ahead.
+type Begun = (Box<dyn Source>, Arc<Fill>);
+
 impl LoadSource {
     /// Begins to tell; none where nobody tells by itself.
-    pub(super) fn begin(&self) -> Result<Option<(Box<dyn Source>, Arc<Fill>)>, TwinError> {
+    pub(super) fn begin(&self) -> Result<Option<Begun>, TwinError> {
         let (lane, told) = sync_channel(AHEAD);
         let fill = Arc::new(Fill::default());
         let mut door = Door { lane, fill: Arc::clone(&fill), said: Cell::new(0) };

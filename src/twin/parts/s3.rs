@@ -101,7 +101,7 @@ fn place(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(String, String
     let prefix = if prefix.is_empty() { "citytwin" } else { prefix };
     let level = |level: &str| {
         !level.is_empty()
-            && level.trim_matches('.') != ""
+            && !level.trim_matches('.').is_empty()
             && level.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     };
     if prefix.len() > PREFIX_MAX || !prefix.split('/').all(level) {

@@ -134,7 +134,9 @@ impl Checkpoints for BucketCheckpoints {
                 if let Some(rows) = &rows {
                     Rows::list(manifest, rows, &ahead.delta);
                 }
-                pieces.iter().for_each(|piece| manifest.add(piece));
+                for piece in pieces {
+                    manifest.add(piece);
+                }
                 replaced = manifest.partitions.insert(partition, stand.clone());
                 Ok(Edited::Changed)
             });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::manifest::{MANIFEST, Manifest, Stand};
 use super::rows::Rows;
-use super::{Bucket, delta};
+use super::{Bucket, Version, delta};
 use crate::pipeline::stores::database::Book;
 use crate::pipeline::stores::error::StoreError;
 use crate::pipeline::stores::tables::Tables;
@@ -91,15 +91,13 @@ impl City {
     /// The manifest as it is now; one of nothing if there is none.
     pub(super) fn look(&self) -> Result<Arc<Manifest>, StoreError> {
         let before = self.known().clone();
-        let Some(got) = self.bucket.get_unless(MANIFEST, before.tag.as_deref())? else {
-            return Ok(before.manifest.unwrap_or_default());
-        };
-        let Some(got) = got else {
-            return if before.manifest.is_some() {
-                Err(self.bucket.damaged(MANIFEST, "it was here and is gone"))
-            } else {
-                Ok(Arc::default())
-            };
+        let got = match self.bucket.get_unless(MANIFEST, before.tag.as_deref())? {
+            Version::Known => return Ok(before.manifest.unwrap_or_default()),
+            Version::None if before.manifest.is_some() => {
+                return Err(self.bucket.damaged(MANIFEST, "it was here and is gone"));
+            }
+            Version::None => return Ok(Arc::default()),
+            Version::Other(got) => got,
         };
         let manifest = Arc::new(Manifest::decode(&self.bucket, &got.bytes)?);
         let mut known = self.known();
@@ -169,20 +167,16 @@ impl City {
             next.number += 1;
             next.change.clone_from(&change);
             let bytes = next.encode().map_err(|reason| self.bucket.refused(reason))?;
-            match self.bucket.swap(MANIFEST, bytes, tag.as_deref())? {
-                Some(tag) => {
-                    *self.known() = Known { manifest: Some(Arc::new(next)), tag: Some(tag) };
-                    return Ok(());
-                }
-                None => {
-                    let before = self.known().tag.clone();
-                    self.look()?;
-                    if self.known().tag == before {
-                        return Err(self.bucket.refused(String::from(
-                            "it says that the manifest is another one, and gives the same; it does not honour `If-Match`",
-                        )));
-                    }
-                }
+            if let Some(tag) = self.bucket.swap(MANIFEST, bytes, tag.as_deref())? {
+                *self.known() = Known { manifest: Some(Arc::new(next)), tag: Some(tag) };
+                return Ok(());
+            }
+            let before = self.known().tag.clone();
+            self.look()?;
+            if self.known().tag == before {
+                return Err(self.bucket.refused(String::from(
+                    "it says that the manifest is another one, and gives the same; it does not honour `If-Match`",
+                )));
             }
         }
         Err(self.bucket.not_now("others change it faster than it can be changed"))

@@ -123,17 +123,15 @@ impl BucketQuarantine {
     /// The sum of a table of meters.
     fn sum(&self, table: &str) -> Result<Meter, StoreError> {
         let (mut sum, mut sound) = (Meter::default(), Ok(()));
-        self.city.rows.scan(table, "", None, &mut |_, row| match serde_json::from_slice::<Meter>(row) {
-            Ok(one) => {
-                sum.messages += one.messages;
-                sum.bytes += one.bytes;
-                sum.counted += one.counted;
-                ControlFlow::Continue(())
-            }
-            Err(_) => {
+        self.city.rows.scan(table, "", None, &mut |_, row| {
+            let Ok(one) = serde_json::from_slice::<Meter>(row) else {
                 sound = Err(self.damaged(table));
-                ControlFlow::Break(())
-            }
+                return ControlFlow::Break(());
+            };
+            sum.messages += one.messages;
+            sum.bytes += one.bytes;
+            sum.counted += one.counted;
+            ControlFlow::Continue(())
         })?;
         sound.map(|()| sum)
     }

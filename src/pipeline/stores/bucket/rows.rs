@@ -255,7 +255,7 @@ impl City {
             let level = if full { FULL } else { level };
             let base = merged.len() < before;
             let run = Run { name, to, level, rows: merged.len() as u64, gone, base };
-            if !self.exchange(old, vec![run], manifest.swept_before)? {
+            if !self.exchange(old, &[run], manifest.swept_before)? {
                 return Ok(());
             }
         }
@@ -264,7 +264,7 @@ impl City {
     }
 
     /// Puts runs in the place of others that stand side by side, and takes those away; whether they still stood there.
-    fn exchange(&self, old: &[Run], new: Vec<Run>, noted: i64) -> Result<bool, StoreError> {
+    fn exchange(&self, old: &[Run], new: &[Run], noted: i64) -> Result<bool, StoreError> {
         let names: Vec<String> = new.iter().map(|run| run.name.clone()).collect();
         let mut done = false;
         self.change(&mut |manifest| {
@@ -311,7 +311,7 @@ impl City {
             failed?;
         }
         put(&mut rows)?;
-        self.exchange(&manifest.runs, new, manifest.swept_before).map(drop)
+        self.exchange(&manifest.runs, &new, manifest.swept_before).map(drop)
     }
 }
 

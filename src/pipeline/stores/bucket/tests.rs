@@ -171,6 +171,17 @@ fn a_checkpoint_whose_answer_was_lost_is_not_made_twice() {
     assert!(finished(&stores, &messages, 40) == quiet(&messages));
 }
 
+/// The answer to the next change is lost.
+fn lose_the_next_answer(bucket: &Arc<Bucket>) {
+    let (left, error) = (AtomicUsize::new(1), Arc::downgrade(bucket));
+    *bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
+        if what == "after swap" && left.swap(0, Ordering::SeqCst) == 1 {
+            return Err(dead(&error.upgrade().expect("it is asked")));
+        }
+        Ok(())
+    }));
+}
+
 /// A storm: processes take partitions from each other at any moment, merge, die, and lose answers; the seed is said if it fails.
 #[test]
 fn however_partitions_wander_between_processes_each_message_counts_once() {
@@ -211,16 +222,7 @@ fn however_partitions_wander_between_processes_each_message_counts_once() {
                 0 => drop(processes.remove(who)),
                 1 => drop(stores.tidy().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
                 2 => drop(stores.compact().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
-                3 => {
-                    // The answer to the next change is lost.
-                    let (left, error) = (AtomicUsize::new(1), Arc::downgrade(bucket));
-                    *bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
-                        if what == "after swap" && left.swap(0, Ordering::SeqCst) == 1 {
-                            return Err(dead(&error.upgrade().expect("it is asked")));
-                        }
-                        Ok(())
-                    }));
-                }
+                3 => lose_the_next_answer(bucket),
                 _ if from < messages.len() => match stores.keep(&of(which, from, to)) {
                     Ok(()) => known[usize::from(which)] = to,
                     Err(StoreError::OutOfOrder { next, .. }) => {
@@ -282,7 +284,7 @@ fn only_what_is_old_and_nobodys_is_swept_and_nothing_swept_is_listed() {
     let messages = few(60);
     let bucket = Arc::new(Bucket::in_memory());
     let stores = opened(&bucket);
-    keep_rest(&stores, &messages[..50].to_vec(), 10).expect("can be kept");
+    keep_rest(&stores, &messages[..50], 10).expect("can be kept");
     // A process that died before its checkpoint, and one that is only slow.
     let (lost, dying) = another(&bucket);
     dies_after(&lost, 8);
@@ -318,7 +320,7 @@ fn only_what_is_old_and_nobodys_is_swept_and_nothing_swept_is_listed() {
     assert_eq!(bucket.list("history").expect("it answers").len(), listed);
     let again = another(&bucket).1;
     let kept = Stores::in_memory();
-    keep_rest(&kept, &messages[..50].to_vec(), 50).expect("memory is always there");
+    keep_rest(&kept, &messages[..50], 50).expect("memory is always there");
     let history =
         |stores: &Stores| content(stores).into_iter().filter(|line| line.starts_with("history")).collect::<Vec<_>>();
     assert!(history(&again) == history(&kept));
