@@ -83,7 +83,7 @@ fn the_truth_says_of_each_message_what_was_put_on_it_and_when_it_left() {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in &truth {
         let words: Vec<&str> = row.get("faults").map(|words| words.split(' ').collect()).unwrap_or_default();
-        for word in words.iter() {
+        for word in &words {
             *counts.entry(word).or_default() += 1;
         }
         let of = (row["device"].clone(), row["sequence"].parse().unwrap());

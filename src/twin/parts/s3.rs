@@ -163,6 +163,7 @@ impl S3 {
 
 /// The complaint of a program that was built without it.
 #[cfg(not(feature = "s3"))]
+#[expect(clippy::unused_self, reason = "asked as where it is built in")]
 impl S3 {
     pub(super) fn ask(&self, _: Secrets<'_>) -> Result<(), TwinError> {
         Err(TwinError::Service(

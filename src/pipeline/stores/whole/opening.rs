@@ -25,7 +25,9 @@ use crate::pipeline::stores::live::{BookLive, LiveSettings, MemoryLive};
 use crate::pipeline::stores::quarantine::{BookQuarantine, MemoryQuarantine, QuarantineStore};
 use crate::pipeline::stores::records::{HistoryRecords, Records};
 use crate::pipeline::stores::refill::Refill;
-use crate::pipeline::stores::tables::{BookTables, MemoryTables, Tables};
+#[cfg(feature = "s3")]
+use crate::pipeline::stores::tables::Tables;
+use crate::pipeline::stores::tables::{BookTables, MemoryTables};
 
 /// How often a process looks at what others have kept.
 #[cfg(feature = "s3")]
