@@ -3,7 +3,7 @@
 //! Six stores behind one trait each, so that a real server can take the place of any: the last word of every device
 //! ([`live`]), everything ever said ([`history`], and [`records`] to ask it), rows with keys ([`tables`]), what could not be read ([`quarantine`]), and how
 //! far each partition has come ([`checkpoints`]). [`Stores`] keeps whole batches in all of them. In memory, or embedded: redb and
-//! Parquet in one folder; the last words also in Redis, records and tables also in PostgreSQL, everything but the last words in a [`bucket`]. Computes no indicator and knows no simulation.
+//! Parquet in one folder; the last words also in Redis, records and tables also in PostgreSQL, everything but the last words in a `bucket.rs`. Computes no indicator and knows no simulation.
 
 pub mod batch;
 #[cfg(feature = "s3")]

@@ -1,4 +1,4 @@
-//! Records in forms that others have agreed on: as entities of NGSI-LD ([`ngsi_ld`]), and in feeds of GTFS Realtime ([`gtfs_rt`]).
+//! Records in forms that others have agreed on: as entities of NGSI-LD (`ngsi_ld.rs`), and in feeds of GTFS Realtime (`gtfs_rt.rs`).
 //!
 //! A record is the same record in every form: what is read has the canonical JSON of what was written, to the last byte. What the
 //! forms have no place for (who measured, which of its records it is, what nobody else measures) travels as properties and
