@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::publishing::topics;
-use crate::city::scenario::{self, Overrides};
+use super::publishing::Whose;
 use crate::primitives::text::{Findings, Place, Problem};
 use crate::twin::{self, Consumed, Consuming};
 
@@ -25,15 +24,8 @@ pub(super) struct Arguments {
     /// Name of this member: whoever comes back under it in time finds its partitions as they were
     #[arg(long, value_name = "NAME", value_parser = name)]
     member: Option<String>,
-    /// The scenario whose roads readings are matched to
-    #[arg(long, value_name = "FILE")]
-    scenario: Option<PathBuf>,
-    /// Mapping file: a topic for each reading type
-    #[arg(long, value_name = "FILE")]
-    topics: Option<PathBuf>,
-    /// The city's name, for topics that hold it [default: what the file of parts says, the scenario's, or `city`]
-    #[arg(long)]
-    city: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     /// What was made of the messages is kept for good so often, in seconds [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = super::listen::seconds)]
     keep_every: Option<Duration>,
@@ -73,12 +65,7 @@ fn consume(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     super::understood(if findings.is_ok() { Ok(()) } else { Err(findings) })?;
     // Nobody comes in here.
     super::understood(equipment.check(&place, SocketAddr::from(([127, 0, 0, 1], 0))))?;
-    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
-    let loaded = super::understood(loaded)?;
-    let city = arguments.city.as_deref().or(parts.city.as_deref());
-    let file = arguments.topics.as_deref().or(parts.topics.as_deref());
-    let topics = topics(file, city, loaded.as_ref())?;
-    let network = loaded.map(|loaded| loaded.network);
+    let (topics, network) = arguments.whose.read(parts)?;
     let interrupted = super::interrupts()?;
     let settings = Consuming {
         folder: arguments.out.clone(),

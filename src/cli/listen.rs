@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::publishing::topics;
-use crate::city::scenario::{self, Overrides};
+use super::publishing::Whose;
 use crate::primitives::text::Place;
 use crate::twin::{self, Listening};
 
@@ -25,15 +24,8 @@ pub(super) struct Arguments {
     /// File that says which parts to run on: embedded ones, Mosquitto, Kafka, Redis, PostgreSQL, S3
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
-    /// The scenario whose roads readings are matched to
-    #[arg(long, value_name = "FILE")]
-    scenario: Option<PathBuf>,
-    /// Mapping file: a topic for each reading type
-    #[arg(long, value_name = "FILE")]
-    topics: Option<PathBuf>,
-    /// The city's name, for topics that hold it [default: what the file of parts says, the scenario's, or `city`]
-    #[arg(long)]
-    city: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     /// Serve a registry of schemas here as well, kept in the same folder; what is registered can be read from then on
     #[cfg(feature = "schemas")]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
@@ -87,12 +79,7 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     if parts.works_in_group() {
         only_listens(arguments)?;
     }
-    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
-    let loaded = super::understood(loaded)?;
-    let city = arguments.city.as_deref().or(parts.city.as_deref());
-    let file = arguments.topics.as_deref().or(parts.topics.as_deref());
-    let topics = topics(file, city, loaded.as_ref())?;
-    let network = loaded.map(|loaded| loaded.network);
+    let (topics, network) = arguments.whose.read(parts)?;
     let address = arguments.listen.or(parts.listen.address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1883)));
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, address))?;

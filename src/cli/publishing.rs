@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::city::scenario::LoadedScenario;
+use crate::city::network::Network;
+use crate::city::scenario::{self, LoadedScenario, Overrides};
 use crate::primitives::text::Place;
 use crate::telemetry::TopicMap;
-use crate::twin::{Confirm, Protocol, PublisherOptions, TlsClient, TlsClientFiles};
+use crate::twin::{Confirm, PartsFile, Protocol, PublisherOptions, TlsClient, TlsClientFiles};
 
 /// When a message is safe, who vouches for the target, and how long it may be away.
 #[derive(Debug, Args)]
@@ -49,6 +51,31 @@ impl Publishing {
             options.tls = Some(tls);
         }
         Ok(options)
+    }
+}
+
+/// Whose devices speak: the roads they are on, and the topics they speak at.
+#[derive(Debug, Args)]
+pub(super) struct Whose {
+    /// The scenario whose roads readings are matched to
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Mapping file: a topic for each reading type [default: what the file of parts says, or the scenario]
+    #[arg(long, value_name = "FILE")]
+    topics: Option<PathBuf>,
+    /// The city's name, for topics that hold it [default: what the file of parts says, the scenario's, or `city`]
+    #[arg(long)]
+    city: Option<String>,
+}
+
+impl Whose {
+    /// The topics, and the roads if a scenario has any.
+    pub(super) fn read(&self, parts: &PartsFile) -> Result<(TopicMap, Option<Arc<Network>>), ExitCode> {
+        let loaded = self.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
+        let loaded = super::understood(loaded)?;
+        let city = self.city.as_deref().or(parts.city.as_deref());
+        let file = self.topics.as_deref().or(parts.topics.as_deref());
+        Ok((topics(file, city, loaded.as_ref())?, loaded.map(|loaded| loaded.network)))
     }
 }
 

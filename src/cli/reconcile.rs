@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::publishing::topics;
-use crate::city::scenario::{self, Overrides};
+use super::publishing::Whose;
 use crate::primitives::Timestamp;
 use crate::twin::{self, DayReconciled, ReconcileSettings};
 
@@ -23,15 +21,8 @@ pub(super) struct Arguments {
     /// File that says which parts it was kept on
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
-    /// The scenario whose roads readings were matched to
-    #[arg(long, value_name = "FILE")]
-    scenario: Option<PathBuf>,
-    /// Mapping file: a topic for each reading type; what the scenario or the file of parts says unless given
-    #[arg(long, value_name = "FILE")]
-    topics: Option<PathBuf>,
-    /// The city's name, for topics that hold it [default: what the file of parts or the scenario says, or `city`]
-    #[arg(long)]
-    city: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     /// Write what is right over what is not; otherwise nothing is written
     #[arg(long)]
     write: bool,
@@ -74,15 +65,11 @@ fn reconcile(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
 fn settings(arguments: &Arguments) -> Result<ReconcileSettings, ExitCode> {
     let equipment = super::equipment(arguments.parts.as_deref())?;
     let parts = &equipment.parts;
-    let loaded = arguments.scenario.as_ref().map(|file| scenario::load(file, &Overrides::default())).transpose();
-    let loaded = super::understood(loaded)?;
-    let city = arguments.city.as_deref().or(parts.city.as_deref());
-    let file = arguments.topics.as_deref().or(parts.topics.as_deref());
-    let topics = topics(file, city, loaded.as_ref())?;
+    let (topics, network) = arguments.whose.read(parts)?;
     Ok(ReconcileSettings {
         folder: arguments.folder.clone(),
         topics,
-        network: loaded.map(|loaded| Arc::clone(&loaded.network)),
+        network,
         day: arguments.day,
         write: arguments.write,
         equipment,

@@ -1,6 +1,7 @@
 //! Places in files and what is wrong there: the shape of every complaint about input.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -178,6 +179,32 @@ impl Findings {
             self.unsupported(what, count);
         }
     }
+}
+
+/// The text of a file that is `what`, of at most `most` MiB.
+///
+/// # Errors
+/// Why there is none: it cannot be read, is not a file, too large, or not UTF-8.
+pub(crate) fn bounded_text(path: &Path, most: u64, what: &str) -> Result<String, Findings> {
+    let read = || -> Result<String, String> {
+        let plain = |error: std::io::Error| format!("cannot be read: {error}");
+        // Anything else could block, or never end.
+        if !std::fs::metadata(path).map_err(plain)?.is_file() {
+            return Err("is not a file".to_owned());
+        }
+        let (mut bytes, most_bytes) = (Vec::new(), most << 20);
+        let file = std::fs::File::open(path).map_err(plain)?;
+        file.take(most_bytes + 1).read_to_end(&mut bytes).map_err(plain)?;
+        if bytes.len() as u64 > most_bytes {
+            return Err(format!("is larger than {most} MiB, which no {what} is"));
+        }
+        String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+    };
+    read().map_err(|message| {
+        let mut findings = Findings::default();
+        findings.problem(Problem::new(Place::file(path), message));
+        findings
+    })
 }
 
 /// The candidate most like `word`, if one is like it at all; for "did you mean".

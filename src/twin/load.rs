@@ -29,10 +29,10 @@ use super::parts::Environment;
 use super::wire::threads;
 use crate::pipeline::transport::{PublisherOptions, Witness};
 use crate::primitives::random::Seed;
-use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::text::{self, Findings, Place};
 use crate::studies::audit::{Journal, Ledger};
 use crate::studies::load::{
-    Devices, End, Faults, Found, Load, LoadReport, Measured, PROFILE_BYTES_MAX, Profile, Schedule, StoreAsked, page,
+    Devices, End, Faults, Found, Load, LoadReport, Measured, Profile, Schedule, StoreAsked, page,
 };
 use crate::telemetry::TopicMap;
 
@@ -119,20 +119,7 @@ pub struct LoadUnderWay {
 /// # Errors
 /// Everything wrong with it.
 pub fn read_profile(path: &Path) -> Result<Profile, Findings> {
-    let place = Place::file(path);
-    let refuse = |message: String| {
-        let mut findings = Findings::default();
-        findings.problem(Problem::new(place.clone(), message));
-        Err(findings)
-    };
-    match std::fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) if text.len() > PROFILE_BYTES_MAX => {
-            refuse("is larger than 1 MiB, which no profile is".to_owned())
-        }
-        Ok(Ok(text)) => Profile::read(&text, &place),
-        Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
-        Err(error) => refuse(format!("cannot be read: {error}")),
-    }
+    Profile::read(&text::bounded_text(path, 1, "profile")?, &Place::file(path))
 }
 
 /// Sends a load until it is through, cannot go on, or `stop` says so, and waits for the last acknowledgement; `watch` is told where

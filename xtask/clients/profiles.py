@@ -21,6 +21,8 @@ import jsonschema
 from google.transit import gtfs_realtime_pb2
 from pyld import jsonld
 
+from hearing import expect, hear
+
 URN = "urn:ngsi-ld:"
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context.jsonld"
 CONTEXT = re.compile(r"https://raw\.githubusercontent\.com/smart-data-models/(dataModel\.\w+)/master/context\.jsonld")
@@ -47,11 +49,6 @@ OWN_TYPES = {"EmergencyDepartment"}
 # Of what the catalogue keeps as one type although the model has another as well.
 ALSO = {("WeatherObserved", "visibility"): {"type": "number", "minimum": 0}}
 UNITS = {"KMH", "DD", "GQ", "GP", "CEL", "C62", "MTS", "MTR", "H67", "VLT", "SEC"}
-
-
-def expect(what, found, wanted):
-    if found != wanted:
-        raise SystemExit(f"{what}: {found!r} instead of {wanted!r}")
 
 
 class Models:
@@ -182,34 +179,16 @@ TYPES = (
 
 
 def read(host, port, count, format):
-    import paho.mqtt.client as mqtt
-
     reader = Reader(TYPES) if format.startswith("ngsi") else None
-    done, wrong, found = threading.Event(), [], reader.found if reader else {}
+    found = reader.found if reader else {}
 
-    def hear(_client, _data, message):
-        try:
-            if reader:
-                reader.entity(json.loads(message.payload), format == "ngsi-ld")
-            elif message.topic.startswith("gps_data/"):
-                feed(message.payload, message.topic, found)
-        except BaseException as error:
-            wrong.append(f"{message.topic}: {message.payload!r}: {error!r}")
-            done.set()
-            return
-        if sum(found.values()) >= count:
-            done.set()
+    def taken(message):
+        if reader:
+            reader.entity(json.loads(message.payload), format == "ngsi-ld")
+        elif message.topic.startswith("gps_data/"):
+            feed(message.payload, message.topic, found)
 
-    hearer = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="reader")
-    hearer.on_message = hear
-    hearer.on_subscribe = lambda *_: print("ready", flush=True)
-    hearer.on_connect = lambda client, *_: client.subscribe("#")
-    hearer.connect(host, port)
-    hearer.loop_start()
-    expect("enough messages within 60 s", done.wait(60), True)
-    hearer.loop_stop()
-    if wrong:
-        raise SystemExit(wrong[0])
+    hear(host, port, count, found, taken)
     return found
 
 

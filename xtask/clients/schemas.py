@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -23,17 +22,14 @@ from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSe
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from hearing import expect, hear
+
 FORMATS = ["AVRO", "JSON", "PROTOBUF"]
 SUBJECT = "citytwin.telemetry.Position-{}"
 
 
 def subject(format):
     return SUBJECT.format(format.lower())
-
-
-def expect(what, found, wanted):
-    if found != wanted:
-        raise SystemExit(f"{what}: {found!r} instead of {wanted!r}")
 
 
 def refused(what, code, call):
@@ -178,29 +174,13 @@ def read(client, host, port, count):
             expect("whose it is", topic.rsplit("/", 1)[1], device)
             return name
 
-        done, found, wrong = threading.Event(), {}, []
+        found = {}
 
-        def hear(_client, _data, message):
-            try:
-                name = decoded(message.topic, message.payload)
-            except BaseException as error:
-                wrong.append(f"{message.topic}: {message.payload!r}: {error!r}")
-                done.set()
-                return
+        def taken(message):
+            name = decoded(message.topic, message.payload)
             found[name] = found.get(name, 0) + 1
-            if sum(found.values()) >= count:
-                done.set()
 
-        hearer = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="reader")
-        hearer.on_message = hear
-        hearer.on_subscribe = lambda *_: print("ready", flush=True)
-        hearer.on_connect = lambda client, *_: client.subscribe("#")
-        hearer.connect(host, port)
-        hearer.loop_start()
-        expect("enough messages within 60 s", done.wait(60), True)
-        hearer.loop_stop()
-        if wrong:
-            raise SystemExit(wrong[0])
+        hear(host, port, count, found, taken)
     return found
 
 

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
-use crate::wire::{environment, output, quietly, text};
+use crate::wire::{Check, all_hold, environment, output, quietly, text};
 use crate::{cargo, root};
 
 /// From Python's index. `protoc` comes with grpcio-tools.
@@ -31,8 +31,6 @@ const PROFILES: [(&str, &str); 3] = [
 /// Messages of each form that are read by others.
 const READ: &str = "500";
 
-type Check<'a> = &'a dyn Fn() -> Result<String, String>;
-
 /// Runs every check; whether none failed.
 pub(crate) fn schemas() -> bool {
     let folder = root().join("target/schemas");
@@ -56,17 +54,7 @@ pub(crate) fn schemas() -> bool {
         ("every kind of reading as its public model", &|| client.every_kind()),
         ("entities to a server", &|| client.posts()),
     ];
-    let mut sound = true;
-    for (name, check) in checks {
-        match check() {
-            Ok(figures) => println!("{name}: {figures}"),
-            Err(reason) => {
-                println!("{name}: FAILED: {reason}");
-                sound = false;
-            }
-        }
-    }
-    sound
+    all_hold(&checks)
 }
 
 struct Client {

@@ -14,7 +14,7 @@ const SMALL: u32 = 6;
 const LARGE: u32 = 512;
 
 /// A check: figures if it holds, the reason if not.
-type Check<'a> = &'a dyn Fn() -> Result<String, String>;
+pub(crate) type Check<'a> = &'a dyn Fn() -> Result<String, String>;
 
 /// Runs every check; whether none failed.
 pub(crate) fn wire() -> bool {
@@ -38,6 +38,11 @@ pub(crate) fn wire() -> bool {
         ("SUMO drives our city", &|| crate::wire_sumo::exported(&runs)),
         ("a full disk", &|| full_disk(&runs)),
     ];
+    all_hold(&checks)
+}
+
+/// Makes every check, and prints what it found; whether all of them hold.
+pub(crate) fn all_hold(checks: &[(&str, Check<'_>)]) -> bool {
     let mut sound = true;
     for (name, check) in checks {
         match check() {

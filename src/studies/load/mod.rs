@@ -32,7 +32,7 @@ pub use faults::{FaultCounts, Faults, Labels, LoadFault};
 pub use fcd::{FcdError, FcdReader, ToLonLat};
 pub use figures::{Measured, Moment, PhaseMeasured, Quantiles, Recorder, Spread, Tag, duration, micros};
 pub use page::page;
-pub use profile::{CONNECTIONS_MAX, DEVICES_MAX, PROFILE_BYTES_MAX, Profile};
+pub use profile::{CONNECTIONS_MAX, DEVICES_MAX, Profile};
 pub use report::{Beside, End, Found, LoadReport};
 pub use schedule::{Due, PHASES_MAX, Phase, RATE_MAX, SECONDS_MAX, Schedule, Shape, WORKING_DAY};
 pub use search::{Search, Searching, Trial};

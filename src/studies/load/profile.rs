@@ -24,8 +24,6 @@ use crate::primitives::text::{Findings, Place};
 use crate::primitives::tree::{self, Node, Value};
 use crate::primitives::units::{DURATION, SHARE, Units};
 
-/// Largest profile [bytes].
-pub const PROFILE_BYTES_MAX: usize = 1 << 20;
 /// Most devices.
 pub const DEVICES_MAX: u32 = 1_000_000;
 /// Most connections.

@@ -230,38 +230,30 @@ impl Load {
         let canonical = Bytes::from(canonical);
         let topic = self.topic(device, &emission.record);
         let malformed = dice.unit() < self.wrongs.faults.malformed;
-        if let Some(fault) = silence {
+        let payload = if let Some(fault) = silence {
             emission.fate = Fate::Lost;
             // What else was to go wrong with it cannot be seen.
             labels = Labels::default();
             labels.put(fault);
-            return Said {
-                emission: Some(emission),
-                is_new: true,
-                labels,
-                due_us: turn.due_us,
-                hostile: None,
-                canonical,
-                topic,
-                device,
-                payload: None,
-            };
-        }
-        // What is sent as it is stands in memory once.
-        let mut payload =
-            self.topics.framed(&emission.record, &canonical).map_or_else(|| canonical.clone(), Bytes::from);
-        if let Some(more) = self.wrongs.field(device, &payload) {
-            payload = more.into();
-            labels.put(LoadFault::SchemaDrift);
-        }
-        if malformed {
-            payload.truncate(payload.len() * 2 / 3);
-            labels.put(LoadFault::Malformed);
-        }
-        if malformed || labels.has(LoadFault::Sentinel) {
-            // Whoever reads strictly refuses it, and may.
-            emission.fate = Fate::Garbled;
-        }
+            None
+        } else {
+            // What is sent as it is stands in memory once.
+            let mut payload =
+                self.topics.framed(&emission.record, &canonical).map_or_else(|| canonical.clone(), Bytes::from);
+            if let Some(more) = self.wrongs.field(device, &payload) {
+                payload = more.into();
+                labels.put(LoadFault::SchemaDrift);
+            }
+            if malformed {
+                payload.truncate(payload.len() * 2 / 3);
+                labels.put(LoadFault::Malformed);
+            }
+            if malformed || labels.has(LoadFault::Sentinel) {
+                // Whoever reads strictly refuses it, and may.
+                emission.fate = Fate::Garbled;
+            }
+            Some(payload)
+        };
         Said {
             emission: Some(emission),
             is_new: true,
@@ -271,12 +263,10 @@ impl Load {
             canonical,
             topic,
             device,
-            payload: Some(payload),
+            payload,
         }
     }
-}
 
-impl Load {
     fn topic(&mut self, device: u64, record: &Record) -> Arc<str> {
         let kind = record.kind();
         let make = || Arc::from(self.topics.topic(kind, &record.device));

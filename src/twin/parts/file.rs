@@ -7,13 +7,11 @@ use crate::pipeline::stores::Retention;
 use crate::pipeline::transport::Target;
 use crate::primitives::SimDuration;
 use crate::primitives::fields::{Fields, Reader, listed};
-use crate::primitives::text::{Findings, Place, Problem, closest};
+use crate::primitives::text::{self, Findings, Place, closest};
 use crate::primitives::tree::{self, Node, Value};
 use crate::primitives::units::DURATION;
 use crate::twin::intake::PARTITIONS;
 
-/// Largest file [bytes].
-const FILE_MAX: usize = 1 << 20;
 const KEYS: [&str; 9] = ["bus", "live", "records", "history", "listen", "topics", "city", "alerts", "keep"];
 const MOSQUITTO_KEYS: [&str; 8] = ["url", "group", "name", "user-from", "password-from", "ca", "certificate", "key"];
 const REDIS_KEYS: [&str; 5] = ["url", "prefix", "user-from", "password-from", "ca"];
@@ -33,18 +31,7 @@ const HISTORY_MIN: f64 = 8.0 * 86_400.0;
 /// # Errors
 /// Everything wrong with it at once, in reading order.
 pub fn read(path: &Path) -> Result<PartsFile, Findings> {
-    let place = Place::file(path);
-    let refuse = |message: String| {
-        let mut findings = Findings::default();
-        findings.problem(Problem::new(place.clone(), message));
-        Err(findings)
-    };
-    match std::fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) if text.len() > FILE_MAX => refuse("is larger than 1 MiB, which no file of parts is".to_owned()),
-        Ok(Ok(text)) => parse(&text, &place),
-        Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
-        Err(error) => refuse(format!("cannot be read: {error}")),
-    }
+    parse(&text::bounded_text(path, 1, "file of parts")?, &Place::file(path))
 }
 
 /// Reads the text of a file of parts; `place` names the file.
@@ -271,6 +258,7 @@ fn keep(reader: &mut Reader<'_>, fields: &Fields<'_>, keep: &mut Retention) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::text::Problem;
 
     fn parsed(text: &str) -> Result<PartsFile, String> {
         parse(text, &Place::file("parts.yaml")).map_err(|findings| {

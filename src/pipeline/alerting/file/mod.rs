@@ -11,35 +11,15 @@ use std::path::Path;
 
 use super::rules::{ACTIONS_MAX, AlertRules, GEOFENCES_MAX, RULES_MAX};
 use crate::primitives::fields::{Fields, Reader, name_of};
-use crate::primitives::text::{Findings, Place, Problem};
+use crate::primitives::text::{self, Findings, Place};
 use crate::primitives::tree::{self, Node, Value};
-
-/// Largest file [bytes].
-const FILE_MAX: u64 = 4 << 20;
 
 /// Reads a file of rules.
 ///
 /// # Errors
 /// Everything wrong with it at once, in reading order.
 pub fn read(path: &Path) -> Result<AlertRules, Findings> {
-    let place = Place::file(path);
-    let refuse = |message: String| {
-        let mut findings = Findings::default();
-        findings.problem(Problem::new(place.clone(), message));
-        Err(findings)
-    };
-    match std::fs::metadata(path) {
-        Err(error) => refuse(format!("cannot be read: {error}")),
-        Ok(about) if !about.is_file() => refuse("is not a file".to_owned()),
-        Ok(about) if about.len() > FILE_MAX => {
-            refuse("is larger than 4 MiB, which no file of alert rules is".to_owned())
-        }
-        Ok(_) => match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => parse(&text, &place),
-            Ok(Err(_)) => refuse("is not UTF-8 text".to_owned()),
-            Err(error) => refuse(format!("cannot be read: {error}")),
-        },
-    }
+    parse(&text::bounded_text(path, 4, "file of alert rules")?, &Place::file(path))
 }
 
 /// Reads the text of a file of rules; `place` names the file.
