@@ -10,15 +10,16 @@ mod program;
 #[path = "load/proxy.rs"]
 mod proxy;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use citytwin::studies::audit::Ledger;
-use citytwin::studies::load::{End, LoadFault, Search, Shape};
+use citytwin::studies::load::{End, Faults, LoadFault, Search, Shape};
 use citytwin::telemetry::{PayloadFormat, TopicMap, json};
 use citytwin::twin::LoadSettings;
-use kept::{Kept, load, phase, settings};
+use kept::{Kept, load, load_until, phase, settings};
 use program::{command, text};
 use proxy::Proxy;
 
@@ -46,7 +47,8 @@ fn a_target_that_stalls_shows_it_and_hides_it_from_a_client_that_waits() {
     assert!(ours > 4_000_000, "the stall shows in our p99: {report}");
     assert!(theirs < ours / 10, "and hides in that of a client that waits: {report}");
     assert!(beside.longest_us > Some(4_000_000), "which has seen it once: {report}");
-    // Half of the messages were due while it stalled, and the sender was not late for any of it.
+    // Half of the messages were due while it stalled, and the sender did not wait for any of it.
+    assert!(report.measured.schedule_error.p99_us < Some(1_000_000), "{report}");
     let slow = report.measured.over_time.iter().filter(|moment| moment.longest_us > Some(500_000)).count();
     assert!(slow >= 4, "{report}");
     assert_eq!(Ledger::read(&folder.path().join("ledger.csv")).expect("a ledger").emitted(), 4500);
@@ -93,6 +95,53 @@ fn a_search_ends_with_a_rate_its_target_keeps() {
     assert_eq!((found.rate, report.measured.acknowledged), (Some(400.0), 30 + 60 + 120), "{report}");
     settings.profile.search = Some(Search { p99_us: 1, ..search });
     assert_eq!(load(&settings, &mut |_| ()).search.expect("a search").rate, None);
+}
+
+/// What faults hold back stands in the ledger already, so it is sent before the ledger is closed.
+#[test]
+fn an_interrupted_load_sends_what_it_held_back() {
+    let _alone = alone();
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let phases = vec![phase("whole", 60.0, Shape::Constant(500.0))];
+    let mut settings = settings(folder.path(), &format!("mqtt://{}", kept.address), phases);
+    settings.faults = Faults { reordered: 0.5, ..Faults::default() };
+    let (stop, sent) = (Cell::new(false), Cell::new(0));
+    let report = load_until(
+        &settings,
+        &mut |now| {
+            sent.set(now.handed);
+            stop.set(now.handed > 200);
+        },
+        &|| stop.get(),
+    );
+    assert_eq!((&report.end, report.unacknowledged()), (&End::Interrupted, 0), "{report}");
+    assert_eq!(Ledger::read(&folder.path().join("ledger.csv")).expect("a ledger").emitted(), report.emitted);
+    assert!(report.measured.handed > sent.get(), "something was held back: {report}");
+    let told: BTreeSet<_> = kept.told().into_iter().collect();
+    assert_eq!(told.len() as u64, report.emitted, "{report}");
+}
+
+/// What is under way when a search is interrupted is not lost for that: the journal stays, and says so.
+#[test]
+fn a_search_that_is_interrupted_calls_nothing_lost_that_is_under_way() {
+    let _alone = alone();
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let proxy = Proxy::before(kept.address);
+    let mut settings = settings(folder.path(), &format!("mqtt://{}", proxy.address), Vec::new());
+    settings.profile.search = Some(Search { p99_us: 20_000_000, from: 100.0, to: 100_000.0, hold: 1.0, within: 0.5 });
+    let stop = Cell::new(false);
+    let report = load_until(
+        &settings,
+        &mut |now| {
+            proxy.stall(now.acknowledged >= 100);
+            stop.set(now.handed > now.acknowledged + 50);
+        },
+        &|| stop.get(),
+    );
+    assert!(report.end == End::Interrupted && report.unacknowledged() > 0, "{report}");
+    assert!(report.search.as_ref().is_some_and(|found| !found.trials.is_empty()), "{report}");
+    assert!(report.measured.seconds > 1.0, "the trials before took so long: {report}");
+    assert!(!folder.path().join("ledger.csv").exists() && folder.path().join("ledger.journal").exists());
 }
 
 #[test]
@@ -190,6 +239,20 @@ fn what_is_expected_decides_how_the_program_ends() {
         assert_eq!(ended, code, "{told}");
         assert!(told.contains(sentence), "{told}");
         assert!(out.contains("\"acknowledged\": 30"), "{out}");
+    }
+    // What cannot be is told before anything of the load before is taken away.
+    let name = "n".repeat(41);
+    std::fs::write(&profile, "devices: 5\nphases: [{ constant: 100/s, for: 300 ms }]\n").expect("a profile");
+    for (more, sentence) in [
+        (["--name", name.as_str()], "write 1 to 40 characters"),
+        (["--source", "recording:nowhere"], "take `devices` out"),
+        (["--connections", "10001"], "10000"),
+    ] {
+        let words = ["load", "--target", &target, "--out", &out, "--profile", &profile, more[0], more[1]];
+        let (ended, _, told) = program(&words);
+        assert_eq!(ended, Some(2), "{told}");
+        assert!(told.contains(sentence), "{told}");
+        assert!(folder.path().join("out/load.json").exists());
     }
     let (ended, told, _) = program(&["load", "check", &profile]);
     assert_eq!((ended, told.contains("1 phases, 30 messages")), (Some(0), true), "{told}");

@@ -11,9 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::publishing::{Publishing, topics};
 use crate::primitives::SimDuration;
 use crate::studies::load::{
-    CONNECTIONS_MAX, DEVICES_MAX, End, Faults, Profile, RATE_MAX, SourceAsked, StoreAsked, duration,
+    CONNECTIONS_MAX, DEVICES_MAX, End, Faults, Profile, RATE_MAX, Shape, SourceAsked, StoreAsked, duration,
 };
 use crate::twin::{self, LoadSettings, LoadTarget, LoadUnderWay, Loaded};
+
+/// Most characters before a device's number; names are cut at 64, and two would become one.
+const NAME_MAX: usize = 40;
 
 /// What `load` is told.
 #[derive(Debug, Args)]
@@ -61,9 +64,9 @@ struct Sending {
     /// Devices
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(DEVICES_MAX)))]
     devices: u32,
-    /// Connections, to which devices are shared out; as many as devices make one for each
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=i64::from(CONNECTIONS_MAX)))]
-    connections: u16,
+    /// Connections, to which devices are shared out; as many as devices make one for each [default: 4; 1 to Kafka]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(CONNECTIONS_MAX)))]
+    connections: Option<u16>,
     /// Messages a second, over all devices
     #[arg(long, default_value_t = 1000.0, value_parser = rate, conflicts_with = "profile")]
     rate: f64,
@@ -74,7 +77,7 @@ struct Sending {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What the devices' names begin with; two loads at one target need two names
-    #[arg(long, default_value = "load")]
+    #[arg(long, default_value = "load", value_parser = name)]
     name: String,
     /// A client beside the load that waits for each answer before it sends again, to see what such a client does not
     #[arg(long, value_name = "closed-loop", value_parser = ["closed-loop"])]
@@ -227,6 +230,34 @@ fn show(bar: &ProgressBar, now: &LoadUnderWay) {
     ));
 }
 
+/// Reads what names begin with: with a device's number behind it, it has to fit into a name.
+fn name(word: &str) -> Result<String, String> {
+    let is_short = (1..=NAME_MAX).contains(&word.len());
+    if is_short { Ok(word.to_owned()) } else { Err(format!("write 1 to {NAME_MAX} characters")) }
+}
+
+/// Whether a source of the command line can do what the profile asks.
+fn fits(profile: &Profile, source: &SourceAsked) -> Result<(), ExitCode> {
+    if *source == SourceAsked::Synthetic || profile.source.is_some() {
+        return Ok(());
+    }
+    let about_one_road = profile.phases.iter().find(|phase| matches!(phase.shape, Shape::HotRoad(..)));
+    let sentence = match about_one_road {
+        Some(phase) => {
+            format!(
+                "`--source` says itself who speaks, and the phase `{}` of the profile is about one road",
+                phase.name
+            )
+        }
+        None if profile.devices.is_some() => {
+            "`--source` says itself how many devices there are; take `devices` out of the profile".to_owned()
+        }
+        None => return Ok(()),
+    };
+    super::tell(&format!("error: {sentence}"));
+    Err(ExitCode::from(super::INVALID))
+}
+
 fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> {
     let profile = match &arguments.profile {
         Some(file) => super::understood(twin::read_profile(file))?,
@@ -235,7 +266,16 @@ fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> 
     let mut publisher = arguments.publishing.options(&arguments.name, ends.target.is_encrypted())?;
     publisher.credentials = super::run::credentials(ends.target.login());
     let source = profile.source.clone().or_else(|| arguments.source.clone()).unwrap_or_default();
+    fits(&profile, &source)?;
     let source = super::understood(twin::read_source(&source))?;
+    let connections = profile.connections.or(arguments.connections).unwrap_or_else(|| ends.target.usual_connections());
+    if connections > ends.target.connections_max() {
+        let (target, most) = (&ends.target, ends.target.connections_max());
+        super::tell(&format!(
+            "error: {target} takes at most {most} connections of a load, and {connections} are asked for"
+        ));
+        return Err(ExitCode::from(super::INVALID));
+    }
     Ok(LoadSettings {
         source,
         store: profile.store.clone().or_else(|| arguments.store.clone()),
@@ -246,7 +286,7 @@ fn settings(ends: &Ends, arguments: &Sending) -> Result<LoadSettings, ExitCode> 
         target: ends.target.clone(),
         topics: topics(arguments.topics.as_deref(), None, None)?,
         devices: profile.devices.unwrap_or(arguments.devices),
-        connections: profile.connections.unwrap_or(arguments.connections),
+        connections,
         name: arguments.name.clone(),
         seed: profile.seed.unwrap_or(arguments.seed),
         faults: profile.faults.unwrap_or_else(|| arguments.wrongs.faults()),

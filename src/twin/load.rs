@@ -27,6 +27,7 @@ use super::TwinError;
 use super::intake::Folders;
 use super::parts::Environment;
 use super::wire::threads;
+use crate::pipeline::stores::SentTruth;
 use crate::pipeline::transport::{PublisherOptions, Witness};
 use crate::primitives::random::Seed;
 use crate::primitives::text::{self, Findings, Place};
@@ -133,7 +134,9 @@ pub fn load(
     watch: &mut dyn FnMut(&LoadUnderWay),
     stop: &dyn Fn() -> bool,
 ) -> Result<Loaded, TwinError> {
+    // What cannot be done is told before anything of an earlier load is taken away.
     enough_files(u64::from(settings.connections))?;
+    let sight = settings.store.as_ref().map(|asked| store::open(asked, settings.environment)).transpose()?;
     std::fs::create_dir_all(&settings.folder)
         .map_err(|error| TwinError::Service(format!("cannot make `{}`: {error}", settings.folder.display())))?;
     let folders = Folders::of(&settings.folder);
@@ -142,7 +145,8 @@ pub fn load(
     for file in FILES {
         drop(std::fs::remove_file(settings.folder.join(file)));
     }
-    let sight = settings.store.as_ref().map(|asked| store::open(asked, settings.environment)).transpose()?;
+    // So would its truth.
+    SentTruth::clear(&folders.truth)?;
     let journal = Journal::create(&folders.journal)?;
     let truth = settings.truth.then(|| Truth::begin(&folders.truth)).transpose()?;
     let told = settings.source.begin()?;
@@ -158,12 +162,14 @@ pub fn load(
     sender.truth = truth;
     let (source, fill) = told.unzip();
     let mut end = sender.connect(fill.as_deref());
-    let begun = sender.begin(|at| {
-        if let Some(source) = source {
-            return Load::told(source, topics, seed, settings.faults, at);
+    // Made before time begins: a million names take a while.
+    let devices = source.is_none().then(|| Devices::new(seed, settings.devices, &settings.name));
+    let begun = sender.begin(|at| match (source, devices) {
+        (Some(source), _) => Load::told(source, topics, seed, settings.faults, at),
+        (None, devices) => {
+            let devices = devices.unwrap_or_else(|| Devices::new(seed, settings.devices, &settings.name));
+            Load::new(devices, topics, seed, settings.faults, at)
         }
-        let devices = Devices::new(seed, settings.devices, &settings.name);
-        Load::new(devices, topics, seed, settings.faults, at)
     });
     let looker = settings.store.as_ref().zip(sight).map(|(asked, sight)| Looker::begin(asked, sight, begun));
     sender.looker = looker.transpose()?;
@@ -181,7 +187,7 @@ pub fn load(
     let seen = sender.last_looks(end.is_ok());
     let mut unwritten = Vec::new();
     if let Err(why) = sender.end_truth()
-        && end.is_ok()
+        && !matches!(end, Err(Stopped::Failed(_)))
     {
         unwritten.push(why);
     }
@@ -192,7 +198,8 @@ pub fn load(
     let report = LoadReport { emitted, measured, beside, store: seen, ..report_of(settings, end, done) };
     let found = report.search.as_ref().and_then(|found| found.rate);
     let in_store = report.store.as_ref().map(|store| &store.latency);
-    let expectations = settings.profile.expect.hold(&report.measured, found, in_store);
+    let refused = report.refusals.iter().map(|(_, count)| count).sum();
+    let expectations = settings.profile.expect.hold(&report.measured, refused, found, in_store);
     let report = LoadReport { expectations, ..report };
     // A journal that stays says that not everything it holds may have been sent.
     if is_answered && let Err(error) = journal.close(&folders.ledger) {

@@ -82,7 +82,16 @@ pub(crate) fn settings(folder: &Path, target: &str, phases: Vec<Phase>) -> LoadS
 
 /// Makes a load whose files can all be written.
 pub(crate) fn load(settings: &LoadSettings, watch: &mut dyn FnMut(&LoadUnderWay)) -> LoadReport {
-    let loaded = twin::load(settings, watch, &|| false).expect("a load that begins");
+    load_until(settings, watch, &|| false)
+}
+
+/// The same, until it is interrupted.
+pub(crate) fn load_until(
+    settings: &LoadSettings,
+    watch: &mut dyn FnMut(&LoadUnderWay),
+    stop: &dyn Fn() -> bool,
+) -> LoadReport {
+    let loaded = twin::load(settings, watch, stop).expect("a load that begins");
     assert_eq!(loaded.unwritten, Vec::<String>::new());
     loaded.report
 }

@@ -96,7 +96,7 @@ impl<'a> Bench<'a> {
     /// How long our messages are on the average, as a subscriber sees them [bytes].
     fn measured(&self) -> Result<usize, String> {
         let mut listening = Command::new("mosquitto_sub");
-        listening.args(["-p", self.port(), "-i", "lengths", "-c", "-q", "1", "-t", "city/#"]);
+        listening.args(["-p", self.port(), "-i", "lengths", "-c", "-q", "1", "-t", "#"]);
         ran(listening_once(&mut listening))?;
         ran(self.load(&self.mqtt, 1000))?;
         let told = listening_to(self.port()).output().map_err(|error| format!("mosquitto_sub: {error}"))?;
@@ -125,8 +125,22 @@ impl<'a> Bench<'a> {
         let topic = |number| format!("kafka://{}/{}", self.kafka, topic_named(number));
         let (ours, url) = ("citytwin load", topic(0));
         self.make_topic(&topic_named(0))?;
-        self.beside(ours, &|| self.load(&self.mqtt, MESSAGES), &self.of_mqtt())?;
-        self.beside(ours, &|| self.load(&url, MESSAGES), &self.of_kafka())
+        let mut mqtt = vec![self.without_truth(&self.mqtt)];
+        mqtt.extend(self.of_mqtt());
+        self.beside(ours, &|| self.load(&self.mqtt, MESSAGES), &mqtt)?;
+        let mut kafka = vec![self.without_truth(&url)];
+        kafka.extend(self.of_kafka());
+        self.beside(ours, &|| self.load(&url, MESSAGES), &kafka)
+    }
+
+    /// Ours with a ledger and no truth, which is still more than others write down.
+    fn without_truth<'b>(&'b self, target: &'b str) -> Client<'b> {
+        let command = move || {
+            let mut command = self.load(target, MESSAGES);
+            command.arg("--no-truth");
+            command
+        };
+        ("citytwin load --no-truth", Box::new(command))
     }
 
     /// Everybody in turns; a table of medians, and of the medians of ratios turn by turn.
@@ -323,7 +337,7 @@ fn listening_once(command: &mut Command) -> Command {
 /// What came of it, as lengths, until nothing more comes.
 fn listening_to(port: &str) -> Command {
     let mut command = Command::new("mosquitto_sub");
-    command.args(["-p", port, "-i", "lengths", "-c", "-q", "1", "-t", "city/#", "-F", "%l", "-W", "3"]);
+    command.args(["-p", port, "-i", "lengths", "-c", "-q", "1", "-t", "#", "-F", "%l", "-W", "3"]);
     command.stdin(Stdio::null());
     command
 }

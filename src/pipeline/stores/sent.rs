@@ -71,9 +71,17 @@ impl SentTruth {
     /// When the folder cannot be made, or what is there not taken away.
     pub fn create(folder: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
-        let truth = Self { folder: folder.to_owned(), tables: BTreeMap::new(), strangers: None };
+        Self::clear(folder)?;
+        Ok(Self { folder: folder.to_owned(), tables: BTreeMap::new(), strangers: None })
+    }
+
+    /// Takes away what an earlier load left in a folder.
+    ///
+    /// # Errors
+    /// When something cannot be taken away.
+    pub fn clear(folder: &Path) -> Result<(), StoreError> {
         for name in ReadingKind::ALL.iter().map(|kind| kind.word()).chain([STRANGERS]) {
-            for path in [truth.path(name), truth.draft(name)] {
+            for path in [whole(folder, name), draft(folder, name)] {
                 match fs::remove_file(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         return Err(StoreError::file("remove", &path)(error));
@@ -82,15 +90,11 @@ impl SentTruth {
                 }
             }
         }
-        Ok(truth)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.parquet"))
+        Ok(())
     }
 
     fn draft(&self, name: &str) -> PathBuf {
-        self.folder.join(format!(".{name}.parquet.part"))
+        draft(&self.folder, name)
     }
 
     fn begin(path: &Path) -> Result<BufWriter<File>, StoreError> {
@@ -105,10 +109,12 @@ impl SentTruth {
     pub fn add(&mut self, row: &SentRow) -> Result<(), StoreError> {
         let SentRow { emission, faults, due_us, sent_us } = row;
         let kind = emission.record.kind();
-        let path = self.draft(kind.word());
+        // Its name is made where it is needed: this is done for every message.
+        let draft = || draft(&self.folder, kind.word());
         let table = match self.tables.entry(kind) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
+                let path = draft();
                 let table = Table::new(Self::begin(&path)?, kind, Beside::Sending);
                 free.insert(table.map_err(StoreError::parquet("write", &path))?)
             }
@@ -116,7 +122,7 @@ impl SentTruth {
         let verdict = Verdict { fault: emission.fault, fate: emission.fate };
         let sending = Sending { faults: faults.clone(), due: *due_us, sent: *sent_us };
         let added = table.add_sent(&emission.record, &emission.truth, verdict, &sending);
-        added.map_err(StoreError::parquet("write", &path))
+        added.map_err(|error| StoreError::parquet("write", &draft())(error))
     }
 
     /// Adds a stranger's message.
@@ -154,12 +160,22 @@ impl SentTruth {
             let (count, file) = table.finish().map_err(StoreError::parquet("write", &path))?;
             let file = file.into_inner().map_err(|error| StoreError::file("write", &path)(error.into_error()))?;
             file.sync_all().map_err(StoreError::file("write", &path))?;
-            let target = self.path(name);
+            let target = whole(&self.folder, name);
             fs::rename(&path, &target).map_err(StoreError::file("write", &target))?;
             rows += count;
         }
         Ok(rows)
     }
+}
+
+/// What a table is called.
+fn whole(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.parquet"))
+}
+
+/// What it is called while it is written.
+fn draft(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!(".{name}.parquet.part"))
 }
 
 #[cfg(test)]

@@ -115,7 +115,9 @@ pub fn ask_each(
     let mut known: Vec<(&Sought, Answer)> = Vec::new();
     let mut seen = Vec::with_capacity(sought.len());
     for one in sought {
-        let same = |(other, _): &&(&Sought, Answer)| other.device == one.device && other.kind == one.kind;
+        let same = |(other, _): &&(&Sought, Answer)| {
+            (&other.device, other.kind, other.epoch) == (&one.device, one.kind, one.epoch)
+        };
         let answer = if let Some((_, answer)) = known.iter().find(same).filter(|_| !by_sequence) {
             answer.clone()
         } else {

@@ -219,15 +219,22 @@ impl Publisher {
     }
 
     /// Takes a message for the connection of this number (counted on from the first when there are fewer), whatever its topic is; the
-    /// witness hears of it by its tag. Blocks as [`Self::publish`] does.
+    /// witness hears of it by its tag. Waits as [`Self::publish`] does, but at most so long, and gives the message back where that was not
+    /// enough.
     ///
     /// # Errors
     /// When the message is too long, or when the publisher has given up on the broker.
-    pub fn publish_on(&self, connection: usize, message: Message, tag: u64) -> Result<(), PublishError> {
+    pub fn publish_on(
+        &self,
+        connection: usize,
+        message: Message,
+        tag: u64,
+        longest: Duration,
+    ) -> Result<Option<Message>, PublishError> {
         if message.topic.len() > TOPIC_BYTES_MAX || message.payload.len() > PAYLOAD_BYTES_MAX {
             return Err(PublishError::TooLarge { topic: message.topic });
         }
-        self.lanes[connection % self.lanes.len()].put(message, tag)
+        self.lanes[connection % self.lanes.len()].put_within(message, tag, longest)
     }
 
     /// Breaks every connection, without a goodbye, as a power cut does; each is made again at once.

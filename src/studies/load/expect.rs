@@ -45,20 +45,21 @@ pub struct Held {
 }
 
 impl Expect {
-    /// Whether anything is expected.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether anything is expected of a store.
     pub fn is_about_store(&self) -> bool {
         self.store_p50_us.is_some() || self.store_p99_us.is_some() || self.store_longest_us.is_some()
     }
 
-    /// Every expectation against what was measured; `found` is the highest rate of a search, `store` what was seen of a store.
-    pub fn hold(&self, measured: &Measured, found: Option<f64>, store: Option<&Quantiles>) -> Vec<Held> {
+    /// Every expectation against what was measured; `refused` is how many messages the target would not have, `found` the highest rate of a
+    /// search, `store` what was seen of a store. That nothing is refused is expected of every load, unless it is said how much may be lost or
+    /// has to be achieved.
+    pub fn hold(&self, measured: &Measured, refused: u64, found: Option<f64>, store: Option<&Quantiles>) -> Vec<Held> {
         let latency = &measured.latency;
         let mut held = Vec::new();
+        if refused > 0 && self.lost.is_none() && self.achieved.is_none() {
+            let expected = "nothing is refused".to_owned();
+            held.push(Held { expected, measured: refused.to_string(), holds: false });
+        }
         for (name, limit, value) in [
             ("p50", self.p50_us, latency.p50_us),
             ("p90", self.p90_us, latency.p90_us),
@@ -87,7 +88,7 @@ impl Expect {
             });
         }
         if let Some(limit) = self.achieved {
-            let share = share(measured.acknowledged, measured.asked);
+            let share = share(measured.own_acknowledged, measured.asked);
             held.push(Held {
                 expected: format!("at least {} % of what was due is acknowledged", limit * 100.0),
                 measured: format!("{:.2} %", share * 100.0),
@@ -143,12 +144,43 @@ mod tests {
             ..Expect::default()
         };
         let holds = |unanswered, found| -> Vec<bool> {
-            all.hold(&measured(unanswered), found, None).iter().map(|held| held.holds).collect()
+            all.hold(&measured(unanswered), 0, found, None).iter().map(|held| held.holds).collect()
         };
         // p99 is 98 ms; the order is that of the table, then of the counts.
         assert_eq!(holds(0, Some(10.0)), [true, false, true, true, true, true]);
         assert_eq!(holds(1, Some(9.0)), [true, false, true, false, false, false]);
-        assert!(Expect::default().hold(&measured(0), None, None).is_empty());
+        assert!(Expect::default().hold(&measured(0), 0, None, None).is_empty());
+    }
+
+    /// A platform that refuses everything has kept nothing; who is content with that has to say so.
+    #[test]
+    fn nothing_may_be_refused_unless_it_is_said_how_much_may_be_lost() {
+        let held = Expect::default().hold(&measured(1), 1, None, None);
+        assert_eq!(held.iter().map(|held| (held.measured.as_str(), held.holds)).collect::<Vec<_>>(), [("1", false)]);
+        for expect in
+            [Expect { lost: Some(1), ..Expect::default() }, Expect { achieved: Some(0.5), ..Expect::default() }]
+        {
+            assert!(expect.hold(&measured(1), 1, None, None).iter().all(|held| held.holds), "{expect:?}");
+        }
+    }
+
+    /// Copies that are acknowledged do not make up for devices' messages that are not.
+    #[test]
+    fn what_is_achieved_counts_devices_messages_once() {
+        let phase = Phase { name: "a".to_owned(), seconds: 1.0, shape: Shape::Constant(100.0) };
+        let (schedule, mut recorder) = (Schedule::new(vec![phase]), Recorder::new(1.0));
+        for n in 0..100 {
+            let own = Tag::new(schedule.due(n).expect("one of its messages"));
+            for tag in [own, own.beside()] {
+                recorder.handed(tag, tag.due_us());
+            }
+            recorder.acknowledged(if n < 90 { own } else { own.beside() }, own.due_us() + 5);
+        }
+        let measured = recorder.figures(&schedule, 1.0);
+        assert_eq!((measured.acknowledged, measured.own_acknowledged), (100, 90));
+        assert_eq!(measured.phases[0].handed, 200, "they are of the phase they are sent in");
+        let expect = Expect { achieved: Some(0.95), ..Expect::default() };
+        assert!(!expect.hold(&measured, 0, None, None)[0].holds);
     }
 
     /// A store that could not be read has no latency, and whatever is expected of it does not hold.
@@ -156,7 +188,7 @@ mod tests {
     fn what_is_expected_of_a_store_is_held_against_what_was_seen_there() {
         let expect = Expect { store_p99_us: Some(1000), ..Expect::default() };
         let seen = |p99_us| Quantiles { p99_us, ..Quantiles::default() };
-        let holds = |store: Option<&Quantiles>| expect.hold(&measured(0), None, store)[0].holds;
+        let holds = |store: Option<&Quantiles>| expect.hold(&measured(0), 0, None, store)[0].holds;
         assert!(holds(Some(&seen(Some(1000)))) && !holds(Some(&seen(Some(1001)))));
         assert!(!holds(Some(&seen(None))) && !holds(None));
     }

@@ -17,7 +17,10 @@ const MOMENTS_MAX: f64 = 600.0;
 /// The quantiles that are written down, as shares.
 const SHARES: [f64; 14] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 0.999_99, 1.0];
 
-/// What goes with a message to its acknowledgement: when it was due, and in which phase.
+/// Marks a message that is no device's own: a copy, or a stranger's.
+const BESIDE: u64 = 1 << 63;
+
+/// What goes with a message to its acknowledgement: when it was due, in which phase, and whether it is a device's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag(u64);
 
@@ -25,7 +28,13 @@ impl Tag {
     /// The tag of a message.
     pub fn new(due: Due) -> Self {
         // 2^48 µs are nine years, and there are a hundred phases.
-        Self((due.phase as u64) << 48 | (micros(due.seconds) & 0xffff_ffff_ffff))
+        Self(((due.phase as u64) << 48 | (micros(due.seconds) & 0xffff_ffff_ffff)) & !BESIDE)
+    }
+
+    /// The tag of a message that is no device's own.
+    #[must_use]
+    pub const fn beside(self) -> Self {
+        Self(self.0 | BESIDE)
     }
 
     /// The same as one number.
@@ -44,7 +53,11 @@ impl Tag {
     }
 
     fn phase(self) -> usize {
-        usize::try_from(self.0 >> 48).unwrap_or(0)
+        usize::try_from((self.0 & !BESIDE) >> 48).unwrap_or(0)
+    }
+
+    const fn is_own(self) -> bool {
+        self.0 & BESIDE == 0
     }
 }
 
@@ -174,6 +187,8 @@ pub struct Recorder {
     moment_s: f64,
     reconnects: Spread,
     storms: u64,
+    /// Devices' own messages that were acknowledged.
+    own: u64,
 }
 
 impl Recorder {
@@ -187,6 +202,7 @@ impl Recorder {
             moment_s: (seconds / MOMENTS_MAX).ceil().max(1.0),
             reconnects: Spread::new(3),
             storms: 0,
+            own: 0,
         }
     }
 
@@ -213,6 +229,7 @@ impl Recorder {
     /// A message was acknowledged at this time after the beginning [µs].
     pub fn acknowledged(&mut self, tag: Tag, now_us: u64) {
         let late = now_us.saturating_sub(tag.due_us());
+        self.own += u64::from(tag.is_own());
         self.each(tag, |counted| counted.latency.note(late));
     }
 
@@ -288,6 +305,7 @@ impl Recorder {
             asked: schedule.messages(),
             handed: self.all.handed,
             acknowledged: self.all.latency.count(),
+            own_acknowledged: self.own,
             latency: quantiles(&self.all),
             percentiles: SHARES.into_iter().map(|share| (share, self.all.latency.quantile(share, open))).collect(),
             schedule_error: self.schedule_error.quantiles(0),
@@ -314,8 +332,10 @@ pub struct Measured {
     /// Messages handed over, copies and strangers' included.
     #[serde(rename = "sent")]
     pub handed: u64,
-    /// Messages acknowledged.
+    /// Messages acknowledged, copies and strangers' included.
     pub acknowledged: u64,
+    /// Messages of devices acknowledged, each once.
+    pub own_acknowledged: u64,
     /// From due to acknowledged.
     pub latency: Quantiles,
     /// The same at many shares of the messages [µs].

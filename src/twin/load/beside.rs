@@ -105,7 +105,7 @@ impl Client {
                 }
                 std::thread::park_timeout(ahead.min(MOMENT));
             }
-            let (sent, refused) = (clock::instant(), self.courier.trouble().refused);
+            let (sent, refused) = (clock::instant(), self.courier.refused());
             // A target that was given up answers nothing; the load tells why.
             if self.say(n).is_err() {
                 return (spread, 0);
@@ -133,7 +133,8 @@ impl Client {
         let mut payload = Vec::with_capacity(320);
         json::encode(&record, &mut payload);
         let message = Message::new(self.topics.topic(record.kind(), &record.device), payload);
-        self.courier.send(0, message, Tag::new(Due { seconds: 0.0, phase: 0 }))
+        // It has one message on its way, for which there is always room.
+        self.courier.send(0, message, Tag::new(Due { seconds: 0.0, phase: 0 })).map(drop)
     }
 
     /// Waits until the one message on its way is answered, or refused, or it is over.
@@ -141,7 +142,7 @@ impl Client {
         loop {
             match self.answered.recv_timeout(MOMENT) {
                 Ok(()) => return Answer::Came,
-                Err(RecvTimeoutError::Timeout) if self.courier.trouble().refused > refused => return Answer::Refused,
+                Err(RecvTimeoutError::Timeout) if self.courier.refused() > refused => return Answer::Refused,
                 Err(RecvTimeoutError::Timeout) if !self.is_over() && self.courier.failure().is_none() => {}
                 Err(_) => return Answer::None,
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::super::TwinError;
+use super::ears::MOMENT;
 #[cfg(feature = "kafka")]
 use crate::pipeline::transport::{Feed, FeedOptions, KafkaTarget};
 use crate::pipeline::transport::{Message, Publisher, PublisherOptions, Target, Witness};
@@ -20,19 +21,18 @@ pub(super) struct Trouble {
     pub(super) resent: u64,
     /// Connections made again.
     pub(super) reconnects: u64,
-    /// Messages that the target has refused for good; nobody waits for them any more.
-    pub(super) refused: u64,
 }
 
 /// Carries messages to a target and tells a [`Witness`] what becomes of each: [`Witness::connected`] for every connection, and
 /// [`Witness::safe`] for every message that its target has vouched for, by its tag and once.
 pub(super) trait Courier: Send {
     /// Takes a message for a connection, counted on from the first when there are fewer. Returns at once, but where as many messages as
-    /// the target's limits allow are on their way; how long it waits then is measured as the schedule's error.
+    /// the target's limits allow are on their way: then it waits for room, about [`MOMENT`] at most, and gives the message back when there
+    /// is none, so that whoever sends can look whether to go on. How long that takes is measured as the schedule's error.
     ///
     /// # Errors
     /// A sentence when nothing more can be sent.
-    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String>;
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<Option<Message>, String>;
 
     /// Breaks every connection, as a power cut does; they come back by themselves.
     fn cut(&self);
@@ -43,7 +43,12 @@ pub(super) trait Courier: Send {
     /// What it had to do besides.
     fn trouble(&self) -> Trouble;
 
-    /// Of messages that were refused, how many for which reason; most targets refuse none without ending.
+    /// Messages that the target has refused for good; nobody waits for them any more. Most targets refuse none without ending.
+    fn refused(&self) -> u64 {
+        0
+    }
+
+    /// Of messages that were refused, how many for which reason.
     fn refusals(&self) -> Vec<(String, u64)> {
         Vec::new()
     }
@@ -95,6 +100,29 @@ impl LoadTarget {
             // Its certificates stand in the address, and librdkafka reads them.
             #[cfg(feature = "kafka")]
             Self::Kafka(_) => false,
+        }
+    }
+
+    /// How many connections it is sent to over unless somebody says so. A producer of Kafka has a connection to each broker by itself, and
+    /// each further one halves what goes into a request: four of them take twice the processor time of one.
+    pub const fn usual_connections(&self) -> u16 {
+        match self {
+            Self::Mqtt(_) => 4,
+            #[cfg(feature = "actions")]
+            Self::Http(_) => 4,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => 1,
+        }
+    }
+
+    /// Most connections that it can be sent to over.
+    pub fn connections_max(&self) -> u16 {
+        match self {
+            Self::Mqtt(_) => crate::studies::load::CONNECTIONS_MAX,
+            #[cfg(feature = "actions")]
+            Self::Http(_) => super::http::CONNECTIONS_MAX,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => crate::pipeline::transport::FEED_CONNECTIONS_MAX,
         }
     }
 
@@ -162,8 +190,8 @@ impl fmt::Display for LoadTarget {
 struct Broker(Publisher);
 
 impl Courier for Broker {
-    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String> {
-        self.0.publish_on(connection, message, tag.number()).map_err(|error| error.to_string())
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<Option<Message>, String> {
+        self.0.publish_on(connection, message, tag.number(), MOMENT).map_err(|error| error.to_string())
     }
 
     fn cut(&self) {
@@ -176,7 +204,7 @@ impl Courier for Broker {
 
     fn trouble(&self) -> Trouble {
         let counts = self.0.counts();
-        Trouble { resent: counts.resent, reconnects: counts.reconnects, refused: 0 }
+        Trouble { resent: counts.resent, reconnects: counts.reconnects }
     }
 }
 
@@ -186,8 +214,9 @@ struct Topic(Feed);
 
 #[cfg(feature = "kafka")]
 impl Courier for Topic {
-    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String> {
-        self.0.send(connection, &message, tag.number()).map_err(|error| error.to_string())
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<Option<Message>, String> {
+        let taken = self.0.send(connection, &message, tag.number()).map_err(|error| error.to_string())?;
+        Ok((!taken).then_some(message))
     }
 
     fn cut(&self) {
@@ -200,7 +229,11 @@ impl Courier for Topic {
 
     fn trouble(&self) -> Trouble {
         let counts = self.0.counts();
-        Trouble { resent: counts.resent, reconnects: counts.reconnects, refused: counts.refused }
+        Trouble { resent: counts.resent, reconnects: counts.reconnects }
+    }
+
+    fn refused(&self) -> u64 {
+        self.0.counts().refused
     }
 
     fn refusals(&self) -> Vec<(String, u64)> {

@@ -1,6 +1,6 @@
 //! What comes back to a load: acknowledgements and connections, noted with their time as they come.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ struct Heard {
     recorder: Recorder,
     expected: usize,
     connected: usize,
-    /// Storms that not every connection has come back from: when they broke them [µs], and how many are away.
-    broken: VecDeque<(u64, usize)>,
+    /// Storms that not every connection has come back from: when they broke them [µs], and which are away.
+    broken: Vec<(u64, HashSet<usize>)>,
     /// Whether somebody waits: telling nobody costs as much as noting a message.
     waited_for: bool,
 }
@@ -45,7 +45,7 @@ impl Ears {
             recorder: Recorder::new(seconds),
             expected: 0,
             connected: 0,
-            broken: VecDeque::new(),
+            broken: Vec::new(),
             waited_for: false,
         };
         Self { heard: Mutex::new(heard), changed: Condvar::new() }
@@ -76,8 +76,8 @@ impl Ears {
     /// Every connection is broken now.
     pub(super) fn broke(&self) {
         let mut heard = self.heard();
-        let storm = (micros(heard.begun.elapsed()), heard.connected);
-        heard.broken.push_back(storm);
+        let storm = (micros(heard.begun.elapsed()), (0..heard.connected).collect());
+        heard.broken.push(storm);
         heard.recorder.broke();
     }
 
@@ -103,7 +103,7 @@ impl Ears {
 
     /// Waits a moment, or until every connection that a storm broke is back; whether they are.
     pub(super) fn wait_returned(&self) -> bool {
-        self.wait(|heard| heard.broken.iter().all(|(_, missing)| *missing == 0))
+        self.wait(|heard| heard.broken.is_empty())
     }
 
     /// Connections that stand, or stood.
@@ -126,23 +126,44 @@ impl Witness for Ears {
         }
     }
 
-    fn connected(&self, _connection: usize, again: bool) {
+    fn connected(&self, connection: usize, again: bool) {
         let mut heard = self.heard();
         let now = micros(heard.begun.elapsed());
         if again {
-            while heard.broken.front().is_some_and(|(_, missing)| *missing == 0) {
-                heard.broken.pop_front();
+            // A storm may come before all are back from the one before it: whoever is back then is back from both.
+            let Heard { broken, recorder, .. } = &mut *heard;
+            for (at, missing) in broken.iter_mut() {
+                if missing.remove(&connection) {
+                    recorder.reconnected(now.saturating_sub(*at));
+                }
             }
-            // A storm may come before all are back from the one before it: each connection comes back from both.
-            if let Some((at, missing)) = heard.broken.front_mut() {
-                *missing -= 1;
-                let after = now.saturating_sub(*at);
-                heard.recorder.reconnected(after);
-            }
+            broken.retain(|(_, missing)| !missing.is_empty());
         } else {
             heard.connected += 1;
         }
         drop(heard);
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two storms in quick succession find some connections still away: those come back once, from both.
+    #[test]
+    fn whoever_comes_back_is_back_from_every_storm() {
+        let ears = Ears::new(1.0);
+        ears.expect(2);
+        (0..2).for_each(|number| ears.connected(number, false));
+        assert!(ears.wait_connected() && ears.wait_returned());
+        ears.broke();
+        ears.connected(0, true);
+        ears.broke();
+        assert!(!ears.wait_returned());
+        ears.connected(0, true);
+        ears.connected(1, true);
+        assert!(ears.wait_returned());
+        assert_eq!(ears.with(|recorder| recorder.returned()), 4, "two connections, twice");
     }
 }

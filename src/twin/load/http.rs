@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +23,15 @@ use crate::studies::load::Tag;
 use crate::telemetry::payload::media_type;
 
 /// Most connections: each has a thread of its own.
-const CONNECTIONS_MAX: u16 = 1000;
+pub(super) const CONNECTIONS_MAX: u16 = 1000;
 /// Most messages in a request.
 const BATCH_MAX: usize = 10_000;
 /// Longest wait for the answer to a request.
 const ANSWER_MAX: Duration = Duration::from_mins(1);
+/// Longest answer that is read [bytes].
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// How often to look for room where as many messages wait as may.
+const ROOM_AGAIN: Duration = Duration::from_millis(1);
 /// First and longest wait between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Most kinds of refusals that are told apart.
@@ -92,8 +96,17 @@ struct Shared {
 
 /// Connections at work; they end when this is dropped.
 pub(super) struct Posts {
-    lanes: Vec<SyncSender<(Message, Tag)>>,
+    lanes: Vec<Lane>,
+    /// Most bytes that wait for one connection.
+    bytes_max: usize,
     shared: Arc<Shared>,
+}
+
+/// The way to one connection.
+struct Lane {
+    way: SyncSender<(Message, Tag)>,
+    /// Bytes that wait in it.
+    bytes: Arc<AtomicUsize>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -125,9 +138,11 @@ impl Posts {
         });
         let mut lanes = Vec::new();
         for number in 0..usize::from(options.partitions.max(1)) {
-            let (lane, waiting) = sync_channel(options.messages_max.max(1));
+            let (way, waiting) = sync_channel(options.messages_max.max(1));
+            let bytes = Arc::new(AtomicUsize::new(0));
             let connection = Connection {
                 number,
+                waiting_bytes: Arc::clone(&bytes),
                 agent: agent(),
                 shared: Arc::clone(&shared),
                 cuts: 0,
@@ -138,20 +153,37 @@ impl Posts {
                 .name("post".to_owned())
                 .spawn(move || connection.serve(&waiting))
                 .map_err(|error| TwinError::Service(format!("cannot start a thread for a connection: {error}")))?;
-            lanes.push(lane);
+            lanes.push(Lane { way, bytes });
             // Connections are made with the first request, and that is no part of the load before it.
             witness.connected(number, false);
         }
-        Ok(Self { lanes, shared })
+        Ok(Self { lanes, bytes_max: options.bytes_max, shared })
     }
 }
 
 impl Courier for Posts {
-    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<(), String> {
+    fn send(&self, connection: usize, message: Message, tag: Tag) -> Result<Option<Message>, String> {
         let lane = &self.lanes[connection % self.lanes.len()];
-        lane.send((message, tag)).map_err(|_| {
-            self.failure().unwrap_or_else(|| format!("the connection to {} has ended", self.shared.target))
-        })
+        let (since, bytes, mut one) = (clock::instant(), message.bytes(), (message, tag));
+        loop {
+            let waiting = lane.bytes.load(Ordering::SeqCst);
+            if waiting == 0 || waiting + bytes <= self.bytes_max {
+                lane.bytes.fetch_add(bytes, Ordering::SeqCst);
+                one = match lane.way.try_send(one) {
+                    Ok(()) => return Ok(None),
+                    Err(TrySendError::Full(one)) => one,
+                    Err(TrySendError::Disconnected(_)) => {
+                        let ended = || format!("the connection to {} has ended", self.shared.target);
+                        return Err(self.failure().unwrap_or_else(ended));
+                    }
+                };
+                lane.bytes.fetch_sub(bytes, Ordering::SeqCst);
+            }
+            if since.elapsed() >= MOMENT {
+                return Ok(Some(one.0));
+            }
+            std::thread::park_timeout(ROOM_AGAIN);
+        }
     }
 
     fn cut(&self) {
@@ -166,8 +198,11 @@ impl Courier for Posts {
         Trouble {
             resent: self.shared.resent.load(Ordering::SeqCst),
             reconnects: self.shared.reconnects.load(Ordering::SeqCst),
-            refused: lock(&self.shared.refusals).values().sum(),
         }
+    }
+
+    fn refused(&self) -> u64 {
+        lock(&self.shared.refusals).values().sum()
     }
 
     fn refusals(&self) -> Vec<(String, u64)> {
@@ -200,6 +235,7 @@ fn agent() -> Agent {
 
 struct Connection {
     number: usize,
+    waiting_bytes: Arc<AtomicUsize>,
     agent: Agent,
     shared: Arc<Shared>,
     /// Cuts that were seen.
@@ -218,12 +254,15 @@ impl Connection {
                 Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) => {
                     self.storm();
+                    self.come_back();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            // What is no JSON goes alone; nothing is looked at where everything does.
+            let most = if self.shared.target.batch > 1 && is_json(&first.0) { self.shared.target.batch } else { 1 };
             let mut batch = vec![first];
-            while is_json(&batch[0].0) && batch.len() < self.shared.target.batch {
+            while batch.len() < most {
                 match waiting.try_recv() {
                     Ok(one) if is_json(&one.0) => batch.push(one),
                     // What is damaged on purpose goes alone, so that it damages nothing else.
@@ -234,23 +273,29 @@ impl Connection {
                     Err(_) => break,
                 }
             }
-            if !self.deliver(&batch) {
+            let delivered = self.deliver(&batch);
+            let bytes = batch.iter().map(|(message, _)| message.bytes()).sum();
+            self.waiting_bytes.fetch_sub(bytes, Ordering::SeqCst);
+            if !delivered {
                 return;
             }
         }
     }
 
-    /// Breaks the connection if that was asked for, and makes it again.
+    /// Breaks the connection if that was asked for; the next request makes it again.
     fn storm(&mut self) {
         let cuts = self.shared.cuts.load(Ordering::SeqCst);
         if cuts > self.cuts {
             (self.cuts, self.back) = (cuts, false);
             self.agent = agent();
             self.shared.reconnects.fetch_add(1, Ordering::SeqCst);
-            // A connection that has nothing to send comes back with an empty question, as a device's keep-alive would.
-            if self.agent.head(&self.shared.target.url).call().is_ok() {
-                self.answered();
-            }
+        }
+    }
+
+    /// A connection that has nothing to send comes back with an empty question, as a device's keep-alive would; it asks until it is answered.
+    fn come_back(&mut self) {
+        if !self.back && self.agent.head(&self.shared.target.url).call().is_ok() {
+            self.answered();
         }
     }
 
@@ -279,7 +324,6 @@ impl Connection {
                     return true;
                 }
                 Err(cause) => {
-                    self.shared.resent.fetch_add(batch.len() as u64, Ordering::SeqCst);
                     if since.elapsed() >= self.shared.give_up {
                         let (target, waited) = (&self.shared.target, self.shared.give_up.as_secs());
                         let sentence = format!(
@@ -295,6 +339,7 @@ impl Connection {
             }
             std::thread::park_timeout(wait);
             wait = (wait * 2).min(BACKOFF.1);
+            self.shared.resent.fetch_add(batch.len() as u64, Ordering::SeqCst);
         }
     }
 
@@ -325,9 +370,12 @@ impl Connection {
             }
         };
         let mut answer = answer.map_err(|error| error.to_string())?;
-        // Read to its end, so that the connection can be used again.
-        let read = answer.body_mut().with_config().limit(1 << 20).read_to_vec();
-        read.map(|_| answer.status().as_u16()).map_err(|error| error.to_string())
+        // Read to its end, so that the connection can be used again. What cannot be read to its end was answered all the same, and is not
+        // sent twice for that; its connection is of no more use.
+        if answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().is_err() {
+            self.agent = agent();
+        }
+        Ok(answer.status().as_u16())
     }
 }
 

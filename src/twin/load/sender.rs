@@ -73,6 +73,8 @@ pub(super) struct Sender<'a> {
     waited: Duration,
     answered: Option<f64>,
     searching: Option<Searching>,
+    /// Whether messages are in the ledger that were not handed over: whoever closes the ledger would call them lost.
+    is_broken_off: bool,
 }
 
 impl<'a> Sender<'a> {
@@ -106,6 +108,7 @@ impl<'a> Sender<'a> {
             waited: Duration::ZERO,
             answered: None,
             searching: None,
+            is_broken_off: false,
         }
     }
 
@@ -141,9 +144,11 @@ impl<'a> Sender<'a> {
     pub(super) fn all(&mut self) -> Result<(), Stopped> {
         let sent = self.drive().and_then(|()| self.search()).and_then(|()| self.rest());
         let answered = match &sent {
-            Ok(()) => self.drain(self.settings.publisher.give_up),
-            Err(Stopped::Interrupted) => self.last_answers(),
-            Err(Stopped::Failed(_)) => Ok(()),
+            Ok(()) => self.drain(),
+            // What was held back stands in the ledger, so it is sent all the same.
+            Err(Stopped::Interrupted) => self.rest().and_then(|()| self.last_answers()),
+            // A source or a disk may have failed where the target has not: what is on its way is waited for.
+            Err(Stopped::Failed(_)) => self.last_answers(),
         };
         sent.and(answered)
     }
@@ -246,6 +251,7 @@ impl<'a> Sender<'a> {
             turns.push((self.said.len(), tag));
         }
         self.next += turns.len() as u64;
+        self.answered = None;
         self.send(&turns)?;
         told.map(drop).map_err(Stopped::Failed)
     }
@@ -266,7 +272,10 @@ impl<'a> Sender<'a> {
                 self.journal.add(emission, &said.canonical);
             }
         }
-        self.journal.commit().map_err(|error| Stopped::Failed(error.to_string()))?;
+        if let Err(error) = self.journal.commit() {
+            self.is_broken_off = true;
+            return Err(Stopped::Failed(error.to_string()));
+        }
         let mut handed = Vec::with_capacity(self.said.len());
         let (mut turns, mut failed) = (turns.iter().copied().peekable(), None);
         let mut before = self.begun.elapsed();
@@ -277,11 +286,31 @@ impl<'a> Sender<'a> {
                 self.truth.iter_mut().for_each(|truth| truth.note(&mut said, None, self.began, None));
                 continue;
             };
+            if failed.is_some() {
+                // Written down before it was known that it would not be sent.
+                self.truth.iter_mut().for_each(|truth| truth.note(&mut said, Some(&payload), self.began, None));
+                continue;
+            }
             let connection = usize::try_from(said.device).unwrap_or(0);
-            if let Err(why) = self.courier.send(connection, Message::new(Arc::clone(&said.topic), payload.clone()), tag)
-            {
-                failed = Some(Stopped::Failed(why));
-                break;
+            // A device's own message counts once, whatever else is sent.
+            let tag = if said.emission.is_some() { tag } else { tag.beside() };
+            let mut waiting = Some(Message::new(Arc::clone(&said.topic), payload.clone()));
+            while let Some(message) = waiting {
+                match self.courier.send(connection, message, tag) {
+                    Ok(back) => waiting = back,
+                    Err(why) => {
+                        (waiting, failed) = (None, Some(Stopped::Failed(why)));
+                    }
+                }
+                if waiting.is_some()
+                    && let Err(why) = self.look()
+                {
+                    (waiting, failed) = (None, Some(why));
+                }
+            }
+            if failed.is_some() {
+                self.truth.iter_mut().for_each(|truth| truth.note(&mut said, Some(&payload), self.began, None));
+                continue;
             }
             let now = self.begun.elapsed();
             self.looker.iter().for_each(|looker| looker.note(&said, tag));
@@ -294,7 +323,7 @@ impl<'a> Sender<'a> {
             before = now;
             handed.push((tag, micros(now)));
         }
-        self.said.clear();
+        self.is_broken_off |= failed.is_some();
         if let Some(why) = self.truth.as_mut().and_then(|truth| truth.hand_on().err()) {
             failed = failed.or(Some(Stopped::Failed(why)));
         }
@@ -309,12 +338,12 @@ impl<'a> Sender<'a> {
         self.searching = Some(Searching::new(search));
         while let Some(rate) = self.searching.as_ref().and_then(Searching::next_rate) {
             // A trial begins when the one before it has come to rest, so that none pays for another.
-            self.drain(self.settings.publisher.give_up)?;
+            self.drain()?;
             let phase = Phase { name: format!("{rate:.0}/s"), seconds: search.hold, shape: Shape::Constant(rate) };
             let begin = self.elapsed();
             self.schedule.push(begin, phase);
             self.drive()?;
-            self.drain(self.settings.publisher.give_up)?;
+            self.drain()?;
             let number = self.schedule.phases().len() - 1;
             let p99 = self.ears.with(|recorder| recorder.p99_of(number));
             if let Some(searching) = &mut self.searching {
@@ -324,18 +353,25 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Waits until every message is acknowledged and every connection back, but not longer than so.
-    fn drain(&mut self, longest: Duration) -> Result<(), Stopped> {
-        let since = clock::instant();
-        while !(self.ears.wait_answered(self.courier.trouble().refused) && self.ears.wait_returned()) {
+    /// Waits until every message is acknowledged and every connection back, for as long as some are: a target that is behind is not one
+    /// that is gone.
+    fn drain(&mut self) -> Result<(), Stopped> {
+        let (longest, mut since, mut before) = (self.settings.publisher.give_up, clock::instant(), None);
+        self.answered = None;
+        while !(self.ears.wait_answered(self.courier.refused()) && self.ears.wait_returned()) {
             self.look()?;
             self.tell("waiting for the last acknowledgements");
-            if since.elapsed() > longest {
-                let open = self.ears.with(|recorder| recorder.open());
-                return Err(Stopped::Failed(format!(
-                    "{open} messages were not acknowledged within {} s of the last one's sending",
-                    longest.as_secs()
-                )));
+            let now = self.ears.with(|recorder| (recorder.open(), recorder.returned()));
+            let (open, is_progress) = (now.0, before != Some(now));
+            if is_progress {
+                (since, before) = (clock::instant(), Some(now));
+            } else if since.elapsed() > longest {
+                let (what, seconds) = (open.saturating_sub(self.courier.refused()), longest.as_secs());
+                return Err(Stopped::Failed(if what > 0 {
+                    format!("{what} messages are not acknowledged, and for {seconds} s none was any more")
+                } else {
+                    format!("connections that were broken are not back, and for {seconds} s none came back any more")
+                }));
             }
         }
         self.answered = Some(self.elapsed());
@@ -345,7 +381,11 @@ impl<'a> Sender<'a> {
     /// Waits for what is on its way when somebody has interrupted, for a little while.
     fn last_answers(&mut self) -> Result<(), Stopped> {
         let since = clock::instant();
-        while !self.ears.wait_answered(self.courier.trouble().refused) {
+        self.answered = None;
+        if self.is_broken_off {
+            return Ok(());
+        }
+        while !self.ears.wait_answered(self.courier.refused()) {
             if since.elapsed() > LAST_ANSWERS || self.courier.failure().is_some() {
                 return Err(Stopped::Interrupted);
             }

@@ -202,6 +202,11 @@ impl Shared {
         }
     }
 
+    fn is_over(&self) -> bool {
+        let known = self.known();
+        known.closing || known.failed.is_some()
+    }
+
     fn known_cause(&self) -> Option<String> {
         self.known().cause.clone()
     }
@@ -319,11 +324,11 @@ impl Feed {
     }
 
     /// Hands a record to the producer of this number, counted on from the first when there are fewer: its key is the message's topic.
-    /// Blocks while that producer keeps as many as it may.
+    /// Waits a moment where that producer keeps as many as it may; whether it took the record.
     ///
     /// # Errors
     /// When nothing more can be handed over.
-    pub fn send(&self, connection: usize, message: &Message, tag: u64) -> Result<(), FeedError> {
+    pub fn send(&self, connection: usize, message: &Message, tag: u64) -> Result<bool, FeedError> {
         let lane = &self.lanes[connection % self.lanes.len()];
         let tag = usize::try_from(tag).unwrap_or(usize::MAX);
         put(&self.shared, lane, (message.topic.as_bytes(), &message.payload, tag))
@@ -447,29 +452,35 @@ fn welcome(shared: &Shared, connection: &Connection, number: usize, again: bool)
     }
 }
 
-/// Hands a record, that is key, payload and tag, to whatever producer the lane has, when there is room.
+/// Hands a record, that is key, payload and tag, to whatever producer the lane has; where there is no room waits a moment, and says
+/// whether there was.
 fn put(
     shared: &Shared,
     lane: &RwLock<Arc<Connection>>,
     (key, payload, tag): (&[u8], &[u8], usize),
-) -> Result<(), FeedError> {
+) -> Result<bool, FeedError> {
     let partition = match shared.target.partitioner {
         Partitioner::Ours => Some(i32::from(partition_of(&String::from_utf8_lossy(key), shared.partitions()?))),
         Partitioner::Murmur2 => None,
     };
-    loop {
+    let send = || {
         let record =
             BaseRecord { partition, ..BaseRecord::with_opaque_to(&shared.target.topic, tag).key(key).payload(payload) };
         let sent = lane.read().unwrap_or_else(PoisonError::into_inner).producer.send(record);
         match sent {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => shared.wait_room()?,
+            Ok(()) => Ok(true),
+            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => Ok(false),
             Err((error, _)) => {
                 shared.refuse(words(&error));
-                return shared.known().failed.clone().map_or(Ok(()), Err);
+                shared.known().failed.clone().map_or(Ok(false), Err)
             }
         }
+    };
+    if send()? {
+        return Ok(true);
     }
+    shared.wait_room()?;
+    send()
 }
 
 /// A new producer in the place of one whose connections break; what that one had is handed over once more.
@@ -492,8 +503,12 @@ fn renew(
     }
     for Back { key, payload, tag } in back {
         shared.resent.fetch_add(1, Ordering::SeqCst);
-        if put(shared, lane, (&key, &payload, tag)).is_err() {
-            break;
+        loop {
+            match put(shared, lane, (&key, &payload, tag)) {
+                Ok(true) => break,
+                Ok(false) if !shared.is_over() => {}
+                _ => return Ok(()),
+            }
         }
     }
     Ok(())

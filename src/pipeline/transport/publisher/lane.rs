@@ -5,7 +5,9 @@
 //! sent. Knows no socket.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -27,6 +29,8 @@ pub(super) struct Lane {
     /// Whether a PUBACK makes a message safe, or only a confirmation.
     until_confirmed: bool,
     witness: Option<Arc<dyn Witness>>,
+    /// Whether `state` has a failure: looked at for each message, by whoever has thousands of lanes.
+    has_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -122,6 +126,7 @@ impl Lane {
             bytes_max: options.bytes_max,
             until_confirmed: matches!(options.confirm, Confirm::EndToEnd { .. }),
             witness: options.witness.clone(),
+            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -132,6 +137,16 @@ impl Lane {
 
     /// Waits for room and takes a message.
     pub(super) fn put(&self, message: Message, tag: u64) -> Result<(), PublishError> {
+        self.put_within(message, tag, Duration::MAX).map(drop)
+    }
+
+    /// Waits for room, but at most so long, and takes a message; gives it back where there was no room.
+    pub(super) fn put_within(
+        &self,
+        message: Message,
+        tag: u64,
+        longest: Duration,
+    ) -> Result<Option<Message>, PublishError> {
         let mut state = self.state();
         let bytes = message.bytes();
         let full = |state: &State| {
@@ -141,8 +156,13 @@ impl Lane {
         };
         if full(&state) {
             state.blocked += 1;
-            state = self.changed.wait_while(state, |state| full(state)).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout_while(state, longest, |state| full(state));
+            let (changed, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = changed;
             state.blocked -= 1;
+            if waited.timed_out() {
+                return Ok(Some(message));
+            }
         }
         if let Some(error) = &state.failed {
             return Err(error.clone());
@@ -156,7 +176,7 @@ impl Lane {
         if wake {
             self.work.notify_one();
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether sending now is better than to gather for another moment.
@@ -192,6 +212,7 @@ impl Lane {
         let mut state = self.state();
         state.abandoned = true;
         state.failed.get_or_insert(PublishError::Closed);
+        self.has_failed.store(true, Ordering::Release);
         drop(state);
         self.changed.notify_all();
         self.work.notify_one();
@@ -210,7 +231,7 @@ impl Lane {
 
     /// Why nothing more is published, if that is so.
     pub(super) fn failure(&self) -> Option<PublishError> {
-        self.state().failed.clone()
+        if self.has_failed.load(Ordering::Acquire) { self.state().failed.clone() } else { None }
     }
 
     /// Whether the connection is to end at once.
@@ -236,6 +257,7 @@ impl Lane {
     /// Nothing more is published, and this is why.
     pub(super) fn fail(&self, error: PublishError) {
         self.state().failed.get_or_insert(error);
+        self.has_failed.store(true, Ordering::Release);
         self.changed.notify_all();
     }
 
@@ -367,7 +389,6 @@ impl Lane {
 mod tests {
     use super::super::Protocol;
     use super::*;
-    use std::time::Duration;
 
     fn lane() -> Lane {
         let options = PublisherOptions::new(Protocol::V5, 1, "city");
@@ -411,6 +432,22 @@ mod tests {
         let mut counts = PublisherCounts::default();
         lane.add_counts(&mut counts);
         assert_eq!((counts.confirmed, counts.kept, counts.resent, counts.timeouts), (10, 0, 7, 1));
+    }
+
+    /// Whoever sends has to be able to look whether to go on while a broker acknowledges nothing.
+    #[test]
+    fn who_waits_for_room_only_so_long_gets_the_message_back() {
+        let options = PublisherOptions { messages_max: 1, ..PublisherOptions::new(Protocol::V5, 1, "city") };
+        let lane = Lane::new(&options);
+        let put = |payload: u8| lane.put_within(Message::new("t", vec![payload]), 0, Duration::from_millis(1));
+        assert_eq!(put(1).unwrap(), None);
+        assert_eq!(put(2).unwrap().map(|message| message.payload.to_vec()), Some(vec![2]));
+        assert_eq!(sent(&lane, 4), numbers(0..1, false), "only the first was taken");
+        lane.acknowledge(&[1]).unwrap();
+        assert_eq!(put(3).unwrap(), None);
+        assert!(lane.failure().is_none());
+        lane.fail(PublishError::Closed);
+        assert!(put(4).is_err() && lane.failure().is_some());
     }
 
     /// A confirmation of what was never sent is somebody's lie, and costs nothing.
