@@ -1,5 +1,6 @@
 //! Several processes in one bucket, whatever breaks under them: what counts is what one of them alone would have made in quiet.
 
+mod large;
 mod rows;
 
 use std::ops::ControlFlow;
