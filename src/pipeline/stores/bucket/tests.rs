@@ -455,6 +455,21 @@ fn a_live_state_beside_a_bucket_is_as_new_as_what_counts() {
     let stores = open(&here);
     assert!(finished(&stores, &messages, 60) == expected, "what others kept meanwhile is in it");
     assert_eq!(stores.live_fills(), 1);
+    drop(stores);
+    // Whoever only reads leaves a live state alone that others have overtaken, and says nothing of it.
+    let database = |folder: &tempfile::TempDir| folder.path().join("beside/stores.redb");
+    let read = |folder: &tempfile::TempDir| {
+        let parts = crate::pipeline::stores::Parts { bucket: Some(Arc::new(bucket.beside())), ..Default::default() };
+        Stores::open_to_read(folder.path(), StoreSettings::default(), parts).expect("it answers")
+    };
+    let before = std::fs::read(database(&there)).expect("there");
+    assert!(read(&there).live_left_out().is_some_and(|why| why.contains("beside")));
+    assert!(std::fs::read(database(&there)).expect("it stays") == before);
+    let fresh = tempfile::tempdir().expect("a folder");
+    assert!(read(&fresh).live_left_out().is_some() && !database(&fresh).exists());
+    let current = read(&here);
+    assert_eq!(current.live_left_out(), None);
+    assert!(content(&current) == expected);
 }
 
 #[test]
