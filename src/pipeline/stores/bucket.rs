@@ -346,11 +346,11 @@ impl Bucket {
     }
 
     /// Makes an object of its parts, each of them a request that may take [`PATIENCE`]. If one fails none of them stays.
-    fn upload(&self, name: &str, parts: impl Iterator<Item = Result<Bytes, StoreError>>) -> Result<(), StoreError> {
+    fn upload(&self, name: &str, mut parts: impl Iterator<Item = Result<Bytes, StoreError>>) -> Result<(), StoreError> {
         let (store, place) = (Arc::clone(&self.store), self.name(name));
         let begun = self.run(async move { store.put_multipart(&place).await })?;
         let mut upload = begun.map_err(|error| self.error(&error))?;
-        let sent = parts.into_iter().try_for_each(|part| {
+        let sent = parts.try_for_each(|part| {
             self.gate("before part", name)?;
             self.run(upload.put_part(part?.into()))?.map_err(|error| self.error(&error))
         });

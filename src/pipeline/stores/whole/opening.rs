@@ -223,10 +223,9 @@ impl Stores {
         take_away(&views)?;
         take_away(&scratch)?;
         fs::create_dir_all(&scratch).map_err(StoreError::file("make", &scratch))?;
-        let embedded = parts.live.is_none();
         let open = |book: Option<Arc<Book>>| City::open(bucket, views_in(&views), book);
         let mut live_left_out = None;
-        let (city, book) = if !embedded {
+        let (city, book) = if parts.live.is_some() {
             (open(None)?, None)
         } else if to_read {
             let city = open(None)?;
