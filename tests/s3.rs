@@ -75,6 +75,10 @@ fn a_city_in_a_bucket_outlives_its_process_and_its_machine() {
     assert!(status.success() && said.contains("stored as records: 4000"), "{said}");
     let (closes, said) = told(&["audit", &sent, "--kept-in", &out, "--parts", &parts]);
     assert!(closes && said.contains("4000"), "{said}");
+    // By a folder without a live state that one is left out, and nothing is made.
+    let elsewhere = path("elsewhere");
+    let (_, said) = told(&["audit", &sent, "--kept-in", &elsewhere, "--parts", &parts]);
+    assert!(said.contains("live state: left out") && !Path::new(&elsewhere).join("stores/beside").exists(), "{said}");
     // The machine is gone, with log and live state.
     std::fs::remove_dir_all(folder.path().join("out")).expect("can be removed");
     let (mut there, url) = listen(&path("there"), &parts);

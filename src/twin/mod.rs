@@ -129,7 +129,10 @@ pub fn audit(sender: &Path, keeper: &Path, equipment: &Equipment, received: Opti
     intake::read_schemas(&kept, &schemas)?;
     let mut audit = Audit { cut_off: unsent_max.is_some(), ..Audit::default() };
     audit.balances.push(("stores", audit::balance(&ledger, &stores, &schemas, unsent_max)?));
-    audit.live = Some(audit::live(&stores, LiveSettings::default())?);
+    match stores.live_left_out() {
+        Some(why) => audit.left_out.push(("live state", why.to_owned())),
+        None => audit.live = Some(audit::live(&stores, LiveSettings::default())?),
+    }
     if equipment.parts.alerts.is_some() {
         // A run, which has a ledger of its own, tells nobody.
         let tells = !kept.ledger.exists() && !kept.journal.exists();

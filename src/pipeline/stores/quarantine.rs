@@ -69,16 +69,20 @@ impl Kept {
         self.payload.len() as u64 == self.length
     }
 
-    pub(super) fn new(message: &Quarantined) -> Self {
+    /// The device a topic names, if its last level could be one.
+    pub(super) fn device_of(topic: &str) -> Option<DeviceId> {
+        topic.rsplit('/').next().and_then(|level| level.parse().ok())
+    }
+
+    fn new(message: &Quarantined) -> Self {
         let Quarantined { partition, offset, topic, payload, reason, sentence } = message;
-        let device = topic.rsplit('/').next().and_then(|level| level.parse().ok());
         let mut hash = [0; 16];
         hash.copy_from_slice(&blake3::hash(payload).as_bytes()[..16]);
         Self {
             partition: *partition,
             offset: *offset,
             topic: beginning(topic, TEXT_MAX).to_owned(),
-            device,
+            device: Self::device_of(topic),
             reason: beginning(reason, 64).to_owned(),
             sentence: beginning(sentence, TEXT_MAX).to_owned(),
             payload: payload[..payload.len().min(PAYLOAD_MAX)].to_vec(),
@@ -145,8 +149,42 @@ pub trait QuarantineStore: Send + Sync + std::fmt::Debug {
 /// Counts by (device, reason).
 pub(super) type Counts = BTreeMap<(String, String), u64>;
 
+/// The room there is for the messages of a batch, and those that find none.
+#[derive(Debug)]
+pub(super) struct Room {
+    settings: QuarantineSettings,
+    /// Messages kept one by one, those let in here included.
+    messages: u64,
+    /// Bytes of their payloads.
+    pub(super) bytes: u64,
+    /// Messages that are only counted.
+    pub(super) counts: Counts,
+}
+
+impl Room {
+    /// What is left of it beside so many messages with so many bytes.
+    pub(super) const fn beside(settings: QuarantineSettings, messages: u64, bytes: u64) -> Self {
+        Self { settings, messages, bytes, counts: Counts::new() }
+    }
+
+    /// A message as it is kept, without its payload if that has no room; none if it is only counted.
+    pub(super) fn admit(&mut self, message: &Quarantined) -> Option<Kept> {
+        let mut kept = Kept::new(message);
+        if self.messages >= self.settings.messages {
+            count(&mut self.counts, &kept);
+            return None;
+        }
+        if self.bytes + kept.payload.len() as u64 > self.settings.bytes {
+            kept.payload = Vec::new();
+        }
+        self.bytes += kept.payload.len() as u64;
+        self.messages += 1;
+        Some(kept)
+    }
+}
+
 /// Counts a message that is not kept.
-pub(super) fn count(counts: &mut Counts, message: &Kept) {
+fn count(counts: &mut Counts, message: &Kept) {
     let device = message.device.as_ref().map_or("", DeviceId::as_str);
     let mut key = (device.to_owned(), message.reason.clone());
     if counts.len() >= NAMES_MAX && !counts.contains_key(&key) {

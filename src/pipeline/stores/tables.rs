@@ -9,6 +9,7 @@ mod postgres;
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Durability, TableDefinition};
@@ -179,7 +180,22 @@ const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("row
 
 /// Tables in the embedded database.
 #[derive(Debug)]
-pub(super) struct BookTables(Arc<Book>);
+pub(super) struct BookTables {
+    book: Arc<Book>,
+    /// The database's folder, if it is theirs alone and goes with them; behind the database, which is closed first.
+    _folder: Option<Passing>,
+}
+
+/// A folder that goes away with whoever made it.
+#[derive(Debug)]
+struct Passing(PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // What stays is taken away at the next opening.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
 
 impl BookTables {
     pub(super) fn open(book: Arc<Book>) -> Result<Self, StoreError> {
@@ -187,14 +203,22 @@ impl BookTables {
             work.open_table(ROWS)?;
             Ok(())
         })?;
-        Ok(Self(book))
+        Ok(Self { book, _folder: None })
+    }
+
+    /// Tables in a database of their own in a new folder, which lasts as long as they do.
+    #[cfg(feature = "s3")]
+    pub(super) fn passing_in(folder: PathBuf) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(&folder).map_err(StoreError::file("make", &folder))?;
+        let tables = Self::open(Arc::new(Book::open(&folder)?))?;
+        Ok(Self { _folder: Some(Passing(folder)), ..tables })
     }
 
     fn write(&self, durability: Durability, rows: &[Row]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.0.write(durability, |work| {
+        self.book.write(durability, |work| {
             let mut kept = work.open_table(ROWS)?;
             for Row { table, key, json } in rows {
                 kept.insert((table.as_str(), key.as_str()), json.as_slice())?;
@@ -217,7 +241,7 @@ impl Tables for BookTables {
         if keys.is_empty() {
             return Ok(0);
         }
-        self.0.write(Durability::None, |work| {
+        self.book.write(Durability::None, |work| {
             let mut kept = work.open_table(ROWS)?;
             let mut gone = 0;
             for key in keys {
@@ -228,11 +252,11 @@ impl Tables for BookTables {
     }
 
     fn get(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.read(|work| Ok(work.open_table(ROWS)?.get((table, key))?.map(|json| json.value().to_vec())))
+        self.book.read(|work| Ok(work.open_table(ROWS)?.get((table, key))?.map(|json| json.value().to_vec())))
     }
 
     fn scan(&self, table: &str, prefix: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
-        self.0.read(|work| {
+        self.book.read(|work| {
             for entry in work.open_table(ROWS)?.range((table, prefix)..)? {
                 let (place, json) = entry?;
                 let (other, key) = place.value();
@@ -245,7 +269,7 @@ impl Tables for BookTables {
     }
 
     fn scan_after(&self, table: &str, prefix: &str, after: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
-        self.0.read(|work| {
+        self.book.read(|work| {
             for entry in work.open_table(ROWS)?.range((table, prefix.max(after))..)? {
                 let (place, json) = entry?;
                 let (other, key) = place.value();
@@ -261,7 +285,7 @@ impl Tables for BookTables {
     }
 
     fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.0.read(|work| {
+        self.book.read(|work| {
             let rows = work.open_table(ROWS)?;
             let mut names: Vec<String> = Vec::new();
             loop {

@@ -108,6 +108,7 @@ pub struct Stores {
     folder: Option<PathBuf>,
     /// Where the history is, if it is not in the folder.
     place: Option<String>,
+    live_left_out: Option<String>,
     /// The bucket's city, if the history is in one.
     #[cfg(feature = "s3")]
     city: Option<Arc<super::bucket::City>>,
@@ -193,6 +194,11 @@ impl Stores {
     /// Every record, to be asked by time, device and place.
     pub fn records(&self) -> &dyn Records {
         &*self.records
+    }
+
+    /// Why the live state says nothing, if the stores were opened to be read and it is not as new as they are.
+    pub fn live_left_out(&self) -> Option<&str> {
+        self.live_left_out.as_deref()
     }
 
     /// The last word of every device.

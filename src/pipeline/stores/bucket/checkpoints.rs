@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::city::{City, Edited};
 use super::manifest::{Manifest, Stand, object_of};
-use super::rows::Rows;
 use crate::pipeline::stores::batch::Resume;
 use crate::pipeline::stores::checkpoints::{Checkpoint, Checkpoints, check_order};
 use crate::pipeline::stores::error::StoreError;
@@ -132,7 +131,7 @@ impl Checkpoints for BucketCheckpoints {
                 check_order(checkpoint, next(manifest))?;
                 city.hold_young(&names, noted, manifest)?;
                 if let Some(rows) = &rows {
-                    Rows::list(manifest, rows, &ahead.delta);
+                    city.list_rows(manifest, rows, &ahead.delta);
                 }
                 for piece in pieces {
                     manifest.add(piece);

@@ -156,16 +156,15 @@ impl City {
         for _ in 0..TRIES {
             let Known { manifest, tag } = self.known().clone();
             let mut next = match &manifest {
-                // It was ours that came through, and only its answer was lost.
-                Some(manifest) if manifest.change == change => return Ok(()),
+                // It was ours that came through, whoever came after it: its answer was lost, and a repetition was refused.
+                Some(manifest) if manifest.has(&change) => return Ok(()),
                 Some(manifest) => Manifest::clone(manifest),
                 None => Manifest::first(self.bucket.fresh()),
             };
             if edit(&mut next)? == Edited::AsItIs {
                 return Ok(());
             }
-            next.number += 1;
-            next.change.clone_from(&change);
+            next.note(&change);
             let bytes = next.encode().map_err(|reason| self.bucket.refused(reason))?;
             if let Some(tag) = self.bucket.swap(MANIFEST, bytes, tag.as_deref())? {
                 *self.known() = Known { manifest: Some(Arc::new(next)), tag: Some(tag) };
@@ -250,10 +249,12 @@ impl City {
         if ahead.delta.is_empty() {
             return Ok(());
         }
-        let (name, noted) = (self.put_rows(&ahead.delta)?, Some(self.last().swept_before));
+        // As it is before anything is written: somebody else's look may bring a later one meanwhile.
+        let noted = Some(self.last().swept_before);
+        let name = self.put_rows(&ahead.delta)?;
         self.change(&mut |manifest| {
             self.hold_young(std::slice::from_ref(&name), noted, manifest)?;
-            Rows::list(manifest, &name, &ahead.delta);
+            self.list_rows(manifest, &name, &ahead.delta);
             Ok(Edited::Changed)
         })?;
         self.taken_in(&name, &ahead)
@@ -262,7 +263,7 @@ impl City {
     /// Writes rows as an object, which counts once it is listed; gives its name.
     pub(super) fn put_rows(&self, rows: &delta::Delta) -> Result<String, StoreError> {
         let name = format!("rows/{}", self.bucket.fresh());
-        let bytes = delta::encode(rows).map_err(|reason| self.bucket.damaged(&name, reason))?;
+        let bytes = delta::encode(rows, self.bucket.limits.object).map_err(|reason| self.bucket.refused(reason))?;
         self.bucket.put(&name, bytes)?;
         Ok(name)
     }

@@ -16,15 +16,20 @@ pub(super) type Place = (String, String);
 pub(super) type Delta = BTreeMap<Place, Option<Vec<u8>>>;
 
 /// Largest one, unpacked [bytes]: what a batch and everything beside it may make, many times over.
-const BYTES_MAX: u64 = 1 << 30;
+pub(super) const BYTES_MAX: usize = 1 << 30;
 const GONE: u32 = u32::MAX;
 
-/// About how much memory it takes [bytes].
+/// Its length, unpacked [bytes].
 pub(super) fn weight(delta: &Delta) -> usize {
     delta.iter().map(|((table, key), row)| table.len() + key.len() + row.as_ref().map_or(0, Vec::len) + 12).sum()
 }
 
-pub(super) fn encode(delta: &Delta) -> Result<Vec<u8>, String> {
+/// Packs rows, unless they have more than `max` bytes: nobody would read them again.
+pub(super) fn encode(delta: &Delta, max: usize) -> Result<Vec<u8>, String> {
+    let length = weight(delta);
+    if length > max {
+        return Err(format!("rows that count together have {length} bytes, more than {max}; keep batches more often"));
+    }
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     for ((table, key), row) in delta {
         add(&mut packer, table.as_bytes())?;
@@ -45,9 +50,9 @@ fn add(packer: &mut GzEncoder<Vec<u8>>, bytes: &[u8]) -> Result<(), String> {
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Delta, String> {
     let mut all = Vec::new();
-    let read = GzDecoder::new(bytes).take(BYTES_MAX + 1).read_to_end(&mut all);
+    let read = GzDecoder::new(bytes).take(BYTES_MAX as u64 + 1).read_to_end(&mut all);
     read.map_err(|error| error.to_string())?;
-    if all.len() as u64 > BYTES_MAX {
+    if all.len() > BYTES_MAX {
         return Err(format!("it has more than {BYTES_MAX} bytes"));
     }
     let mut rest = all.as_slice();
@@ -92,7 +97,8 @@ mod tests {
             rows in proptest::collection::btree_map(("[a-z~]{1,8}", "\\PC{0,12}"), proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40)), 0..30),
             cut in 0_usize..400,
         ) {
-            let packed = encode(&rows).expect("short rows");
+            let packed = encode(&rows, weight(&rows)).expect("short rows");
+            prop_assert!(rows.is_empty() || encode(&rows, weight(&rows) - 1).is_err());
             prop_assert_eq!(decode(&packed), Ok(rows));
             if cut < packed.len() {
                 prop_assert!(decode(&packed[..cut]).is_err());

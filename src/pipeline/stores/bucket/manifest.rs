@@ -2,7 +2,7 @@
 //!
 //! JSON, packed with gzip. Whoever reads it holds it to what it can be; whoever changes it puts a number more into it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
@@ -20,6 +20,8 @@ pub(super) const MANIFEST: &str = "manifest";
 const FORMAT: u32 = 1;
 /// Largest one, unpacked [bytes]; about two million pieces.
 const BYTES_MAX: u64 = 256 << 20;
+/// Changes that are remembered behind the last: more than others make while one waits for its answer.
+const RECENT_MAX: usize = 64;
 
 /// Where a partition stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +57,10 @@ pub(super) struct Manifest {
     /// Drawn when it was made first; never changes.
     pub(super) chain: String,
     /// Who made this change: a name nobody gives twice.
-    pub(super) change: String,
+    change: String,
+    /// The changes before it, so that whoever hears that another was first can tell whether that other came after himself.
+    #[serde(default)]
+    recent: VecDeque<String>,
     /// For which run it is.
     pub(super) identity: Option<String>,
     /// By partition.
@@ -75,6 +80,23 @@ impl Manifest {
     /// The first one of a bucket.
     pub(super) fn first(chain: String) -> Self {
         Self { format: FORMAT, chain, ..Self::default() }
+    }
+
+    /// Counts a change, and notes which one it is.
+    pub(super) fn note(&mut self, change: &str) {
+        self.number += 1;
+        let before = std::mem::replace(&mut self.change, change.to_owned());
+        if !before.is_empty() {
+            self.recent.push_back(before);
+        }
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Whether a change is in it.
+    pub(super) fn has(&self, change: &str) -> bool {
+        self.change == change || self.recent.iter().any(|one| one == change)
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, String> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::city::City;
 use crate::pipeline::stores::batch::Quarantined;
 use crate::pipeline::stores::error::StoreError;
-use crate::pipeline::stores::quarantine::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, count};
+use crate::pipeline::stores::quarantine::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, Room};
 
 /// By partition and place: messages.
 const MESSAGES: &str = "~quarantine";
@@ -94,7 +94,7 @@ impl BucketQuarantine {
             Some(Kept {
                 partition: partition.parse().ok()?,
                 offset: offset.parse().ok()?,
-                device: written.topic.rsplit('/').next().and_then(|level| level.parse().ok()),
+                device: Kept::device_of(&written.topic),
                 topic: written.topic,
                 reason: written.reason,
                 sentence: written.sentence,
@@ -157,31 +157,21 @@ impl BucketQuarantine {
 impl QuarantineStore for BucketQuarantine {
     fn put(&self, partition: u16, from: u64, messages: &[Quarantined]) -> Result<(), StoreError> {
         let (came, went, mut own) = (self.sum(CAME)?, self.sum(WENT)?, self.meter(CAME, partition)?);
-        let mut room = self.settings.messages.saturating_sub(came.messages.saturating_sub(went.messages));
-        let mut bytes = came.bytes.saturating_sub(went.bytes);
-        let (mut counts, mut rows) = (Counts::new(), BTreeMap::new());
+        let (there, bytes) = (came.messages.saturating_sub(went.messages), came.bytes.saturating_sub(went.bytes));
+        let (mut room, mut rows) = (Room::beside(self.settings, there, bytes), BTreeMap::new());
         for message in messages {
             let place = (MESSAGES.to_owned(), key(message.partition, message.offset));
             if rows.contains_key(&place) || self.city.rows.get(MESSAGES, &place.1)?.is_some() {
                 continue;
             }
-            let mut kept = Kept::new(message);
-            if room == 0 {
-                count(&mut counts, &kept);
-                continue;
-            }
-            if bytes + kept.payload.len() as u64 > self.settings.bytes {
-                kept.payload = Vec::new();
-            }
-            bytes += kept.payload.len() as u64;
+            let Some(kept) = room.admit(message) else { continue };
             own.bytes += kept.payload.len() as u64;
             own.messages += 1;
-            room -= 1;
             rows.insert(place, Some(written(&kept)));
         }
         let place = (COUNTED.to_owned(), key(partition, from));
-        if !counts.is_empty() {
-            let counts: Vec<_> = counts.iter().map(|((device, reason), count)| (device, reason, count)).collect();
+        if !room.counts.is_empty() {
+            let counts: Vec<_> = room.counts.iter().map(|((device, reason), count)| (device, reason, count)).collect();
             rows.insert(place, Some(serde_json::to_vec(&counts).unwrap_or_default()));
         } else if self.city.rows.get(&place.0, &place.1)?.is_some() {
             rows.insert(place, None);

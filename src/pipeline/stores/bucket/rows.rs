@@ -19,12 +19,25 @@ use crate::pipeline::stores::tables::{EachRow, Tables};
 
 /// Runs of one level that are merged into one of the next.
 const MERGED: usize = 16;
-/// A run of this weight is not merged any more [bytes].
-const FULL_WEIGHT: usize = 4 << 20;
-/// The level of such runs.
+/// The level of runs that are not merged any more.
 const FULL: u8 = u8::MAX;
-/// Rows that are gone, from which on it is worth to write all rows anew.
-const GONE_MIN: u64 = 10_000;
+
+/// How large what may become.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// A run of more is not merged any more [bytes, unpacked].
+    pub(super) full: usize,
+    /// The largest object of rows [bytes, unpacked].
+    pub(super) object: usize,
+    /// Rows that may be listed beyond twice those there are, before all are written anew.
+    pub(super) idle: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { full: 4 << 20, object: delta::BYTES_MAX, idle: 10_000 }
+    }
+}
 
 /// A row that counts with the next checkpoint of its partition; with any, if it has none.
 struct Waiting {
@@ -45,6 +58,8 @@ pub(super) struct Rows {
     view: RwLock<Arc<dyn Tables>>,
     /// The number of the manifest up to which the view has everything.
     applied: AtomicU64,
+    /// How many rows it had when they were counted last.
+    counted: AtomicU64,
     waiting: RwLock<BTreeMap<Place, Waiting>>,
     stamp: AtomicU64,
 }
@@ -52,7 +67,8 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(views: Views) -> Result<Self, StoreError> {
         let view = RwLock::new(Arc::from(views()?));
-        Ok(Self { views, view, applied: AtomicU64::new(0), waiting: RwLock::default(), stamp: AtomicU64::new(0) })
+        let [applied, counted, stamp] = [0; 3].map(AtomicU64::new);
+        Ok(Self { views, view, applied, counted, waiting: RwLock::default(), stamp })
     }
 
     fn view(&self) -> Arc<dyn Tables> {
@@ -100,11 +116,22 @@ impl Rows {
         self.waiting_mut().retain(|_, row| row.partition != Some(partition));
     }
 
-    /// Puts rows on the list of what counts.
-    pub(super) fn list(manifest: &mut Manifest, name: &str, rows: &Delta) {
-        let gone = rows.values().filter(|row| row.is_none()).count() as u64;
-        let (name, to) = (name.to_owned(), manifest.number + 1);
-        manifest.runs.push(Run { name, to, level: 0, rows: rows.len() as u64, gone, base: false });
+    /// Whether so many rows are listed that most of them must have been written over or be gone. The view is counted only where there
+    /// are twice as many as it had at the last count.
+    fn are_mostly_idle(&self, listed: u64, idle: u64) -> Result<bool, StoreError> {
+        let many = |there: u64| listed > there.saturating_mul(2).saturating_add(idle);
+        if !many(self.counted.load(Ordering::SeqCst)) {
+            return Ok(false);
+        }
+        let (view, mut there) = (self.view(), 0);
+        for table in view.names()? {
+            view.scan(&table, "", &mut |_, _| {
+                there += 1;
+                ControlFlow::Continue(())
+            })?;
+        }
+        self.counted.store(there, Ordering::SeqCst);
+        Ok(many(there))
     }
 
     /// Takes runs into the view that it has not; `own` is one whose rows are at hand. Whether none was missing.
@@ -223,9 +250,17 @@ fn apply(view: &dyn Tables, rows: &Delta) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Which runs are to be merged, and into which level: the last ones up to some level, if enough of them have that level.
+/// Which runs are to be merged, and into which level: the last ones up to some level, if enough of them have that level; or those between
+/// two full ones, to which no others will come.
 fn due(runs: &[Run]) -> Option<(Range<usize>, u8)> {
-    let highest = runs.iter().map(|run| run.level).filter(|level| *level < FULL).max()?;
+    let mut open = 0;
+    for (at, _) in runs.iter().enumerate().filter(|(_, run)| run.level == FULL) {
+        if at - open > 1 {
+            return Some((open..at, FULL));
+        }
+        open = at + 1;
+    }
+    let highest = runs[open..].iter().map(|run| run.level).max()?;
     (0..=highest).find_map(|level| {
         let from = runs.iter().rposition(|run| run.level > level).map_or(0, |before| before + 1);
         let enough = runs[from..].iter().filter(|run| run.level == level).count() >= MERGED;
@@ -234,21 +269,37 @@ fn due(runs: &[Run]) -> Option<(Range<usize>, u8)> {
 }
 
 impl City {
+    /// Puts rows on the list of what counts.
+    pub(super) fn list_rows(&self, manifest: &mut Manifest, name: &str, rows: &Delta) {
+        let gone = rows.values().filter(|row| row.is_none()).count() as u64;
+        let level = if delta::weight(rows) > self.bucket.limits.full { FULL } else { 0 };
+        let (name, to) = (name.to_owned(), manifest.number + 1);
+        manifest.runs.push(Run { name, to, level, rows: rows.len() as u64, gone, base: false });
+    }
+
     /// Merges runs of rows as long as there are many of a size; whoever calls has the turn. Where somebody else was first nothing changes.
     pub(super) fn merge_runs(&self) -> Result<(), StoreError> {
-        while let Some((span, level)) = due(&self.last().runs) {
+        let limits = self.bucket.limits;
+        loop {
             let manifest = self.last();
-            let (old, first) = (&manifest.runs[span.clone()], span.start == 0);
-            let mut merged = Delta::new();
-            for run in old {
+            let Some((span, level)) = due(&manifest.runs) else { break };
+            let (mut merged, mut weight, mut count) = (Delta::new(), 0, 0);
+            for run in &manifest.runs[span.clone()] {
                 let Some(rows) = fetch(&self.bucket, &run.name)? else { return Ok(()) };
+                weight += delta::weight(&rows);
+                // However large single ones are, together they stay what can be written and read.
+                if count > 0 && weight > limits.full.saturating_mul(MERGED) {
+                    break;
+                }
                 merged.extend(rows);
+                count += 1;
             }
+            let (old, first) = (&manifest.runs[span.start..span.start + count], span.start == 0);
             let before = merged.len();
             if first {
                 merged.retain(|_, row| row.is_some());
             }
-            let full = delta::weight(&merged) > FULL_WEIGHT;
+            let full = delta::weight(&merged) > limits.full;
             let to = old.last().map_or(0, |run| run.to);
             let gone = merged.values().filter(|row| row.is_none()).count() as u64;
             let name = self.put_rows(&merged)?;
@@ -259,23 +310,28 @@ impl City {
                 return Ok(());
             }
         }
-        let (rows, gone) = self.last().runs.iter().fold((0, 0), |(rows, gone), run| (rows + run.rows, gone + run.gone));
-        if gone > GONE_MIN && gone * 2 > rows { self.rewrite() } else { Ok(()) }
+        let listed = self.last().runs.iter().map(|run| run.rows).sum();
+        if self.rows.are_mostly_idle(listed, limits.idle)? { self.rewrite() } else { Ok(()) }
     }
 
     /// Puts runs in the place of others that stand side by side, and takes those away; whether they still stood there.
     fn exchange(&self, old: &[Run], new: &[Run], noted: i64) -> Result<bool, StoreError> {
         let names: Vec<String> = new.iter().map(|run| run.name.clone()).collect();
-        let mut done = false;
+        let (mut done, mut gone) = (false, Vec::new());
         self.change(&mut |manifest| {
             let at = manifest.runs.windows(old.len()).position(|some| some == old);
             done = at.is_some();
-            let Some(at) = at else { return Ok(Edited::AsItIs) };
+            let Some(at) = at else {
+                // What is listed stays, whoever listed it.
+                let listed = |name: &String| manifest.runs.iter().any(|run| run.name == *name);
+                gone = names.iter().filter(|name| !listed(name)).cloned().collect();
+                return Ok(Edited::AsItIs);
+            };
             self.hold_young(&names, Some(noted), manifest)?;
+            gone = old.iter().map(|run| run.name.clone()).collect();
             manifest.runs.splice(at..at + old.len(), new.iter().cloned());
             Ok(Edited::Changed)
         })?;
-        let gone: Vec<String> = if done { old.iter().map(|run| run.name.clone()).collect() } else { names };
         // What cannot be taken away now is swept.
         drop(self.bucket.delete(&gone));
         Ok(done)
@@ -301,7 +357,7 @@ impl City {
             view.scan(&table, "", &mut |key, row| {
                 rows.insert((table.clone(), key.to_owned()), Some(row.to_vec()));
                 weight += key.len() + row.len();
-                if weight < FULL_WEIGHT {
+                if weight < self.bucket.limits.full {
                     return ControlFlow::Continue(());
                 }
                 weight = 0;
@@ -337,6 +393,8 @@ mod tests {
         assert_eq!(due(&runs(&[0; 15])), None);
         assert_eq!(due(&runs(&[0; 16])), Some((0..16, 1)));
         assert_eq!(due(&runs(&[FULL, 1, 0, 0])), None);
+        assert_eq!(due(&runs(&[0, FULL, 0, FULL, 0, 0])), None);
+        assert_eq!(due(&runs(&[0, FULL, 1, 0, FULL, 0])), Some((2..4, FULL)));
         let mut levels = Vec::new();
         for n in 0..5_000_u32 {
             levels.push(0);

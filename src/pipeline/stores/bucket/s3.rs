@@ -150,6 +150,8 @@ pub(super) fn told(part: &'static str, place: &str, error: &Error) -> StoreError
         ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidTokenId" | "ExpiredToken" | "InvalidToken", _) => {
             refused("look at the variables that hold key and secret")
         }
+        // With 400: the server waited for the rest of a request; a slow line, and no fault of the request.
+        ("RequestTimeout", _) => StoreError::Away { part, place, reason: said },
         ("RequestTimeTooSkewed", _) => refused("this machine's clock is wrong; set it"),
         (_, Some(401 | 403)) => refused("the key has no right to it; `docs/s3.md` lists the rights it needs"),
         (_, Some(507)) => StoreError::NotNow { part, place, reason: format!("{said}; make room") },
@@ -197,6 +199,7 @@ mod tests {
         for error in [
             body("503 Service Unavailable", "SlowDown"),
             body("500 Internal Server Error", "InternalError"),
+            body("400 Bad Request", "RequestTimeout"),
             failed("error sending request for url (http://127.0.0.1:1/b): connection refused"),
         ] {
             assert!(said(&error).is_passing(), "{}", said(&error));

@@ -1,10 +1,13 @@
 //! Several processes in one bucket, whatever breaks under them: what counts is what one of them alone would have made in quiet.
 
+mod large;
+mod rows;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::city::City;
+use super::city::{City, Edited};
 use super::sweep::YOUNG;
 use super::{Bucket, BucketCheckpoints, BucketQuarantine, BucketTables};
 use crate::pipeline::stores::conformance::{
@@ -75,7 +78,7 @@ fn dead(bucket: &Bucket) -> StoreError {
 fn dies_after(bucket: &Arc<Bucket>, count: usize) -> Arc<AtomicUsize> {
     let done = Arc::new(AtomicUsize::new(0));
     let (counter, error) = (Arc::clone(&done), Arc::downgrade(bucket));
-    *bucket.gate.lock().expect("sound") = Some(Box::new(move |_, _| {
+    *bucket.gate.lock().expect("sound") = Some(Arc::new(move |_, _| {
         if counter.fetch_add(1, Ordering::SeqCst) < count {
             return Ok(());
         }
@@ -126,7 +129,7 @@ fn of_two_who_work_on_one_partition_one_wins_and_nothing_is_there_twice() {
     assert!(matches!(refused, StoreError::OutOfOrder { next: 80, .. }), "{refused}");
     // Between what was written and what counts: the other is faster by a moment.
     let moment = Mutex::new(Some((second, batch(&messages, 80, 90))));
-    *bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
+    *bucket.gate.lock().expect("sound") = Some(Arc::new(move |what, _| {
         if what == "before swap"
             && let Some((second, batch)) = moment.lock().expect("sound").take()
         {
@@ -150,7 +153,7 @@ fn a_checkpoint_whose_answer_was_lost_is_not_made_twice() {
     let lost = Arc::new(Mutex::new(0));
     let (counter, error) = (Arc::clone(&lost), Arc::downgrade(&bucket));
     // Every second answer is lost: half of the checkpoints count and nobody is told.
-    *bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
+    *bucket.gate.lock().expect("sound") = Some(Arc::new(move |what, _| {
         if what != "after swap" {
             return Ok(());
         }
@@ -171,10 +174,22 @@ fn a_checkpoint_whose_answer_was_lost_is_not_made_twice() {
     assert!(finished(&stores, &messages, 40) == quiet(&messages));
 }
 
+/// A proxy loses the answer to the next change and another process changes something; the repetition is refused.
+fn repeat_the_next_change(bucket: &Arc<Bucket>, meanwhile: impl Fn() + Send + Sync + 'static) {
+    let (left, error) = (AtomicUsize::new(1), Arc::downgrade(bucket));
+    *bucket.gate.lock().expect("sound") = Some(Arc::new(move |what, _| {
+        if what == "repeated swap" && left.swap(0, Ordering::SeqCst) == 1 {
+            meanwhile();
+            return Err(dead(&error.upgrade().expect("it is asked")));
+        }
+        Ok(())
+    }));
+}
+
 /// The answer to the next change is lost.
 fn lose_the_next_answer(bucket: &Arc<Bucket>) {
     let (left, error) = (AtomicUsize::new(1), Arc::downgrade(bucket));
-    *bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
+    *bucket.gate.lock().expect("sound") = Some(Arc::new(move |what, _| {
         if what == "after swap" && left.swap(0, Ordering::SeqCst) == 1 {
             return Err(dead(&error.upgrade().expect("it is asked")));
         }
@@ -223,6 +238,13 @@ fn however_partitions_wander_between_processes_each_message_counts_once() {
                 1 => drop(stores.tidy().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
                 2 => drop(stores.compact().inspect_err(|error| assert!(error.is_passing(), "{error}; seed {seed}"))),
                 3 => lose_the_next_answer(bucket),
+                4 => {
+                    let other = city(&Arc::new(origin.beside()));
+                    repeat_the_next_change(bucket, move || {
+                        let _turn = other.turn();
+                        other.change(&mut |_| Ok(Edited::Changed)).expect("it is faster");
+                    });
+                }
                 _ if from < messages.len() => match stores.keep(&of(which, from, to)) {
                     Ok(()) => known[usize::from(which)] = to,
                     Err(StoreError::OutOfOrder { next, .. }) => {
@@ -305,7 +327,7 @@ fn only_what_is_old_and_nobodys_is_swept_and_nothing_swept_is_listed() {
         another(&bucket)
     };
     let (sweeper, counter) = (Arc::clone(&city), Arc::clone(&swept));
-    *slow_bucket.gate.lock().expect("sound") = Some(Box::new(move |what, _| {
+    *slow_bucket.gate.lock().expect("sound") = Some(Arc::new(move |what, _| {
         if what == "before swap" && counter.load(Ordering::SeqCst) == 0 {
             let gone = sweeper.sweep_at(now + 3 * YOUNG).expect("it answers");
             counter.store(usize::try_from(gone).expect("small"), Ordering::SeqCst);
@@ -433,6 +455,21 @@ fn a_live_state_beside_a_bucket_is_as_new_as_what_counts() {
     let stores = open(&here);
     assert!(finished(&stores, &messages, 60) == expected, "what others kept meanwhile is in it");
     assert_eq!(stores.live_fills(), 1);
+    drop(stores);
+    // Whoever only reads leaves a live state alone that others have overtaken, and says nothing of it.
+    let database = |folder: &tempfile::TempDir| folder.path().join("beside/stores.redb");
+    let read = |folder: &tempfile::TempDir| {
+        let parts = crate::pipeline::stores::Parts { bucket: Some(Arc::new(bucket.beside())), ..Default::default() };
+        Stores::open_to_read(folder.path(), StoreSettings::default(), parts).expect("it answers")
+    };
+    let before = std::fs::read(database(&there)).expect("there");
+    assert!(read(&there).live_left_out().is_some_and(|why| why.contains("beside")));
+    assert!(std::fs::read(database(&there)).expect("it stays") == before);
+    let fresh = tempfile::tempdir().expect("a folder");
+    assert!(read(&fresh).live_left_out().is_some() && !database(&fresh).exists());
+    let current = read(&here);
+    assert_eq!(current.live_left_out(), None);
+    assert!(content(&current) == expected);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::columns::{Beside, TableWriter};
-use super::merge::{MERGE_MAX, together};
+use super::merge::{in_rounds, together};
 use super::piece::{Piece, Span, by_day, nothing_to_merge};
 use super::read::TableReader;
 use super::{Each, History};
@@ -246,28 +246,15 @@ impl History for BucketHistory {
 
     fn merge(&self, pieces: &[Piece]) -> Result<Piece, StoreError> {
         let first = pieces.first().ok_or_else(nothing_to_merge)?.clone();
-        let mut pieces = pieces.to_vec();
-        let mut between = Vec::new();
-        let merged = loop {
-            let few: Vec<Piece> = pieces.drain(..pieces.len().min(MERGE_MAX)).collect();
+        let (merged, between) = in_rounds(pieces, &mut |few, is_last| {
             let scratch = Scratch(self.scratch.join(format!(".{}.part", self.bucket.fresh())));
-            let (rows, fingerprint) = match self.lay_out(&few, &first, &scratch.0) {
-                Ok(made) => made,
-                Err(error) => break Err(error),
-            };
-            let last = pieces.is_empty();
+            let (rows, fingerprint) = self.lay_out(few, &first, &scratch.0)?;
             let name =
-                if last { format!("all-{rows}-{fingerprint}") } else { format!("round-{}", self.bucket.fresh()) };
+                if is_last { format!("all-{rows}-{fingerprint}") } else { format!("round-{}", self.bucket.fresh()) };
             let piece = first.beside(&name, rows);
-            if let Err(error) = self.bucket.put_file(&object_of(&piece.name), &scratch.0) {
-                break Err(error);
-            }
-            if last {
-                break Ok(piece);
-            }
-            between.push(piece.clone());
-            pieces.push(piece);
-        };
+            self.bucket.put_file(&object_of(&piece.name), &scratch.0)?;
+            Ok(piece)
+        });
         // If they stay, they are swept.
         drop(self.remove(&between));
         merged

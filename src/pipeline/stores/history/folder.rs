@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::columns::{Beside, TableWriter};
-use super::merge::{MERGE_MAX, together};
+use super::merge::{in_rounds, together};
 use super::piece::{Piece, Span, by_day, nothing_to_merge};
 use super::read::TableReader;
 use super::{Each, History};
@@ -104,7 +104,7 @@ impl Folder {
         Ok((path, reader))
     }
 
-    /// Merges at most [`MERGE_MAX`] pieces into a draft.
+    /// Merges a few pieces into a draft.
     fn merge_few(&self, pieces: &[Piece], draft: &mut Draft) -> Result<(), StoreError> {
         let (path, writer) = (&draft.path, &mut draft.writer);
         self.together(pieces, &mut |record| {
@@ -200,27 +200,17 @@ impl History for Folder {
 
     fn merge(&self, pieces: &[Piece]) -> Result<Piece, StoreError> {
         let first = pieces.first().ok_or_else(nothing_to_merge)?;
-        let mut pieces = pieces.to_vec();
-        let mut between = Vec::new();
-        let merged = loop {
-            let few: Vec<Piece> = pieces.drain(..pieces.len().min(MERGE_MAX)).collect();
+        let (merged, between) = in_rounds(pieces, &mut |few, is_last| {
             let mut draft = self.begin(first.folder(), first.kind)?;
-            let filled = self.merge_few(&few, &mut draft);
+            let filled = self.merge_few(few, &mut draft);
             let number = self.begun.fetch_add(1, Ordering::Relaxed);
-            if pieces.is_empty() {
-                break self.close(draft, filled, |rows, path| {
-                    Ok(first.beside(&format!("all-{rows}-{}", fingerprint(path)?), rows))
-                });
-            }
-            // Not listed anywhere, so gone at the next opening should the process die here.
-            match self.close(draft, filled, |rows, _| Ok(first.beside(&format!("round-{number}"), rows))) {
-                Ok(piece) => {
-                    between.push(piece.clone());
-                    pieces.push(piece);
-                }
-                Err(error) => break Err(error),
-            }
-        };
+            // What is not the last is listed nowhere, so gone at the next opening should the process die here.
+            self.close(draft, filled, |rows, path| {
+                let name =
+                    if is_last { format!("all-{rows}-{}", fingerprint(path)?) } else { format!("round-{number}") };
+                Ok(first.beside(&name, rows))
+            })
+        });
         self.remove(&between)?;
         merged
     }

@@ -5,13 +5,34 @@ use std::ops::ControlFlow;
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
+use super::piece::Piece;
 use super::read::TableReader;
 use crate::pipeline::stores::error::StoreError;
 use crate::pipeline::stores::sorted::order;
 use crate::telemetry::Record;
 
 /// Most pieces read at once; more are merged in rounds. Each costs about 2 MB while it is read.
-pub(super) const MERGE_MAX: usize = 16;
+const MERGE_MAX: usize = 16;
+
+/// Merges pieces into one, some at a time; `make` makes one of a few, and is told whether it is the last. Gives it, and beside it those
+/// that were made on the way, which nobody needs any more.
+pub(super) fn in_rounds(
+    pieces: &[Piece],
+    make: &mut dyn FnMut(&[Piece], bool) -> Result<Piece, StoreError>,
+) -> (Result<Piece, StoreError>, Vec<Piece>) {
+    let (mut pieces, mut between) = (pieces.to_vec(), Vec::new());
+    loop {
+        let few: Vec<Piece> = pieces.drain(..pieces.len().min(MERGE_MAX)).collect();
+        let is_last = pieces.is_empty();
+        match make(&few, is_last) {
+            Ok(piece) if !is_last => {
+                between.push(piece.clone());
+                pieces.push(piece);
+            }
+            done => return (done, between),
+        }
+    }
+}
 
 /// Hands over the records of some tables in the order of history, until told to break off; `cannot` says what an error of one of them is.
 pub(super) fn together<R: ChunkReader + 'static>(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{Durability, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
 
-use super::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, count};
+use super::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, Room};
 use crate::pipeline::stores::batch::Quarantined;
 use crate::pipeline::stores::database::{Book, Worked};
 use crate::pipeline::stores::error::StoreError;
@@ -84,28 +84,18 @@ impl QuarantineStore for BookQuarantine {
         self.book.write(Durability::None, |work| {
             let mut kept_messages = work.open_table(MESSAGES)?;
             let mut meter = work.open_table(METER)?;
-            let mut bytes = meter.get("bytes")?.map_or(0, |value| value.value());
-            let mut room = self.settings.messages.saturating_sub(kept_messages.len()?);
-            let mut counts = Counts::new();
+            let bytes = meter.get("bytes")?.map_or(0, |value| value.value());
+            let mut room = Room::beside(self.settings, kept_messages.len()?, bytes);
             for message in messages {
                 let key = (message.partition, message.offset);
                 if kept_messages.get(key)?.is_some() {
                     continue;
                 }
-                let mut kept = Kept::new(message);
-                if room == 0 {
-                    count(&mut counts, &kept);
-                    continue;
-                }
-                if bytes + kept.payload.len() as u64 > self.settings.bytes {
-                    kept.payload = Vec::new();
-                }
-                bytes += kept.payload.len() as u64;
-                room -= 1;
+                let Some(kept) = room.admit(message) else { continue };
                 let Kept { topic, reason, sentence, payload, length, hash, .. } = &kept;
                 kept_messages.insert(key, (&**topic, &**reason, &**sentence, &**payload, *length, *hash))?;
             }
-            meter.insert("bytes", bytes)?;
+            meter.insert("bytes", room.bytes)?;
             let mut counted = work.open_table(COUNTED)?;
             let before: Vec<(String, String)> = counted
                 .range((partition, from, "", "")..(partition, from.saturating_add(1), "", ""))?
@@ -114,7 +104,7 @@ impl QuarantineStore for BookQuarantine {
             for (device, reason) in &before {
                 counted.remove((partition, from, device.as_str(), reason.as_str()))?;
             }
-            for ((device, reason), count) in &counts {
+            for ((device, reason), count) in &room.counts {
                 counted.insert((partition, from, device.as_str(), reason.as_str()), count)?;
             }
             Ok(())
@@ -131,7 +121,7 @@ impl QuarantineStore for BookQuarantine {
                     partition,
                     offset,
                     topic: topic.to_owned(),
-                    device: topic.rsplit('/').next().and_then(|level| level.parse().ok()),
+                    device: Kept::device_of(topic),
                     reason: reason.to_owned(),
                     sentence: sentence.to_owned(),
                     payload: payload.to_vec(),

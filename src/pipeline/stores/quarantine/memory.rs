@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, count};
+use super::{Counts, Kept, QuarantineSettings, QuarantineStore, QuarantineTotals, Room};
 use crate::pipeline::stores::batch::Quarantined;
 use crate::pipeline::stores::error::StoreError;
 
@@ -34,27 +34,21 @@ impl QuarantineStore for MemoryQuarantine {
     fn put(&self, partition: u16, from: u64, messages: &[Quarantined]) -> Result<(), StoreError> {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
-        let mut counts = Counts::new();
+        let mut room = Room::beside(self.settings, state.messages.len() as u64, state.bytes);
         for message in messages {
             let key = (message.partition, message.offset);
             if state.messages.contains_key(&key) {
                 continue;
             }
-            let mut kept = Kept::new(message);
-            if state.messages.len() as u64 >= self.settings.messages {
-                count(&mut counts, &kept);
-                continue;
+            if let Some(kept) = room.admit(message) {
+                state.messages.insert(key, kept);
             }
-            if state.bytes + kept.payload.len() as u64 > self.settings.bytes {
-                kept.payload = Vec::new();
-            }
-            state.bytes += kept.payload.len() as u64;
-            state.messages.insert(key, kept);
         }
-        if counts.is_empty() {
+        state.bytes = room.bytes;
+        if room.counts.is_empty() {
             state.counted.remove(&(partition, from));
         } else {
-            state.counted.insert((partition, from), counts);
+            state.counted.insert((partition, from), room.counts);
         }
         Ok(())
     }

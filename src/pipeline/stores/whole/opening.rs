@@ -76,6 +76,8 @@ impl Stores {
 
     /// Opens the stores of a folder to be read, and leaves everything in it as it is; what is asked of them may not be to write. Only
     /// where a crash left them unfinished they are opened as by [`Self::open_parts`], because nothing can be read before that is mended.
+    /// Beside a bucket the view of the tables is made anew all the same, and a live state that is not as new as what counts is left alone:
+    /// [`Self::live_left_out`].
     ///
     /// # Errors
     /// As for [`Self::open`].
@@ -97,7 +99,7 @@ impl Stores {
             if !to_read {
                 bucket.probe()?;
             }
-            let stores = Self::in_bucket(folder, &bucket, settings, parts)?;
+            let stores = Self::in_bucket(folder, &bucket, settings, parts, to_read)?;
             return Ok(Self { folder: Some(folder.to_owned()), _lock: Some(lock), ..stores });
         }
         let whole = if to_read { Book::open_to_read(folder)? } else { None };
@@ -145,6 +147,7 @@ impl Stores {
             refill: Refill::new(false, LiveSettings::default()),
             folder: None,
             place: None,
+            live_left_out: None,
             #[cfg(feature = "s3")]
             city: None,
             #[cfg(feature = "s3")]
@@ -205,6 +208,7 @@ impl Stores {
         bucket: &Arc<Bucket>,
         settings: StoreSettings,
         parts: Parts,
+        to_read: bool,
     ) -> Result<Self, StoreError> {
         if Self::are_in(folder) {
             return Err(StoreError::Refused {
@@ -219,24 +223,34 @@ impl Stores {
         take_away(&views)?;
         take_away(&scratch)?;
         fs::create_dir_all(&scratch).map_err(StoreError::file("make", &scratch))?;
-        let embedded = parts.live.is_none();
-        let open_book = || {
-            fs::create_dir_all(&beside).map_err(StoreError::file("make", &beside))?;
-            Book::open(&beside).map(Arc::new)
+        let open = |book: Option<Arc<Book>>| City::open(bucket, views_in(&views), book);
+        let mut live_left_out = None;
+        let (city, book) = if parts.live.is_some() {
+            (open(None)?, None)
+        } else if to_read {
+            let city = open(None)?;
+            let book = current_beside(&beside, &city)?;
+            if book.is_none() {
+                live_left_out = Some(format!(
+                    "that in `{}` is not as new as what counts in the bucket; whoever goes on reads it from the history",
+                    beside.display()
+                ));
+            }
+            (city, book)
+        } else {
+            let book = open_beside(&beside)?;
+            let city = open(Some(Arc::clone(&book)))?;
+            if city.is_known_to(&book)? {
+                (city, Some(book))
+            } else {
+                // Others have worked on since, or another machine has: what the last words were is read from the history.
+                drop((city, book));
+                take_away(&beside)?;
+                take_away(&views)?;
+                let book = open_beside(&beside)?;
+                (open(Some(Arc::clone(&book)))?, Some(book))
+            }
         };
-        let mut book = if embedded { Some(open_book()?) } else { None };
-        let mut city = City::open(bucket, views_in(&views), book.clone())?;
-        if let Some(known) = &book
-            && !city.is_known_to(known)?
-        {
-            // Others have worked on since, or another machine has: what the last words were is read from the history.
-            drop(city);
-            book = None;
-            take_away(&beside)?;
-            take_away(&views)?;
-            book = book.or(Some(open_book()?));
-            city = City::open(bucket, views_in(&views), book.clone())?;
-        }
         let live = match (parts.live, &book) {
             (Some(elsewhere), _) => elsewhere,
             (None, Some(book)) => Box::new(BookLive::open(Arc::clone(book), settings.live)?),
@@ -245,7 +259,7 @@ impl Stores {
         let tables = parts.tables.unwrap_or_else(|| Box::new(BucketTables::new(&city)));
         let parts = Parts { live: Some(live), tables: Some(tables), records: parts.records, bucket: None };
         let history = Arc::new(BucketHistory::new(bucket, scratch));
-        Ok(Self::of_city(history, &city, settings, parts))
+        Ok(Self { live_left_out, ..Self::of_city(history, &city, settings, parts) })
     }
 
     fn of_city(history: Arc<BucketHistory>, city: &Arc<City>, settings: StoreSettings, parts: Parts) -> Self {
@@ -304,14 +318,32 @@ fn take_away(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Opens the database of a live state beside a bucket, or makes it.
+#[cfg(feature = "s3")]
+fn open_beside(folder: &Path) -> Result<Arc<Book>, StoreError> {
+    fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
+    Book::open(folder).map(Arc::new)
+}
+
+/// The same to be read; none if there is none, or it has not all that counts.
+#[cfg(feature = "s3")]
+fn current_beside(folder: &Path, city: &City) -> Result<Option<Arc<Book>>, StoreError> {
+    if !Book::path_in(folder).is_file() {
+        return Ok(None);
+    }
+    let book = match Book::open_to_read(folder)? {
+        Some(book) => Arc::new(book),
+        None => open_beside(folder)?,
+    };
+    Ok(if city.is_known_to(&book)? { Some(book) } else { None })
+}
+
 /// Makes a new database for a view each time it is asked.
 #[cfg(feature = "s3")]
 fn views_in(folder: &Path) -> Views {
     let (folder, made) = (folder.to_owned(), AtomicU64::new(0));
     Box::new(move || {
         let inner = folder.join(made.fetch_add(1, Ordering::Relaxed).to_string());
-        fs::create_dir_all(&inner).map_err(StoreError::file("make", &inner))?;
-        let book = Book::open(&inner)?;
-        Ok(Box::new(BookTables::open(Arc::new(book))?) as Box<dyn Tables>)
+        Ok(Box::new(BookTables::passing_in(inner)?) as Box<dyn Tables>)
     })
 }
