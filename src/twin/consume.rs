@@ -180,6 +180,8 @@ struct Goal {
     ends: Option<Vec<u64>>,
     /// Partitions that are not known to be kept so far.
     open: BTreeSet<u16>,
+    /// By partition that others work on: the last checkpoint behind which it was looked whether there is a message.
+    asked: BTreeMap<u16, u64>,
     /// Whether they are to be closed as well.
     finish: bool,
     looked: Option<Instant>,
@@ -199,7 +201,7 @@ impl Goal {
                 member.close_at(ends.clone());
             }
         }
-        let Some(ends) = &self.ends else { return Ok(false) };
+        let Some(ends) = self.ends.clone() else { return Ok(false) };
         for partition in self.open.clone() {
             let end = ends.get(usize::from(partition)).copied().unwrap_or(0);
             let kept = match member.kept(partition) {
@@ -211,8 +213,12 @@ impl Goal {
                 },
             };
             // Where there is nothing to read, there is nothing to keep.
-            if kept.unwrap_or_else(|| intake.log.begin(partition)) >= end {
-                self.open.remove(&partition);
+            let kept = kept.unwrap_or_else(|| intake.log.begin(partition));
+            match self.is_kept(intake, member, (partition, kept, end)) {
+                Ok(true) => drop(self.open.remove(&partition)),
+                Ok(false) => {}
+                Err(error) if error.is_passing() => return Ok(false),
+                Err(error) => return Err(error.into()),
             }
         }
         if !self.open.is_empty() || !self.finish {
@@ -224,6 +230,32 @@ impl Goal {
             Err(error) => return Err(error.into()),
         };
         Ok(closed >= ends.len())
+    }
+
+    /// Whether a partition that is kept so far is kept up to where it ended, or has no message from there on: what stands at the end
+    /// may be marks of transactions, which no checkpoint goes beyond.
+    fn is_kept(
+        &mut self,
+        intake: &Intake,
+        member: &Member,
+        (partition, kept, end): (u16, u64, u64),
+    ) -> Result<bool, BusError> {
+        if kept >= end.min(intake.log.known_end(partition)) {
+            return Ok(true);
+        }
+        // A worker here learns it when it reads the end. Of what others work on nobody here reads anything, so it is looked at: once
+        // a checkpoint, because where there was a message there is one.
+        if member.works_on(partition) || self.asked.get(&partition) == Some(&kept) {
+            return Ok(false);
+        }
+        let is_end = match intake.log.read(partition, kept, 1, 1) {
+            Ok(read) => read.is_empty(),
+            // Whoever works on it says what is gone.
+            Err(BusError::Gone { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        self.asked.insert(partition, kept);
+        Ok(is_end)
     }
 }
 

@@ -27,6 +27,12 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Offset after the last durable message.
     fn end(&self, partition: u16) -> u64;
 
+    /// The same as far as it is known here without asking anybody. Where what stands at the end of a partition is no message, as
+    /// transactions leave it, this is the offset after the last message once somebody has read up to there.
+    fn known_end(&self, partition: u16) -> u64 {
+        self.end(partition)
+    }
+
     /// Durable messages from `from` on, in order: at least one if there is one, otherwise within both limits.
     ///
     /// # Errors

@@ -137,6 +137,10 @@ impl Bus for KafkaBus {
         self.looked(partition, || self.shared.end(partition))
     }
 
+    fn known_end(&self, partition: u16) -> u64 {
+        self.shared.end(partition)
+    }
+
     fn read(&self, partition: u16, from: u64, max_messages: usize, max_bytes: usize) -> Result<Vec<Logged>, BusError> {
         let (lane, _) = self.lane(partition)?;
         self.shared.check()?;

@@ -134,6 +134,11 @@ impl Member {
         self.places.values().any(|place| !matches!(place, Place::Closed))
     }
 
+    /// Whether a worker of ours reads a partition.
+    pub(super) fn works_on(&self, partition: u16) -> bool {
+        matches!(self.places.get(&partition), Some(Place::Working(_)))
+    }
+
     /// The offset before which everything of a partition is kept, if we work on it.
     pub(super) fn kept(&self, partition: u16) -> Option<u64> {
         match self.places.get(&partition) {
@@ -269,9 +274,10 @@ impl Member {
         Ok(Place::Working(desk))
     }
 
-    /// Where a partition is closed for good, if it is.
+    /// Where a partition is closed for good, if it is: not beyond its last message, as far as that is known.
     fn end_of(&self, partition: u16) -> Option<u64> {
-        self.close_at.as_ref()?.get(usize::from(partition)).copied()
+        let end = self.close_at.as_ref()?.get(usize::from(partition)).copied()?;
+        Some(end.min(self.intake.log.known_end(partition)))
     }
 
     /// Tells the group how far a partition is, if that is news.

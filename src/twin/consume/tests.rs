@@ -1,6 +1,8 @@
 //! What several members make of a topic: the same as one alone, whoever is given what, is killed, or goes on after somebody else took
 //! its place.
 
+mod ends;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
