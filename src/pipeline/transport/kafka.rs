@@ -6,6 +6,7 @@
 
 mod address;
 mod call;
+mod cause;
 mod feed;
 mod group;
 mod lane;

@@ -13,6 +13,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::super::bus::BusError;
 use super::call::Call;
+use super::cause::Cause;
 
 /// How far a partition is known to reach.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,8 +45,8 @@ struct Known {
     closing: bool,
     /// Why the bus takes nothing more.
     failed: Option<BusError>,
-    /// The last that was heard of trouble with a broker.
-    cause: Option<String>,
+    /// Why a broker is not there, if one is not.
+    cause: Cause,
 }
 
 /// What they share.
@@ -76,7 +77,7 @@ impl Shared {
         match &known.failed {
             Some(error) => Err(error.clone()),
             None if known.ready => Ok(()),
-            None => Err(self.away_for(known.cause.clone())),
+            None => Err(self.away_for(known.cause.words())),
         }
     }
 
@@ -122,7 +123,7 @@ impl Shared {
 
     /// They are away; what a client said of it last goes before what a question ended with, which is mostly that time ran out.
     pub(super) fn away(&self, reason: String) -> BusError {
-        let cause = self.known().cause.clone();
+        let cause = self.known().cause.words();
         self.away_for(cause.or(Some(reason)))
     }
 
@@ -131,13 +132,9 @@ impl Shared {
         BusError::Away { place: self.place.clone(), reason }
     }
 
-    fn note_trouble(&self, words: String) {
-        self.known().cause = Some(words);
-    }
-
     /// A broker has answered.
     pub(super) fn note_answer(&self) {
-        self.known().cause = None;
+        self.known().cause.forget();
     }
 
     pub(super) fn begin(&self, partition: u16) -> u64 {
@@ -233,8 +230,8 @@ pub(super) struct Ears(pub Arc<Shared>);
 impl ClientContext for Ears {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
-    fn error(&self, _: KafkaError, reason: &str) {
-        self.0.note_trouble(reason.to_owned());
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.known().cause.note(&error, reason);
     }
 }
 
