@@ -50,6 +50,11 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Says that messages before `up_to` are no longer needed by any consumer; a bus at its size limit may then drop them.
     fn release(&self, partition: u16, up_to: u64);
 
+    /// Why it cannot be used now, as far as that is known here without asking anybody; none if it can.
+    fn trouble(&self) -> Option<BusError> {
+        None
+    }
+
     /// Appends and waits until durable. Blocks: not for the threads of an async runtime.
     ///
     /// # Errors

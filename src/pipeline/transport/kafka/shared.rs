@@ -47,6 +47,10 @@ struct Known {
     failed: Option<BusError>,
     /// Why a broker is not there, if one is not.
     cause: Cause,
+    /// Whether a question went without an answer since the last one.
+    doubted: bool,
+    /// Whether they were asked for the topic since then, and did not answer either.
+    silent: bool,
 }
 
 /// What they share.
@@ -79,6 +83,37 @@ impl Shared {
             None if known.ready => Ok(()),
             None => Err(self.away_for(known.cause.words())),
         }
+    }
+
+    /// Why there is none, or why it cannot be used now.
+    pub(super) fn trouble(&self) -> Option<BusError> {
+        self.check().err().or_else(|| {
+            let known = self.known();
+            known.silent.then(|| self.away_for(known.cause.words()))
+        })
+    }
+
+    /// Whether there is a topic to use, and nothing is known to be wrong with it.
+    pub(super) fn is_answered(&self) -> bool {
+        let known = self.known();
+        known.ready && known.failed.is_none() && !known.doubted
+    }
+
+    /// Whether the brokers should be asked if they are there.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let known = self.known();
+        known.doubted || known.cause.words().is_some()
+    }
+
+    /// A question went without an answer.
+    pub(super) fn note_doubt(&self) {
+        self.known().doubted = true;
+    }
+
+    /// They were asked if they are there, and did not answer.
+    pub(super) fn note_silence(&self) {
+        let mut known = self.known();
+        (known.doubted, known.silent) = (true, true);
     }
 
     /// Waits until there is, or until it is known that there will not be.
@@ -134,7 +169,9 @@ impl Shared {
 
     /// A broker has answered.
     pub(super) fn note_answer(&self) {
-        self.known().cause.forget();
+        let mut known = self.known();
+        known.cause.forget();
+        (known.doubted, known.silent) = (false, false);
     }
 
     pub(super) fn begin(&self, partition: u16) -> u64 {
