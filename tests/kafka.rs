@@ -94,7 +94,7 @@ fn what_is_wrong_with_the_brokers_is_told_in_a_sentence() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
     let login = ", user-from: SET, password-from: SET";
     for (more, needle) in [
-        (login.to_owned(), nobody.as_str()),
+        (login.to_owned(), "refused"),
         (", user-from: SET, password-from: UNSET".to_owned(), "`UNSET`"),
         (format!("{login}, tls: true, ca: nowhere.pem"), "nowhere.pem"),
     ] {

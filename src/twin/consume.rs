@@ -18,12 +18,14 @@ use self::member::{Beside, Fared, Member, in_words};
 use super::board::Tally;
 use super::intake::Intake;
 use super::latency::Latency;
-use super::listen::{housekeeping, identity, resident_bytes, silent_after};
+use super::listen::{housekeeping, identity, silent_after};
 use super::parts::Equipment;
 use super::reconcile::{Daily, progress};
+use super::watch::{Ailing, Watch};
 use super::worker::Pace;
 use super::{TwinError, clock};
 use crate::city::network::Network;
+use crate::pipeline::stores::{StoreError, Stores};
 use crate::pipeline::transport::{BusError, Membership};
 use crate::telemetry::TopicMap;
 
@@ -136,7 +138,7 @@ fn work(
 ) -> Result<Consumed, TwinError> {
     let mut member = Member::new(intake.clone(), beside, group);
     let mut goal = orders.until_caught_up.then(|| Goal { finish: orders.finish, ..Goal::default() });
-    let mut watch = Watch::new(orders.tell_every);
+    let (mut watch, mut ailing) = (Watch::new(orders.tell_every, 0), Ailing::default());
     let worked = loop {
         if stop() {
             break Ok(false);
@@ -144,8 +146,13 @@ fn work(
         if let Err(error) = member.step() {
             break Err(error);
         }
-        member.news().iter().for_each(|news| tell(news));
-        watch.look(intake, &member, tell);
+        // Without a partition there is no worker who would notice.
+        if let Err(error) = ailing.look(&*intake.log, &intake.board) {
+            break Err(error.into());
+        }
+        member.news().iter().chain(&intake.board.news()).for_each(|news| tell(news));
+        let told = watch.look(|| member.fared().kept, |_, rate| in_short(intake, &member, rate));
+        told.iter().for_each(|told| tell(told));
         match goal.as_mut().map_or(Ok(false), |goal| goal.is_reached(intake, &mut member)) {
             Ok(true) => break Ok(true),
             Ok(false) => {}
@@ -180,6 +187,8 @@ struct Goal {
     ends: Option<Vec<u64>>,
     /// Partitions that are not known to be kept so far.
     open: BTreeSet<u16>,
+    /// By partition that others work on: the last checkpoint behind which it was looked whether there is a message.
+    asked: BTreeMap<u16, u64>,
     /// Whether they are to be closed as well.
     finish: bool,
     looked: Option<Instant>,
@@ -199,7 +208,7 @@ impl Goal {
                 member.close_at(ends.clone());
             }
         }
-        let Some(ends) = &self.ends else { return Ok(false) };
+        let Some(ends) = self.ends.clone() else { return Ok(false) };
         for partition in self.open.clone() {
             let end = ends.get(usize::from(partition)).copied().unwrap_or(0);
             let kept = match member.kept(partition) {
@@ -211,20 +220,64 @@ impl Goal {
                 },
             };
             // Where there is nothing to read, there is nothing to keep.
-            if kept.unwrap_or_else(|| intake.log.begin(partition)) >= end {
-                self.open.remove(&partition);
+            let kept = kept.unwrap_or_else(|| intake.log.begin(partition));
+            match self.is_kept(intake, member, (partition, kept, end)) {
+                Ok(true) => drop(self.open.remove(&partition)),
+                Ok(false) => {}
+                Err(error) if error.is_passing() => return Ok(false),
+                Err(error) => return Err(error.into()),
             }
         }
         if !self.open.is_empty() || !self.finish {
             return Ok(self.open.is_empty());
         }
-        let closed = match progress(&intake.stores) {
+        // Rows are seen later than checkpoints: those of a partition that was closed in an earlier run, and is open again, would do.
+        let closed = match refreshed(&intake.stores).and_then(|()| progress(&intake.stores)) {
             Ok(progress) => progress.iter().filter(|progress| progress.ended).count(),
             Err(error) if error.is_passing() => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         Ok(closed >= ends.len())
     }
+
+    /// Whether a partition that is kept so far is kept up to where it ended, or has no message from there on: what stands at the end
+    /// may be marks of transactions, which no checkpoint goes beyond.
+    fn is_kept(
+        &mut self,
+        intake: &Intake,
+        member: &Member,
+        (partition, kept, end): (u16, u64, u64),
+    ) -> Result<bool, BusError> {
+        if kept >= end.min(intake.log.known_end(partition)) {
+            return Ok(true);
+        }
+        // A worker here learns it when it reads the end. Of what others work on nobody here reads anything, so it is looked at: once
+        // a checkpoint, because where there was a message there is one.
+        if member.works_on(partition) || self.asked.get(&partition) == Some(&kept) {
+            return Ok(false);
+        }
+        let is_end = match intake.log.read(partition, kept, 1, 1) {
+            Ok(read) => read.is_empty(),
+            // Whoever works on it says what is gone.
+            Err(BusError::Gone { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        self.asked.insert(partition, kept);
+        Ok(is_end)
+    }
+}
+
+/// Takes in what other members have kept.
+#[cfg(feature = "s3")]
+fn refreshed(stores: &Stores) -> Result<(), StoreError> {
+    stores.refresh()
+}
+
+/// Without a bucket there are no others.
+#[cfg(not(feature = "s3"))]
+#[expect(clippy::unnecessary_wraps, reason = "as where there is a bucket")]
+fn refreshed(_: &Stores) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// Where every partition ends; none while the brokers are away.
@@ -242,40 +295,17 @@ fn ends(intake: &Intake) -> Result<Option<Vec<u64>>, TwinError> {
     Ok(Some(ends))
 }
 
-/// Tells from time to time how it goes.
-struct Watch {
-    every: Option<Duration>,
-    begun: Instant,
-    last: (Instant, u64),
-}
-
-impl Watch {
-    fn new(every: Option<Duration>) -> Self {
-        let now = clock::instant();
-        Self { every, begun: now, last: (now, 0) }
-    }
-
-    fn look(&mut self, intake: &Intake, member: &Member, tell: &mut dyn FnMut(&str)) {
-        let since = self.last.0.elapsed();
-        if self.every.is_none_or(|every| since < every) {
-            return;
-        }
-        let fared = member.fared();
-        #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
-        let rate = fared.kept.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
-        let partitions: Vec<u16> = member.partitions().collect();
-        let behind = |partition: &u16| Some(intake.log.end(*partition).saturating_sub(member.kept(*partition)?));
-        let behind: u64 = partitions.iter().filter_map(behind).sum();
-        let memory = resident_bytes().map_or_else(String::new, |bytes| format!(", {} MB resident", bytes / 1_000_000));
-        tell(&format!(
-            "after {:.0} s: {} of {}; {} messages kept, {rate:.0} a second, {behind} not kept yet; {} rebalances, {} moved{memory}",
-            self.begun.elapsed().as_secs_f64(),
-            in_words(&partitions),
-            intake.partitions(),
-            fared.kept,
-            fared.rebalances,
-            fared.moved,
-        ));
-        self.last = (clock::instant(), fared.kept);
-    }
+/// How it goes, in words.
+fn in_short(intake: &Intake, member: &Member, rate: f64) -> String {
+    let (fared, partitions) = (member.fared(), member.partitions().collect::<Vec<u16>>());
+    let behind = |partition: &u16| Some(intake.log.end(*partition).saturating_sub(member.kept(*partition)?));
+    let behind: u64 = partitions.iter().filter_map(behind).sum();
+    format!(
+        "{} of {}; {} messages kept, {rate:.0} a second, {behind} not kept yet; {} rebalances, {} moved",
+        in_words(&partitions),
+        intake.partitions(),
+        fared.kept,
+        fared.rebalances,
+        fared.moved,
+    )
 }

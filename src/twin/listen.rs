@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::TwinError;
 use super::board::{Order, Tally};
 use super::control::{self, ControlRoom};
 use super::edge::{edge, in_words};
@@ -21,9 +22,9 @@ use super::parts::{Equipment, PartsFile};
 use super::reconcile::Daily;
 use super::service::{Service, Supervision};
 use super::telling::quarantined_by_reason;
+use super::watch::Watch;
 use super::wire::threads;
 use super::worker::Pace;
-use super::{TwinError, clock};
 use crate::city::network::Network;
 use crate::pipeline::alerting::Deliverer;
 use crate::pipeline::stores::StoreError;
@@ -93,11 +94,15 @@ pub fn listen(
     let Some(standing) = stand(settings, tell, stop)? else { return Ok(Heard::default()) };
     ready(&standing.place);
     let intake = &standing.intake;
-    let mut watch = Watch::new(settings.tell_every, intake);
+    let mut watch = Watch::new(settings.tell_every, intake.messages());
     while !stop() && intake.board.failure().is_none() {
         intake.board.pause(MOMENT);
         intake.board.news().iter().for_each(|news| tell(news));
-        watch.look(intake, tell);
+        let words = |messages, rate| {
+            let behind: u64 = intake.behind().unwrap_or(0);
+            format!("{messages} messages, {rate:.0} a second, {behind} of them not kept yet")
+        };
+        watch.look(|| intake.messages(), words).iter().for_each(|told| tell(told));
     }
     let intake = standing.end(settings.finish)?;
     intake.board.news().iter().for_each(|news| tell(news));
@@ -262,42 +267,4 @@ pub(super) fn housekeeping(intake: &Intake, equipment: &Equipment) -> Service {
         Ok(())
     };
     Service::new("housekeeping", &intake.board, Arc::new(work))
-}
-
-/// Tells from time to time how it goes.
-struct Watch {
-    every: Option<Duration>,
-    begun: Instant,
-    last: (Instant, u64),
-}
-
-impl Watch {
-    fn new(every: Option<Duration>, intake: &Intake) -> Self {
-        let now = clock::instant();
-        Self { every, begun: now, last: (now, intake.messages()) }
-    }
-
-    fn look(&mut self, intake: &Intake, tell: &mut dyn FnMut(&str)) {
-        let since = self.last.0.elapsed();
-        if self.every.is_none_or(|every| since < every) {
-            return;
-        }
-        let messages = intake.messages();
-        #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
-        let rate = messages.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
-        let behind: u64 = intake.behind().unwrap_or(0);
-        let memory = resident_bytes().map_or_else(String::new, |bytes| format!(", {} MB resident", bytes / 1_000_000));
-        tell(&format!(
-            "after {:.0} s: {messages} messages, {rate:.0} a second, {behind} of them not kept yet{memory}",
-            self.begun.elapsed().as_secs_f64()
-        ));
-        self.last = (clock::instant(), messages);
-    }
-}
-
-/// Memory this process has in RAM [bytes]; none where the system does not tell.
-pub(super) fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }

@@ -29,6 +29,7 @@ mod serve;
 mod service;
 mod tables;
 mod telling;
+mod watch;
 mod wire;
 mod worker;
 

@@ -4,14 +4,14 @@
 //! have it, and a device that comes back by another listener is known by its sequence like any other.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::TwinError;
 use super::board::{Board, Order};
 use super::edge::edge;
-use super::listen::{Heard, Listening, MOMENT, place_of, resident_bytes};
+use super::listen::{Heard, Listening, MOMENT, place_of};
 use super::service::Supervision;
+use super::watch::{Ailing, Watch};
 use super::wire::threads;
-use super::{TwinError, clock};
 use crate::pipeline::transport::Bus;
 
 /// Listens until `stop` says so.
@@ -30,13 +30,15 @@ pub(super) fn only_listen(
     let supervision = Supervision::start(vec![service])
         .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
     ready(&place_of(&equipment.parts, address));
-    let mut watch = Watch { begun: clock::instant(), last: (clock::instant(), messages(&*log)) };
+    let (mut watch, mut ailing) = (Watch::new(settings.tell_every, messages(&*log)), Ailing::default());
     while !stop() && board.failure().is_none() {
         board.pause(MOMENT);
-        board.news().iter().for_each(|news| tell(news));
-        if settings.tell_every.is_some_and(|every| watch.last.0.elapsed() >= every) {
-            watch.tell(&*log, tell);
+        if let Err(error) = ailing.look(&*log, &board) {
+            board.fail(error.to_string());
         }
+        board.news().iter().for_each(|news| tell(news));
+        let words = |messages, rate| format!("{messages} messages in the topic, {rate:.0} a second");
+        watch.look(|| messages(&*log), words).iter().for_each(|told| tell(told));
     }
     board.give(Order::Hush);
     board.wait_for(1);
@@ -53,24 +55,4 @@ pub(super) fn only_listen(
 /// Messages in the topic, whoever handed them in.
 fn messages(log: &dyn Bus) -> u64 {
     (0..log.partitions()).map(|partition| log.end(partition)).sum()
-}
-
-/// Tells from time to time how it goes.
-struct Watch {
-    begun: Instant,
-    last: (Instant, u64),
-}
-
-impl Watch {
-    fn tell(&mut self, log: &dyn Bus, tell: &mut dyn FnMut(&str)) {
-        let (messages, since) = (messages(log), self.last.0.elapsed());
-        #[expect(clippy::cast_precision_loss, reason = "messages of some seconds")]
-        let rate = messages.saturating_sub(self.last.1) as f64 / since.as_secs_f64();
-        let memory = resident_bytes().map_or_else(String::new, |bytes| format!("; {} MB resident", bytes / 1_000_000));
-        tell(&format!(
-            "after {:.0} s: {messages} messages in the topic, {rate:.0} a second{memory}",
-            self.begun.elapsed().as_secs_f64()
-        ));
-        self.last = (clock::instant(), messages);
-    }
 }

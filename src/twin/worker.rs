@@ -318,6 +318,15 @@ impl Worker {
 
     /// Does something with stores or bus, again and again while a server is away; none if everybody was told to leave meanwhile.
     fn insist<T, E: Passing>(&self, work: impl Fn() -> Result<T, E>) -> Result<Option<T>, E> {
+        self.insist_until(|order| order >= Order::Leave, work)
+    }
+
+    /// The same until it is given up at an order.
+    fn insist_until<T, E: Passing>(
+        &self,
+        is_over: impl Fn(Order) -> bool,
+        work: impl Fn() -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let (mut wait, mut since, mut said) = (PATIENCE_WITH_SERVERS.0, None, None);
         loop {
             match work() {
@@ -329,7 +338,7 @@ impl Worker {
                     }
                     return Ok(Some(done));
                 }
-                Err(error) if error.is_passing() && self.board.order() < Order::Leave => {
+                Err(error) if error.is_passing() && !is_over(self.board.order()) => {
                     since = since.or_else(|| Some(clock::instant()));
                     // A server that was away may come back full: that is for somebody else to mend.
                     let kind = Some(std::mem::discriminant(&error));
@@ -440,7 +449,9 @@ impl Worker {
         desk.batch.rows = desk.rows.values().map(row).collect();
         desk.batch.state = join(&desk.intake.state(), &desk.analyst.state());
         desk.batch.watermark = desk.intake.watermark();
-        if self.insist(|| self.keeper.keep(&desk.batch))?.is_none() {
+        // Whoever hands over has time to keep it, until he is told that it has run out.
+        let is_over = |order| matches!(order, Order::Leave | Order::Drop);
+        if self.insist_until(is_over, || self.keeper.keep(&desk.batch))?.is_none() {
             // Everybody was told to leave while a server was away: the batch is made again from the log.
             return Ok(());
         }

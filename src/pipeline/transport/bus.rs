@@ -27,6 +27,12 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Offset after the last durable message.
     fn end(&self, partition: u16) -> u64;
 
+    /// The same as far as it is known here without asking anybody. Where what stands at the end of a partition is no message, as
+    /// transactions leave it, this is the offset after the last message once somebody has read up to there.
+    fn known_end(&self, partition: u16) -> u64 {
+        self.end(partition)
+    }
+
     /// Durable messages from `from` on, in order: at least one if there is one, otherwise within both limits.
     ///
     /// # Errors
@@ -43,6 +49,11 @@ pub trait Bus: Send + Sync + fmt::Debug {
 
     /// Says that messages before `up_to` are no longer needed by any consumer; a bus at its size limit may then drop them.
     fn release(&self, partition: u16, up_to: u64);
+
+    /// Why it cannot be used now, as far as that is known here without asking anybody; none if it can.
+    fn trouble(&self) -> Option<BusError> {
+        None
+    }
 
     /// Appends and waits until durable. Blocks: not for the threads of an async runtime.
     ///

@@ -6,6 +6,7 @@
 
 mod address;
 mod call;
+mod cause;
 mod feed;
 mod group;
 mod lane;
@@ -51,7 +52,7 @@ pub struct KafkaBus {
     producer: Arc<ThreadedProducer<Ears>>,
     /// A partition each, with a lock for those who hand in, so that calls stay together.
     lanes: Vec<(Lane, Mutex<()>)>,
-    preparing: Option<JoinHandle<()>>,
+    watching: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for KafkaBus {
@@ -76,9 +77,9 @@ impl KafkaBus {
             lanes.map(|lane| lane.map(|lane| (lane, Mutex::new(())))).collect::<Result<_, _>>().map_err(wrong)?;
         let (known, heed) = (options.clone(), Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("kafka".to_owned());
-        let preparing = thread.spawn(move || topic::prepare(&known, &heed));
-        let preparing = preparing.map_err(|error| BusError::Stopped { cause: error.to_string().into() })?;
-        Ok(Self { shared, options, producer, lanes, preparing: Some(preparing) })
+        let watching = thread.spawn(move || topic::watch(&known, &heed));
+        let watching = watching.map_err(|error| BusError::Stopped { cause: error.to_string().into() })?;
+        Ok(Self { shared, options, producer, lanes, watching: Some(watching) })
     }
 
     /// Waits at most so long until the topic is there and as it should be.
@@ -94,10 +95,11 @@ impl KafkaBus {
         self.lanes.get(usize::from(partition)).ok_or(BusError::NoPartition { partition, partitions })
     }
 
-    /// What is known of a partition, after a look if the brokers answer.
+    /// What is known of a partition, after a look if the brokers answer. One question that nobody answered is enough: whoever asks for
+    /// all partitions would otherwise wait for each.
     fn looked<T>(&self, partition: u16, known: impl Fn() -> T) -> T {
         if let Ok((lane, _)) = self.lane(partition)
-            && self.shared.check().is_ok()
+            && self.shared.is_answered()
         {
             // Brokers that do not answer leave what was known before.
             drop(lane.look());
@@ -135,6 +137,10 @@ impl Bus for KafkaBus {
 
     fn end(&self, partition: u16) -> u64 {
         self.looked(partition, || self.shared.end(partition))
+    }
+
+    fn known_end(&self, partition: u16) -> u64 {
+        self.shared.end(partition)
     }
 
     fn read(&self, partition: u16, from: u64, max_messages: usize, max_bytes: usize) -> Result<Vec<Logged>, BusError> {
@@ -195,6 +201,10 @@ impl Bus for KafkaBus {
             lane.commit(up_to.min(self.shared.end(partition)));
         }
     }
+
+    fn trouble(&self) -> Option<BusError> {
+        self.shared.trouble()
+    }
 }
 
 impl Drop for KafkaBus {
@@ -202,8 +212,8 @@ impl Drop for KafkaBus {
         self.shared.close();
         // What is not acknowledged by then is told so; whoever sent it has it still.
         drop(self.producer.flush(FLUSH));
-        if let Some(preparing) = self.preparing.take() {
-            let _ = preparing.join();
+        if let Some(watching) = self.watching.take() {
+            let _ = watching.join();
         }
     }
 }

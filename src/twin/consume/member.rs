@@ -61,10 +61,22 @@ enum Place {
 struct Desk {
     partition: u16,
     board: Arc<Board>,
-    services: u32,
+    /// Of those who work beside it for the whole city: how far they are says nothing about the partition, and nobody waits for them.
+    beside: Arc<Board>,
     /// How far the group knows it to be.
     noted: Option<u64>,
     _supervision: Supervision,
+}
+
+impl Desk {
+    fn give(&self, order: Order) {
+        self.board.give(order);
+        self.beside.give(order);
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.board.failure().or_else(|| self.beside.failure())
+    }
 }
 
 /// A member of a group.
@@ -114,7 +126,7 @@ impl Member {
                 self.tell("taken away, because the group had not heard of us", &partitions);
                 for partition in partitions {
                     if let Some(Place::Working(desk)) = self.places.remove(&partition) {
-                        desk.board.give(Order::Drop);
+                        desk.give(Order::Drop);
                         self.settle(&desk);
                     }
                 }
@@ -132,6 +144,11 @@ impl Member {
     /// Whether any of ours is being worked on.
     pub(super) fn is_at_work(&self) -> bool {
         self.places.values().any(|place| !matches!(place, Place::Closed))
+    }
+
+    /// Whether a worker of ours reads a partition.
+    pub(super) fn works_on(&self, partition: u16) -> bool {
+        matches!(self.places.get(&partition), Some(Place::Working(_)))
     }
 
     /// The offset before which everything of a partition is kept, if we work on it.
@@ -175,17 +192,16 @@ impl Member {
 
     /// Starts the worker of a partition.
     fn begin(&mut self, partition: u16) -> Result<(), TwinError> {
-        let intake = Intake { board: Arc::default(), ..self.intake.clone() };
+        let (intake, beside) = (Intake { board: Arc::default(), ..self.intake.clone() }, Arc::default());
         let mut services = vec![intake.service_in_group(partition)];
         if partition == CITY {
-            services.extend((self.beside)(&intake));
+            services.extend((self.beside)(&Intake { board: Arc::clone(&beside), ..intake.clone() }));
         }
-        let count = u32::try_from(services.len()).unwrap_or(u32::MAX);
         let supervision = Supervision::start(services)
             .map_err(|error| TwinError::Service(format!("cannot start the supervisor: {error}")))?;
-        let desk = Desk { partition, board: intake.board, services: count, noted: None, _supervision: supervision };
+        let desk = Desk { partition, board: intake.board, beside, noted: None, _supervision: supervision };
         if let Some(Place::Working(before)) = self.places.insert(partition, Place::Working(desk)) {
-            before.board.give(Order::Drop);
+            before.give(Order::Drop);
             self.settle(&before);
         }
         Ok(())
@@ -201,15 +217,15 @@ impl Member {
             })
             .collect();
         for desk in &desks {
-            desk.board.give(Order::HandOver);
+            desk.give(Order::HandOver);
         }
         let (begun, mut failure) = (clock::instant(), None);
         for mut desk in desks {
             let left = HAND_OVER.saturating_sub(begun.elapsed());
-            let has_ended = desk.board.wait_for_within(desk.services, left);
-            failure = failure.or_else(|| desk.board.failure());
+            let has_ended = desk.board.wait_for_within(1, left);
+            failure = failure.or_else(|| desk.failure());
+            desk.give(Order::Drop);
             if !has_ended && desk.board.failure().is_none() {
-                desk.board.give(Order::Drop);
                 self.fared.dropped += 1;
                 self.news.push(format!(
                     "partition {}: not everything could be kept within {} s; whoever has it next makes the rest again",
@@ -247,31 +263,35 @@ impl Member {
 
     fn look_at(&mut self, mut desk: Desk) -> Result<Place, TwinError> {
         self.news.extend(desk.board.news());
-        if let Some(sentence) = desk.board.failure() {
+        self.news.extend(desk.beside.news());
+        if let Some(sentence) = desk.failure() {
+            desk.give(Order::Drop);
             self.settle(&desk);
             return Err(TwinError::Service(sentence));
         }
         if desk.board.moved().is_some() {
+            desk.give(Order::Drop);
             self.settle(&desk);
             return Ok(Place::Doubtful(clock::instant()));
         }
         self.note(&mut desk);
         if desk.board.order() == Order::Finish {
-            if desk.board.wait_for_within(desk.services, Duration::ZERO) {
+            if desk.board.wait_for_within(1, Duration::ZERO) {
                 self.settle(&desk);
                 return Ok(Place::Closed);
             }
         } else if let Some((end, (_, kept))) = self.end_of(desk.partition).zip(desk.board.kept(desk.partition))
             && kept >= end
         {
-            desk.board.give(Order::Finish);
+            desk.give(Order::Finish);
         }
         Ok(Place::Working(desk))
     }
 
-    /// Where a partition is closed for good, if it is.
+    /// Where a partition is closed for good, if it is: not beyond its last message, as far as that is known.
     fn end_of(&self, partition: u16) -> Option<u64> {
-        self.close_at.as_ref()?.get(usize::from(partition)).copied()
+        let end = self.close_at.as_ref()?.get(usize::from(partition)).copied()?;
+        Some(end.min(self.intake.log.known_end(partition)))
     }
 
     /// Tells the group how far a partition is, if that is news.
@@ -288,6 +308,7 @@ impl Member {
     /// Takes down what a worker did that has ended, or is not waited for.
     fn settle(&mut self, desk: &Desk) {
         self.news.extend(desk.board.news());
+        self.news.extend(desk.beside.news());
         if let Some(sentence) = desk.board.moved() {
             self.fared.moved += 1;
             self.news.push(format!("partition {} is in other hands: {sentence}", desk.partition));
@@ -310,7 +331,7 @@ fn add(fared: &mut Fared, desk: &Desk) {
     fared.latencies.1.add(&kept);
     // They count from the partition's beginning, so the last word holds.
     fared.tallies.extend(desk.board.tallies());
-    for (name, times) in desk.board.restarts() {
+    for (name, times) in desk.board.restarts().into_iter().chain(desk.beside.restarts()) {
         *fared.restarts.entry(name).or_default() += times;
     }
 }

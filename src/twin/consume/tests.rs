@@ -1,6 +1,8 @@
 //! What several members make of a topic: the same as one alone, whoever is given what, is killed, or goes on after somebody else took
 //! its place.
 
+mod ends;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,7 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pipeline::alerting::AlertRules;
-use crate::pipeline::stores::{Ahead, Batch, Keeper, Resume, StoreError, Stores};
+use crate::pipeline::stores::{Ahead, Batch, Keeper, Resume};
 use crate::pipeline::transport::{Bus, BusError, GroupNews, MemoryBus, Message, partition_of};
 use crate::primitives::Timestamp;
 use crate::primitives::random::Seed;
@@ -442,7 +444,8 @@ fn a_worker_whose_partition_moved_ends_quietly() {
     assert_eq!(stores.resume(0).expect("there").map(|resume| resume.next_offset), Some(270));
 }
 
-/// Real brokers as the group: members come and go, one without a word, and the stores hold what one alone would have kept.
+/// Real brokers as the group: members come and go, one leaves the group while its workers go on, and the stores hold what one alone would
+/// have kept. One that the group has to miss first is killed in `tests/consume.rs`.
 #[cfg(feature = "kafka")]
 mod with_brokers {
     use super::*;
@@ -459,7 +462,7 @@ mod with_brokers {
         (options, Arc::new(bus))
     }
 
-    /// A member whose place is a real one, until it is gone without a word to its workers, who go on.
+    /// A member whose place is a real one, until it leaves the group without a word to its workers, who go on.
     #[derive(Debug)]
     struct Mortal {
         group: Option<KafkaGroup>,

@@ -19,6 +19,7 @@ use super::super::message::{Message, partition_of};
 use super::super::publisher::Witness;
 use super::super::target::Credentials;
 use super::address::{KafkaTarget, Partitioner};
+use super::cause::Cause;
 use super::shared::is_passing;
 use super::words;
 
@@ -119,7 +120,7 @@ struct Back {
 struct Known {
     failed: Option<FeedError>,
     closing: bool,
-    cause: Option<String>,
+    cause: Cause,
     refusals: BTreeMap<String, u64>,
 }
 
@@ -156,7 +157,7 @@ impl Shared {
     }
 
     fn unreachable(&self, otherwise: &str) {
-        let cause = self.known().cause.clone().unwrap_or_else(|| otherwise.to_owned());
+        let cause = self.known_cause().unwrap_or_else(|| otherwise.to_owned());
         self.fail(FeedError::Unreachable { target: self.target.to_string(), waited: self.give_up, cause });
     }
 
@@ -208,7 +209,7 @@ impl Shared {
     }
 
     fn known_cause(&self) -> Option<String> {
-        self.known().cause.clone()
+        self.known().cause.words()
     }
 }
 
@@ -229,10 +230,7 @@ impl ClientContext for Ears {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        // That all of them are down says less than why the last one is.
-        if code != Some(Code::AllBrokersDown) || self.shared.known_cause().is_none() {
-            self.shared.known().cause = Some(reason.to_owned());
-        }
+        self.shared.known().cause.note(&error, reason);
         if code.is_some_and(is_final) {
             self.shared.refuse(reason.to_owned());
         }

@@ -84,7 +84,10 @@ impl Lane {
     /// Asks the brokers from where to where the partition reaches.
     pub(super) fn look(&self) -> Result<(), BusError> {
         let asked = self.asking.client().fetch_watermarks(&self.topic, i32::from(self.partition), self.patience);
-        let (begin, end) = asked.map_err(|error| self.shared.error(&error))?;
+        let (begin, end) = asked.map_err(|error| {
+            self.shared.note_doubt();
+            self.shared.error(&error)
+        })?;
         self.shared.note_answer();
         self.shared.note_begin(self.partition, u64::try_from(begin).unwrap_or(0));
         self.shared.note_end(self.partition, u64::try_from(end).unwrap_or(0));

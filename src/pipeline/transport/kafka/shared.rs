@@ -13,6 +13,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::super::bus::BusError;
 use super::call::Call;
+use super::cause::Cause;
 
 /// How far a partition is known to reach.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,8 +45,12 @@ struct Known {
     closing: bool,
     /// Why the bus takes nothing more.
     failed: Option<BusError>,
-    /// The last that was heard of trouble with a broker.
-    cause: Option<String>,
+    /// Why a broker is not there, if one is not.
+    cause: Cause,
+    /// Whether a question went without an answer since the last one.
+    doubted: bool,
+    /// Whether they were asked for the topic since then, and did not answer either.
+    silent: bool,
 }
 
 /// What they share.
@@ -76,8 +81,39 @@ impl Shared {
         match &known.failed {
             Some(error) => Err(error.clone()),
             None if known.ready => Ok(()),
-            None => Err(self.away_for(known.cause.clone())),
+            None => Err(self.away_for(known.cause.words())),
         }
+    }
+
+    /// Why there is none, or why it cannot be used now.
+    pub(super) fn trouble(&self) -> Option<BusError> {
+        self.check().err().or_else(|| {
+            let known = self.known();
+            known.silent.then(|| self.away_for(known.cause.words()))
+        })
+    }
+
+    /// Whether there is a topic to use, and nothing is known to be wrong with it.
+    pub(super) fn is_answered(&self) -> bool {
+        let known = self.known();
+        known.ready && known.failed.is_none() && !known.doubted
+    }
+
+    /// Whether the brokers should be asked if they are there.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let known = self.known();
+        known.doubted || known.cause.words().is_some()
+    }
+
+    /// A question went without an answer.
+    pub(super) fn note_doubt(&self) {
+        self.known().doubted = true;
+    }
+
+    /// They were asked if they are there, and did not answer.
+    pub(super) fn note_silence(&self) {
+        let mut known = self.known();
+        (known.doubted, known.silent) = (true, true);
     }
 
     /// Waits until there is, or until it is known that there will not be.
@@ -122,7 +158,7 @@ impl Shared {
 
     /// They are away; what a client said of it last goes before what a question ended with, which is mostly that time ran out.
     pub(super) fn away(&self, reason: String) -> BusError {
-        let cause = self.known().cause.clone();
+        let cause = self.known().cause.words();
         self.away_for(cause.or(Some(reason)))
     }
 
@@ -131,13 +167,11 @@ impl Shared {
         BusError::Away { place: self.place.clone(), reason }
     }
 
-    fn note_trouble(&self, words: String) {
-        self.known().cause = Some(words);
-    }
-
     /// A broker has answered.
     pub(super) fn note_answer(&self) {
-        self.known().cause = None;
+        let mut known = self.known();
+        known.cause.forget();
+        (known.doubted, known.silent) = (false, false);
     }
 
     pub(super) fn begin(&self, partition: u16) -> u64 {
@@ -233,8 +267,8 @@ pub(super) struct Ears(pub Arc<Shared>);
 impl ClientContext for Ears {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
-    fn error(&self, _: KafkaError, reason: &str) {
-        self.0.note_trouble(reason.to_owned());
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.known().cause.note(&error, reason);
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::super::conformance;
+use super::super::membership::{GroupNews, Membership as _};
 use super::*;
 
 /// Long enough that only a broker that never comes is not waited for.
@@ -88,11 +91,77 @@ fn brokers_that_are_away_are_told_and_nothing_is_taken() {
     options.patience = Duration::from_millis(300);
     let bus = KafkaBus::open(options).unwrap();
     let error = bus.wait_ready(Duration::from_millis(900)).unwrap_err();
-    assert!(error.is_passing() && !error.is_final() && error.to_string().contains(&nobody.to_string()), "{error}");
+    assert!(error.is_passing() && !error.is_final() && error.to_string().contains("refused"), "{error}");
+    let trouble = bus.trouble().unwrap();
+    assert!(trouble.is_passing() && trouble.to_string().contains("refused"), "{trouble}");
     assert!(matches!(bus.append(0, vec![message(1)]), Err(BusError::Away { .. })));
     assert!(matches!(bus.read(0, 0, 1, 1), Err(BusError::Away { .. })));
     assert!(!bus.wait_beyond(0, 0, Duration::from_millis(100)));
     assert_eq!((bus.begin(0), bus.end(0)), (0, 0));
+}
+
+/// Whoever only asks how far the partitions reach waits for an answer once, not once a partition, and hears when the brokers are back.
+#[test]
+fn brokers_that_go_away_are_noticed_by_whoever_only_looks() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("city", 16, 1).unwrap();
+    let mut options = KafkaOptions::new(cluster.bootstrap_servers(), "city", 16);
+    options.patience = Duration::from_millis(500);
+    let bus = ready(options);
+    assert_eq!(bus.append(3, vec![message(1)]).unwrap(), 0..1);
+    assert!(bus.trouble().is_none());
+    cluster.broker_down(1).unwrap();
+    while bus.trouble().is_none() {
+        std::thread::yield_now();
+    }
+    let begun = std::time::Instant::now();
+    assert_eq!((0..16).map(|partition| bus.end(partition)).sum::<u64>(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    cluster.broker_up(1).unwrap();
+    while bus.trouble().is_some() {
+        std::thread::yield_now();
+    }
+}
+
+/// How far the group knows a partition to be kept.
+fn committed(options: &KafkaOptions, partition: u16) -> Offset {
+    let consumer: BaseConsumer = options.consuming().create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition(&options.topic, i32::from(partition));
+    let list = consumer.committed_offsets(list, LONG).unwrap();
+    list.elements()[0].offset()
+}
+
+/// The tools of those who run the brokers show what was released; of a group with members, what these note and confirm.
+#[test]
+fn the_group_is_told_how_far_everything_is_kept() {
+    let bus = fresh(2);
+    let mut options = bus.options.clone();
+    options.group.clone_from(&options.topic);
+    drop(bus);
+    let bus = ready(options.clone());
+    bus.append(1, vec![message(1), message(2), message(3)]).unwrap();
+    assert_eq!(committed(&options, 1), Offset::Invalid);
+    bus.release(1, 2);
+    drop(bus);
+    assert_eq!((committed(&options, 0), committed(&options, 1)), (Offset::Invalid, Offset::Offset(2)));
+    let silent = ready(KafkaOptions { tells_group: false, ..options.clone() });
+    silent.append(1, vec![message(4)]).unwrap();
+    silent.release(1, 4);
+    drop(silent);
+    assert_eq!(committed(&options, 1), Offset::Offset(2));
+    let mut group = KafkaGroup::join(&options, None).unwrap();
+    let mut given = Vec::new();
+    while given.len() < 2 {
+        if let Some(GroupNews::Given(partitions)) = group.hear(Duration::from_millis(100)).unwrap() {
+            given.extend(partitions);
+        }
+    }
+    assert!(group.confirm(1, 3));
+    assert_eq!(committed(&options, 1), Offset::Offset(3));
+    group.note(0, 1);
+    drop(group);
+    assert_eq!((committed(&options, 0), committed(&options, 1)), (Offset::Offset(1), Offset::Offset(3)));
 }
 
 /// More than may wait is refused; a broker that comes back takes what waits, in its order.

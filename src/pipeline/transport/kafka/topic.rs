@@ -1,4 +1,5 @@
-//! Makes sure of the topic before anything is handed in or read: that it is there, and has as many partitions as were asked for.
+//! Makes sure of the topic before anything is handed in or read: that it is there, and has as many partitions as were asked for; and
+//! looks whether the brokers are still there when there is reason to doubt it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,11 @@ use super::shared::{Ears, Shared};
 /// Wait before brokers that are away are asked again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Asks until it is known, or the bus is closed.
-pub(super) fn prepare(options: &KafkaOptions, shared: &Arc<Shared>) {
+/// Wait between two looks whether the brokers are doubted.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Asks for the topic until it is known, and then for the brokers whenever they are doubted, until the bus is closed.
+pub(super) fn watch(options: &KafkaOptions, shared: &Arc<Shared>) {
     let admin = match AdminClient::from_config_and_context(&options.common(), Ears(Arc::clone(shared))) {
         Ok(admin) => admin,
         Err(error) => {
@@ -25,7 +29,7 @@ pub(super) fn prepare(options: &KafkaOptions, shared: &Arc<Shared>) {
     };
     loop {
         match look(&admin, options, shared) {
-            Ok(true) => return shared.set_ready(),
+            Ok(true) => break shared.set_ready(),
             Ok(false) => {}
             Err(error) if error.is_passing() => {}
             Err(error) => {
@@ -35,6 +39,15 @@ pub(super) fn prepare(options: &KafkaOptions, shared: &Arc<Shared>) {
         }
         if !shared.pause(AGAIN) {
             return;
+        }
+    }
+    while shared.pause(LOOK) {
+        if shared.is_doubtful() {
+            // Others ask as well, but not of a bus that nobody uses; and one broker that is lost is not all.
+            match admin.inner().fetch_metadata(Some(&options.topic), options.patience) {
+                Ok(_) => shared.note_answer(),
+                Err(_) => shared.note_silence(),
+            }
         }
     }
 }

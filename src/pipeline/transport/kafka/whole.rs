@@ -15,6 +15,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::super::target::Credentials;
 use super::address::KafkaTarget;
+use super::cause::Cause;
 use super::feed::FeedError;
 use super::shared::is_passing;
 use super::words;
@@ -26,17 +27,13 @@ const MOMENT: Duration = Duration::from_millis(200);
 
 /// Hears what a client tells of trouble; its log goes nowhere.
 #[derive(Clone, Default)]
-struct Ears(Arc<Mutex<Option<String>>>);
+struct Ears(Arc<Mutex<Cause>>);
 
 impl ClientContext for Ears {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut cause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // That all of them are down says less than why the last one is.
-        if error.rdkafka_error_code() != Some(Code::AllBrokersDown) || cause.is_none() {
-            *cause = Some(reason.to_owned());
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(&error, reason);
     }
 }
 
@@ -51,7 +48,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, error: &KafkaError) -> FeedError {
-        let heard = self.ears.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let heard = self.ears.0.lock().unwrap_or_else(PoisonError::into_inner).words();
         match error.rdkafka_error_code() {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => FeedError::no_topic(self.target),
             Some(code) if !is_passing(code) => {
