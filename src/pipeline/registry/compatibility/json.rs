@@ -98,7 +98,7 @@ pub(super) fn unread(
     let mut compared = Compared::default();
     let (ours, theirs) = (Whole { root: reader, named }, Whole { root: writer, named: theirs });
     compared.schemas((reader, ours), (writer, theirs), "#");
-    if compared.is_over() && compared.reasons.is_empty() {
+    if compared.is_over() {
         compared.too_much("#");
     }
     compared.reasons
