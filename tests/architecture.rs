@@ -320,6 +320,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("async_graphql", &["api"]),
     ("prost", &["telemetry", "api"]),
     ("apache_avro", &["telemetry", "pipeline/registry"]),
+    ("prost_reflect", &["telemetry", "pipeline/registry"]),
+    ("protox", &["telemetry"]),
     ("prometheus_client", &["api"]),
     ("jsonwebtoken", &["api"]),
     ("ulid", &["api", "twin"]),

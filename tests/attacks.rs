@@ -73,6 +73,23 @@ fn a_wrong_key_is_refused_everywhere_and_slows_its_address() {
 }
 
 #[test]
+fn a_key_may_be_the_password_of_a_login() {
+    use base64::Engine as _;
+    let (town, ring) = Town::closed();
+    let login =
+        |text: &str| format!("Authorization: Basic {}\r\n", base64::engine::general_purpose::STANDARD.encode(text));
+    let key = ring.of(Role::Viewer);
+    let answer = town.ask("GET /api/v1/who", &login(&format!("anybody:{key}")), "");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "viewer viewer"));
+    for shown in
+        [login(key), login("anybody:"), login(&format!("{key}:anybody")), "Authorization: Basic ?\r\n".to_owned()]
+    {
+        let answer = town.ask("GET /api/v1/who", &shown, "");
+        assert_eq!(answer.status, 401, "{shown}");
+    }
+}
+
+#[test]
 fn a_role_does_no_more_than_it_may() {
     let (town, ring) = Town::closed();
     for (role, ordered, changed) in

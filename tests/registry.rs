@@ -233,6 +233,29 @@ fn every_refusal_has_its_status_and_number() {
 }
 
 #[test]
+fn names_are_read_as_what_they_mean_and_lists_have_an_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, _) = serve(folder.path(), &Arc::default());
+    let at = server.address;
+    let schema = json!({ "schema": "\"string\"" }).to_string();
+    assert_eq!(ask(at, "POST", "/subjects/a%2Bb/versions", "", &schema).0, 200);
+    assert_eq!(ask(at, "POST", "/subjects/caf%C3%A9%20%3A/versions", "", &schema).0, 200);
+    assert_eq!(ask(at, "GET", "/subjects?subjectPrefix=a", "", "").1, json!(["a+b"]));
+    assert_eq!(ask(at, "GET", "/subjects?subjectPrefix=caf", "", "").1, json!(["caf\u{e9} :"]));
+    assert_eq!(ask(at, "GET", "/subjects/a+b/versions", "", "").1, json!([1]));
+    assert_eq!(ask(at, "GET", "/subjects/a%2fb/versions", "", "").0, 400);
+    // One schema under many subjects is kept once, but would be told every time.
+    let text = format!(r#"{{"description":"{}"}}"#, "x".repeat(250 << 10));
+    let large = json!({ "schema": text, "schemaType": "JSON" }).to_string();
+    for number in 0..140 {
+        assert_eq!(ask(at, "POST", &format!("/subjects/l{number}/versions"), "", &large).0, 200);
+    }
+    let (status, told) = ask(at, "GET", "/schemas?subjectPrefix=l", "", "");
+    assert_eq!((status, told["error_code"].as_u64()), (422, Some(422)));
+    assert_eq!(ask(at, "GET", "/schemas?subjectPrefix=l&limit=2", "", "").1.as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn with_keys_nobody_comes_in_without_and_a_key_may_what_its_role_may() {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = ["viewer", "trainer", "operator"].map(|word| {
@@ -248,10 +271,22 @@ fn with_keys_nobody_comes_in_without_and_a_key_may_what_its_role_may() {
     let server = RegistryServer::begin(&folder.path().join("r"), &Arc::default(), &settings).expect("a registry");
     let bearer = |n: usize| format!("Authorization: Bearer {}\r\n", keys[n].key);
     let schema = json!({ "schema": "\"string\"" }).to_string();
+    for (methods, paths) in [
+        ("GET", "/schemas/types /schemas/ids/1 /schemas/ids/1/schema /schemas/ids/1/subjects /schemas/ids/1/versions"),
+        (
+            "GET",
+            "/schemas /subjects /subjects/s/versions /subjects/s/versions/1/schema /subjects/s/versions/1/referencedby",
+        ),
+        ("GET DELETE", "/subjects/s/versions/1"),
+        ("GET PUT DELETE", "/config /config/s /mode /mode/s"),
+        ("POST", "/subjects/s/versions /compatibility/subjects/s/versions /compatibility/subjects/s/versions/1"),
+        ("POST DELETE", "/subjects/s"),
+    ] {
+        for (method, path) in methods.split(' ').flat_map(|method| paths.split(' ').map(move |path| (method, path))) {
+            assert_eq!(ask(server.address, method, path, "", &schema).0, 401, "{method} {path}");
+        }
+    }
     for (key, method, path, body, status) in [
-        (None, "GET", "/subjects", "", 401),
-        (None, "GET", "/schemas/ids/1", "", 401),
-        (None, "POST", "/subjects/s/versions", schema.as_str(), 401),
         (Some(0), "GET", "/subjects", "", 200),
         (Some(0), "POST", "/subjects/s/versions", schema.as_str(), 403),
         (Some(1), "POST", "/subjects/s/versions", schema.as_str(), 200),

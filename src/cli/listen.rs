@@ -84,7 +84,7 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     let place = Place::file(arguments.parts.clone().unwrap_or_else(|| "command line".into()));
     super::understood(equipment.check(&place, address))?;
     #[cfg(feature = "schemas")]
-    let _registry = {
+    let registry = {
         let folder = arguments.out.join("registry");
         let begin = |address| super::registry::begin(&folder, address, arguments.access.as_deref(), topics.schemas());
         arguments.registry.map(begin).transpose()?
@@ -103,7 +103,36 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
     };
     let mut ready = |place: &str| super::tell(&format!("{place}; interrupt to end"));
     let mut tell = |news: &str| super::tell(news);
-    Ok(match twin::listen(&settings, &mut ready, &mut tell, &|| interrupted.load(Ordering::SeqCst)) {
+    // Devices go on when the registry is lost: what they send is in the log, and can be read by what was registered.
+    #[cfg(feature = "schemas")]
+    let lost = std::cell::Cell::new(false);
+    let ends = || {
+        #[cfg(feature = "schemas")]
+        if !lost.get()
+            && let Some(reason) = registry.as_ref().and_then(crate::twin::RegistryServer::failure)
+        {
+            lost.set(true);
+            super::tell(&format!("error: the registry of schemas serves no more, the listener goes on: {reason}"));
+        }
+        interrupted.load(Ordering::SeqCst)
+    };
+    let code = listened(arguments, &settings, &mut ready, &mut tell, &ends);
+    #[cfg(feature = "schemas")]
+    if lost.get() {
+        return Err(ExitCode::from(super::FAILED));
+    }
+    Ok(code)
+}
+
+/// Listens until it ends, and says what was heard.
+fn listened(
+    arguments: &Arguments,
+    settings: &Listening,
+    ready: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(&str),
+    ends: &dyn Fn() -> bool,
+) -> ExitCode {
+    match twin::listen(settings, ready, tell, ends) {
         Ok(heard) if heard.only_listened => {
             super::tell(&format!(
                 "{} messages in the topic; they are worked on by whoever consumes it",
@@ -126,5 +155,5 @@ fn listen(arguments: &Arguments) -> Result<ExitCode, ExitCode> {
             super::tell(&format!("error: {error}"));
             ExitCode::from(super::FAILED)
         }
-    })
+    }
 }

@@ -47,7 +47,7 @@ pub enum DecodeError {
     #[error("a message framed for a schema {0}")]
     BadFrame(String),
     /// Nobody has said what the id in its frame stands for.
-    #[error("no schema has the id {0} here; register it, or name the registry that gave the id")]
+    #[error("no schema has the id {0} here; register it in the registry of this listener's folder")]
     UnknownSchema(u32),
 }
 

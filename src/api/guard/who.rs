@@ -94,14 +94,16 @@ fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
         return Ok(Some(key));
     }
     let headers = request.headers();
-    let unread =
-        || Problem::unauthorised("send `Authorization: Bearer` and a key or a token, or `X-API-Key` and a key");
+    let unread = || {
+        Problem::unauthorised(
+            "send `Authorization: Bearer` and a key or a token, `X-API-Key` and a key, or `Authorization: Basic` with a key as password",
+        )
+    };
     let (mut bearers, mut keys) = (headers.get_all(header::AUTHORIZATION), headers.get_all("x-api-key"));
     let text = match (bearers.next(), keys.next(), bearers.next(), keys.next()) {
         (None, None, None, None) => return Ok(None),
         (Some(value), None, None, None) => match value.to_str().map_err(|_| unread())?.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
-            #[cfg(feature = "schemas")]
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => {
                 return basic(rest.trim()).map(Some).ok_or_else(unread);
             }
@@ -118,7 +120,6 @@ fn shown(request: &mut ServiceRequest) -> Result<Option<String>, Problem> {
 
 /// The key that stands as the password of a login, which is all that most clients of a registry can show; the user's name is
 /// theirs to choose.
-#[cfg(feature = "schemas")]
 fn basic(login: &str) -> Option<String> {
     use base64::Engine as _;
     if login.len() > SHOWN_MAX {

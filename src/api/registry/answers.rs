@@ -12,6 +12,8 @@ use crate::telemetry::schemas::ProtoFile;
 
 /// Most entries of a list.
 const ENTRIES_MAX: usize = 10_000;
+/// Most bytes of the schemas in a list: one schema may stand under any number of subjects.
+const SCHEMAS_MAX: usize = 32 << 20;
 
 /// What is asked.
 pub(super) struct Ask {
@@ -179,7 +181,13 @@ pub(super) fn versions_of(ask: &Ask) -> Answered {
 
 pub(super) fn all(ask: &Ask) -> Answered {
     let all = ask.registry.all(ask.word("subjectPrefix"), ask.is_set("deleted"), ask.is_set("latestOnly"));
-    let told: Result<Vec<Value>, RegistryError> = ask.part(all).iter().map(|found| registered(ask, found)).collect();
+    let part = ask.part(all);
+    if part.iter().map(|found| found.schema.size()).sum::<usize>() > SCHEMAS_MAX {
+        return Err(RegistryError::BadRequest(format!(
+            "the answer would have more than {SCHEMAS_MAX} bytes; ask for less with `offset` and `limit`, `subjectPrefix` or `latestOnly`"
+        )));
+    }
+    let told: Result<Vec<Value>, RegistryError> = part.iter().map(|found| registered(ask, found)).collect();
     ok(json!(told?))
 }
 

@@ -1,5 +1,6 @@
 //! The paths of Confluent's registry, and what each needs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::guard as route_guard;
@@ -83,17 +84,20 @@ pub(super) fn configure(service: &mut web::ServiceConfig) {
                 let asked = &context.head().method;
                 *asked == method || is_get && *asked == Method::HEAD
             });
-            resource = resource.route(
-                web::route()
-                    .guard(asked)
-                    .to(move |request: HttpRequest, body: web::Payload| serve(route, request, body)),
-            );
+            resource = resource.route(web::route().guard(asked).to(
+                move |request: HttpRequest, names: web::Path<Names>, body: web::Payload| {
+                    serve(route, request, names.into_inner(), body)
+                },
+            ));
         }
         service.service(resource.default_service(web::to(|| async { told(405, 405, "HTTP 405 Method Not Allowed") })));
     }
 }
 
-async fn serve(route: &'static Route, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+/// What stands in a path, by the names in [`ROUTES`]; `%2B` and the like are read as what they mean.
+type Names = BTreeMap<String, String>;
+
+async fn serve(route: &'static Route, request: HttpRequest, names: Names, payload: web::Payload) -> HttpResponse {
     if let Err(denied) = guard::require(&request, route.role) {
         let status = denied.status_code().as_u16();
         return told(status, u32::from(status) * 100 + 1, &denied.to_string());
@@ -106,7 +110,7 @@ async fn serve(route: &'static Route, request: HttpRequest, payload: web::Payloa
         Ok(Err(error)) => return told(400, 400, &format!("the body did not arrive whole: {error}")),
         Err(_) => return told(413, 413, &format!("the body has more than {BODY_MAX} bytes")),
     };
-    let named = |name: &str| request.match_info().get(name).map(str::to_owned);
+    let named = |name: &str| names.get(name).cloned();
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let Ok(query) = query else { return told(400, 400, "the query cannot be read") };
     let ask = Ask {

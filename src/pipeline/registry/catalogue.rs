@@ -1,33 +1,28 @@
 //! The registry at work: registers, looks up, deletes, and keeps what may follow what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::compatibility;
 use super::disk::{self, FORM, Folder};
 use super::error::RegistryError;
+use super::known::{Known, fingerprint};
 use super::level::{Level, Mode};
 use super::parsed::{Imports, Parsed};
-use super::state::{Index, Reference, Schema, Subject, Version};
+use super::state::{Index, Schema, Subject, Version};
 use crate::telemetry::SchemaBook;
-use crate::telemetry::schemas::{FIRST_FOREIGN_ID, own_schemas};
 
 pub use super::disk::is_in;
 
-/// Most schemas, most subjects, and most versions of a subject.
+/// Most schemas, most subjects, most versions of a subject, and of all subjects.
 pub(super) const SCHEMAS_MAX: usize = 10_000;
 const SUBJECTS_MAX: usize = 10_000;
 pub(super) const VERSIONS_MAX: u32 = 1_000;
+pub(super) const ALL_VERSIONS_MAX: usize = 100_000;
 /// Longest name of a subject [bytes].
 const SUBJECT_MAX: usize = 249;
-/// Most bytes of all texts.
+/// Most bytes of all schemas.
 const TEXTS_MAX: usize = 64 << 20;
-/// Most schemas a schema refers to, those they refer to included; their bytes; and how far that may go.
-const IMPORTS_MAX: usize = 64;
-const IMPORT_BYTES_MAX: usize = 1 << 20;
-const IMPORT_DEPTH_MAX: usize = 10;
-
 /// A schema as a version of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -72,15 +67,6 @@ pub struct Registry {
     book: Arc<SchemaBook>,
 }
 
-#[derive(Debug, Default)]
-struct Known {
-    index: Index,
-    schemas: BTreeMap<u32, Arc<Schema>>,
-    /// Ids by what makes a schema itself.
-    ids: HashMap<[u8; 32], u32>,
-    bytes: usize,
-}
-
 /// Writes into a book what the registry of a folder knows, if there is one in it.
 ///
 /// # Errors
@@ -92,157 +78,19 @@ pub fn fill(folder: &Path, book: &SchemaBook) -> Result<(), RegistryError> {
     Ok(())
 }
 
-impl Known {
-    /// What a folder holds, with this program's own schemas.
-    fn read(folder: &Path, mut index: Index) -> Result<Self, RegistryError> {
-        let own = own_schemas();
-        for schema in own.iter().filter(|schema| schema.id > index.own) {
-            let subject = index.subjects.entry(schema.subject.clone()).or_default();
-            if subject.versions.is_empty() {
-                (subject.last, subject.versions) =
-                    (1, BTreeMap::from([(1, Version { id: schema.id, deleted: false })]));
-            }
-        }
-        index.own = own.last().map_or(0, |schema| schema.id).max(index.own);
-        index.next_id = index.next_id.max(FIRST_FOREIGN_ID);
-        let mut known = Self { index, ..Self::default() };
-        for schema in own {
-            let (id, format, text) = (schema.id, schema.format, schema.text);
-            known.learn(id, Schema { format, text, references: Vec::new() }, &Imports::new())?;
-        }
-        // A schema refers to earlier ones only.
-        for id in FIRST_FOREIGN_ID..known.index.next_id {
-            let schema = disk::schema(folder, id)?;
-            let imports = known.imports(&schema.references)?;
-            known.learn(id, schema, &imports)?;
-        }
-        Ok(known)
+/// A schema as it will be kept, read from that very text: what is read again at the next start is the same.
+fn kept(schema: Schema, imports: &Imports) -> Result<(Schema, Parsed), RegistryError> {
+    let parsed = Parsed::read(schema.format, &schema.text, imports)?;
+    let text = parsed.text(&schema.text);
+    if text == schema.text {
+        return Ok((schema, parsed));
     }
-
-    fn learn(&mut self, id: u32, schema: Schema, imports: &Imports) -> Result<(), RegistryError> {
-        let parsed = Parsed::read(schema.format, &schema.text, imports)?;
-        self.bytes += schema.text.len();
-        self.ids.insert(fingerprint(&parsed, &schema), id);
-        self.schemas.insert(id, Arc::new(schema));
-        Ok(())
-    }
-
-    /// Writes everything that is not this program's own into a book.
-    fn tell(&self, book: &SchemaBook) {
-        for (id, schema) in self.schemas.range(FIRST_FOREIGN_ID..) {
-            // What was registered had its references.
-            let imports = self.imports(&schema.references).unwrap_or_default();
-            book.add(*id, schema.format, &schema.text, &imports);
-        }
-    }
-
-    fn subject(&self, name: &str, deleted: bool) -> Result<&Subject, RegistryError> {
-        let found = self.index.subjects.get(name).filter(|subject| subject.seen(deleted).next().is_some());
-        found.ok_or_else(|| RegistryError::NoSubject(name.to_owned()))
-    }
-
-    fn version(&self, name: &str, asked: Versions, deleted: bool) -> Result<Registered, RegistryError> {
-        let subject = self.subject(name, deleted)?;
-        let found = match asked {
-            Versions::Latest => subject.seen(deleted).next_back(),
-            Versions::Number(number) => subject.seen(deleted).find(|(known, _)| *known == number),
-        };
-        let (version, Version { id, .. }) = found.ok_or_else(|| {
-            let word = if let Versions::Number(number) = asked { number.to_string() } else { "latest".to_owned() };
-            RegistryError::NoVersion(name.to_owned(), word)
-        })?;
-        self.registered(name, version, id)
-    }
-
-    fn registered(&self, subject: &str, version: u32, id: u32) -> Result<Registered, RegistryError> {
-        let schema = self.schemas.get(&id).ok_or(RegistryError::NoSchema)?;
-        Ok(Registered { subject: subject.to_owned(), version, id, schema: Arc::clone(schema) })
-    }
-
-    /// The texts that references lead to, those of their own references before them.
-    fn imports(&self, references: &[Reference]) -> Result<Imports, RegistryError> {
-        let mut imports = Imports::new();
-        self.import(references, &mut imports, 0)?;
-        Ok(imports)
-    }
-
-    fn import(&self, references: &[Reference], imports: &mut Imports, depth: usize) -> Result<(), RegistryError> {
-        let bad = |reason: String| Err(RegistryError::BadSchema(reason));
-        for Reference { name, subject, version } in references {
-            if imports.iter().any(|(known, _)| known == name) {
-                continue;
-            }
-            let found = self.index.subjects.get(subject).and_then(|subject| subject.versions.get(version));
-            let Some(schema) = found.and_then(|version| self.schemas.get(&version.id)) else {
-                return bad(format!("it refers to version {version} of `{subject}`, which is not here"));
-            };
-            if depth >= IMPORT_DEPTH_MAX {
-                return bad(format!("its references go deeper than {IMPORT_DEPTH_MAX}"));
-            }
-            self.import(&schema.references, imports, depth + 1)?;
-            imports.push((name.clone(), schema.text.clone()));
-            let bytes: usize = imports.iter().map(|(_, text)| text.len()).sum();
-            if imports.len() > IMPORTS_MAX || bytes > IMPORT_BYTES_MAX {
-                return bad(format!("it refers to more than {IMPORTS_MAX} schemas, or {IMPORT_BYTES_MAX} bytes"));
-            }
-        }
-        Ok(())
-    }
-
-    fn parsed(&self, schema: &Schema) -> Result<Parsed, RegistryError> {
-        Parsed::read(schema.format, &schema.text, &self.imports(&schema.references)?)
-    }
-
-    /// The version of a subject that has this very schema.
-    fn same(&self, subject: &str, fingerprint: &[u8; 32], deleted: bool) -> Option<(u32, u32)> {
-        let id = *self.ids.get(fingerprint)?;
-        let subject = self.index.subjects.get(subject)?;
-        subject.seen(deleted).rev().find(|(_, version)| version.id == id).map(|(number, _)| (number, id))
-    }
-
-    /// Why a schema may not follow these, the newest first; nothing if it may.
-    fn against(&self, level: Level, new: &Parsed, ids: &[u32]) -> Result<Vec<String>, RegistryError> {
-        let count = if level.is_transitive() { ids.len() } else { ids.len().min(1) };
-        for id in &ids[..count] {
-            let schema = self.schemas.get(id).ok_or(RegistryError::NoSchema)?;
-            let reasons = compatibility::between(level, new, &self.parsed(schema)?);
-            if !reasons.is_empty() {
-                return Ok(reasons);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// Who refers to a version.
-    fn referrers(&self, name: &str, number: Option<u32>) -> Vec<u32> {
-        let refers = |reference: &Reference| reference.subject == name && number.is_none_or(|n| n == reference.version);
-        let alive: std::collections::BTreeSet<u32> = self
-            .index
-            .subjects
-            .values()
-            .flat_map(|subject| subject.seen(false))
-            .map(|(_, version)| version.id)
-            .collect();
-        let all = alive.into_iter().filter(|id| self.schemas.get(id).is_some_and(|s| s.references.iter().any(refers)));
-        all.collect()
-    }
+    let parsed = Parsed::read(schema.format, &text, imports)?;
+    Ok((Schema { text, ..schema }, parsed))
 }
 
-/// What makes a schema itself: its language, what it says, and what it refers to.
-fn fingerprint(parsed: &Parsed, schema: &Schema) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let canonical = parsed.canonical(&schema.text);
-    hasher.update(schema.format.word().as_bytes()).update(&(canonical.len() as u64).to_le_bytes()).update(&canonical);
-    for Reference { name, subject, version } in &schema.references {
-        for part in [name, subject] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-        }
-        hasher.update(&version.to_le_bytes());
-    }
-    *hasher.finalize().as_bytes()
-}
-
-fn named(subject: &str) -> Result<(), RegistryError> {
+/// Whether a subject can have this name.
+pub(super) fn named(subject: &str) -> Result<(), RegistryError> {
     let fits = (1..=SUBJECT_MAX).contains(&subject.len()) && !subject.chars().any(char::is_control);
     if fits {
         Ok(())
@@ -290,18 +138,20 @@ impl Registry {
     pub fn register(&self, subject: &str, schema: Schema) -> Result<Registered, RegistryError> {
         named(subject)?;
         let mut known = self.known();
+        known.may_refer(&schema.references)?;
         let imports = known.imports(&schema.references)?;
-        let parsed = Parsed::read(schema.format, &schema.text, &imports)?;
+        let (schema, parsed) = kept(schema, &imports)?;
         let fingerprint = fingerprint(&parsed, &schema);
         if let Some((version, id)) = known.same(subject, &fingerprint, false) {
             return known.registered(subject, version, id);
         }
-        if known.index.mode_of(subject) == Mode::ReadOnly {
-            return Err(RegistryError::NotPermitted(format!("Subject {subject} is in read-only mode")));
-        }
+        known.may_change(subject)?;
         let versions = known.index.subjects.get(subject).map_or(0, |subject| subject.last);
         if versions >= VERSIONS_MAX {
             return Err(full(&format!("subject `{subject}` has had {VERSIONS_MAX} versions")));
+        }
+        if known.index.subjects.values().map(|subject| subject.versions.len()).sum::<usize>() >= ALL_VERSIONS_MAX {
+            return Err(full(&format!("there are {ALL_VERSIONS_MAX} versions")));
         }
         if versions == 0 && known.index.subjects.len() >= SUBJECTS_MAX {
             return Err(full(&format!("there are {SUBJECTS_MAX} subjects")));
@@ -316,14 +166,14 @@ impl Registry {
         }
         let id = match known.ids.get(&fingerprint) {
             Some(id) => *id,
-            None => self.learn(&mut known, &parsed, schema, &imports)?,
+            None => self.learn(&mut known, fingerprint, schema, &imports)?,
         };
         let version = versions + 1;
         self.change(&mut known, |index| {
             index.next_id = index.next_id.max(id + 1);
             let subject = index.subjects.entry(subject.to_owned()).or_default();
             subject.last = version;
-            subject.versions.insert(version, Version { id, deleted: false });
+            subject.versions.insert(version, Version::new(id));
         })?;
         known.registered(subject, version, id)
     }
@@ -332,21 +182,19 @@ impl Registry {
     fn learn(
         &self,
         known: &mut Known,
-        parsed: &Parsed,
+        fingerprint: [u8; 32],
         schema: Schema,
         imports: &Imports,
     ) -> Result<u32, RegistryError> {
-        let schema = Schema { text: parsed.text(&schema.text), ..schema };
-        if known.schemas.len() >= SCHEMAS_MAX || known.bytes + schema.text.len() > TEXTS_MAX {
+        if known.schemas.len() >= SCHEMAS_MAX || known.bytes + schema.size() > TEXTS_MAX {
             return Err(full(&format!("there are {SCHEMAS_MAX} schemas, or {TEXTS_MAX} bytes of them")));
         }
         let id = known.index.next_id;
         self.folder.keep(id, &schema)?;
         self.change(known, |index| index.next_id = id + 1)?;
         self.book.add(id, schema.format, &schema.text, imports);
-        known.bytes += schema.text.len();
-        known.ids.insert(fingerprint(parsed, &schema), id);
-        known.schemas.insert(id, Arc::new(schema));
+        known.ids.insert(fingerprint, id);
+        known.keep(id, schema);
         Ok(id)
     }
 
@@ -357,8 +205,8 @@ impl Registry {
     pub fn look_up(&self, subject: &str, schema: &Schema, deleted: bool) -> Result<Registered, RegistryError> {
         let known = self.known();
         known.subject(subject, deleted)?;
-        let parsed = known.parsed(schema)?;
-        let found = known.same(subject, &fingerprint(&parsed, schema), deleted);
+        let (schema, parsed) = kept(schema.clone(), &known.imports(&schema.references)?)?;
+        let found = known.same(subject, &fingerprint(&parsed, &schema), deleted);
         let (version, id) = found.ok_or(RegistryError::NoSchema)?;
         known.registered(subject, version, id)
     }
@@ -445,7 +293,15 @@ impl Registry {
     pub fn test(&self, subject: &str, asked: Option<Versions>, schema: &Schema) -> Result<Vec<String>, RegistryError> {
         let known = self.known();
         let ids: Vec<u32> = match asked {
-            Some(asked) => vec![known.version(subject, asked, false)?.id],
+            Some(asked) => match (known.version(subject, asked, false), asked) {
+                (Ok(found), _) => vec![found.id],
+                // Anything may be the first.
+                (Err(RegistryError::NoSubject(_)), Versions::Latest) => Vec::new(),
+                (Err(RegistryError::NoSubject(name)), Versions::Number(number)) => {
+                    return Err(RegistryError::NoVersion(name, number.to_string()));
+                }
+                (Err(error), _) => return Err(error),
+            },
             None => known
                 .index
                 .subjects
@@ -469,18 +325,18 @@ impl Registry {
             (false, false) => return Err(RegistryError::SubjectDeleted(name.to_owned())),
             _ => {}
         }
+        known.may_change(name)?;
         if !known.referrers(name, None).is_empty() {
             return Err(RegistryError::Referenced(name.to_owned(), numbers.last().copied().unwrap_or(1)));
         }
         self.change(&mut known, |index| {
             let Some(subject) = index.subjects.get_mut(name) else { return };
-            if for_good {
-                subject.versions.clear();
-                index.levels.remove(name);
-                index.modes.remove(name);
-            } else {
-                subject.versions.values_mut().for_each(|version| version.deleted = true);
+            for version in subject.versions.values_mut() {
+                version.deleted = true;
+                version.gone |= for_good;
             }
+            index.levels.remove(name);
+            index.modes.remove(name);
         })?;
         Ok(numbers)
     }
@@ -491,22 +347,26 @@ impl Registry {
     /// When there is no such version, somebody refers to it, or it is not in the state for that.
     pub fn delete_version(&self, name: &str, asked: Versions, for_good: bool) -> Result<u32, RegistryError> {
         let mut known = self.known();
-        let number = known.version(name, asked, true)?.version;
-        let gone = known.subject(name, true)?.versions.get(&number).is_some_and(|version| version.deleted);
-        match (gone, for_good) {
+        let number = known.version(name, asked, for_good || asked != Versions::Latest)?.version;
+        let deleted = known.subject(name, true)?.versions.get(&number).is_some_and(|version| version.deleted);
+        match (deleted, for_good) {
             (false, true) => return Err(RegistryError::VersionNotDeleted(name.to_owned(), number)),
             (true, false) => return Err(RegistryError::VersionDeleted(name.to_owned(), number)),
             _ => {}
         }
+        known.may_change(name)?;
         if !known.referrers(name, Some(number)).is_empty() {
             return Err(RegistryError::Referenced(name.to_owned(), number));
         }
         self.change(&mut known, |index| {
             let Some(subject) = index.subjects.get_mut(name) else { return };
-            if for_good {
-                subject.versions.remove(&number);
-            } else if let Some(version) = subject.versions.get_mut(&number) {
+            if let Some(version) = subject.versions.get_mut(&number) {
                 version.deleted = true;
+                version.gone = for_good;
+            }
+            if subject.seen(false).next().is_none() {
+                index.levels.remove(name);
+                index.modes.remove(name);
             }
         })?;
         Ok(number)

@@ -18,7 +18,7 @@ const SCHEMAS: &str = "schemas";
 const LOCK: &str = "lock";
 /// The form of the index this program writes, and the only one it reads.
 pub(super) const FORM: u32 = 1;
-/// Largest file that is read [bytes].
+/// Largest file that is written or read [bytes].
 const FILE_MAX: u64 = 64 << 20;
 
 /// The folder of a registry, held by this process alone.
@@ -79,6 +79,11 @@ impl Folder {
             RegistryError::disk(&self.path, format!("cannot be written: {error}; nothing has changed"))
         };
         let bytes = serde_json::to_vec_pretty(value).map_err(|error| cannot(error.into()))?;
+        if bytes.len() as u64 > FILE_MAX {
+            let what =
+                format!("cannot be written: `{name}` would have more than {FILE_MAX} bytes; nothing has changed");
+            return Err(RegistryError::disk(&self.path, what));
+        }
         let (beside, place) = (folder.join(format!("{name}.new")), folder.join(name));
         let written = File::create(&beside).and_then(|mut file| {
             file.write_all(&bytes)?;

@@ -9,6 +9,7 @@ mod catalogue;
 mod compatibility;
 mod disk;
 mod error;
+mod known;
 mod level;
 mod parsed;
 mod state;

@@ -18,8 +18,8 @@ pub(super) type Imports = Vec<(String, String)>;
 /// A schema that has been read.
 #[derive(Debug)]
 pub(super) enum Parsed {
-    /// Of Avro.
-    Avro(Box<Avro>),
+    /// Of Avro, and those it refers to.
+    Avro(Box<Avro>, Vec<Avro>),
     /// JSON Schema, and those it refers to by name.
     Json(Json, Vec<(String, Json)>),
     /// A file of Protobuf.
@@ -39,8 +39,9 @@ impl Parsed {
         match format {
             SchemaFormat::Avro => {
                 let texts = imports.iter().map(|(_, text)| text);
-                let (schema, _) = Avro::parse_str_with_list(text, texts).map_err(|error| bad(error.to_string()))?;
-                Ok(Self::Avro(Box::new(schema)))
+                let read = Avro::parse_str_with_list(text, texts).map_err(|error| bad(error.to_string()));
+                let (schema, imported) = read?;
+                Ok(Self::Avro(Box::new(schema), imported))
             }
             SchemaFormat::Json => {
                 let schema = json(text).map_err(bad)?;
@@ -58,7 +59,7 @@ impl Parsed {
     pub(super) fn canonical(&self, text: &str) -> Vec<u8> {
         match self {
             // What Avro calls canonical leaves out defaults, by which versions differ.
-            Self::Avro(_) => {
+            Self::Avro(..) => {
                 serde_json::from_str::<Json>(text).map_or_else(|_| text.into(), |json| json.to_string().into())
             }
             Self::Json(schema, _) => schema.to_string().into(),
@@ -66,11 +67,11 @@ impl Parsed {
         }
     }
 
-    /// The text to be kept: a descriptor is kept as the file it describes.
+    /// The text to be kept: a descriptor is kept as the file it describes, where a text can say all of it.
     pub(super) fn text(&self, text: &str) -> String {
         match self {
             Self::Protobuf(file) => file.text().to_owned(),
-            Self::Avro(_) | Self::Json(..) => text.to_owned(),
+            Self::Avro(..) | Self::Json(..) => text.to_owned(),
         }
     }
 }

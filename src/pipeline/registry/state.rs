@@ -29,14 +29,32 @@ pub struct Schema {
     pub references: Vec<Reference>,
 }
 
+impl Schema {
+    /// How much of it there is [bytes].
+    pub fn size(&self) -> usize {
+        let names = |reference: &Reference| reference.name.len() + reference.subject.len() + size_of::<u32>();
+        self.text.len() + self.references.iter().map(names).sum::<usize>()
+    }
+}
+
 /// A version of a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Version {
     /// Its schema.
     pub id: u32,
     /// Whether it was deleted; it can still be asked for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// Whether it was deleted for good: nobody sees it any more, but what referred to it once still finds its schema.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+impl Version {
+    /// A version that was just registered.
+    pub(super) const fn new(id: u32) -> Self {
+        Self { id, deleted: false, gone: false }
+    }
 }
 
 /// A subject.
@@ -44,14 +62,15 @@ pub(super) struct Version {
 pub(super) struct Subject {
     /// The highest number a version has had; none is given twice.
     pub last: u32,
-    /// Versions by number.
+    /// Versions by number, those that are gone included.
     pub versions: BTreeMap<u32, Version>,
 }
 
 impl Subject {
     /// Its versions with their numbers, those that were deleted only if asked for.
     pub(super) fn seen(&self, deleted: bool) -> impl DoubleEndedIterator<Item = (u32, Version)> {
-        self.versions.iter().map(|(number, version)| (*number, *version)).filter(move |(_, v)| deleted || !v.deleted)
+        let all = self.versions.iter().map(|(number, version)| (*number, *version));
+        all.filter(move |(_, version)| !version.gone && (deleted || !version.deleted))
     }
 }
 

@@ -79,14 +79,23 @@ fn levels_say_what_may_follow_what() {
         assert_eq!(rest(avro(C)), other, "{level}");
         assert_eq!(registry.register("s", avro(C)).is_ok(), other, "{level}");
     }
-    // The last alone, or all of them.
+    // The last alone, or all of them, in both directions.
     let two = r#"{"name":"b","type":"int","default":0}"#;
     let three = r#"{"name":"a","type":"string","default":""},{"name":"b","type":"int","default":0}"#;
-    for (level, expected) in [(Level::Backward, 0), (Level::BackwardTransitive, 409)] {
+    for (level, expected) in [
+        (Level::Backward, 0),
+        (Level::BackwardTransitive, 409),
+        (Level::Forward, 0),
+        (Level::ForwardTransitive, 409),
+        (Level::Full, 0),
+        (Level::FullTransitive, 409),
+    ] {
+        // The second has a field less, whose type the third may choose anew: of the last alone, both ways.
+        let one = A.replace('}', r#","default":0}"#);
         let folder = folder();
         let registry = open(&folder);
         registry.set_level(None, Some(level)).expect("set");
-        registry.register("s", avro(A)).expect("the first");
+        registry.register("s", avro(&one)).expect("the first");
         registry.register("s", avro(two)).expect("the second");
         assert_eq!(code(registry.register("s", avro(three))), expected, "{level:?}");
         let first = registry.test("s", Some(Versions::Number(1)), &avro(three)).expect("tested");
@@ -148,6 +157,84 @@ fn references_lead_to_earlier_schemas_and_hold_them() {
     registry.register("importing", importing).expect("its import is there");
     drop(registry);
     assert_eq!(open(&folder).referred_by("inner", Versions::Latest), Ok(vec![id]));
+}
+
+#[test]
+fn what_was_referred_to_and_deleted_for_good_does_not_keep_a_registry_from_opening() {
+    let folder = folder();
+    let registry = open(&folder);
+    registry.register("inner", avro(A)).expect("registered");
+    let reference = Reference { name: "R".to_owned(), subject: "inner".to_owned(), version: 1 };
+    let outer = Schema {
+        format: SchemaFormat::Avro,
+        text: r#"{"type":"record","name":"Outer","fields":[{"name":"r","type":"R"}]}"#.to_owned(),
+        references: vec![reference],
+    };
+    let id = registry.register("outer", outer.clone()).expect("registered").id;
+    assert_eq!(registry.delete_subject("outer", false), Ok(vec![1]));
+    assert_eq!(registry.delete_subject("inner", false), Ok(vec![1]));
+    assert_eq!(registry.delete_subject("inner", true), Ok(vec![1]));
+    assert_eq!(code(registry.versions("inner", true)), 40401);
+    assert_eq!(code(registry.register("other", outer.clone())), 42201, "nothing new refers to it");
+    drop(registry);
+    let registry = open(&folder);
+    assert_eq!(registry.schema(id).map(|schema| (*schema).clone()), Ok(outer.clone()));
+    assert_eq!(registry.look_up("outer", &outer, true).map(|found| found.id), Ok(id));
+    assert_eq!(registry.imports_of(&outer).map(|imports| imports.len()), Ok(1));
+    assert!(fill(folder.path(), &SchemaBook::default()).is_ok());
+    // A version deleted for good by itself leaves as much.
+    registry.register("s", avro(A)).expect("registered");
+    registry.register("s", avro(B)).expect("registered");
+    assert_eq!(registry.delete_version("s", Versions::Number(1), false), Ok(1));
+    assert_eq!(registry.delete_version("s", Versions::Number(1), true), Ok(1));
+    assert_eq!(code(registry.version("s", Versions::Number(1), true)), 40402);
+    drop(registry);
+    // Until now such a version was forgotten: those folders open as well.
+    let index = folder.path().join("index.json");
+    let mut told: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&index).expect("an index")).expect("JSON");
+    assert_eq!(told["subjects"]["inner"]["versions"]["1"]["gone"], true);
+    told["subjects"]["inner"]["versions"] = serde_json::json!({});
+    std::fs::write(&index, told.to_string()).expect("written");
+    assert_eq!(open(&folder).schema(id).map(|schema| (*schema).clone()), Ok(outer));
+}
+
+/// What Confluent's serialiser of Python sends.
+#[test]
+fn a_descriptor_keeps_its_id_when_the_registry_is_opened_again() {
+    let folder = folder();
+    let described = |text: &str| {
+        let file =
+            crate::telemetry::schemas::ProtoFile::parse(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}"));
+        Schema { format: SchemaFormat::Protobuf, text: file.to_base64(), references: Vec::new() }
+    };
+    let files = [
+        r#"syntax = "proto3"; option java_package = "org.acme"; option go_package = "acme/x"; message A { int32 a = 1; }"#,
+        r#"syntax = "proto2"; message B { optional string b = 1 [default = "é\"\n"]; optional bytes c = 2 [default = "\377\"x"]; }"#,
+        r#"syntax = "proto2"; message C { optional group G = 1 { optional int32 g = 2; } extensions 100 to 200; } extend C { optional int32 x = 100; }"#,
+        r#"syntax = "proto3"; message D { option deprecated = true; } service S { rpc Ask(D) returns (stream D); }"#,
+    ];
+    let ids = |registry: &Registry| -> Vec<u32> {
+        let registered = files.iter().enumerate().map(|(number, text)| {
+            let (subject, sent) = (format!("s{number}"), described(text));
+            let found = registry.register(&subject, sent.clone()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((found.version, registry.look_up(&subject, &sent, false)), (1, Ok(found.clone())), "{text}");
+            // The text it was made from is the same file.
+            let text = Schema { text: (*text).to_owned(), ..sent };
+            assert_eq!(registry.look_up(&subject, &text, false).map(|same| same.id), Ok(found.id), "{text:?}");
+            found.id
+        });
+        registered.collect()
+    };
+    let registry = open(&folder);
+    let first = ids(&registry);
+    let text = registry.schema(first[0]).expect("there").text.clone();
+    assert!(text.contains("option java_package = \"org.acme\";"), "{text}");
+    drop(registry);
+    let book = Arc::new(SchemaBook::default());
+    let registry = Registry::open(folder.path(), &book).expect("opened");
+    assert_eq!(ids(&registry), first);
+    assert_eq!(book.len(), SchemaBook::default().len() + files.len());
 }
 
 #[test]
@@ -227,6 +314,16 @@ fn hostile_schemas_and_names_are_refused() {
     let registry = open(&folder);
     let of = |format, text: &str| Schema { format, text: text.to_owned(), references: Vec::new() };
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(5000), close.repeat(5000));
+    // A value of an option that holds a value of its own type, so deep that whoever reads it would have no stack left.
+    let aggregate = |within: &str, name: &str, depth: usize| {
+        let open = format!("r{{{within}").repeat(depth);
+        format!(
+            r#"syntax = "proto2"; import "google/protobuf/descriptor.proto";
+            message R {{ optional R r = 1; }} extend google.protobuf.MessageOptions {{ optional R {name} = 50000; }}
+            message M {{ option ({name}) = {{ {open}{} }}; }}"#,
+            "}".repeat(depth)
+        )
+    };
     for (format, text) in [
         (SchemaFormat::Avro, ""),
         (SchemaFormat::Avro, "{"),
@@ -242,8 +339,15 @@ fn hostile_schemas_and_names_are_refused() {
         (SchemaFormat::Protobuf, "syntax = \"proto3\"; message A { Nobody a = 1; }"),
         (SchemaFormat::Protobuf, "syntax = \"proto3\"; message A { int32 a = 1; int32 b = 1; }"),
         (SchemaFormat::Protobuf, &deep("message A {", "}")),
+        (SchemaFormat::Protobuf, &aggregate(" ", "x", 5000)),
+        (SchemaFormat::Protobuf, &aggregate("//}\n", "y", 5000)),
     ] {
         assert_eq!(code(registry.register("s", of(format, text))), 42201, "{text:.60}");
+    }
+    // Brackets in comments and texts are none, and a few are no trouble.
+    let commented = format!("syntax = \"proto3\"; /* {} */ message A {{}}", "<({[".repeat(100));
+    for (number, text) in [commented, aggregate(" ", "x", 10)].iter().enumerate() {
+        assert_eq!(code(registry.register(&format!("t{number}"), of(SchemaFormat::Protobuf, text))), 0, "{text}");
     }
     let long = format!(r#"{{"description":"{}"}}"#, "x".repeat(256 << 10));
     assert_eq!(code(registry.register("s", of(SchemaFormat::Json, &long))), 42201);
@@ -252,6 +356,59 @@ fn hostile_schemas_and_names_are_refused() {
         assert_eq!(code(registry.set_level(Some(name), Some(Level::None))), 42208, "{name:?}");
     }
     assert_eq!(registry.subjects("s", true), Vec::<String>::new(), "nothing is left of them");
+}
+
+#[test]
+fn references_are_few_named_once_and_counted() {
+    let folder = folder();
+    let registry = open(&folder);
+    registry.register("inner", avro(A)).expect("registered");
+    let refers =
+        |name: &str, subject: &str| Reference { name: name.to_owned(), subject: subject.to_owned(), version: 1 };
+    let with = |references| Schema { format: SchemaFormat::Avro, text: "\"string\"".to_owned(), references };
+    let many: Vec<Reference> = (0..65).map(|number| refers(&number.to_string(), "inner")).collect();
+    for (references, expected) in [
+        (vec![refers("R", "inner"), refers("R", &"x".repeat(1 << 20))], 42208),
+        (vec![refers("R", "inner"), refers("R", "inner")], 42201),
+        (vec![refers(&"x".repeat(2_000), "inner")], 42201),
+        (vec![refers("R", "nobody")], 42201),
+        (many, 42201),
+        (vec![refers("R", "inner")], 0),
+    ] {
+        assert_eq!(code(registry.register("s", with(references))), expected);
+    }
+    let sizes = with(vec![refers("abc", "inner")]).size();
+    assert_eq!(sizes, 8 + 3 + 5 + 4);
+}
+
+#[test]
+fn a_subject_that_is_read_only_keeps_what_it_has() {
+    let folder = folder();
+    let registry = open(&folder);
+    registry.register("s", avro(A)).expect("registered");
+    registry.set_mode(Some("s"), Some(Mode::ReadOnly)).expect("set");
+    assert_eq!(code(registry.delete_version("s", Versions::Latest, false)), 42205);
+    assert_eq!(code(registry.delete_subject("s", false)), 42205);
+    registry.set_mode(Some("s"), Some(Mode::ReadWrite)).expect("set");
+    registry.set_level(Some("s"), Some(Level::Full)).expect("set");
+    assert_eq!(registry.delete_version("s", Versions::Latest, false), Ok(1));
+    // What was said of a subject goes with its last version.
+    assert_eq!((registry.level(Some("s")), registry.mode(Some("s"))), (None, None));
+}
+
+#[test]
+fn the_latest_is_the_newest_that_was_not_deleted() {
+    let folder = folder();
+    let registry = open(&folder);
+    registry.register("s", avro(A)).expect("registered");
+    registry.register("s", avro(B)).expect("registered");
+    assert_eq!(registry.delete_version("s", Versions::Latest, false), Ok(2));
+    assert_eq!(registry.delete_version("s", Versions::Latest, false), Ok(1));
+    assert_eq!(code(registry.delete_version("s", Versions::Latest, false)), 40401);
+    assert_eq!(registry.delete_version("s", Versions::Latest, true), Ok(2));
+    // Anything may be the first of a subject; a version that is not there is not there.
+    assert_eq!(registry.test("s", Some(Versions::Latest), &avro(C)), Ok(Vec::new()));
+    assert_eq!(code(registry.test("s", Some(Versions::Number(1)), &avro(C))), 40402);
 }
 
 #[test]

@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::models::{Attribute, Derived, Form, derived, model};
@@ -19,6 +20,9 @@ use crate::telemetry::json::{DecodeError, MESSAGE_MAX};
 use crate::telemetry::reading::ReadingKind;
 use crate::telemetry::record::Record;
 use crate::telemetry::schemas::{Common, record};
+
+/// The unit of latitude and longitude.
+const DEGREES: &str = "DD";
 
 /// Whether a message is an object with the id of an entity.
 pub(super) fn has_id(payload: &[u8]) -> bool {
@@ -39,7 +43,7 @@ pub(super) fn decode(message: &[u8]) -> Result<Record, DecodeError> {
     if message.len() > MESSAGE_MAX {
         return Err(DecodeError::TooLong(message.len()));
     }
-    let attributes: BTreeMap<String, &RawValue> =
+    let Members(attributes) =
         serde_json::from_slice(message).map_err(|error| DecodeError::NotARecord(error.to_string()))?;
     let unnamed = Entity { attributes, kind: None };
     let word: String = unnamed.whole(READING)?;
@@ -47,6 +51,36 @@ pub(super) fn decode(message: &[u8]) -> Result<Record, DecodeError> {
         ReadingKind::from_word(&word).ok_or_else(|| DecodeError::UnknownType(word.chars().take(64).collect()))?;
     let entity = Entity { kind: Some(kind), ..unnamed };
     entity.record(kind)
+}
+
+/// The members of an object, each of which is there once.
+struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'a> Visitor<'a> for Once {
+            type Value = Members<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entity")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    let short: String = name.chars().take(64).collect();
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom(format!("`{short}` is there twice")));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Once)
+    }
 }
 
 /// An entity that is being read.
@@ -183,12 +217,12 @@ impl<'a> Entity<'a> {
         let name = attribute.name;
         let Some(said) = self.said(name)? else { return Ok(Found::Missing) };
         let value = said.value;
-        if attribute.form == Form::Heading && value.get() == "-1" {
+        self.in_unit(name, said.unit.as_deref(), attribute.unit)?;
+        // Brokers write the number in their own way.
+        if attribute.form == Form::Heading
+            && value.get().parse::<f64>().is_ok_and(|degrees| (degrees + 1.0).abs() == 0.0)
+        {
             return Ok(Found::Missing);
-        }
-        if let Some(unit) = said.unit.filter(|unit| *unit != attribute.unit) {
-            let unit: String = unit.chars().take(16).collect();
-            return Err(self.not(format!("`{name}` is said in `{unit}`; here it is read in `{}`", attribute.unit)));
         }
         let wrong = || self.not(format!("`{name}` cannot be {}", short(value)));
         Ok(match attribute.form {
@@ -209,19 +243,31 @@ impl<'a> Entity<'a> {
         })
     }
 
+    /// Whether a value is said in the unit it is read in, or in none.
+    fn in_unit(&self, name: &str, said: Option<&str>, read: &str) -> Result<(), DecodeError> {
+        let Some(unit) = said.filter(|unit| *unit != read) else { return Ok(()) };
+        let unit: String = unit.chars().take(16).collect();
+        Err(self.not(format!("`{name}` is said in `{unit}`; here it is read in `{read}`")))
+    }
+
     /// Latitude or longitude: of the place, or, where there is no place, one of them alone.
     fn coordinate(&self, column: &str) -> Result<Found, DecodeError> {
-        let Some(said) = self.said(LOCATION)? else {
-            let alone = self.said(column)?.map(|said| self.parse(column, said.value)).transpose()?;
-            return Ok(alone.map_or(Found::Missing, Found::Number));
-        };
-        let point: Point = self.parse(LOCATION, said.value)?;
-        match (&*point.of, point.coordinates.as_slice()) {
-            ("Point", [longitude, latitude, ..]) => {
-                Ok(Found::Number(if column == COORDINATES[0] { *latitude } else { *longitude }))
-            }
-            _ => Err(self.not(format!("`{LOCATION}` is no point of longitude and latitude"))),
+        let alone = self.said(column)?;
+        if let Some(said) = &alone {
+            self.in_unit(column, said.unit.as_deref(), DEGREES)?;
         }
+        let alone: Option<f64> = alone.map(|said| self.parse(column, said.value)).transpose()?;
+        let Some(said) = self.said(LOCATION)? else { return Ok(alone.map_or(Found::Missing, Found::Number)) };
+        self.in_unit(LOCATION, said.unit.as_deref(), DEGREES)?;
+        let point: Point = self.parse(LOCATION, said.value)?;
+        let ("Point", [longitude, latitude, ..]) = (&*point.of, point.coordinates.as_slice()) else {
+            return Err(self.not(format!("`{LOCATION}` is no point of longitude and latitude")));
+        };
+        let of_place = if column == COORDINATES[0] { *latitude } else { *longitude };
+        if alone.is_some_and(|alone| alone.to_bits() != of_place.to_bits()) {
+            return Err(self.not(format!("`{column}` is not that of `{LOCATION}`")));
+        }
+        Ok(Found::Number(of_place))
     }
 
     /// Whether everything said twice is said alike.
@@ -230,7 +276,7 @@ impl<'a> Entity<'a> {
         let expected = derived(record);
         let names =
             model.attributes.iter().map(|attribute| attribute.name).chain(expected.iter().map(|(name, _)| *name));
-        for name in names.chain([model.time, LOCATION, READING, EPOCH, SEQUENCE]) {
+        for name in names.chain([model.time, LOCATION, READING, EPOCH, SEQUENCE]).chain(COORDINATES) {
             let observed = self.said(name)?.and_then(|said| said.observed);
             if observed.is_some_and(|observed| observed.parse() != Ok(record.time)) {
                 return Err(self.not(format!("`{name}` was observed at another time than `{}` says", model.time)));

@@ -216,6 +216,14 @@ fn units_and_words_are_those_of_the_models() {
 fn an_entity_that_is_no_record_has_its_reason() {
     let normalized = String::from_utf8(payload(&bus(), PayloadFormat::NgsiLd)).expect("UTF-8");
     let pairs = String::from_utf8(payload(&bus(), PayloadFormat::NgsiLdKeyValues)).expect("UTF-8");
+    let mut half = bus();
+    let Reading::Position(reading) = &mut half.reading else { panic!("a position") };
+    (reading.longitude, reading.direction) = (None, None);
+    let alone = String::from_utf8(payload(&half, PayloadFormat::NgsiLd)).expect("UTF-8");
+    assert_eq!(decode(alone.as_bytes()), Ok(half.clone()));
+    // A broker writes numbers in its own way.
+    assert!(alone.contains("\"value\":-1,"), "{alone}");
+    assert_eq!(decode(alone.replacen("\"value\":-1,", "\"value\":-1.0,", 1).as_bytes()), Ok(half));
     let long = format!("\"fleetVehicleId\":\"{}\"", "x".repeat(300));
     for (text, from, to, reason, needle) in [
         (&pairs, "\"readingType\":\"position\",", "", "not_a_record", "`readingType` is missing"),
@@ -258,6 +266,23 @@ fn an_entity_that_is_no_record_has_its_reason() {
             "`heading` was observed at another time",
         ),
         (&pairs, "}", "", "not_a_record", "EOF"),
+        (&pairs, "\"speed\":36.0", "\"speed\":36.0,\"speed\":37.0", "not_a_record", "`speed` is there twice"),
+        (&pairs, "\"speed\":36.0", "\"latitude\":1.0,\"speed\":36.0", "not_a_reading", "`latitude` is not that of"),
+        (
+            &normalized,
+            "\"value\":330.7,\"unitCode\":\"DD\"",
+            "\"value\":-1,\"unitCode\":\"C81\"",
+            "not_a_reading",
+            "`C81`",
+        ),
+        (&alone, "\"unitCode\":\"DD\"", "\"unitCode\":\"C81\"", "not_a_reading", "`latitude` is said in `C81`"),
+        (
+            &alone,
+            "\"unitCode\":\"DD\",\"observedAt\":\"2026",
+            "\"unitCode\":\"DD\",\"observedAt\":\"2025",
+            "not_a_reading",
+            "`latitude` was observed at another time",
+        ),
     ] {
         let damaged = if to.is_empty() && from == "}" {
             text[..text.len() - 1].to_owned()

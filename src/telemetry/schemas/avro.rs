@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::schema::{InnerDecimalSchema, UuidSchema};
 use apache_avro::types::Value as Datum;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde_json::{Value as Json, json};
@@ -88,7 +89,9 @@ pub(super) fn readable(schema: &Schema) -> Result<ReadingKind, String> {
     let kind = super::kind_named(&name).ok_or_else(|| format!("describes `{name}`, which is no reading"))?;
     // What is nested may be tiny on the wire and endless in memory.
     match record.fields.iter().find(|field| !is_flat(&field.schema)) {
-        Some(field) => Err(format!("nests something in `{}`; readings are flat", field.name)),
+        Some(field) => {
+            Err(format!("nests something in `{}`, or makes it longer than a message; readings are flat", field.name))
+        }
         None => Ok(kind),
     }
 }
@@ -97,6 +100,13 @@ fn is_flat(schema: &Schema) -> bool {
     match schema {
         Schema::Array(_) | Schema::Map(_) | Schema::Record(_) | Schema::Ref { .. } => false,
         Schema::Union(union) => union.variants().iter().all(is_flat),
+        // The library asks for its memory before it looks whether there are so many bytes.
+        Schema::Fixed(fixed) | Schema::Duration(fixed) => fixed.size <= MESSAGE_MAX,
+        Schema::Decimal(decimal) => match &decimal.inner {
+            InnerDecimalSchema::Fixed(fixed) => fixed.size <= MESSAGE_MAX,
+            InnerDecimalSchema::Bytes => true,
+        },
+        Schema::Uuid(UuidSchema::Fixed(fixed)) => fixed.size <= MESSAGE_MAX,
         _ => true,
     }
 }

@@ -5,14 +5,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
-use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions};
+use prost_reflect::prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions,
+    UninterpretedOption,
+};
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use super::proto_text;
 
 /// The name a file has while it is read.
 const NAME: &str = "schema.proto";
-/// Deepest nesting of brackets, and of messages in messages: whoever reads them calls itself at each.
+/// Deepest nesting of messages in messages, and most messages within the value of an option: whoever reads them calls itself at each.
 const DEPTH_MAX: usize = 32;
 
 /// Why something is no file of Protocol Buffers.
@@ -30,7 +33,9 @@ impl NotProtobuf {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProtoFile {
     file: FileDescriptorProto,
-    /// As it was written, or written anew from the descriptor it came as.
+    /// The files it imports, and those they import.
+    imported: Vec<FileDescriptorProto>,
+    /// As it was written, or written anew from the descriptor it came as, or that descriptor where no text says the same.
     text: String,
 }
 
@@ -56,12 +61,18 @@ impl ProtoFile {
         let mut files = vec![(NAME.to_owned(), text.to_owned())];
         files.extend(imports.iter().filter(|(name, _)| name != NAME).cloned());
         let mut compiler = protox::Compiler::with_file_resolver(Files(files));
-        compiler.include_source_info(false).include_imports(false);
+        compiler.include_source_info(false).include_imports(true);
         compiler.open_file(NAME).map_err(NotProtobuf::new)?;
-        let file = compiler.file_descriptor_set().file.into_iter().find(|file| file.name() == NAME);
-        let file = file.ok_or_else(|| NotProtobuf::new("nothing is in it"))?;
-        let text = if is_text { text.to_owned() } else { proto_text::write(&file) };
-        Ok(Self { file, text })
+        let (found, imported): (Vec<_>, Vec<_>) =
+            compiler.file_descriptor_set().file.into_iter().partition(|file| file.name() == NAME);
+        let file = found.into_iter().next().ok_or_else(|| NotProtobuf::new("nothing is in it"))?;
+        let file = Self { file, imported, text: text.to_owned() };
+        if is_text {
+            return Ok(file);
+        }
+        // What is kept must be the same file when it is read again.
+        let written = Self::parse(&proto_text::write(&file.file), imports);
+        Ok(written.ok().filter(|written| written.canonical() == file.canonical()).unwrap_or(file))
     }
 
     /// Its descriptor, with full names.
@@ -69,7 +80,12 @@ impl ProtoFile {
         &self.file
     }
 
-    /// The file as text.
+    /// The files it imports, and those they import, with full names.
+    pub fn imported(&self) -> &[FileDescriptorProto] {
+        &self.imported
+    }
+
+    /// The file as text; the descriptor it came as if it has what [`proto_text`] does not write.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -83,6 +99,8 @@ impl ProtoFile {
     pub fn canonical(&self) -> Vec<u8> {
         let mut file = self.file.clone();
         (file.name, file.source_code_info) = (None, None);
+        // Compilers leave out what is meant where nothing is said.
+        file.syntax = file.syntax.filter(|syntax| syntax != "proto2");
         file.options = file.options.filter(|options| options.encoded_len() > 0);
         file.message_type.iter_mut().for_each(plain);
         file.extension.iter_mut().for_each(plain_field);
@@ -114,30 +132,56 @@ fn descriptor(text: &str) -> Option<FileDescriptorProto> {
 /// Opens one file under a name.
 fn open(name: &str, text: &str) -> Result<File, NotProtobuf> {
     if let Some(mut file) = descriptor(text) {
-        if file.message_type.iter().any(|message| is_too_deep(message, DEPTH_MAX)) {
-            return Err(NotProtobuf(format!("nests messages deeper than {DEPTH_MAX}")));
-        }
+        shallow(&file)?;
         file.name = Some(name.to_owned());
         file.source_code_info = None;
         return Ok(File::from_file_descriptor_proto(file));
     }
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'{' | b'[' | b'(' | b'<' => depth += 1,
-            b'}' | b']' | b')' | b'>' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
+    // The parser counts messages in messages itself, and takes values of options as words in a row; they are read later.
+    let file = File::from_source(name, text).map_err(NotProtobuf::new)?;
+    shallow(file.file_descriptor_proto())?;
+    Ok(file)
+}
+
+/// Whether nothing in a file that was not resolved yet nests deeper than whoever resolves it can go.
+fn shallow(file: &FileDescriptorProto) -> Result<(), NotProtobuf> {
+    if file.message_type.iter().any(|message| is_too_deep(message, DEPTH_MAX)) {
+        return Err(NotProtobuf(format!("nests messages deeper than {DEPTH_MAX}")));
     }
-    if deepest > DEPTH_MAX {
-        return Err(NotProtobuf(format!("nests brackets deeper than {DEPTH_MAX}")));
+    let mut told = Vec::new();
+    told.extend(file.options.iter().map(|options| &options.uninterpreted_option));
+    file.message_type.iter().for_each(|of| options_of(of, &mut told));
+    file.enum_type.iter().for_each(|of| options_of_enum(of, &mut told));
+    told.extend(file.extension.iter().filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
+    for service in &file.service {
+        told.extend(service.options.iter().map(|options| &options.uninterpreted_option));
+        told.extend(service.method.iter().filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
     }
-    File::from_source(name, text).map_err(NotProtobuf::new)
+    let is_deep = |option: &UninterpretedOption| option.aggregate_value().matches(['{', '<']).count() > DEPTH_MAX;
+    if told.into_iter().flatten().any(is_deep) {
+        return Err(NotProtobuf(format!("has more than {DEPTH_MAX} messages within the value of an option")));
+    }
+    Ok(())
 }
 
 fn is_too_deep(message: &DescriptorProto, left: usize) -> bool {
     left == 0 || message.nested_type.iter().any(|inner| is_too_deep(inner, left - 1))
+}
+
+/// The options of a message and of everything in it that nobody has looked up yet.
+fn options_of<'a>(of: &'a DescriptorProto, told: &mut Vec<&'a Vec<UninterpretedOption>>) {
+    told.extend(of.options.iter().map(|options| &options.uninterpreted_option));
+    let fields = of.field.iter().chain(&of.extension);
+    told.extend(fields.filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
+    told.extend(of.oneof_decl.iter().filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
+    told.extend(of.extension_range.iter().filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
+    of.enum_type.iter().for_each(|of| options_of_enum(of, told));
+    of.nested_type.iter().for_each(|of| options_of(of, told));
+}
+
+fn options_of_enum<'a>(of: &'a EnumDescriptorProto, told: &mut Vec<&'a Vec<UninterpretedOption>>) {
+    told.extend(of.options.iter().map(|options| &options.uninterpreted_option));
+    told.extend(of.value.iter().filter_map(|of| Some(&of.options.as_ref()?.uninterpreted_option)));
 }
 
 /// Takes away from a message what says the same in two ways.

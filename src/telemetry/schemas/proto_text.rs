@@ -1,13 +1,14 @@
 //! A descriptor of Protocol Buffers written as the text of a file, for registries that were sent the descriptor alone.
 //!
-//! Writes what decides how messages are read and named: syntax, package, imports, messages, fields, oneofs, maps, enumerations, what
-//! is reserved, defaults, `packed`, `deprecated` and names in JSON. Options of files, services and extensions are left out.
+//! Writes what decides how messages are read and named, and what is made of them: syntax, package, imports, options of the file,
+//! messages, fields, oneofs, maps, enumerations, what is reserved, defaults, `packed`, `deprecated` and names in JSON. Groups,
+//! extensions, services and other options are left out; whoever asks compares.
 
 use std::fmt::Write as _;
 
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
 use prost_reflect::prost_types::{
-    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions,
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileOptions, MessageOptions,
 };
 
 use super::proto_file::json_name;
@@ -23,6 +24,11 @@ pub(super) fn write(file: &FileDescriptorProto) -> String {
     for (number, import) in file.dependency.iter().enumerate() {
         let public = file.public_dependency.iter().any(|index| usize::try_from(*index).is_ok_and(|at| at == number));
         let _ = writeln!(text, "import {}\"{import}\";", if public { "public " } else { "" });
+    }
+    if let Some(options) = &file.options {
+        for (name, value) in file_options(options) {
+            let _ = writeln!(text, "option {name} = {value};");
+        }
     }
     let mut writer = Writer { text, proto3 };
     file.message_type.iter().for_each(|of| writer.message(of, 0));
@@ -104,6 +110,51 @@ impl Writer {
     }
 }
 
+/// The options of a file that are said, and their values as they are written.
+fn file_options(of: &FileOptions) -> impl Iterator<Item = (&'static str, String)> {
+    let texts = [
+        ("java_package", &of.java_package),
+        ("java_outer_classname", &of.java_outer_classname),
+        ("go_package", &of.go_package),
+        ("objc_class_prefix", &of.objc_class_prefix),
+        ("csharp_namespace", &of.csharp_namespace),
+        ("swift_prefix", &of.swift_prefix),
+        ("php_class_prefix", &of.php_class_prefix),
+        ("php_namespace", &of.php_namespace),
+        ("php_metadata_namespace", &of.php_metadata_namespace),
+        ("ruby_package", &of.ruby_package),
+    ];
+    let flags = [
+        ("java_multiple_files", of.java_multiple_files),
+        ("java_string_check_utf8", of.java_string_check_utf8),
+        ("cc_generic_services", of.cc_generic_services),
+        ("java_generic_services", of.java_generic_services),
+        ("py_generic_services", of.py_generic_services),
+        ("deprecated", of.deprecated),
+        ("cc_enable_arenas", of.cc_enable_arenas),
+    ];
+    let words = of.optimize_for.map(|_| ("optimize_for", of.optimize_for().as_str_name().to_owned()));
+    let texts = texts.map(|(name, value)| value.as_deref().map(|value| (name, quoted(value))));
+    let flags = flags.map(|(name, value)| value.map(|value| (name, value.to_string())));
+    texts.into_iter().chain(flags).flatten().chain(words)
+}
+
+/// A text as it is written in a file.
+fn quoted(text: &str) -> String {
+    let mut told = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => told.extend(['\\', c]),
+            c if c.is_ascii_control() => {
+                let _ = write!(told, "\\{:03o}", u32::from(c));
+            }
+            c => told.push(c),
+        }
+    }
+    told.push('"');
+    told
+}
+
 /// The type of a map, if the field is one.
 fn map_of(within: &DescriptorProto, field: &FieldDescriptorProto) -> Option<String> {
     let last = field.type_name().rsplit('.').next()?;
@@ -137,15 +188,15 @@ fn type_of(field: &FieldDescriptorProto) -> String {
 fn options(field: &FieldDescriptorProto) -> String {
     let mut told = Vec::new();
     if let Some(value) = &field.default_value {
-        let quoted = matches!(field.r#type(), Type::String | Type::Bytes);
-        told.push(if quoted {
-            format!("default = \"{}\"", value.escape_default())
-        } else {
-            format!("default = {value}")
+        told.push(match field.r#type() {
+            Type::String => format!("default = {}", quoted(value)),
+            // Bytes stand in a descriptor as they are written.
+            Type::Bytes => format!("default = \"{value}\""),
+            _ => format!("default = {value}"),
         });
     }
     if let Some(name) = field.json_name.as_deref().filter(|name| *name != json_name(field.name())) {
-        told.push(format!("json_name = \"{}\"", name.escape_default()));
+        told.push(format!("json_name = {}", quoted(name)));
     }
     if let Some(options) = &field.options {
         told.extend(options.packed.map(|packed| format!("packed = {packed}")));

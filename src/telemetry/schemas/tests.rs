@@ -1,6 +1,10 @@
 //! A record is the same record in every form, and whatever is not one has its reason.
 
+use base64::Engine as _;
 use proptest::prelude::*;
+use prost::Message as _;
+use prost_reflect::prost_types::UninterpretedOption;
+use prost_reflect::prost_types::uninterpreted_option::NamePart;
 
 use super::*;
 use crate::telemetry::json;
@@ -17,6 +21,19 @@ fn framed(record: &Record, format: SchemaFormat) -> Vec<u8> {
 fn of_any_format() -> impl Strategy<Value = SchemaFormat> {
     prop::sample::select(SchemaFormat::ALL.to_vec())
 }
+
+/// Types that a field of a schema of others may have.
+const FOREIGN: [&str; 9] = [
+    r#""bytes""#,
+    r#"["null","string","long"]"#,
+    r#"{"type":"enum","name":"E","symbols":["A","B"]}"#,
+    r#"{"type":"fixed","name":"F","size":16}"#,
+    r#"{"type":"fixed","name":"F","size":9223372036854775807}"#,
+    r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#,
+    r#"{"type":"bytes","logicalType":"big-decimal"}"#,
+    r#"{"type":"fixed","name":"F","size":12,"logicalType":"duration"}"#,
+    r#"{"type":"string","logicalType":"uuid"}"#,
+];
 
 proptest! {
     #[test]
@@ -41,6 +58,22 @@ proptest! {
         payload.extend(id.to_be_bytes());
         payload.extend(&bytes);
         if let Ok(record) = SchemaBook::default().decode(&payload) {
+            prop_assert!(record.reading.out_of_range().is_none());
+        }
+    }
+
+    #[test]
+    fn no_message_by_the_schema_of_others_makes_the_decoder_panic(
+        of in prop::sample::select(FOREIGN.to_vec()), bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let book = SchemaBook::default();
+        let text = format!(
+            r#"{{"type":"record","name":"Health","namespace":"citytwin.telemetry","fields":[{{"name":"f","type":{of}}},
+            {{"name":"device","type":"string"}},{{"name":"epoch","type":"int"}},{{"name":"seq","type":"long"}},
+            {{"name":"timestamp","type":"long"}},{{"name":"uptime_s","type":"int"}}]}}"#
+        );
+        book.add(1000, SchemaFormat::Avro, &text, &[]);
+        if let Ok(record) = book.decode(&[&[0, 0, 0, 3, 0xe8][..], &bytes].concat()) {
             prop_assert!(record.reading.out_of_range().is_none());
         }
     }
@@ -117,6 +150,22 @@ fn whatever_is_no_record_has_its_reason() {
     let nested = r#"{"type":"record","name":"Health","namespace":"citytwin.telemetry","fields":[
         {"name":"all","type":{"type":"array","items":"null"}}]}"#;
     book.add(1003, SchemaFormat::Avro, nested, &[]);
+    // Whoever asks for the memory first has none left for anything else.
+    let huge = r#"{"type":"fixed","name":"F","size":4611686018427387904}"#;
+    for (id, of) in [
+        (1004, huge.to_owned()),
+        (1005, format!(r#"["null",{huge}]"#)),
+        (
+            1006,
+            r#"{"type":"fixed","name":"F","size":4611686018427387904,"logicalType":"decimal","precision":4}"#
+                .to_owned(),
+        ),
+    ] {
+        let text = format!(
+            r#"{{"type":"record","name":"Health","namespace":"citytwin.telemetry","fields":[{{"name":"f","type":{of}}}]}}"#
+        );
+        book.add(id, SchemaFormat::Avro, &text, &[]);
+    }
     let avro = framed(&record, SchemaFormat::Avro);
     let with_id = |id: u32, rest: &[u8]| [&[0], &id.to_be_bytes()[..], rest].concat();
     let longer = [&avro[..], &[0]].concat();
@@ -133,6 +182,9 @@ fn whatever_is_no_record_has_its_reason() {
         (with_id(1001, &[4, 0, 0]), "unknown_type"),
         (with_id(1002, &[]), "unknown_type"),
         (with_id(1003, &[0]), "unknown_type"),
+        (with_id(1004, &[0]), "unknown_type"),
+        (with_id(1005, &[2, 0]), "unknown_type"),
+        (with_id(1006, &[0]), "unknown_type"),
         (with_id(35, &vec![0; json::MESSAGE_MAX]), "too_long"),
         // An epoch of 2³² and an instant of the year 292 million, which Avro can write.
         (with_id(35, &[2, b'd', 0x80, 0x80, 0x80, 0x80, 0x20, 0, 0, 0, 0, 0]), "not_a_record"),
@@ -193,7 +245,10 @@ fn a_protobuf_file_is_the_same_file_as_text_and_as_descriptor() {
           message Inner { optional sint64 deep = 536870911; }
           reserved 10 to 20;
           reserved "gone";
-        }"#;
+          optional string accent = 8 [json_name = "é", default = "é\t'\""];
+          optional bytes raw = 9 [default = "\000\377\"\\"];
+        }
+        option java_package = "org.é"; option java_multiple_files = true; option optimize_for = SPEED;"#;
     let imports = [("other.proto".to_owned(), "syntax = \"proto3\"; package a.b; message Other {}".to_owned())];
     let mut texts = vec![(deep.to_owned(), &imports[..])];
     texts.extend(ReadingKind::ALL.iter().map(|kind| (own_schema(*kind, SchemaFormat::Protobuf), &[][..])));
@@ -210,5 +265,38 @@ fn a_protobuf_file_is_the_same_file_as_text_and_as_descriptor() {
     {
         let parsed = ProtoFile::parse(bad, &[]);
         assert!(parsed.is_err() || bad.is_empty(), "{bad:.40}");
+    }
+    // What no text of ours says is kept as it came.
+    for text in [
+        r#"syntax = "proto2"; message C { optional group G = 1 { optional int32 g = 2; } }"#,
+        r#"syntax = "proto2"; message C { extensions 100 to 200; } extend C { optional int32 x = 100; }"#,
+        r#"syntax = "proto3"; message D {} service S { rpc Ask(D) returns (stream D); }"#,
+    ] {
+        let file = ProtoFile::parse(text, &[]).expect("a file");
+        let packed = ProtoFile::parse(&file.to_base64(), &[]).expect("its own descriptor");
+        assert_eq!((packed.text(), packed.canonical()), (&*file.to_base64(), file.canonical()));
+    }
+}
+
+/// Options that nobody has looked up are read by calls within calls: a descriptor may not hide them deeper than a text.
+#[test]
+fn a_descriptor_hides_no_deep_options() {
+    let value = |depth: usize| UninterpretedOption {
+        name: vec![NamePart { name_part: "x".to_owned(), is_extension: true }],
+        aggregate_value: Some("r{//}\n".repeat(depth) + &"}".repeat(depth)),
+        ..UninterpretedOption::default()
+    };
+    for place in 0..3 {
+        let file = ProtoFile::parse("syntax = \"proto2\"; message M { enum E { Z = 0; } optional int32 a = 1; }", &[]);
+        let mut file = file.expect("a file").descriptor().clone();
+        let message = &mut file.message_type[0];
+        match place {
+            0 => message.options.get_or_insert_default().uninterpreted_option.push(value(20_000)),
+            1 => message.field[0].options.get_or_insert_default().uninterpreted_option.push(value(20_000)),
+            _ => message.enum_type[0].value[0].options.get_or_insert_default().uninterpreted_option.push(value(20_000)),
+        }
+        let text = base64::engine::general_purpose::STANDARD.encode(file.encode_to_vec());
+        let error = ProtoFile::parse(&text, &[]).expect_err("too deep").to_string();
+        assert!(error.contains("within the value of an option"), "{error}");
     }
 }

@@ -4,23 +4,32 @@
 //! not happen to a number that both have: another type, unless both are in one group of those that are written alike (`int32`,
 //! `uint32`, `int64`, `uint64`, `bool` and enumerations; `sint32` and `sint64`; `fixed32` and `sfixed32`; `fixed64` and `sfixed64`;
 //! `string` and `bytes`); from one to many of a number, or back; into a `oneof` that had a field already. A field `required` by the
-//! reader must be required of the writer. A message that goes, or moves to another package, takes its fields with it.
+//! reader must be required of the writer. A message that goes, or moves to another package, takes its fields with it. Messages of
+//! imported files are compared where both have them; where one is gone, the fields of its type tell.
 
 use std::collections::BTreeMap;
 
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
 use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions};
 
+use crate::telemetry::schemas::ProtoFile;
+
 /// Messages by their full names, each with the names of the enumerations among its fields' types left to their users.
 type Messages<'a> = BTreeMap<String, &'a DescriptorProto>;
 
-pub(super) fn unread(reader: &FileDescriptorProto, writer: &FileDescriptorProto) -> Vec<String> {
-    let (ours, theirs) = (messages(reader), messages(writer));
+pub(super) fn unread(reader: &ProtoFile, writer: &ProtoFile) -> Vec<String> {
+    let mut ours = messages(reader.descriptor());
+    reader.imported().iter().for_each(|file| ours.extend(messages(file)));
     let mut reasons = Vec::new();
-    for (name, writes) in &theirs {
-        match ours.get(name) {
-            Some(reads) => fields(name, reads, writes, &mut reasons),
+    for (name, writes) in messages(writer.descriptor()) {
+        match ours.get(&name) {
+            Some(reads) => fields(&name, reads, writes, &mut reasons),
             None => reasons.push(format!("the message `{name}` is gone")),
+        }
+    }
+    for (name, writes) in writer.imported().iter().flat_map(messages) {
+        if let Some(reads) = ours.get(&name) {
+            fields(&name, reads, writes, &mut reasons);
         }
     }
     reasons
