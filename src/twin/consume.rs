@@ -152,7 +152,9 @@ fn work(
         }
         member.news().iter().chain(&intake.board.news()).for_each(|news| tell(news));
         let told = watch.look(|| member.fared().kept, |_, rate| in_short(intake, &member, rate));
-        told.iter().for_each(|told| tell(told));
+        if let Some(told) = told {
+            tell(&told);
+        }
         match goal.as_mut().map_or(Ok(false), |goal| goal.is_reached(intake, &mut member)) {
             Ok(true) => break Ok(true),
             Ok(false) => {}

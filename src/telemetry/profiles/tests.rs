@@ -213,6 +213,7 @@ fn units_and_words_are_those_of_the_models() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn an_entity_that_is_no_record_has_its_reason() {
     let normalized = String::from_utf8(payload(&bus(), PayloadFormat::NgsiLd)).expect("UTF-8");
     let pairs = String::from_utf8(payload(&bus(), PayloadFormat::NgsiLdKeyValues)).expect("UTF-8");

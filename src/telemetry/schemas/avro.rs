@@ -101,12 +101,13 @@ fn is_flat(schema: &Schema) -> bool {
         Schema::Array(_) | Schema::Map(_) | Schema::Record(_) | Schema::Ref { .. } => false,
         Schema::Union(union) => union.variants().iter().all(is_flat),
         // The library asks for its memory before it looks whether there are so many bytes.
-        Schema::Fixed(fixed) | Schema::Duration(fixed) => fixed.size <= MESSAGE_MAX,
+        Schema::Fixed(fixed) | Schema::Duration(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
+            fixed.size <= MESSAGE_MAX
+        }
         Schema::Decimal(decimal) => match &decimal.inner {
             InnerDecimalSchema::Fixed(fixed) => fixed.size <= MESSAGE_MAX,
             InnerDecimalSchema::Bytes => true,
         },
-        Schema::Uuid(UuidSchema::Fixed(fixed)) => fixed.size <= MESSAGE_MAX,
         _ => true,
     }
 }

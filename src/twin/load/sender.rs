@@ -279,7 +279,8 @@ impl<'a> Sender<'a> {
         let mut handed = Vec::with_capacity(self.said.len());
         let (mut turns, mut failed) = (turns.iter().copied().peekable(), None);
         let mut before = self.begun.elapsed();
-        for (place, mut said) in self.said.drain(..).enumerate() {
+        let mut all = std::mem::take(&mut self.said);
+        for (place, mut said) in all.drain(..).enumerate() {
             while turns.next_if(|(end, _)| place >= *end).is_some() {}
             let (payload, Some((_, tag))) = (said.payload.take(), turns.peek().copied()) else { continue };
             let Some(payload) = payload else {
@@ -323,6 +324,8 @@ impl<'a> Sender<'a> {
             before = now;
             handed.push((tag, micros(now)));
         }
+        // Its room is used again.
+        self.said = all;
         self.is_broken_off |= failed.is_some();
         if let Some(why) = self.truth.as_mut().and_then(|truth| truth.hand_on().err()) {
             failed = failed.or(Some(Stopped::Failed(why)));

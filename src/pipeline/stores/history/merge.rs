@@ -14,12 +14,11 @@ use crate::telemetry::Record;
 /// Most pieces read at once; more are merged in rounds. Each costs about 2 MB while it is read.
 const MERGE_MAX: usize = 16;
 
-/// Merges pieces into one, some at a time; `make` makes one of a few, and is told whether it is the last. Gives it, and beside it those
-/// that were made on the way, which nobody needs any more.
-pub(super) fn in_rounds(
-    pieces: &[Piece],
-    make: &mut dyn FnMut(&[Piece], bool) -> Result<Piece, StoreError>,
-) -> (Result<Piece, StoreError>, Vec<Piece>) {
+/// Makes one piece of a few; is told whether it is the last.
+type Make<'a> = &'a mut dyn FnMut(&[Piece], bool) -> Result<Piece, StoreError>;
+
+/// Merges pieces into one, some at a time. Gives it, and beside it those that were made on the way, which nobody needs any more.
+pub(super) fn in_rounds(pieces: &[Piece], make: Make<'_>) -> (Result<Piece, StoreError>, Vec<Piece>) {
     let (mut pieces, mut between) = (pieces.to_vec(), Vec::new());
     loop {
         let few: Vec<Piece> = pieces.drain(..pieces.len().min(MERGE_MAX)).collect();

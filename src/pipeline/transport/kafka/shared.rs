@@ -38,6 +38,7 @@ impl Mark {
 
 /// What is known of the brokers.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that somebody waits for")]
 struct Known {
     marks: Vec<Mark>,
     /// Whether the topic is there and as it should be.
