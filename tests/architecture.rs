@@ -482,8 +482,7 @@ fn nobody_reaches_past_the_table() {
         }
     }
     for (by, of) in paid {
-        writeln!(complaints, "tests/architecture.rs: {by} no longer uses {of}; strike it from OWED")
-            .expect("text grows");
+        writeln!(complaints, "{by} no longer uses {of}; strike it from OWED").expect("text grows");
     }
     assert!(complaints.is_empty(), "\n{complaints}");
 }
@@ -588,11 +587,10 @@ const END: &str = "<!-- end of rooms -->";
 /// The document shows the table the test holds; `UPDATE_ARCHITECTURE=1` writes it.
 #[test]
 fn architecture_md_shows_this_table() {
-    let file = Path::new("ARCHITECTURE.md");
+    let (file, wanted) = (Path::new("ARCHITECTURE.md"), rendered());
     let text = source::text(file);
     let (before, rest) = text.split_once(BEGIN).expect("ARCHITECTURE.md marks where the table begins");
     let (shown, after) = rest.split_once(END).expect("ARCHITECTURE.md marks where the table ends");
-    let wanted = rendered();
     if std::env::var_os("UPDATE_ARCHITECTURE").is_some() {
         let whole = format!("{before}{BEGIN}{wanted}{END}{after}");
         std::fs::write(source::root().join(file), whole).expect("ARCHITECTURE.md can be written");

@@ -1,7 +1,7 @@
 //! Places in files and what is wrong there: the shape of every complaint about input.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -181,20 +181,20 @@ impl Findings {
     }
 }
 
-/// The text of a file that is `what`, of at most `most` MiB.
+/// The text of the file at `path`, which is `what` and has at most `most` MiB; `open` opens it, as nothing here touches a disk.
 ///
 /// # Errors
-/// Why there is none: it cannot be read, is not a file, too large, or not UTF-8.
-pub(crate) fn bounded_text(path: &Path, most: u64, what: &str) -> Result<String, Findings> {
+/// Why there is none: it cannot be read, is too large, or not UTF-8.
+pub(crate) fn bounded_text<R: Read>(
+    path: &Path,
+    open: impl FnOnce(&Path) -> std::io::Result<R>,
+    most: u64,
+    what: &str,
+) -> Result<String, Findings> {
     let read = || -> Result<String, String> {
         let plain = |error: std::io::Error| format!("cannot be read: {error}");
-        // Anything else could block, or never end.
-        if !std::fs::metadata(path).map_err(plain)?.is_file() {
-            return Err("is not a file".to_owned());
-        }
         let (mut bytes, most_bytes) = (Vec::new(), most << 20);
-        let file = std::fs::File::open(path).map_err(plain)?;
-        file.take(most_bytes + 1).read_to_end(&mut bytes).map_err(plain)?;
+        open(path).map_err(plain)?.take(most_bytes + 1).read_to_end(&mut bytes).map_err(plain)?;
         if bytes.len() as u64 > most_bytes {
             return Err(format!("is larger than {most} MiB, which no {what} is"));
         }

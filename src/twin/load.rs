@@ -14,6 +14,7 @@ mod source;
 mod store;
 mod truth;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +121,7 @@ pub struct LoadUnderWay {
 /// # Errors
 /// Everything wrong with it.
 pub fn read_profile(path: &Path) -> Result<Profile, Findings> {
-    Profile::read(&text::bounded_text(path, 1, "profile")?, &Place::file(path))
+    Profile::read(&text::bounded_text(path, File::open, 1, "profile")?, &Place::file(path))
 }
 
 /// Sends a load until it is through, cannot go on, or `stop` says so, and waits for the last acknowledgement; `watch` is told where

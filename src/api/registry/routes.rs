@@ -1,11 +1,11 @@
 //! The paths of Confluent's registry, and what each needs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::guard as route_guard;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::answers::{self as answers, Answer, Ask};
@@ -95,7 +95,13 @@ pub(super) fn configure(service: &mut web::ServiceConfig) {
 }
 
 /// What stands in a path, by the names in [`ROUTES`]; `%2B` and the like are read as what they mean.
-type Names = BTreeMap<String, String>;
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Names {
+    subject: Option<String>,
+    version: Option<String>,
+    id: Option<String>,
+}
 
 async fn serve(route: &'static Route, request: HttpRequest, names: Names, payload: web::Payload) -> HttpResponse {
     if let Err(denied) = guard::require(&request, route.role) {
@@ -110,17 +116,10 @@ async fn serve(route: &'static Route, request: HttpRequest, names: Names, payloa
         Ok(Err(error)) => return told(400, 400, &format!("the body did not arrive whole: {error}")),
         Err(_) => return told(413, 413, &format!("the body has more than {BODY_MAX} bytes")),
     };
-    let named = |name: &str| names.get(name).cloned();
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let Ok(query) = query else { return told(400, 400, "the query cannot be read") };
-    let ask = Ask {
-        registry,
-        subject: named("subject"),
-        version: named("version"),
-        id: named("id"),
-        query: query.into_inner(),
-        body,
-    };
+    let ask =
+        Ask { registry, subject: names.subject, version: names.version, id: names.id, query: query.into_inner(), body };
     match web::block(move || (route.answer)(&ask)).await {
         Ok(Ok(Answer::Json(value))) => HttpResponse::Ok().content_type(MEDIA).body(value.to_string()),
         Ok(Ok(Answer::Text(text))) => HttpResponse::Ok().content_type(MEDIA).body(text),

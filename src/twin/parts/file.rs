@@ -1,5 +1,6 @@
 //! Reads the file of parts; everything wrong with it is found at once, each with its place and what to write instead.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::{BusPart, ListenPart, Login, Mosquitto, PartsFile, Server, kafka, s3};
@@ -31,7 +32,7 @@ const HISTORY_MIN: f64 = 8.0 * 86_400.0;
 /// # Errors
 /// Everything wrong with it at once, in reading order.
 pub fn read(path: &Path) -> Result<PartsFile, Findings> {
-    parse(&text::bounded_text(path, 1, "file of parts")?, &Place::file(path))
+    parse(&text::bounded_text(path, File::open, 1, "file of parts")?, &Place::file(path))
 }
 
 /// Reads the text of a file of parts; `place` names the file.

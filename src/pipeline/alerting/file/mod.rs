@@ -7,6 +7,7 @@ mod actions;
 mod geofences;
 mod rules;
 
+use std::fs::File;
 use std::path::Path;
 
 use super::rules::{ACTIONS_MAX, AlertRules, GEOFENCES_MAX, RULES_MAX};
@@ -19,7 +20,7 @@ use crate::primitives::tree::{self, Node, Value};
 /// # Errors
 /// Everything wrong with it at once, in reading order.
 pub fn read(path: &Path) -> Result<AlertRules, Findings> {
-    parse(&text::bounded_text(path, 4, "file of alert rules")?, &Place::file(path))
+    parse(&text::bounded_text(path, File::open, 4, "file of alert rules")?, &Place::file(path))
 }
 
 /// Reads the text of a file of rules; `place` names the file.
