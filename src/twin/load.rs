@@ -143,7 +143,9 @@ pub fn load(
         drop(std::fs::remove_file(settings.folder.join(file)));
     }
     let sight = settings.store.as_ref().map(|asked| store::open(asked, settings.environment)).transpose()?;
-    let journal = Journal::create(&folders.journal)?;
+    let mut journal = Journal::create(&folders.journal)?;
+    let each = options(settings);
+    journal.may_have_under_way(each.messages_max as u64 * u64::from(each.partitions))?;
     let truth = settings.truth.then(|| Truth::begin(&folders.truth)).transpose()?;
     let told = settings.source.begin()?;
     let runtime = threads()?;
