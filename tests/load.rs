@@ -15,9 +15,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use citytwin::studies::audit::Ledger;
-use citytwin::studies::load::{End, Faults, LoadFault, Search, Shape};
-use citytwin::telemetry::{PayloadFormat, TopicMap, json};
+use citytwin::primitives::Timestamp;
+use citytwin::primitives::random::Seed;
+use citytwin::studies::audit::{Journal, Ledger};
+use citytwin::studies::load::{Devices, End, Faults, LoadFault, Search, Shape};
+use citytwin::telemetry::{Emission, Fate, PayloadFormat, TopicMap, json};
 use citytwin::twin::LoadSettings;
 use kept::{Kept, load, load_until, phase, settings};
 use program::{command, text};
@@ -212,7 +214,10 @@ fn a_target_that_refuses_costs_no_figures() {
         let figures: serde_json::Value = serde_json::from_str(&figures).expect("figures");
         assert_eq!(figures["end"]["how"], "failed");
         assert_eq!(figures["measured"]["acknowledged"], 0);
-        assert!(!folder.path().join("ledger.csv").exists() && folder.path().join("ledger.journal").exists());
+        let journal = folder.path().join("ledger.journal");
+        assert!(!folder.path().join("ledger.csv").exists() && journal.exists());
+        // What a load keeps without acknowledgement, which a killed one could not say afterwards.
+        assert_eq!(Journal::under_way(&journal).unwrap(), Some(1_000_000));
     }
 }
 
@@ -364,5 +369,103 @@ fn an_export_of_any_platform_is_audited_to_the_message() {
     ] {
         let (code, _, said) = audit(name, content, &more);
         assert!(code != Some(0) && said.contains(sentence), "{name}: {said}");
+    }
+}
+
+/// Devices go wrong as asked, and the platform keeps all of it: nothing of that is to be held against it, and what it loses is found.
+#[test]
+fn a_platform_that_keeps_what_faults_made_of_a_load_closes_the_books() {
+    let _alone = alone();
+    let (folder, kept) = (tempfile::tempdir().unwrap(), Kept::new());
+    let sent = folder.path().join("sent");
+    let mut settings =
+        settings(&sent, &format!("mqtt://{}", kept.address), vec![phase("whole", 1.0, Shape::Constant(1000.0))]);
+    (settings.devices, settings.truth) = (10, true);
+    settings.faults = Faults {
+        doubled: 0.05,
+        reordered: 0.05,
+        malformed: 0.05,
+        hostile: 0.05,
+        drop_out: 0.05,
+        sentinel: 0.05,
+        schema_drift: 0.2,
+        ..Faults::default()
+    };
+    let report = load(&settings, &mut |_| ());
+    assert_eq!((&report.end, report.emitted), (&End::Completed, 1000), "{report}");
+    let of = |fault| report.fault_counts.of(fault);
+    let silent = of(LoadFault::DropOut);
+    assert!([LoadFault::Doubled, LoadFault::Sentinel, LoadFault::Malformed].into_iter().all(|fault| of(fault) > 10));
+    // As a table of bytes would have it, which is how a platform may keep what it does not understand.
+    let body = |told: &Vec<u8>| told.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let line = |told: &Vec<u8>| serde_json::json!({ "body": body(told) }).to_string();
+    let all = kept.told();
+    let audit = |lines: &[String]| {
+        let path = folder.path().join("rows.jsonl");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let (sent, path) = (sent.display().to_string(), path.display().to_string());
+        let (code, out, told) = program(&["audit", &sent, "--export", &path, "--columns", "payload=body", "--json"]);
+        let figures: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+        let numbers = ["unexplained", "doubled", "forged", "damaged", "lost"]
+            .map(|key| figures["places"]["export"][key].as_u64().unwrap_or(u64::MAX));
+        (code, numbers, figures["places"]["export"]["own_copies"].as_u64().unwrap_or_default(), told)
+    };
+    let lines: Vec<String> = all.iter().map(line).collect();
+    // Ten good ones of which there is one each are lost.
+    let is_good = |told: &Vec<u8>| {
+        json::decode(told).is_ok_and(|record| record.device.as_str().contains("load"))
+            && all.iter().filter(|other| *other == told).count() == 1
+    };
+    let good: Vec<String> = all.iter().filter(|told| is_good(told)).take(10).map(line).collect();
+    let left: Vec<String> = lines.iter().filter(|line| !good.contains(line)).cloned().collect();
+    assert_eq!(left.len() + 10, lines.len());
+    let (code, numbers, own_copies, told) = audit(&lines);
+    assert_eq!((code, numbers), (Some(0), [0, 0, 0, 0, silent]), "{told}");
+    assert!(own_copies > 10, "{own_copies}");
+    let (code, numbers, ..) = audit(&left);
+    assert_eq!((code, numbers), (Some(1), [10, 0, 0, 0, silent]));
+    // Without the truth it is known how many copies and damaged ones there may be, and not which.
+    std::fs::remove_dir_all(sent.join("truth")).unwrap();
+    let (code, [unexplained, doubled, forged, damaged, lost], _, told) = audit(&lines);
+    assert_eq!(
+        (code, [unexplained, forged, damaged, lost], doubled),
+        (Some(0), [0, 0, 0, silent], own_copies),
+        "{told}"
+    );
+    let (code, numbers, ..) = audit(&left);
+    assert_eq!((code, numbers[0]), (Some(1), 10));
+}
+
+/// A load keeps up to a million messages without acknowledgement. Killed, it leaves no figures, and all it had under way is missing.
+#[test]
+fn what_a_killed_load_had_under_way_is_no_loss_and_more_than_that_is() {
+    let (folder, devices) = (tempfile::tempdir().unwrap(), Devices::new(Seed(1), 100, "x"));
+    let said = |n: u64| {
+        let record = devices.record(n % 100, n / 100, Timestamp::milliseconds(1_780_358_400_000));
+        let mut bytes = Vec::new();
+        json::encode(&record, &mut bytes);
+        (Emission { truth: record.reading.clone(), record, fault: None, fate: Fate::Sent }, bytes)
+    };
+    let journal_of = |most: Option<u64>| {
+        let mut journal = Journal::create(&folder.path().join("ledger.journal")).unwrap();
+        most.into_iter().for_each(|most| journal.may_have_under_way(most).unwrap());
+        for n in 0..40_000 {
+            let (emission, bytes) = said(n);
+            journal.add(&emission, &bytes);
+            if n % 500 == 499 {
+                journal.commit().unwrap();
+            }
+        }
+    };
+    let path = folder.path().join("rows.jsonl");
+    // The last 39,000 were on their way, which is more than the spools of a city's wire hold.
+    let lines: Vec<String> = (0..1000).map(|n| String::from_utf8(said(n).1).unwrap()).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (sender, path) = (folder.path().display().to_string(), path.display().to_string());
+    for (most, code) in [(None, 1), (Some(1_000_000), 0), (Some(38_000), 1)] {
+        journal_of(most);
+        let (ended, out, told) = program(&["audit", &sender, "--export", &path]);
+        assert_eq!(ended, Some(code), "{most:?}: {out} {told}");
+        assert!(out.contains("the sender was cut off"), "{out}");
     }
 }

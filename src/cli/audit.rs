@@ -24,6 +24,10 @@ pub(super) struct Arguments {
     /// payload its bytes are compared, otherwise records are counted
     #[arg(long, value_name = "NAMES", requires = "export", value_parser = ExportColumns::parse)]
     columns: Option<ExportColumns>,
+    /// Do not hold it against the export that records are there more than once, such as where the load was killed, and could not say how
+    /// many it sent twice itself
+    #[arg(long, requires = "export")]
+    allow_copies: bool,
     /// File that says which parts it was kept on
     #[arg(long, value_name = "FILE")]
     parts: Option<PathBuf>,
@@ -46,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Some(export) => {
             let columns = arguments.columns.clone().unwrap_or_default();
             let login = super::run::credentials("CITYTWIN_KAFKA");
-            twin::audit_export(&arguments.folder, export, &columns, login.as_ref())
+            twin::audit_export(&arguments.folder, export, &columns, login.as_ref(), arguments.allow_copies)
         }
         None => twin::audit(&arguments.folder, keeper, &equipment, arguments.deliveries.as_deref()),
     };

@@ -185,9 +185,9 @@ impl Findings {
 ///
 /// # Errors
 /// Why there is none: it cannot be read, is too large, or not UTF-8.
-pub(crate) fn bounded_text<R: Read>(
-    path: &Path,
-    open: impl FnOnce(&Path) -> std::io::Result<R>,
+pub(crate) fn bounded_text<'p, R: Read>(
+    path: &'p Path,
+    open: impl FnOnce(&'p Path) -> std::io::Result<R>,
     most: u64,
     what: &str,
 ) -> Result<String, Findings> {

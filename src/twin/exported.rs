@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::intake::Folders;
 use super::{TwinError, ledger_of};
 use crate::pipeline::transport::Credentials;
 #[cfg(feature = "kafka")]
 use crate::pipeline::transport::{KafkaTarget, read_topic};
-use crate::studies::audit::{self, Audit, ExportColumns};
+use crate::studies::audit::{self, Allowed, Audit, ExportColumns, Marks};
 
 /// What a platform has exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +41,26 @@ impl Export {
 }
 
 /// Audits what was sent from a folder against what any platform has exported of it; `login` is for brokers that ask.
+/// With `allow_copies` records may be there more than once.
 ///
 /// # Errors
-/// When there is no ledger, or the export cannot be read.
+/// When there is no ledger, or the export or the truth beside the ledger cannot be read.
 pub fn audit_export(
     sender: &Path,
     export: &Export,
     columns: &ExportColumns,
     login: Option<&Credentials>,
+    allow_copies: bool,
 ) -> Result<Audit, TwinError> {
     let (ledger, unsent_max) = ledger_of(sender)?;
+    let marks = Marks::read(&Folders::of(sender).truth, &ledger)?;
+    let copies_max = if allow_copies { u64::MAX } else { copies_of(sender, marks.doubled) };
+    let allowed = Allowed { cut_off: unsent_max, copies_max, marks };
     let mut audit = Audit { cut_off: unsent_max.is_some(), ..Audit::default() };
     let balance = match export {
-        Export::File(path) => audit::balance_of_export(&ledger, path, columns, unsent_max)?,
+        Export::File(path) => audit::balance_of_export(&ledger, path, columns, allowed)?,
         #[cfg(feature = "kafka")]
-        Export::Kafka(target) => audit::balance_of_messages(&ledger, columns, unsent_max, |take| {
+        Export::Kafka(target) => audit::balance_of_messages(&ledger, columns, allowed, |take| {
             let wrong = |reason| TwinError::Service(format!("a record of {target} {reason}"));
             let ranges = read_topic(target, login, &mut |payload| take(payload).map_err(wrong))?;
             audit.left_out.extend(dropped(&ranges).map(|sentence| ("export", sentence)));
@@ -65,6 +71,15 @@ pub fn audit_export(
     let _ = login;
     audit.balances.push(("export", balance));
     Ok(audit)
+}
+
+/// How many messages a load in this folder may have sent twice besides those that are known, by its figures: a fault that was asked for, and
+/// what went out again after a connection broke.
+fn copies_of(sender: &Path, known: u64) -> u64 {
+    let text = std::fs::read(sender.join("load.json")).unwrap_or_default();
+    let figures: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let number = |figure: &serde_json::Value| figure.as_u64().unwrap_or(0);
+    number(&figures["resent"]).saturating_add(number(&figures["fault_counts"]["doubled"]).saturating_sub(known))
 }
 
 /// What the brokers no longer had of a topic, of which nobody can say whether it was ours.

@@ -148,7 +148,9 @@ pub fn load(
     }
     // So would its truth.
     SentTruth::clear(&folders.truth)?;
-    let journal = Journal::create(&folders.journal)?;
+    let mut journal = Journal::create(&folders.journal)?;
+    let each = options(settings);
+    journal.may_have_under_way(each.messages_max as u64 * u64::from(each.partitions))?;
     let truth = settings.truth.then(|| Truth::begin(&folders.truth)).transpose()?;
     let told = settings.source.begin()?;
     let runtime = threads()?;

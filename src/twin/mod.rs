@@ -173,9 +173,12 @@ fn ledger_of(sender: &Path) -> Result<(Ledger, Option<u64>), TwinError> {
         return Err(TwinError::Service(sentence));
     }
     let (ledger, last) = if cut_off { Journal::read(&sent.journal)? } else { (Ledger::read(&sent.ledger)?, 0) };
-    // What its publisher may keep, and what was written down and not yet handed to it.
+    // What its publisher may keep, and what was written down and not yet handed to it. A load that ended knows how many those were, and one that
+    // was killed wrote down at its beginning how many they may be.
     let spools = PublisherOptions::new(Protocol::V5, intake::PARTITIONS, "").messages_max as u64;
-    let kept_back = load::open_at_the_end(sender).unwrap_or(spools * u64::from(intake::PARTITIONS));
+    let written = if cut_off { Journal::under_way(&sent.journal)? } else { None };
+    let spools = written.unwrap_or(spools * u64::from(intake::PARTITIONS));
+    let kept_back = load::open_at_the_end(sender).unwrap_or(spools);
     let unsent_max = cut_off.then(|| last.saturating_add(kept_back));
     if cut_off && ledger.emitted() == 0 {
         let sentence = "was cut off before anything was sent, which vouches for nothing; run it again";

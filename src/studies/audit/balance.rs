@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::blocks::Blocks;
-use super::ledger::{BLOCK, Entry, Ledger, Line};
+use super::found::Found;
+use super::ledger::{Ledger, Line};
+use super::marks::Marks;
 use crate::pipeline::stores::records::Asked;
 use crate::pipeline::stores::{Kept, StoreError, Stores};
 use crate::pipeline::transport::{Bus, BusError};
-use crate::telemetry::{DeviceId, Digest, ReadingKind, Record, SchemaBook, json};
+use crate::telemetry::{DeviceId, ReadingKind, Record, SchemaBook, json};
 
-/// Most lines, and runs of one, of which missing sequences are listed.
+/// Most lines of which missing sequences are listed.
 const MISSING_MAX: usize = 100;
 /// Most strangers listed one by one; more are added up under the last.
 const STRANGERS_MAX: usize = 10_000;
@@ -49,6 +50,14 @@ pub enum AuditError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// The truth beside a ledger cannot be read.
+    #[error("the truth `{}`: {reason}; take it away to audit without it", path.display())]
+    Truth {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// One side against the other, for a device, a kind, or all.
@@ -70,7 +79,7 @@ pub struct Account {
     pub doubled: u64,
     /// Rows in the history that the device never emitted: its sequence did not go so far, or nothing was missing.
     pub forged: u64,
-    /// Blocks whose rows are all there but do not all say what was sent.
+    /// Blocks whose rows are all there but do not all say what was sent, or of which more rows than were sent so cannot be read.
     pub damaged: u64,
 }
 
@@ -115,14 +124,38 @@ pub struct Balance {
     pub devices: BTreeMap<Line, Account>,
     /// Rows of history by devices that are in no ledger. They are somebody else's and do not weigh.
     pub strangers: BTreeMap<String, u64>,
-    /// Messages in the quarantine that no device of the ledger accounts for. They do not weigh.
+    /// Messages in the quarantine, or rows of an export that are no records, which no device of the ledger accounts for. They do not weigh.
     pub strange_messages: u64,
-    /// Which sequences are missing, from the first to the last of each run, where an export was read; of the first lines and runs only.
-    pub missing: Vec<(Line, Vec<(u64, u64)>)>,
-    /// Whether a record may be there more than once: in a log, where it is as good as once, because whoever reads it sees that.
-    pub copies_allowed: bool,
+    /// Whether an export was read.
+    pub is_of_export: bool,
+    /// Which sequences are missing, of the first lines that lack any, where an export was read.
+    pub missing: Vec<Missing>,
+    /// Further lines that lack any.
+    pub missing_more: usize,
+    /// Rows whose content was compared with what was sent.
+    pub compared: u64,
+    /// Rows that were only counted: they do not hold the message, or it cannot be read, or of their block something is missing.
+    pub counted: u64,
+    /// Copies that are known to be the sender's own; they are in no account.
+    pub own_copies: u64,
+    /// How many records may be there once more: in a log any number, because whoever reads it sees that; of an export as many as the sender
+    /// may have sent twice.
+    pub copies_max: u64,
     /// Of a sender that was cut off, the most it can have been about to send; more are losses that nobody explains.
     pub unsent_max: u64,
+}
+
+/// Which sequences of a line are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The line.
+    pub line: Line,
+    /// From the first to the last of each run.
+    pub runs: Vec<(u64, u64)>,
+    /// Further runs.
+    pub more_runs: u64,
+    /// How many of all these may be missing: they were never sent or damaged on purpose, and it is not known which of them.
+    pub excused: u64,
 }
 
 impl Balance {
@@ -134,7 +167,7 @@ impl Balance {
 
     /// Whether an account of this balance closes.
     pub fn is_closed(&self, account: &Account) -> bool {
-        let doubled = if self.copies_allowed { 0 } else { account.doubled };
+        let doubled = if self.total.doubled <= self.copies_max { 0 } else { account.doubled };
         Account { doubled, ..*account }.closes()
     }
 
@@ -149,103 +182,13 @@ impl Balance {
     }
 }
 
-/// Words of one bit a sequence, of which a block has [`BLOCK`].
-const WORDS: usize = 16;
-const _: () = assert!(WORDS as u64 * 64 >= BLOCK);
-
-/// What has been found of a block of the ledger.
-struct Block {
-    entry: Entry,
-    /// One bit a sequence: whether its row is there.
-    seen: [u64; WORDS],
-    digest: Digest,
-}
-
-impl Block {
-    /// Notes a sequence; says whether it was there before, or none if the device never came so far.
-    fn see(&mut self, sequence: u64) -> Option<bool> {
-        if sequence >= self.entry.sequence_end {
-            return None;
-        }
-        let within = sequence % BLOCK;
-        let word = self.seen.get_mut(usize::try_from(within / 64).ok()?)?;
-        let bit = 1 << (within % 64);
-        let before = *word & bit != 0;
-        *word |= bit;
-        Some(before)
-    }
-}
-
-/// What has been found of one line of the ledger.
-struct Found {
-    blocks: Blocks<Block>,
-    account: Account,
-    /// Messages the radio damaged, and how many of them have been found.
-    garbled: (u64, u64),
-}
-
-impl Found {
-    fn new(entries: &Blocks<Entry>) -> Self {
-        let sum = |of: fn(&Entry) -> u64| entries.values().map(of).sum();
-        let account =
-            Account { emitted: sum(|entry| entry.emitted), lost: sum(|entry| entry.lost), ..Account::default() };
-        let block = |entry: &Entry| Block { entry: *entry, seen: [0; WORDS], digest: Digest::default() };
-        let blocks = entries.iter().map(|(number, entry)| (number, block(entry))).collect();
-        Self { blocks, account, garbled: (sum(|entry| entry.garbled), 0) }
-    }
-
-    /// Notes a record by its sequence; says whether it was there before, or none if it was never emitted.
-    fn see(&mut self, sequence: u64) -> Option<bool> {
-        self.blocks.get_mut(sequence / BLOCK)?.see(sequence)
-    }
-
-    /// Sequences behind the last one that is there.
-    fn trailing(&self) -> u64 {
-        let end = self.blocks.values().map(|block| block.entry.sequence_end).max().unwrap_or(0);
-        let last = self.blocks.iter().rev().find_map(|(number, block)| {
-            let (word, bits) = block.seen.iter().enumerate().rev().find(|(_, bits)| **bits != 0)?;
-            Some(number * BLOCK + word as u64 * 64 + u64::from(63 - bits.leading_zeros()))
-        });
-        end - last.map_or(0, |last| last + 1)
-    }
-
-    /// Sequences before the first one that is there.
-    fn leading(&self) -> u64 {
-        let end = self.blocks.values().map(|block| block.entry.sequence_end).max().unwrap_or(0);
-        let first = self.blocks.iter().find_map(|(number, block)| {
-            let (word, bits) = block.seen.iter().enumerate().find(|(_, bits)| **bits != 0)?;
-            Some(number * BLOCK + word as u64 * 64 + u64::from(bits.trailing_zeros()))
-        });
-        first.unwrap_or(end)
-    }
-
-    /// The first runs of sequences that are not there.
-    fn missing(&self) -> Vec<(u64, u64)> {
-        let mut runs: Vec<(u64, u64)> = Vec::new();
-        for (number, block) in self.blocks.iter() {
-            for sequence in number * BLOCK..block.entry.sequence_end {
-                let within = usize::try_from(sequence % BLOCK).unwrap_or(0);
-                if block.seen.get(within / 64).is_some_and(|word| word & (1 << (within % 64)) != 0) {
-                    continue;
-                }
-                if let Some((_, last)) = runs.last_mut().filter(|(_, last)| *last + 1 == sequence) {
-                    *last = sequence;
-                } else if runs.len() == MISSING_MAX {
-                    return runs;
-                } else {
-                    runs.push((sequence, sequence));
-                }
-            }
-        }
-        runs
-    }
-
-    /// Adds a record that is there for the first time to its block's fingerprint.
-    fn add(&mut self, sequence: u64, json: &[u8]) {
-        if let Some(block) = self.blocks.get_mut(sequence / BLOCK) {
-            block.digest.add(json);
-        }
-    }
+/// Whose a message is.
+pub(super) struct Named {
+    pub(super) device: DeviceId,
+    /// None where it is not said.
+    pub(super) kind: Option<ReadingKind>,
+    pub(super) epoch: u32,
+    pub(super) sequence: u64,
 }
 
 /// The books while they are being compared.
@@ -261,10 +204,10 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn new(ledger: &Ledger) -> Self {
+    pub(super) fn new(ledger: &Ledger, mut marks: Marks) -> Self {
         let (mut found, mut lines) = (HashMap::new(), HashMap::<DeviceId, Vec<Line>>::new());
         for (line, entries) in ledger.lines() {
-            found.insert(line.clone(), Found::new(entries));
+            found.insert(line.clone(), Found::new(entries, marks.lines.remove(line).unwrap_or_default()));
             lines.entry(line.device.clone()).or_default().push(line.clone());
         }
         let gone = Default::default();
@@ -282,7 +225,7 @@ impl Books {
         };
         match found.see(record.sequence) {
             None => found.account.forged += 1,
-            Some(true) => found.account.doubled += 1,
+            Some(true) => found.copy(record.sequence),
             Some(false) => {
                 found.account.stored += 1;
                 self.bytes.clear();
@@ -299,44 +242,38 @@ impl Books {
         *self.strangers.entry(if full { String::from("others") } else { name.to_owned() }).or_default() += 1;
     }
 
-    /// A row that says of a record only whose it is; what it says is not known. Where a device tells several kinds and the row does not
-    /// say which, it is of the first that lacks it.
-    pub(super) fn seen(&mut self, device: &DeviceId, kind: Option<ReadingKind>, epoch: u32, sequence: u64) {
-        let fits = |line: &&Line| line.epoch == epoch && kind.is_none_or(|kind| line.kind == kind);
+    /// A row that says of a record only whose it is; what it says is not known, or with `is_spoiled` cannot be read. Where a device tells
+    /// several kinds and the row does not say which, it is of the first that lacks it.
+    pub(super) fn seen(&mut self, named: &Named, is_spoiled: bool) {
+        let Named { device, kind, epoch, sequence } = named;
+        let fits = |line: &&Line| line.epoch == *epoch && kind.is_none_or(|kind| line.kind == kind);
         let lines: Vec<Line> = self.lines.get(device).into_iter().flatten().filter(fits).cloned().collect();
         let Some(first) = lines.first() else { return self.stranger(device) };
         let mut was_there = None;
         for line in &lines {
             let Some(found) = self.found.get_mut(line) else { continue };
-            match found.see(sequence) {
+            match found.see(*sequence) {
                 Some(false) => {
                     found.account.stored += 1;
+                    if is_spoiled {
+                        found.spoil(*sequence);
+                    }
                     return;
                 }
                 Some(true) => was_there = was_there.or(Some(line)),
                 None => {}
             }
         }
-        if let Some(found) = self.found.get_mut(was_there.unwrap_or(first)) {
-            let account = &mut found.account;
-            *(if was_there.is_some() { &mut account.doubled } else { &mut account.forged }) += 1;
+        match self.found.get_mut(was_there.unwrap_or(first)) {
+            Some(found) if was_there.is_some() => found.copy(*sequence),
+            Some(found) => found.account.forged += 1,
+            None => {}
         }
     }
 
     /// What the sender damaged on purpose nobody can read, and it may be missing.
     pub(super) fn allow_garbled(&mut self) {
-        for found in self.found.values_mut() {
-            let missing = u64::try_from(found.account.unexplained()).unwrap_or(0);
-            found.account.quarantined += missing.min(found.garbled.0 - found.garbled.1);
-        }
-    }
-
-    /// Runs of sequences that are missing, of the first lines that lack any; those that were damaged on purpose are among them.
-    pub(super) fn missing(&self) -> Vec<(Line, Vec<(u64, u64)>)> {
-        let mut lines: Vec<_> = self.found.iter().filter(|(_, found)| found.account.unexplained() > 0).collect();
-        lines.sort_by_key(|(line, _)| *line);
-        lines.truncate(MISSING_MAX);
-        lines.into_iter().map(|(line, found)| (line.clone(), found.missing())).collect()
+        self.found.values_mut().for_each(Found::allow_garbled);
     }
 
     /// A message of the quarantine: a record refused whole, or one that the radio damaged, or somebody else's.
@@ -370,25 +307,36 @@ impl Books {
         self.strange_messages += count;
     }
 
-    /// The outcome; of a sender that was cut off, what is missing at the end of a device's sequence was never sent.
-    pub(super) fn close(self, copies_allowed: bool, cut_off: Option<u64>) -> Balance {
+    /// The outcome; of a sender that was cut off, what is missing at the end of a device's sequence was never sent. Of an export is listed
+    /// what is missing.
+    pub(super) fn close(self, is_of_export: bool, copies_max: u64, cut_off: Option<u64>) -> Balance {
         let Self { found, strangers, strange_messages, mut gone, .. } = self;
         let unsent_max = cut_off.unwrap_or(0);
-        let mut balance = Balance { strangers, strange_messages, copies_allowed, unsent_max, ..Balance::default() };
+        let mut balance =
+            Balance { strangers, strange_messages, is_of_export, copies_max, unsent_max, ..Balance::default() };
         let mut found: Vec<(Line, Found)> = found.into_iter().collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        for (line, found) in found {
-            let (leading, trailing) = (found.leading(), found.trailing());
-            let Found { blocks, mut account, .. } = found;
+        for (line, mut found) in found {
+            let (leading, unsent_max) = (found.leading(), found.unsent_max());
+            let account = &mut found.account;
             let missing = u64::try_from(account.unexplained()).unwrap_or(0).min(leading);
             account.gone = take(gone.0.entry(line.kind).or_default(), missing);
             account.gone += take(&mut gone.1, missing - account.gone);
             if cut_off.is_some() {
-                account.unsent = u64::try_from(account.unexplained()).unwrap_or(0).min(trailing);
+                account.unsent = u64::try_from(account.unexplained()).unwrap_or(0).min(unsent_max);
             }
-            let is_damaged =
-                |block: &&Block| block.digest.count == block.entry.sent.count && block.digest != block.entry.sent;
-            account.damaged = blocks.values().filter(is_damaged).count() as u64;
+            found.account.damaged = found.damaged();
+            let (account, (compared, counted)) = (found.account, found.compared());
+            balance.compared += compared;
+            balance.counted += counted;
+            balance.own_copies += found.own_copies;
+            if is_of_export && account.unexplained() > 0 {
+                if balance.missing.len() < MISSING_MAX {
+                    balance.missing.push(found.missing(&line));
+                } else {
+                    balance.missing_more += 1;
+                }
+            }
             balance.total.add(&account);
             balance.kinds.entry(line.kind).or_default().add(&account);
             balance.devices.insert(line, account);
@@ -415,7 +363,7 @@ pub fn balance(
     book: &SchemaBook,
     cut_off: Option<u64>,
 ) -> Result<Balance, AuditError> {
-    let mut books = Books::new(ledger);
+    let mut books = Books::new(ledger, Marks::default());
     for &kind in ReadingKind::ALL {
         stores.scan(kind, &mut |record| {
             books.stored(&record);
@@ -424,7 +372,7 @@ pub fn balance(
     }
     quarantine(&mut books, stores, book)?;
     books.gone.0 = stores.gone()?.records;
-    Ok(books.close(false, cut_off))
+    Ok(books.close(false, 0, cut_off))
 }
 
 /// Compares what was emitted with the records of the database beside the history.
@@ -437,7 +385,7 @@ pub fn balance_of_records(
     book: &SchemaBook,
     cut_off: Option<u64>,
 ) -> Result<Balance, AuditError> {
-    let mut books = Books::new(ledger);
+    let mut books = Books::new(ledger, Marks::default());
     for &kind in ReadingKind::ALL {
         stores.records().scan(&Asked::all(kind), &mut |record| {
             books.stored(&record);
@@ -446,7 +394,7 @@ pub fn balance_of_records(
     }
     quarantine(&mut books, stores, book)?;
     books.gone.0 = stores.records().gone()?.map_or_else(|| stores.gone(), Ok)?.records;
-    Ok(books.close(false, cut_off))
+    Ok(books.close(false, 0, cut_off))
 }
 
 /// Adds what is in quarantine.
@@ -475,7 +423,7 @@ pub fn balance_of_log(
 ) -> Result<Balance, AuditError> {
     /// Messages and bytes read at once.
     const READ: (usize, usize) = (4096, 4 << 20);
-    let mut books = Books::new(ledger);
+    let mut books = Books::new(ledger, Marks::default());
     for partition in 0..log.partitions() {
         let (mut next, end) = (log.begin(partition), log.end(partition));
         if next > 0 {
@@ -495,5 +443,5 @@ pub fn balance_of_log(
             }
         }
     }
-    Ok(books.close(true, cut_off))
+    Ok(books.close(false, u64::MAX, cut_off))
 }

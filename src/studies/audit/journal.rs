@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::ledger::{Entry, Ledger, LedgerError, Line, is_sound};
@@ -18,6 +18,8 @@ const MAGIC: &[u8; 8] = b"ctledgr1";
 const COMMIT_MAX: usize = 256 << 20;
 /// Length and checksum before a commit [bytes].
 const HEAD: usize = 12;
+/// What stands before the number of messages that may be on their way; 0 stands before a device, 1 before a record.
+const UNDER_WAY: u8 = 2;
 
 /// A ledger that is written down as it grows; one by default is in memory only.
 #[derive(Debug, Default)]
@@ -47,6 +49,35 @@ impl Journal {
             devices: HashMap::new(),
             commit: vec![0; HEAD],
         })
+    }
+
+    /// Says at the beginning how many messages may be on their way at once: whoever is killed cannot say it afterwards. Only what is
+    /// written before any record is found again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn may_have_under_way(&mut self, most: u64) -> Result<(), LedgerError> {
+        self.commit.resize(self.commit.len().max(HEAD), 0);
+        self.commit.push(UNDER_WAY);
+        put_number(&mut self.commit, most);
+        self.commit()
+    }
+
+    /// How many messages may have been on their way, as a journal says at its beginning; none where it does not.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn under_way(path: &Path) -> Result<Option<u64>, LedgerError> {
+        let cannot = |source| LedgerError::File { doing: "read", path: path.to_owned(), source };
+        // As much as a tag and the longest number need.
+        let mut begin = Vec::with_capacity(64);
+        File::open(path)
+            .map_err(cannot)?
+            .take(MAGIC.len() as u64 + HEAD as u64 + 11)
+            .read_to_end(&mut begin)
+            .map_err(cannot)?;
+        let first = begin.get(MAGIC.len() + HEAD..).and_then(<[u8]>::split_first);
+        Ok(first.filter(|(tag, _)| **tag == UNDER_WAY).and_then(|(_, mut rest)| take_number(&mut rest)))
     }
 
     /// Notes a record that is about to be sent; [`Self::commit`] must come before it is.
@@ -162,6 +193,10 @@ fn take(mut commit: &[u8], devices: &mut Vec<DeviceId>, ledger: &mut Ledger) -> 
         commit = rest;
         if *tag == 0 {
             devices.push(take_text(&mut commit)?.parse().ok()?);
+            continue;
+        }
+        if *tag == UNDER_WAY {
+            take_number(&mut commit)?;
             continue;
         }
         let device = devices.get(usize::try_from(take_number(&mut commit)?).ok()?)?.clone();

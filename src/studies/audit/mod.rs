@@ -8,24 +8,29 @@ mod alerts;
 mod balance;
 mod blocks;
 mod export;
+mod found;
 mod grading;
 mod journal;
 mod ledger;
 mod live;
+mod marks;
 mod show;
 mod whole;
 mod windows;
 
 #[cfg(test)]
+mod export_tests;
+#[cfg(test)]
 mod tests;
 
 pub use alerts::{AlertAccount, alerts};
-pub use balance::{Account, AuditError, Balance, balance, balance_of_log, balance_of_records};
+pub use balance::{Account, AuditError, Balance, Missing, balance, balance_of_log, balance_of_records};
 pub use blocks::Blocks;
-pub use export::{ExportColumns, balance_of_export, balance_of_messages};
+pub use export::{Allowed, ExportColumns, balance_of_export, balance_of_messages};
 pub use grading::{ErrorSums, Graded, Grader, open_sky_deviation};
 pub use journal::Journal;
 pub use ledger::{BLOCK, Entry, Ledger, LedgerError, Line};
 pub use live::{LiveAccount, live};
+pub use marks::Marks;
 pub use whole::Audit;
 pub use windows::{WindowAccount, windows};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::balance::{Account, Balance};
+use super::balance::{Account, Balance, Missing};
 
 /// Most lines that do not close, or strangers, named one by one.
 const NAMED_MAX: usize = 5;
@@ -35,14 +35,13 @@ impl fmt::Display for Balance {
             write!(f, "\n  {} ({}, epoch {}): ", line.device, line.kind.word(), line.epoch)?;
             complaint(f, account)?;
         }
-        for (line, runs) in self.missing.iter().take(NAMED_MAX) {
-            write!(f, "\n  missing of {} ({}):", line.device, line.kind.word())?;
-            for (first, last) in runs.iter().take(NAMED_MAX) {
-                if first == last { write!(f, " {first}")? } else { write!(f, " {first}-{last}")? }
-            }
-            if runs.len() > NAMED_MAX {
-                f.write_str(" ...")?;
-            }
+        self.missing.iter().take(NAMED_MAX).try_for_each(|missing| lacks(f, missing))?;
+        let more = self.missing.len().saturating_sub(NAMED_MAX) + self.missing_more;
+        if more > 0 {
+            write!(f, "\n  and of {more} devices more")?;
+        }
+        if self.is_of_export {
+            self.rows_of_export(f)?;
         }
         if !self.strangers.is_empty() {
             let rows: u64 = self.strangers.values().sum();
@@ -55,10 +54,57 @@ impl fmt::Display for Balance {
             }
         }
         if self.strange_messages > 0 {
-            write!(f, "\n{} messages in the quarantine are no device's of the ledger", self.strange_messages)?;
+            let what = if self.is_of_export {
+                "rows are no records"
+            } else {
+                "messages in the quarantine are no device's of the ledger"
+            };
+            write!(f, "\n{} {what}", self.strange_messages)?;
         }
         Ok(())
     }
+}
+
+impl Balance {
+    /// What is to be known of the rows of an export besides its sums.
+    fn rows_of_export(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { total, compared, counted, own_copies, copies_max, .. } = self;
+        if total.quarantined > 0 {
+            let missing = total.quarantined;
+            write!(f, "\n{missing} that the load damaged on purpose are missing, and may be (under `quarantined`)")?;
+        }
+        write!(f, "\n{compared} rows were compared with what was sent, {counted} were only counted")?;
+        if *own_copies > 0 {
+            write!(f, "\n{own_copies} rows are there once more because the load sent them twice")?;
+        }
+        if total.doubled > 0 && *copies_max > 0 && *copies_max < u64::MAX {
+            write!(
+                f,
+                "\n{} rows are there once more; the load may itself have sent {copies_max} twice",
+                total.doubled
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn lacks(f: &mut fmt::Formatter<'_>, missing: &Missing) -> fmt::Result {
+    let Missing { line, runs, more_runs, excused } = missing;
+    write!(f, "\n  missing of {} ({}", line.device, line.kind.word())?;
+    if line.epoch > 0 {
+        write!(f, ", epoch {}", line.epoch)?;
+    }
+    f.write_str("):")?;
+    for (first, last) in runs.iter().take(NAMED_MAX) {
+        if first == last { write!(f, " {first}")? } else { write!(f, " {first}-{last}")? }
+    }
+    if runs.len() > NAMED_MAX || *more_runs > 0 {
+        f.write_str(" ...")?;
+    }
+    if *excused > 0 {
+        write!(f, "; {excused} of them were never sent, or damaged on purpose")?;
+    }
+    Ok(())
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
@@ -89,7 +135,8 @@ fn complaint(f: &mut fmt::Formatter<'_>, account: &Account) -> fmt::Result {
         }
     }
     if account.damaged > 0 {
-        parts.push(String::from("all there, but not as sent"));
+        let all = if unexplained == 0 { "all there, but " } else { "" };
+        parts.push(format!("{all}not as sent"));
     }
     f.write_str(&parts.join(", "))
 }

@@ -7,7 +7,7 @@ use crate::telemetry::reading::Parking;
 use crate::telemetry::{DeviceId, Emission, Fate, Reading, ReadingKind, Record, SchemaBook, json};
 
 /// Three bays with 70 records each; every tenth is lost, every 23rd garbled.
-fn emissions() -> Vec<Emission> {
+pub(super) fn emissions() -> Vec<Emission> {
     let mut emissions = Vec::new();
     for sequence in 0..70 {
         for bay in ["bay-1", "bay-2", "bay-3"] {
@@ -22,7 +22,7 @@ fn emissions() -> Vec<Emission> {
     emissions
 }
 
-fn emission(device: &str, epoch: u32, sequence: u64, fate: Fate) -> Emission {
+pub(super) fn emission(device: &str, epoch: u32, sequence: u64, fate: Fate) -> Emission {
     #[expect(clippy::cast_precision_loss, reason = "small")]
     let reading = Reading::Parking(Parking {
         road_id: "kerb".into(),
@@ -37,13 +37,13 @@ fn emission(device: &str, epoch: u32, sequence: u64, fate: Fate) -> Emission {
     Emission { record, truth: reading, fault: None, fate }
 }
 
-fn encoded(record: &Record) -> Vec<u8> {
+pub(super) fn encoded(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     json::encode(record, &mut bytes);
     bytes
 }
 
-fn ledger(emissions: &[Emission]) -> Ledger {
+pub(super) fn ledger(emissions: &[Emission]) -> Ledger {
     let mut ledger = Ledger::default();
     for emission in emissions {
         ledger.add(emission, &encoded(&emission.record));
@@ -82,7 +82,7 @@ fn audit(ledger: &Ledger, records: Vec<Record>, mut quarantined: Vec<Quarantined
     balance(ledger, &stores, &SchemaBook::default(), None).expect("can be read")
 }
 
-fn account(balance: &Balance, device: &str) -> Account {
+pub(super) fn account(balance: &Balance, device: &str) -> Account {
     let found = balance.devices.iter().find(|(line, _)| line.device.as_str() == device);
     *found.expect("in the ledger").1
 }

@@ -5,8 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::alerts::AlertAccount;
-use super::balance::{Account, Balance};
-use super::ledger::Line;
+use super::balance::{Account, Balance, Missing};
 use super::live::LiveAccount;
 use super::windows::WindowAccount;
 
@@ -40,6 +39,9 @@ struct InNumbers {
     doubled: u64,
     forged: u64,
     damaged: u64,
+    compared: u64,
+    only_counted: u64,
+    own_copies: u64,
     strange_rows: u64,
     strange_messages: u64,
     devices: usize,
@@ -61,6 +63,9 @@ impl From<&Balance> for InNumbers {
             doubled,
             forged,
             damaged,
+            compared: balance.compared,
+            only_counted: balance.counted,
+            own_copies: balance.own_copies,
             strange_rows: balance.strangers.values().sum(),
             strange_messages: balance.strange_messages,
             devices: balance.devices.len(),
@@ -71,9 +76,10 @@ impl From<&Balance> for InNumbers {
 }
 
 /// Missing sequences of a line in JSON.
-fn missing((line, runs): &(Line, Vec<(u64, u64)>)) -> serde_json::Value {
+fn missing(Missing { line, runs, more_runs, excused }: &Missing) -> serde_json::Value {
     serde_json::json!({
         "device": line.device.as_str(), "kind": line.kind.word(), "epoch": line.epoch, "sequences": runs,
+        "more_runs": more_runs, "of_them_excused": excused,
     })
 }
 
@@ -103,6 +109,7 @@ impl Audit {
             "places": places,
             "left_out": left_out,
             "missing": missing,
+            "missing_of_more_lines": self.balances.iter().map(|(_, balance)| balance.missing_more).sum::<usize>(),
             "live": self.live,
             "alerts": self.alerts,
             "windows": self.windows,
