@@ -131,12 +131,11 @@ impl Found {
         let mut allowed = 0;
         for (number, block) in self.blocks.iter() {
             let Entry { emitted, lost, garbled, .. } = block.entry;
-            allowed += match self.marked(number, Fate::Garbled, garbled) {
-                Some(marked) => marked.into_iter().filter(|sequence| !block.has(*sequence)).count() as u64,
-                None => {
-                    let missing = (emitted - lost).saturating_sub(block.rows());
-                    missing.min(garbled.saturating_sub(u64::from(block.unread.0) + u64::from(block.unread.1)))
-                }
+            allowed += if let Some(marked) = self.marked(number, Fate::Garbled, garbled) {
+                marked.into_iter().filter(|sequence| !block.has(*sequence)).count() as u64
+            } else {
+                let missing = (emitted - lost).saturating_sub(block.rows());
+                missing.min(garbled.saturating_sub(u64::from(block.unread.0) + u64::from(block.unread.1)))
             };
         }
         self.account.quarantined += allowed;
