@@ -166,13 +166,10 @@ pub fn load(
     let (source, fill) = told.unzip();
     let mut end = sender.connect(fill.as_deref());
     // Made before time begins: a million names take a while.
-    let devices = source.is_none().then(|| Devices::new(seed, settings.devices, &settings.name));
-    let begun = sender.begin(|at| match (source, devices) {
-        (Some(source), _) => Load::told(source, topics, seed, settings.faults, at),
-        (None, devices) => {
-            let devices = devices.unwrap_or_else(|| Devices::new(seed, settings.devices, &settings.name));
-            Load::new(devices, topics, seed, settings.faults, at)
-        }
+    let devices = Devices::new(seed, if source.is_none() { settings.devices } else { 1 }, &settings.name);
+    let begun = sender.begin(|at| match source {
+        Some(source) => Load::told(source, topics, seed, settings.faults, at),
+        None => Load::new(devices, topics, seed, settings.faults, at),
     });
     let looker = settings.store.as_ref().zip(sight).map(|(asked, sight)| Looker::begin(asked, sight, begun));
     sender.looker = looker.transpose()?;

@@ -365,11 +365,13 @@ fn another_language_is_never_compatible() {
 #[test]
 fn a_hostile_json_schema_ends_in_time() {
     // Every choice holds every choice: compared one by one that would never end.
-    let mut definitions = r#""t0":{"type":"string"}"#.to_owned();
-    for n in 0..20 {
+    let twice = |n: u32| {
         let inner = format!(r##"{{"$ref":"#/definitions/t{n}"}}"##);
-        definitions += &format!(r#","t{}":{{"anyOf":[{inner},{inner}]}}"#, n + 1);
-    }
+        format!(r#""t{}":{{"anyOf":[{inner},{inner}]}}"#, n + 1)
+    };
+    let mut definitions: Vec<String> = (0..20).map(twice).collect();
+    definitions.push(r#""t0":{"type":"string"}"#.to_owned());
+    let definitions = definitions.join(",");
     let schema =
         format!(r##"{{"properties":{{"a":{{"$ref":"#/definitions/t20"}}}},"definitions":{{{definitions}}}}}"##);
     let other = schema.replace("\"string\"", "\"number\"");
