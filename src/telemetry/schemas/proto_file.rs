@@ -85,7 +85,7 @@ impl ProtoFile {
         &self.imported
     }
 
-    /// The file as text; the descriptor it came as if it has what [`proto_text`] does not write.
+    /// The file as text; the descriptor it came as if it has what the text cannot say.
     pub fn text(&self) -> &str {
         &self.text
     }
