@@ -144,7 +144,7 @@ fn top(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn drawn(figure: &Figure<'_>, key: &str, plot: &Plot) -> io::Result<String> {
-    if plot.lines.iter().all(|line| line.len() < 2) {
+    if plot.lines.iter().all(|line| line.iter().filter(|point| point.1.is_finite()).count() < 2) {
         return Ok(nothing(figure.title, "There are too few moments to draw a line."));
     }
     figure.draw_described(key, plot)
@@ -172,7 +172,7 @@ fn rates(report: &LoadReport) -> io::Result<String> {
 fn latencies(report: &LoadReport) -> io::Result<String> {
     let moments = &report.measured.over_time;
     let line = |of: fn(&Moment) -> Option<u64>| {
-        moments.iter().filter_map(|moment| Some((moment.at_s, milliseconds(of(moment)?)))).collect::<Vec<_>>()
+        moments.iter().map(|moment| (moment.at_s, of(moment).map_or(f64::NAN, milliseconds))).collect::<Vec<_>>()
     };
     let plot = over_time(
         moments,

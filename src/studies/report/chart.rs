@@ -31,7 +31,7 @@ const POINT: RGBColor = RGBColor(0, 0, 7);
 const SERIES: [RGBColor; 3] = [RGBColor(0, 1, 0), RGBColor(0, 2, 0), RGBColor(0, 3, 0)];
 const PHASES: [RGBColor; 5] =
     [RGBColor(1, 0, 0), RGBColor(2, 0, 0), RGBColor(3, 0, 0), RGBColor(4, 0, 0), RGBColor(5, 0, 0)];
-const REPLACED: [(&str, &str); 18] = [
+const REPLACED: [(&str, &str); 21] = [
     ("fill=\"#000001\"", "fill=\"currentColor\""),
     ("stroke=\"#000002\"", "stroke=\"var(--axis)\""),
     ("stroke=\"#000003\"", "stroke=\"var(--grid)\""),
@@ -43,6 +43,9 @@ const REPLACED: [(&str, &str); 18] = [
     ("stroke=\"#000100\"", "stroke=\"var(--series-1)\""),
     ("stroke=\"#000200\"", "stroke=\"var(--series-2)\" stroke-dasharray=\"7 3\""),
     ("stroke=\"#000300\"", "stroke=\"var(--series-3)\" stroke-dasharray=\"2 2.5\""),
+    ("fill=\"#000100\"", "fill=\"var(--series-1)\""),
+    ("fill=\"#000200\"", "fill=\"var(--series-2)\""),
+    ("fill=\"#000300\"", "fill=\"var(--series-3)\""),
     ("fill=\"#010000\"", "fill=\"var(--phase-1)\""),
     ("fill=\"#020000\"", "fill=\"var(--phase-2)\""),
     ("fill=\"#030000\"", "fill=\"var(--phase-3)\""),
@@ -297,7 +300,14 @@ fn paint(plot: &Plot, size: (u32, u32), ticks: usize, svg: &mut String) -> Resul
     chart.draw_series(plot.points.iter().map(|point| Circle::new(*point, 3, POINT.filled())))?;
     // The last series lies underneath: it is the outline the others fall away from.
     for (line, ink) in plot.lines.iter().zip(SERIES).rev() {
-        chart.draw_series(LineSeries::new(line.iter().copied(), ink.stroke_width(2)))?;
+        // Where nothing is known there is no line, and none leads over it.
+        for run in line.split(|(_, y)| !y.is_finite()).filter(|run| !run.is_empty()) {
+            if let [alone] = run {
+                chart.draw_series([Circle::new(*alone, 1, ink.filled())])?;
+            } else {
+                chart.draw_series(LineSeries::new(run.iter().copied(), ink.stroke_width(2)))?;
+            }
+        }
     }
     rules(plot, &mut chart)?;
     area.present()?;
@@ -448,5 +458,24 @@ mod tests {
         };
         let html = Figure { title: "", note: "", legend: &[], spoken: "" }.draw_described("all", &plot).expect("drawn");
         assert!(!html.contains("\"#0") && html.contains("var(--series-3)") && html.contains("fill-opacity"), "{html}");
+    }
+
+    /// A line drawn over an outage would say that nothing happened.
+    #[test]
+    fn no_line_leads_over_what_is_not_known() {
+        let lines = |unknown: &[usize]| {
+            let y = |n: u32| if unknown.contains(&(n as usize)) { f64::NAN } else { 1.0 };
+            let line = (0..9).map(|n| (f64::from(n), y(n))).collect();
+            let plot = Plot { lines: vec![line], ..Plot::new(0.0..10.0, 10.0) };
+            let figure = Figure { title: "", note: "", legend: &[], spoken: "" };
+            let html = figure.draw_described("gap", &plot).expect("drawn");
+            assert!(!html.contains("\"#0"), "a marker colour is left");
+            html.matches("stroke=\"var(--series-1)\"").count() + html.matches("fill=\"var(--series-1)\"").count()
+        };
+        let whole = lines(&[]);
+        assert!(whole > 0, "each size of the picture has its line");
+        assert_eq!(lines(&[4]), 2 * whole);
+        assert_eq!(lines(&[1, 4]), 3 * whole, "one that stands alone is a point");
+        assert_eq!(lines(&[0, 8]), whole);
     }
 }
